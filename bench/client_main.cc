@@ -1,0 +1,105 @@
+#include "bench/client_main.h"
+
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "bench/answer_requests.h"
+#include "bench/control.pb.h"
+#include "bench/measure.h"
+#include "bench/transport.h"
+#include "bench/usage.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+class Client {
+ public:
+  explicit Client(Workload& workload) : workload_(workload) {}
+
+  absl::StatusOr<Reply> Handle(const Request& request) {
+    switch (request.what_case()) {
+      case Request::kStartClient:
+        return Start(request.start_client());
+      case Request::kRound:
+        return RunRound(request.round());
+      case Request::kOpenConnections:
+        return Open(request.open_connections());
+      case Request::kRest:
+        return RestFor(request.rest());
+      default:
+        return absl::UnimplementedError("A client process does not do this.");
+    }
+  }
+
+ private:
+  absl::StatusOr<Reply> Start(const StartClient& start) {
+    start_ = start;
+    channel_ = MakeChannel(start.path());
+    return Finished();
+  }
+
+  absl::StatusOr<Reply> RunRound(const Round& round) {
+    std::vector<std::unique_ptr<Caller>> callers;
+    for (uint32_t i = 0; i < round.what().concurrency(); ++i) {
+      callers.push_back(workload_.MakeCaller(channel_, round.what()));
+    }
+    absl::StatusOr<RoundResult> result = Measure(callers, round, start_.server_pid());
+    if (!result.ok()) return result.status();
+    Reply reply;
+    *reply.mutable_round_result() = *std::move(result);
+    return reply;
+  }
+
+  absl::StatusOr<Reply> Open(const OpenConnections& open) {
+    Case what;
+    what.set_size_bytes(1);
+    for (uint32_t i = 0; i < open.count(); ++i) {
+      idle_.push_back(MakeChannel(start_.path()));
+      const grpc::Status status = workload_.MakeCaller(idle_.back(), what)->Call();
+      if (!status.ok()) {
+        return absl::AbortedError(absl::StrCat("connection ", i + 1, " of ", open.count(),
+                                               " failed: ", status.error_message()));
+      }
+    }
+    return Finished();
+  }
+
+  absl::StatusOr<Reply> RestFor(const Rest& rest) {
+    const int64_t client = UsageOf(getpid()).cpu_ns;
+    const int64_t server = UsageOf(start_.server_pid()).cpu_ns;
+    absl::SleepFor(absl::Seconds(rest.seconds()));
+    Reply reply;
+    Rested& rested = *reply.mutable_rested();
+    rested.set_client_cpu_ms((UsageOf(getpid()).cpu_ns - client) / 1e6);
+    rested.set_server_cpu_ms((UsageOf(start_.server_pid()).cpu_ns - server) / 1e6);
+    return reply;
+  }
+
+  static Reply Finished() {
+    Reply reply;
+    reply.mutable_done();
+    return reply;
+  }
+
+  Workload& workload_;
+  StartClient start_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::vector<std::shared_ptr<grpc::Channel>> idle_;
+};
+
+}  // namespace
+
+int ClientMain(Workload& workload) {
+  Client client(workload);
+  return AnswerRequests([&](const Request& request) { return client.Handle(request); });
+}
+
+}  // namespace grpc_cxl::bench

@@ -1,0 +1,20 @@
+#ifndef GRPC_CXL_BENCH_ECHO_WORKLOAD_H_
+#define GRPC_CXL_BENCH_ECHO_WORKLOAD_H_
+
+#include <memory>
+
+#include "bench/workload.h"
+
+namespace grpc_cxl::bench {
+
+// Unary echo of `size_bytes` bytes through a callback service.
+class EchoWorkload : public Workload {
+ public:
+  std::unique_ptr<grpc::Service> MakeService() override;
+  std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
+                                     const Case& what) override;
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_ECHO_WORKLOAD_H_

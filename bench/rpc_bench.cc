@@ -1,0 +1,223 @@
+// Compares transports under the same gRPC calls. Ratios between the rows of one run mean
+// something; absolute times belong to the machine and the hour.
+//
+//   ./bazelw run -c opt //bench:rpc_bench
+//   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --wait=adaptive,park --json=/tmp/r.json
+//   ./bazelw run -c opt //bench:rpc_bench -- --faults
+//   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
+
+#include <stdlib.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/log/initialize.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bench/client_main.h"
+#include "bench/echo_workload.h"
+#include "bench/fault_client.h"
+#include "bench/faults.h"
+#include "bench/idle.h"
+#include "bench/interrupt.h"
+#include "bench/lane.h"
+#include "bench/report.h"
+#include "bench/rounds.h"
+#include "bench/server_main.h"
+#include "bench/table.h"
+#include "bench/transport.h"
+
+using List = std::vector<std::string>;
+
+ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}), "what to compare");
+ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
+ABSL_FLAG(List, apis, List({"sync"}), "client APIs: sync, callback");
+ABSL_FLAG(List, concurrency, List({"1"}), "calls in flight");
+ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
+ABSL_FLAG(int, rounds, 9, "how often each transport takes its turn; medians are over rounds");
+ABSL_FLAG(double, seconds, 0.5, "how long a turn takes");
+ABSL_FLAG(uint64_t, calls, 0, "how many calls a turn takes, instead of --seconds");
+ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
+ABSL_FLAG(bool, faults, false, "measure a killed server and its successor instead");
+ABSL_FLAG(int, idle, 0, "measure the CPU time that this many idle connections cost instead");
+ABSL_FLAG(std::string, role, "", "internal: what a child process is to do");
+
+namespace grpc_cxl::bench {
+namespace {
+
+// Every transport under every wait policy that it knows.
+absl::StatusOr<std::vector<LaneOptions>> Contenders() {
+  std::vector<LaneOptions> contenders;
+  for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
+    const absl::StatusOr<List> waits = Waits(transport, absl::GetFlag(FLAGS_wait));
+    if (!waits.ok()) return waits.status();
+    for (const std::string& wait : *waits)
+      contenders.push_back({.transport = transport, .wait = wait});
+  }
+  return contenders;
+}
+
+absl::StatusOr<std::vector<Case>> Cases() {
+  std::vector<Case> cases;
+  for (const std::string& api : absl::GetFlag(FLAGS_apis)) {
+    if (api != "sync" && api != "callback") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("There is no --apis=", api, "; there are sync and callback."));
+    }
+    for (const std::string& concurrency : absl::GetFlag(FLAGS_concurrency)) {
+      for (const std::string& size : absl::GetFlag(FLAGS_sizes)) {
+        uint32_t bytes, in_flight;
+        if (!absl::SimpleAtoi(size, &bytes) || bytes > (1u << 30)) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("--sizes=", size, " is not a number of bytes up to 1 GiB."));
+        }
+        if (!absl::SimpleAtoi(concurrency, &in_flight) || in_flight == 0 || in_flight > 4096) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("--concurrency=", concurrency, " is not a number from 1 to 4096."));
+        }
+        Case& added = cases.emplace_back();
+        added.set_api(api);
+        added.set_size_bytes(bytes);
+        added.set_concurrency(in_flight);
+      }
+    }
+  }
+  return cases;
+}
+
+// The file of --json. `bazel run` changes the directory and says from which one.
+std::string JsonFile() {
+  const std::string file = absl::GetFlag(FLAGS_json);
+  const char* directory = getenv("BUILD_WORKING_DIRECTORY");
+  if (file.empty() || directory == nullptr) return file;
+  return std::filesystem::path(directory) / file;  // an absolute `file` stays as it is
+}
+
+absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
+  const absl::StatusOr<std::vector<Case>> cases = Cases();
+  if (!cases.ok()) return cases.status();
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (const LaneOptions& contender : contenders) {
+    absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(contender);
+    if (!lane.ok()) return lane.status();
+    lanes.push_back(*std::move(lane));
+  }
+  const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
+                      absl::GetFlag(FLAGS_calls)};
+  Report report = NewReport();
+  report.set_rounds(effort.rounds);
+  const std::string file = JsonFile();
+  if (!file.empty()) {  // better now than after all the work
+    if (absl::Status written = WriteJson(report, file); !written.ok()) return written;
+  }
+  absl::PrintF(
+      "gRPC %s, %d cores, %s%s; medians of %d interleaved rounds, ratios to the better of "
+      "tcp and unix\n",
+      report.grpc_version(), report.cores(), report.kernel(),
+      report.optimized_build() ? "" : " (NOT an optimized build: use -c opt)", effort.rounds);
+  for (const Case& what : *cases) {
+    const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(lanes, what, effort);
+    if (!rows.ok()) return rows.status();
+    absl::PrintF("\n%s, %d bytes, %d in flight\n%s", what.api(), what.size_bytes(),
+                 what.concurrency(), RowsAsTable(*rows));
+    std::fflush(stdout);
+    for (const Row& row : *rows) *report.add_rows() = row;
+  }
+  return file.empty() ? absl::OkStatus() : WriteJson(report, file);
+}
+
+absl::Status RunFaults(const std::vector<LaneOptions>& contenders) {
+  absl::PrintF(
+      "The server is killed (SIGKILL) under 100 calls in flight; medians of %d times, in "
+      "milliseconds\n\n",
+      absl::GetFlag(FLAGS_rounds));
+  std::fflush(stdout);
+  Table table({"transport", "wait", "all calls ended", "UNAVAILABLE", "new server after",
+               "found again after"},
+              2);
+  for (const LaneOptions& contender : contenders) {
+    const absl::StatusOr<FaultTimes> times = MeasureFaults(contender, absl::GetFlag(FLAGS_rounds));
+    if (!times.ok()) return times.status();
+    table.AddRow(
+        {contender.transport, contender.wait, absl::StrFormat("%.1f", times->calls_ended_ms),
+         absl::StrCat(times->unavailable, " of ", times->calls),
+         absl::StrFormat("%.1f", times->down_ms), absl::StrFormat("%.1f", times->found_again_ms)});
+  }
+  absl::PrintF("%s", table.ToString());
+  return absl::OkStatus();
+}
+
+absl::Status RunIdle(const std::vector<LaneOptions>& contenders) {
+  constexpr double kSeconds = 5;
+  const int connections = absl::GetFlag(FLAGS_idle);
+  absl::PrintF(
+      "CPU time of processes that make no call, in milliseconds a second, without and "
+      "with %d connections\n\n",
+      connections);
+  Table table({"transport", "wait", "server without", "with", "client without", "with"}, 2);
+  for (const LaneOptions& contender : contenders) {
+    const absl::StatusOr<IdleCost> cost = MeasureIdle(contender, connections, kSeconds);
+    if (!cost.ok()) return cost.status();
+    table.AddRow({contender.transport, contender.wait, absl::StrFormat("%.2f", cost->server_before),
+                  absl::StrFormat("%.2f", cost->server_after),
+                  absl::StrFormat("%.2f", cost->client_before),
+                  absl::StrFormat("%.2f", cost->client_after)});
+  }
+  absl::PrintF("%s", table.ToString());
+  return absl::OkStatus();
+}
+
+// glibc gives large freed buffers back to the kernel at once; a message of a megabyte then
+// pays for hundreds of page faults, over TCP half of its time. Most allocators keep memory,
+// so the processes measured here do as well, whatever the transport: up to 32 MiB a buffer.
+// Who wants to see glibc's own thresholds sets these variables to 131072.
+void KeepFreedMemory() {
+  setenv("MALLOC_MMAP_THRESHOLD_", "33554432", /*overwrite=*/0);
+  setenv("MALLOC_TRIM_THRESHOLD_", "1073741824", /*overwrite=*/0);
+}
+
+absl::Status Coordinate() {
+  CatchInterrupts();
+  KeepFreedMemory();
+  if (absl::GetFlag(FLAGS_rounds) < 1 || absl::GetFlag(FLAGS_seconds) < 0) {
+    return absl::InvalidArgumentError("--rounds must be at least 1, and --seconds not negative.");
+  }
+  const absl::StatusOr<std::vector<LaneOptions>> contenders = Contenders();
+  if (!contenders.ok()) return contenders.status();
+  if (absl::GetFlag(FLAGS_faults)) return RunFaults(*contenders);
+  if (absl::GetFlag(FLAGS_idle) > 0) return RunIdle(*contenders);
+  return RunCalls(*contenders);
+}
+
+int Main() {
+  EchoWorkload echo;
+  const std::string role = absl::GetFlag(FLAGS_role);
+  if (role == "server") return ServerMain(echo);
+  if (role == "client") return ClientMain(echo);
+  if (role == "fault_client") return FaultClientMain();
+  const absl::Status status = Coordinate();
+  if (status.ok()) return 0;
+  absl::FPrintF(stderr, "rpc_bench: %s\n", status.message());
+  return absl::IsCancelled(status) ? 130 : 1;  // 130: what a shell expects after Ctrl-C
+}
+
+}  // namespace
+}  // namespace grpc_cxl::bench
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("compares transports under the same gRPC calls");
+  absl::ParseCommandLine(argc, argv);
+  absl::InitializeLog();
+  return grpc_cxl::bench::Main();
+}

@@ -1,0 +1,41 @@
+#ifndef GRPC_CXL_BENCH_WORKLOAD_H_
+#define GRPC_CXL_BENCH_WORKLOAD_H_
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
+
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "bench/control.pb.h"
+
+namespace grpc_cxl::bench {
+
+// One caller's worth of calls: one call after the other, never two at a time.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+
+  // One blocking call, for the api "sync".
+  virtual grpc::Status Call() = 0;
+
+  // One call that calls `done` at its end, for the api "callback". `done` may start the
+  // next call.
+  virtual void Start(absl::AnyInvocable<void(const grpc::Status&)> done) {
+    done(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload has no callback API"));
+  }
+};
+
+// What a benchmark program calls: a service for its server processes, callers for its
+// client processes.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  virtual std::unique_ptr<grpc::Service> MakeService() = 0;
+  virtual std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
+                                             const Case& what) = 0;
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_WORKLOAD_H_

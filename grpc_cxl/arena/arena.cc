@@ -1,0 +1,86 @@
+#include "grpc_cxl/arena/arena.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/arena/arena_file.h"
+
+#ifndef MADV_POPULATE_WRITE  // newer than some systems' headers
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace grpc_cxl {
+namespace {
+
+// Maps the file and puts all of its pages into our page table, so that no message pays
+// for a page fault. Measured for 1 MiB in 4 KiB pages: 105 us now, or 240 us of faults
+// (0.9 us a page) in the first messages that go round the rings; reserving the memory
+// takes 100 us, a gRPC connection as a whole around a millisecond. MAP_POPULATE would
+// take 225 us and hide its failures.
+absl::StatusOr<char*> Map(int fd, size_t size) {
+  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("cannot map an arena of ", size, " bytes (see ulimit -v)"));
+  }
+  int result;
+  do {
+    result = madvise(data, size, MADV_POPULATE_WRITE);
+  } while (result != 0 && errno == EINTR);
+  // EINVAL: kernels before 5.14 do not know it; faults cost them time, not correctness.
+  if (result != 0 && errno != EINVAL) {
+    const absl::Status status = absl::ResourceExhaustedError(
+        absl::StrCat("cannot bring the ", size, " bytes of an arena into memory: ",
+                     absl::ErrnoToStatus(errno, "populating the pages").message()));
+    munmap(data, size);
+    return status;
+  }
+  return static_cast<char*>(data);
+}
+
+}  // namespace
+
+Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed)
+    : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed) {}
+
+Arena::Arena(Arena&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      sealed_(std::exchange(other.sealed_, false)) {}
+
+Arena& Arena::operator=(Arena&& other) noexcept {
+  if (this == &other) return *this;
+  Arena old(std::move(*this));  // unmaps what we had
+  fd_ = std::move(other.fd_);
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  sealed_ = std::exchange(other.sealed_, false);
+  return *this;
+}
+
+Arena::~Arena() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing) {
+  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<char*> data = Map(file->fd.get(), file->size);
+  if (!data.ok()) return data.status();
+  return Arena(std::move(file->fd), *data, file->size, file->sealed);
+}
+
+absl::StatusOr<Arena> Arena::Attach(UniqueFd fd, size_t bytes, bool sealed) {
+  if (absl::Status status = CheckArenaFile(fd.get(), bytes, sealed); !status.ok()) return status;
+  absl::StatusOr<char*> data = Map(fd.get(), bytes);
+  if (!data.ok()) return data.status();
+  return Arena(std::move(fd), *data, bytes, sealed);
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,56 @@
+#ifndef GRPC_CXL_ARENA_ARENA_H_
+#define GRPC_CXL_ARENA_ARENA_H_
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "grpc_cxl/arena/arena_backing.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+namespace grpc_cxl {
+
+// Shared memory of one connection, mapped for reading and writing: made by the server,
+// passed as a file descriptor, attached by the client. All of it is reserved when it is
+// made, so no access can fail later (no SIGBUS), and mapped with all its pages, so none
+// pays for a page fault. The kernel frees it when both processes have unmapped it, however
+// they died; nothing has a name that could be left behind.
+//
+// Move-only; the memory is unmapped with the last owner. Thread-safe where const.
+class Arena {
+ public:
+  // Makes an arena of at least `bytes` zero bytes (rounded up to whole pages).
+  // RESOURCE_EXHAUSTED when the memory cannot be had; INVALID_ARGUMENT, NOT_FOUND,
+  // PERMISSION_DENIED or FAILED_PRECONDITION when the backing cannot be used. The text says
+  // what to change. About 200 us per MiB.
+  static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing);
+
+  // Maps an arena that a peer made. `bytes` is the size the peer announced: checked
+  // against the file, all of which must be reserved. Unless `sealed` is false, the file
+  // must be sealed against shrinking. FAILED_PRECONDITION when the file is not what was
+  // announced, RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB.
+  static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed);
+
+  Arena(Arena&& other) noexcept;
+  Arena& operator=(Arena&& other) noexcept;
+  ~Arena();
+
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+  bool sealed() const { return sealed_; }
+
+  // The file to pass to the peer. CloseFile() when that is done: the mapping stays.
+  int fd() const { return fd_.get(); }
+  void CloseFile() { fd_.Reset(); }
+
+ private:
+  Arena(UniqueFd fd, char* data, size_t size, bool sealed);
+
+  UniqueFd fd_;
+  char* data_ = nullptr;
+  size_t size_ = 0;
+  bool sealed_ = false;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_ARENA_ARENA_H_

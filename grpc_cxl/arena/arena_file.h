@@ -1,0 +1,30 @@
+#ifndef GRPC_CXL_ARENA_ARENA_FILE_H_
+#define GRPC_CXL_ARENA_ARENA_FILE_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/arena/arena_backing.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+namespace grpc_cxl {
+
+// The file under an arena, before it is mapped. Internal to this room.
+struct ArenaFile {
+  UniqueFd fd;
+  size_t size;  // whole pages
+  bool sealed;
+};
+
+// A nameless, close-on-exec file of at least `bytes` zero bytes, all of them reserved, and
+// sealed where the backing can be. Errors as Arena::Create().
+absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing);
+
+// OK when `fd` is a file as MakeArenaFile() makes them: of exactly `bytes` bytes, all
+// reserved, and, if `sealed`, never to become shorter. Errors as Arena::Attach().
+absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_ARENA_ARENA_FILE_H_

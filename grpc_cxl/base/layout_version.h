@@ -1,0 +1,14 @@
+#ifndef GRPC_CXL_BASE_LAYOUT_VERSION_H_
+#define GRPC_CXL_BASE_LAYOUT_VERSION_H_
+
+#include <cstdint>
+
+namespace grpc_cxl {
+
+// Version of everything two processes share: the handshake's messages and every
+// *_layout.h. Two processes talk only if theirs are equal.
+inline constexpr uint32_t kLayoutVersion = 1;
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_BASE_LAYOUT_VERSION_H_

@@ -1,0 +1,129 @@
+#include "grpc_cxl/channel_credentials.h"
+
+#include <grpc/event_engine/event_engine.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/direct/interceptor.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/engine.h"
+#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl {
+namespace {
+
+using grpc_event_engine::experimental::EventEngine;
+using grpc_event_engine::experimental::grpc_event_engine_arg_vtable;
+
+bool Has(const grpc::ChannelArguments& arguments, const char* key) {
+  const grpc_channel_args all = arguments.c_channel_args();
+  for (size_t i = 0; i < all.num_args; ++i) {
+    if (std::string(key) == all.args[i].key) return true;
+  }
+  return false;
+}
+
+void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
+  if (!Has(arguments, key)) arguments.SetInt(key, value);
+}
+
+class CxlChannelCredentials final : public grpc::ChannelCredentials {
+ public:
+  CxlChannelCredentials(const ChannelOptions& options,
+                        std::shared_ptr<grpc::ChannelCredentials> inner)
+      : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
+        options_(options),
+        number_(OptionsRegistry<ChannelOptions>::Register(options)),
+        direct_calls_(options.direct_calls && inner == nullptr),
+        inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
+
+ private:
+  std::shared_ptr<grpc::Channel> CreateChannelImpl(
+      const std::string& target, const grpc::ChannelArguments& arguments) override {
+    return CreateChannelWithInterceptors(target, arguments, {});
+  }
+
+  std::shared_ptr<grpc::Channel> CreateChannelWithInterceptors(
+      const std::string& target, const grpc::ChannelArguments& arguments,
+      std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
+          interceptors) override {
+    AddDirectCalls(target, arguments, &interceptors);
+    return grpc::experimental::CreateCustomChannelWithInterceptors(
+        target, inner_, Adapt(target, arguments), std::move(interceptors));
+  }
+
+  // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
+  // of calls would be lost on them.
+  bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
+    return direct_calls_ && ServiceName::FromTarget(target).ok() &&
+           !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
+  }
+
+  // Last, so that the user's own interceptors see every call.
+  void AddDirectCalls(
+      const std::string& target, const grpc::ChannelArguments& arguments,
+      std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
+          interceptors) const {
+    if (!DirectCallsFor(target, arguments)) return;
+    const absl::StatusOr<SpinBudget> spin =
+        SpinBudgetFromEnvironment(options_.wait_policy, options_.max_spin);
+    if (!spin.ok()) return;  // connecting fails with the reason
+    interceptors->push_back(MakeDirectInterceptor(
+        ClientLinks::For(ServiceName::FromTarget(target)->str(), number_), *spin, arguments));
+  }
+
+  // What the user set stands; the rest is set as suits shared memory.
+  grpc::ChannelArguments Adapt(const std::string& target,
+                               const grpc::ChannelArguments& arguments) const {
+    const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
+    if (!name.ok() && !absl::StartsWith(target, ServiceName::kScheme)) return arguments;
+    grpc::ChannelArguments adapted = arguments;
+    std::shared_ptr<EventEngine> engine = Engine();
+    adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());
+    adapted.SetInt(kOptionsArg, number_);
+    if (DirectCallsFor(target, arguments)) adapted.SetInt(kDirectArg, 1);
+    // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
+    adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    if (name.ok() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
+      // An authority has no path; "shop/payments" is known as "shop.payments".
+      adapted.SetString(GRPC_ARG_DEFAULT_AUTHORITY, absl::StrReplaceAll(name->str(), {{"/", "."}}));
+    }
+    // Without a network there is no bandwidth-delay product to probe for. The probe also
+    // sets the window and frame sizes, so without it they need values: those that it
+    // would start from.
+    SetDefault(adapted, GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    SetDefault(adapted, GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 4 << 20);
+    SetDefault(adapted, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+    // A failed attempt costs microseconds here, so a restarted server is found at once.
+    SetDefault(adapted, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+    SetDefault(adapted, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
+    return adapted;
+  }
+
+  const ChannelOptions options_;
+  const int number_;
+  const bool direct_calls_;
+  const std::shared_ptr<grpc::ChannelCredentials> inner_;
+};
+
+}  // namespace
+
+std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
+    const ChannelOptions& options, std::shared_ptr<grpc::ChannelCredentials> inner) {
+  MakeEngineDefault();
+  return std::make_shared<CxlChannelCredentials>(options, std::move(inner));
+}
+
+}  // namespace grpc_cxl

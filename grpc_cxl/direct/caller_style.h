@@ -1,0 +1,27 @@
+#ifndef GRPC_CXL_DIRECT_CALLER_STYLE_H_
+#define GRPC_CXL_DIRECT_CALLER_STYLE_H_
+
+namespace grpc_cxl {
+
+// Whether a thread that makes calls waits for each of them (the synchronous API) or goes on
+// (the callback API). gRPC does not tell an interceptor, but it shows afterwards: the end of
+// a synchronous call is seen on the thread that began it, the end of any other elsewhere.
+// So each thread remembers, for each method, how its last call ended.
+//
+// A wrong guess costs a callback caller a delay of at most kPatienceNs, once; a synchronous
+// caller one hop between threads, once. All functions are about the calling thread.
+
+// How long a thread that is believed to wait is kept waiting before its call goes to the
+// polling thread after all.
+inline constexpr long kPatienceNs = 2'000'000;
+
+// Whether the thread waited for its last call of this method (by address). False when there
+// was none.
+bool CallerWaits(const char* method);
+
+// What was found out.
+void NoteCallerWaits(const char* method, bool waits);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_CALLER_STYLE_H_

@@ -1,0 +1,124 @@
+#include "grpc_cxl/direct/dispatcher.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/slice.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/direct/call_codec.h"
+#include "grpc_cxl/direct/metadata.h"
+
+namespace grpc_cxl {
+namespace {
+
+// Deadlines further away than this are none: a time point could not hold them.
+constexpr uint64_t kLongestTimeout = uint64_t{100} * 365 * 24 * 3600 * 1'000'000'000;
+
+MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
+  MetadataView view;
+  view.reserve(metadata.size());
+  for (const auto& [key, value] : metadata) {
+    view.emplace_back(absl::string_view(key.data(), key.size()),
+                      absl::string_view(value.data(), value.size()));
+  }
+  return view;
+}
+
+// One call on the in-process channel. Deletes itself when it is over.
+class RunningCall final : public Cancellable {
+ public:
+  RunningCall(std::shared_ptr<ServerConnection> connection, ServerCalls::CallId call,
+              std::string request)
+      : connection_(std::move(connection)), call_(call), request_bytes_(std::move(request)) {}
+
+  absl::Status Start(grpc::GenericStub& stub, const std::string& authority) {
+    absl::StatusOr<RequestView> request = DecodeRequest(request_bytes_);
+    if (!request.ok()) return request.status();
+    for (const auto& [key, value] : request->metadata) {
+      if (!IsLegalMetadata(key, value)) {
+        return absl::DataLossError("the client sent metadata that gRPC does not allow");
+      }
+      if (key != kPeerKey) context_.AddMetadata(std::string(key), std::string(value));
+    }
+    const PeerIdentity& peer = connection_->peer();
+    context_.AddMetadata(std::string(kPeerKey), absl::StrCat(peer.pid, ",", peer.uid));
+    context_.set_authority(authority);
+    if (request->timeout_ns < kLongestTimeout) {
+      context_.set_deadline(std::chrono::system_clock::now() +
+                            std::chrono::nanoseconds(request->timeout_ns));
+    }
+    // The slice points into request_bytes_, which live as long as the call; what the service
+    // keeps of the message, it has copied.
+    const grpc::Slice message(const_cast<char*>(request->message.data()), request->message.size(),
+                              grpc::Slice::STATIC_SLICE);
+    message_ = grpc::ByteBuffer(&message, 1);
+    connection_->Running(call_, this);
+    stub.UnaryCall(&context_, std::string(request->method), grpc::StubOptions(), &message_,
+                   &response_, [this](grpc::Status status) { Finish(status); });
+    return absl::OkStatus();
+  }
+
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  void Finish(const grpc::Status& status) {
+    const std::string status_message = status.error_message();
+    const std::string status_details = status.error_details();
+    ResponseView view;
+    view.code = static_cast<uint32_t>(status.error_code());
+    view.status_message = status_message;
+    view.status_details = status_details;
+    view.initial_metadata = View(context_.GetServerInitialMetadata());
+    view.trailing_metadata = View(context_.GetServerTrailingMetadata());
+    view.has_message = status.ok();
+    std::vector<grpc::Slice> slices;
+    size_t message_bytes = 0;
+    if (status.ok() && response_.Dump(&slices).ok()) {
+      for (const grpc::Slice& slice : slices) message_bytes += slice.size();
+    }
+    std::string bytes = EncodeResponseHead(view, message_bytes);
+    bytes.reserve(bytes.size() + message_bytes);
+    for (const grpc::Slice& slice : slices) {
+      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    }
+    connection_->Respond(call_, std::move(bytes));
+    delete this;
+  }
+
+  const std::shared_ptr<ServerConnection> connection_;
+  const ServerCalls::CallId call_;
+  const std::string request_bytes_;
+  grpc::ClientContext context_;
+  grpc::ByteBuffer message_;
+  grpc::ByteBuffer response_;
+};
+
+std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
+  grpc::ChannelArguments arguments;
+  // The limits are the real client's and the server's, not this channel's.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  return server.InProcessChannel(arguments);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(grpc::Server& server, std::string authority)
+    : authority_(std::move(authority)), stub_(InProcessChannel(server)) {}
+
+absl::Status Dispatcher::OnCall(std::shared_ptr<ServerConnection> connection,
+                                ServerCalls::CallId call, std::string request) {
+  auto running = std::make_unique<RunningCall>(std::move(connection), call, std::move(request));
+  absl::Status started = running->Start(stub_, authority_);
+  if (started.ok()) running.release();  // by now it may be over and deleted
+  return started;
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,34 @@
+#ifndef GRPC_CXL_DIRECT_DISPATCHER_H_
+#define GRPC_CXL_DIRECT_DISPATCHER_H_
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpc_cxl/direct/server_connection.h"
+
+namespace grpc_cxl {
+
+// Runs direct calls on a server, through its own in-process channel, so that interceptors,
+// deadlines, cancellation, size limits and registered services all see an ordinary call.
+// Requests and responses pass as bytes. Thread-safe.
+class Dispatcher final : public CallHandler {
+ public:
+  // `authority` is what calls show as their host.
+  Dispatcher(grpc::Server& server, std::string authority);
+
+  // DATA_LOSS when the request or its metadata is malformed.
+  absl::Status OnCall(std::shared_ptr<ServerConnection> connection, ServerCalls::CallId call,
+                      std::string request) override;
+
+ private:
+  const std::string authority_;
+  grpc::GenericStub stub_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_DISPATCHER_H_

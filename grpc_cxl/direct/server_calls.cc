@@ -1,0 +1,169 @@
+#include "grpc_cxl/direct/server_calls.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/doorbell/full_fence.h"
+#include "grpc_cxl/doorbell/futex.h"
+
+namespace grpc_cxl {
+namespace {
+
+absl::Status Broken(absl::string_view how) {
+  return absl::DataLossError(absl::StrCat("the client broke the protocol of direct calls: ", how));
+}
+
+}  // namespace
+
+ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring)
+    : peer_(reinterpret_cast<const CallClientWords*>(region.data())),
+      mine_(reinterpret_cast<CallServerWords*>(region.data() + kCallServerWordsAt)),
+      client_slots_(reinterpret_cast<const CallClientSlot*>(region.data() + kCallClientSlotsAt)),
+      server_slots_(reinterpret_cast<CallServerSlot*>(region.data() + kCallServerSlotsAt)),
+      requests_(region.data() + kCallBuffersAt),
+      responses_(region.data() + kCallBuffersAt + kCallSlots * buffer_bytes),
+      buffer_bytes_(buffer_bytes),
+      ring_(std::move(ring)),
+      slots_(new Slot[kCallSlots]) {
+  CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
+}
+
+void ServerCalls::SetAccepting(bool accepting) {
+  accepting_.store(accepting, std::memory_order_relaxed);
+  // Matched by the acquire load in ClientCalls::Accepting().
+  mine_->accepting.store(accepting ? 1 : 0, std::memory_order_release);
+}
+
+bool ServerCalls::Ready() const {
+  return peer_->posted.load(std::memory_order_relaxed) !=
+             seen_posted_.load(std::memory_order_relaxed) ||
+         peer_->acked.load(std::memory_order_relaxed) !=
+             seen_acked_.load(std::memory_order_relaxed) ||
+         peer_->cancelled.load(std::memory_order_relaxed) !=
+             seen_cancelled_.load(std::memory_order_relaxed);
+}
+
+absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request)> on_call,
+                              absl::FunctionRef<void(CallId)> on_cancel) {
+  std::vector<Taken> taken;
+  std::vector<CallId> cancelled;
+  {
+    absl::MutexLock lock(run_mu_);
+    // The three acquire loads are matched by the release flips in ClientCalls.
+    const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
+    uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
+    for (; left != 0; left &= left - 1) {
+      if (absl::Status status = Take(__builtin_ctzll(left), &taken); !status.ok()) return status;
+    }
+    const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
+    left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
+    for (; left != 0; left &= left - 1) {
+      if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
+    }
+    const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
+    left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+    for (; left != 0; left &= left - 1) {
+      const int slot = __builtin_ctzll(left);
+      const uint32_t generation =
+          client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
+      absl::MutexLock slot_lock(slots_[slot].mu);
+      if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
+        cancelled.push_back({slot, generation});
+      }
+    }
+    // Matched by the acquire load in ClientCalls::Acquire().
+    mine_->cancels_seen.store(cancels, std::memory_order_release);
+  }
+  for (Taken& call : taken) on_call(call.call, std::move(call.request));
+  for (const CallId& call : cancelled) on_cancel(call);
+  return absl::OkStatus();
+}
+
+absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
+  Slot& state = slots_[slot];
+  const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
+  const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
+  if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
+  {
+    absl::MutexLock lock(state.mu);
+    if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
+    if (!accepting_.load(std::memory_order_relaxed)) {
+      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      return absl::OkStatus();
+    }
+    state.stage = Stage::kRunning;
+    state.generation = generation;
+    busy_.fetch_add(1, std::memory_order_seq_cst);
+    // Steps a to c of call_layout.h.
+    server_slots_[slot].word.store(MakeCallWord(generation, 0, CallState::kTaken),
+                                   std::memory_order_relaxed);
+    FullFence();  // matched by the one in ClientCalls::LookAtEnd()
+    if (client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed) == generation) {
+      state.stage = Stage::kIdle;
+      busy_.fetch_sub(1, std::memory_order_seq_cst);
+      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      return absl::OkStatus();
+    }
+  }
+  taken->push_back({{slot, generation}, std::string(requests_ + slot * buffer_bytes_, bytes)});
+  return absl::OkStatus();
+}
+
+void ServerCalls::Respond(CallId call, std::string response) {
+  Slot& state = slots_[call.slot];
+  absl::MutexLock lock(state.mu);
+  CHECK(state.stage == Stage::kRunning && state.generation == call.generation);
+  state.stage = Stage::kSending;
+  state.response = std::move(response);
+  state.sent = 0;
+  state.parts = 0;
+  SendPart(call.slot, state);
+}
+
+absl::Status ServerCalls::SendNext(int slot) {
+  Slot& state = slots_[slot];
+  absl::MutexLock lock(state.mu);
+  if (state.stage != Stage::kSending) return Broken("a part was acked that was not sent");
+  SendPart(slot, state);
+  return absl::OkStatus();
+}
+
+void ServerCalls::SendPart(int slot, Slot& state) {
+  const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
+  memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  state.sent += bytes;
+  const bool whole = state.sent == state.response.size();
+  const uint32_t word =
+      MakeCallWord(state.generation, state.parts++, whole ? CallState::kDone : CallState::kPart);
+  server_slots_[slot].part_bytes.store(static_cast<uint32_t>(bytes), std::memory_order_relaxed);
+  if (whole) {
+    // Before the word: the client may post the slot again as soon as it sees that.
+    state.stage = Stage::kIdle;
+    state.response.clear();
+    busy_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  Tell(slot, word);
+}
+
+void ServerCalls::Tell(int slot, uint32_t word) {
+  // Publishes the part; matched by the acquire load in ClientCalls::Look().
+  server_slots_[slot].word.store(word, std::memory_order_release);
+  FullFence();  // matched by those in ClientCalls::Wait() and WhenDone()
+  switch (static_cast<CallWaiter>(client_slots_[slot].waiter.load(std::memory_order_relaxed))) {
+    case CallWaiter::kParked:
+      FutexWake(server_slots_[slot].word);
+      break;
+    case CallWaiter::kPolled:
+      mine_->news.fetch_add(1, std::memory_order_release);  // matched in ClientCalls::Run()
+      ring_();
+      break;
+    default:  // looks by itself
+      break;
+  }
+}
+
+}  // namespace grpc_cxl

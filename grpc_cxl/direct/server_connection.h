@@ -1,0 +1,86 @@
+#ifndef GRPC_CXL_DIRECT_SERVER_CONNECTION_H_
+#define GRPC_CXL_DIRECT_SERVER_CONNECTION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/direct/server_calls.h"
+#include "grpc_cxl/event_engine/link_user.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+
+namespace grpc_cxl {
+
+class ServerConnection;
+
+// Runs direct calls. Thread-safe; outlives the connections that use it.
+class CallHandler {
+ public:
+  virtual ~CallHandler() = default;
+
+  // Takes a call; its connection's Respond() follows, exactly once, from any thread. An
+  // error says that the request is malformed, and ends the connection.
+  virtual absl::Status OnCall(std::shared_ptr<ServerConnection> connection,
+                              ServerCalls::CallId call, std::string request) = 0;
+};
+
+// What cancels a running call.
+class Cancellable {
+ public:
+  virtual ~Cancellable() = default;
+  virtual void Cancel() = 0;
+};
+
+// The server's direct calls as a user of an endpoint's link. Thread-safe.
+class ServerConnection final : public LinkUser {
+ public:
+  ServerConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+                   const PeerIdentity& peer)
+      : calls_(region, buffer_bytes, std::move(ring)), peer_(peer) {}
+
+  // The connection's owner, whose life calls in flight extend, and what to call when one is
+  // over. Once, before anything else.
+  void SetOwner(std::weak_ptr<void> owner, std::function<void()> finished);
+
+  // Calls are taken from here on, until Retire(), and go to `handler`.
+  void SetHandler(std::shared_ptr<CallHandler> handler);
+
+  // For the handler: a taken call can be cancelled, until Respond().
+  void Running(ServerCalls::CallId call, Cancellable* running);
+  void Respond(ServerCalls::CallId call, std::string response);
+
+  const PeerIdentity& peer() const { return peer_; }
+
+  bool Ready() const override { return calls_.Ready(); }
+  absl::Status Run() override;
+  void Retire() override;
+  // Nobody waits for the running calls any more.
+  void Ended() override;
+  bool Busy() const override { return calls_.busy() > 0; }
+
+ private:
+  void Cancel(ServerCalls::CallId call);
+  // A call is over, or none will come: lets go of what is no longer needed.
+  void Finished();
+
+  ServerCalls calls_;
+  const PeerIdentity peer_;
+  std::weak_ptr<void> owner_;
+  std::function<void()> finished_;
+
+  absl::Mutex mu_;
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept for the last call taken
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool retired_ ABSL_GUARDED_BY(mu_) = false;
+  Cancellable* running_[kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+  // Cancelled before the handler said Running().
+  uint32_t cancelled_early_[kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_SERVER_CONNECTION_H_

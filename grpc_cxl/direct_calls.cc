@@ -1,0 +1,64 @@
+#include "grpc_cxl/direct_calls.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/direct/dispatcher.h"
+#include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/listen_context.h"
+
+namespace grpc_cxl {
+namespace {
+
+// From "4711" and "1000".
+std::optional<CallPeerIdentity> Parse(absl::string_view pid, absl::string_view uid) {
+  int32_t pid_number;
+  uint32_t uid_number;
+  if (!absl::SimpleAtoi(pid, &pid_number) || !absl::SimpleAtoi(uid, &uid_number)) {
+    return std::nullopt;
+  }
+  return CallPeerIdentity{pid_number, uid_number};
+}
+
+}  // namespace
+
+absl::Status EnableDirectCalls(grpc::Server& server) {
+  const std::vector<std::shared_ptr<Acceptor>> acceptors = FindAcceptors(server.c_server());
+  if (acceptors.empty()) {
+    return absl::NotFoundError(
+        "the server listens on no cxl: address without TLS: add one with "
+        "AddListeningPort(\"cxl:///name\", grpc_cxl::ServerCredentials())");
+  }
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
+    acceptor->EnableDirectCalls(std::make_shared<Dispatcher>(
+        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}})));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context) {
+  const std::string peer = context.peer();
+  if (peer.empty()) {  // the in-process channel
+    const auto it =
+        context.client_metadata().find(grpc::string_ref(kPeerKey.data(), kPeerKey.size()));
+    if (it == context.client_metadata().end()) return std::nullopt;
+    const std::vector<absl::string_view> parts =
+        absl::StrSplit(absl::string_view(it->second.data(), it->second.size()), ',');
+    return parts.size() == 2 ? Parse(parts[0], parts[1]) : std::nullopt;
+  }
+  // "unix-abstract:cxl:///payments@pid=4711,uid=1000"; a name has no "@".
+  if (!absl::StartsWith(peer, "unix-abstract:cxl:///")) return std::nullopt;
+  const std::vector<absl::string_view> halves = absl::StrSplit(peer, "@pid=");
+  if (halves.size() != 2) return std::nullopt;
+  const std::vector<absl::string_view> parts = absl::StrSplit(halves[1], ",uid=");
+  return parts.size() == 2 ? Parse(parts[0], parts[1]) : std::nullopt;
+}
+
+}  // namespace grpc_cxl

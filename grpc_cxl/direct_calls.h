@@ -1,0 +1,62 @@
+#ifndef GRPC_CXL_DIRECT_CALLS_H_
+#define GRPC_CXL_DIRECT_CALLS_H_
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_context.h>
+#include <sys/types.h>
+
+#include <optional>
+
+#include "absl/status/status.h"
+
+namespace grpc_cxl {
+
+// Experimental: see the limits below. Offers direct calls on the `cxl:` addresses of
+// `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
+// threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
+// once, right after BuildAndStart(); connections made before it stay without:
+//
+//   auto server = builder.BuildAndStart();
+//   grpc_cxl::EnableDirectCalls(*server);
+//
+// What is the same: status, metadata, deadlines, cancellation, message size limits,
+// interceptors on both sides. Whatever a direct call could not do alike goes over HTTP/2 as
+// before: streams, generic stubs and messages that are not generated classes, the
+// completion-queue API, call credentials, TLS, compression, requests that do not fit into a
+// buffer, calls while no connection is up.
+//
+// What a handler can tell from a direct call:
+//   * peer() is empty: the call reaches the service through the server's own in-process
+//     channel. CallPeer() tells the client's pid and uid on both roads.
+//   * auth_context() says that the peer is not authenticated, as it does over HTTP/2 without
+//     TLS, and has no properties at all.
+//   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
+// What a client can tell:
+//   * Server::Shutdown() does not wait for direct calls: those that run end UNAVAILABLE,
+//     because gRPC closes its in-process channel at once.
+//   * peer() is the channel's target.
+//   * A call made from ClientContext::FromServerContext() does not inherit the deadline and
+//     cancellation of the call it was made from (use set_deadline()): gRPC shows
+//     interceptors neither.
+//   * HTTP/2 keepalive does not watch them: a call without a deadline waits for a server that
+//     is stopped but not dead. (A dead one ends its calls at once.)
+//   * A channel counts as idle however many direct calls it makes; when it closes its
+//     connection for that reason, the next call connects again.
+//   * OpenTelemetry and channelz do not count direct calls.
+//
+// NOT_FOUND when the server listens on no `cxl:` address without TLS. Thread-safe.
+absl::Status EnableDirectCalls(grpc::Server& server);
+
+// Who makes a call.
+struct CallPeerIdentity {
+  pid_t pid = 0;  // as this process's pid namespace numbers it; 0 when it has no number there
+  uid_t uid = 0;
+};
+
+// The client process of a call that came over a `cxl:` address, as the kernel identified it;
+// nullopt for other calls. Works for stream and direct calls. Thread-safe.
+std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_CALLS_H_

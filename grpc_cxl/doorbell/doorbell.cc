@@ -1,0 +1,74 @@
+#include "grpc_cxl/doorbell/doorbell.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "grpc_cxl/doorbell/full_fence.h"
+
+namespace grpc_cxl {
+
+DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd)
+    : mine_(mine),
+      fd_(fd),
+      // relaxed: our own word, nobody else writes it.
+      epoch_(mine->epoch.load(std::memory_order_relaxed)) {}
+
+void DoorbellSleeper::PrepareToSleep() {
+  epoch_ = (epoch_ + 1) | 1;  // the next odd number, also when asleep
+  // relaxed: ordered before the caller's look at the memory by the fence, which is matched
+  // by the fence in Ring().
+  mine_->epoch.store(epoch_, std::memory_order_relaxed);
+  FullFence();
+}
+
+void DoorbellSleeper::Awake() {
+  if (!asleep()) return;
+  ++epoch_;
+  // relaxed: a ringer that sees it late sends a byte too many.
+  mine_->epoch.store(epoch_, std::memory_order_relaxed);
+}
+
+DoorbellSleeper::Line DoorbellSleeper::Drain() {
+  // An honest peer sends one byte a nap; a flooding one shall not hold us here.
+  constexpr int kMostReads = 256;
+  char bytes[64];
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    const ssize_t got = recv(fd_, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (got > 0) continue;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return Line::kOpen;
+    return Line::kPeerGone;
+  }
+  return Line::kFlooded;
+}
+
+bool DoorbellRinger::Ring() {
+  FullFence();  // matched by the fence in PrepareToSleep()
+  return RingAfterFence();
+}
+
+bool DoorbellRinger::RingAfterFence() {
+  // relaxed: ordered after what the caller published by the full fence.
+  const uint64_t epoch = peer_->epoch.load(std::memory_order_relaxed);
+  if ((epoch & 1) == 0) return false;
+  // relaxed: whoever puts the number of this nap here sends its byte; no data hangs on it.
+  // Looked at first, so that ringing threads do not take the line from each other.
+  if (last_rung_.load(std::memory_order_relaxed) == epoch ||
+      last_rung_.exchange(epoch, std::memory_order_relaxed) == epoch) {
+    return false;
+  }
+  while (true) {
+    const char byte = 0;
+    if (send(fd_, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) return true;
+    if (errno == EINTR) continue;
+    // Full: bytes wait to be taken, the sleeper cannot sleep on them.
+    // Gone: the sleeper needs no waking; our own Drain() reports it.
+    if (errno == EAGAIN || errno == EPIPE || errno == ECONNRESET) return false;
+    // No memory for a byte, say. A connection that ends is better than one that hangs, so
+    // both ends shall see the line closed.
+    shutdown(fd_, SHUT_RDWR);
+    return false;
+  }
+}
+
+}  // namespace grpc_cxl

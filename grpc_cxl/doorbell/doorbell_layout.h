@@ -1,0 +1,26 @@
+#ifndef GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_
+#define GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_
+
+#include <cstddef>
+
+#include "grpc_cxl/base/shared_word.h"
+
+namespace grpc_cxl {
+
+// One per side and connection, written by the process that sleeps.
+//
+//   epoch even: awake, it looks at the memory by itself
+//   epoch odd:  asleep (or about to be): after publishing something, ring
+//
+// It only ever grows, so every nap has a number of its own and the ringing side rings once
+// a nap. 64 bits, so that no number comes twice. Zero is awake.
+struct alignas(kWriterAlignment) DoorbellWords {
+  SharedU64 epoch;
+};
+
+static_assert(sizeof(DoorbellWords) == 128);
+static_assert(offsetof(DoorbellWords, epoch) == 0);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_

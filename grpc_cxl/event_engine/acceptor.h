@@ -1,0 +1,113 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_ACCEPTOR_H_
+#define GRPC_CXL_EVENT_ENGINE_ACCEPTOR_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/direct/server_connection.h"
+#include "grpc_cxl/event_engine/address.h"
+#include "grpc_cxl/event_engine/connection_budget.h"
+#include "grpc_cxl/event_engine/listen_context.h"
+#include "grpc_cxl/event_engine/pollable.h"
+#include "grpc_cxl/event_engine/watchdog.h"
+#include "grpc_cxl/options.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+
+namespace grpc_cxl {
+
+class Greeting;
+
+// Serves one name: accepts connections, shakes hands, makes their arenas.
+//
+//   accepted --Hello--> arena made, Welcome sent --> endpoint handed over
+//       |                  |
+//       | 10 s, or Stop()  | a limit reached, no memory
+//       v                  v
+//     closed            refused with the reason
+//
+// Thread-safe; owned by a shared_ptr.
+class Acceptor final : public Pollable, public std::enable_shared_from_this<Acceptor> {
+ public:
+  using EventEngine = grpc_event_engine::experimental::EventEngine;
+  using EndpointCallback = std::function<void(std::unique_ptr<EventEngine::Endpoint>)>;
+
+  // Registers the name at once; connections wait until Start(). Errors are those of
+  // Validate(), FindRendezvousDirectory() and NameListener::Listen().
+  static absl::StatusOr<std::shared_ptr<Acceptor>> Listen(std::shared_ptr<EventEngine> executor,
+                                                          Watchdog* watchdog,
+                                                          const CxlAddress& address);
+
+  // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
+  void Start(EndpointCallback on_endpoint);
+
+  // Offers direct calls on all connections made from here on, and has `handler` run them.
+  void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
+  const ServiceName& name() const { return name_; }
+
+  // Gives the name up and drops `on_endpoint`; a call of it that is under way keeps its own
+  // copy until it returns. Clients that are still greeting are refused.
+  void Stop();
+
+  // Pollable: somebody wants to connect.
+  int fd() const override { return listener_fd_; }
+  void OnFdReadable() override { AcceptAll(); }
+
+ private:
+  friend class Greeting;
+
+  struct Refused {
+    Refusal refusal;
+    std::string reason;
+  };
+
+  Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, NameListener listener,
+           const ServiceName& name, const ListenContext& context, SpinBudget spin);
+
+  void AcceptAll();
+  // AcceptAll() once more, some time after it could not accept.
+  void Retry();
+  // A client has said hello: gives it an arena, and its endpoint to gRPC, or says why not.
+  void Answer(UniqueFd socket, const ClientHello& hello);
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(UniqueFd& socket,
+                                                                     const ClientHello& hello);
+  bool OffersDirectCalls();
+  // A connection that can carry direct calls has been made.
+  void Enlist(const std::shared_ptr<ServerConnection>& connection);
+  // `greeting` is over.
+  void Forget(const Greeting* greeting);
+
+  const std::shared_ptr<EventEngine> executor_;
+  Watchdog* const watchdog_;
+  Poller* const poller_;
+  const ServiceName name_;
+  const ServerOptions options_;
+  const Trust trust_;
+  const SpinBudget spin_;  // what every connection starts with
+  const std::shared_ptr<ConnectionBudget> budget_;
+  const int listener_fd_;
+
+  absl::Mutex mu_;
+  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
+  EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: no direct calls
+  std::vector<std::weak_ptr<ServerConnection>> connections_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<const Greeting*, std::shared_ptr<Greeting>> greetings_ ABSL_GUARDED_BY(mu_);
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;    // too many greetings: some wait in the queue
+  bool retrying_ ABSL_GUARDED_BY(mu_) = false;  // Retry() is due
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_EVENT_ENGINE_ACCEPTOR_H_

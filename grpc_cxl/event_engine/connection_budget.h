@@ -1,0 +1,54 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_
+#define GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace grpc_cxl {
+
+// What one listening address may spend on connections. Thread-safe; owned by a shared_ptr,
+// because connections may outlive their listener.
+class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
+ public:
+  ConnectionBudget(size_t max_connections, size_t max_arena_bytes)
+      : max_connections_(max_connections), max_arena_bytes_(max_arena_bytes) {}
+
+  // One connection's share, given back by its destructor.
+  class Lease {
+   public:
+    Lease(std::shared_ptr<ConnectionBudget> budget, size_t arena_bytes)
+        : budget_(std::move(budget)), arena_bytes_(arena_bytes) {}
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+
+   private:
+    std::shared_ptr<ConnectionBudget> budget_;  // null when moved from
+    size_t arena_bytes_;
+  };
+
+  enum class Short { kConnections, kArenaBytes };
+  struct Refused {
+    Short of;
+    std::string reason;  // for the client
+  };
+
+  // A share of one connection and `arena_bytes`, or which limit is in the way.
+  std::variant<Lease, Refused> Take(size_t arena_bytes);
+
+ private:
+  const size_t max_connections_;
+  const size_t max_arena_bytes_;
+  absl::Mutex mu_;
+  size_t connections_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t arena_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_

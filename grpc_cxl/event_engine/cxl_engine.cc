@@ -1,0 +1,98 @@
+#include "grpc_cxl/event_engine/cxl_engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "grpc_cxl/event_engine/address.h"
+#include "grpc_cxl/event_engine/connector.h"
+#include "grpc_cxl/event_engine/listener.h"
+#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/event_engine/resolver.h"
+
+namespace grpc_cxl {
+namespace {
+
+using grpc_event_engine::experimental::EndpointConfig;
+using grpc_event_engine::experimental::EventEngine;
+using grpc_event_engine::experimental::MemoryAllocator;
+using grpc_event_engine::experimental::MemoryAllocatorFactory;
+
+// One polling thread for every two cores, and at most four: enough to fill the memory bus,
+// few enough to leave the cores to those who have work for them.
+int PollerCount() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 4);
+}
+
+}  // namespace
+
+CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner)
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount())) {}
+
+absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
+    Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
+    const EndpointConfig& config, std::unique_ptr<MemoryAllocatorFactory> allocators) {
+  return MakeListener(inner_, watchdog_, std::move(on_accept), std::move(on_shutdown), config,
+                      std::move(allocators));
+}
+
+EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
+                                                 const ResolvedAddress& address,
+                                                 const EndpointConfig& config,
+                                                 MemoryAllocator allocator, Duration timeout) {
+  const std::optional<CxlAddress> ours = DecodeAddress(address);
+  if (!ours.has_value()) {
+    return inner_->Connect(std::move(on_connect), address, config, std::move(allocator), timeout);
+  }
+  const int number = config.GetInt(kOptionsArg).value_or(-1);
+  std::shared_ptr<ClientLinks> links;
+  if (config.GetInt(kDirectArg) == 1) links = ClientLinks::For(ours->name.str(), number);
+  grpc_cxl::Connect(inner_, watchdog_, ours->name, OptionsRegistry<ChannelOptions>::Find(number),
+                    std::move(links), timeout, std::move(on_connect));
+  // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
+  return ConnectionHandle::kInvalid;
+}
+
+bool CxlEngine::CancelConnect(ConnectionHandle handle) {
+  return handle != ConnectionHandle::kInvalid && inner_->CancelConnect(handle);
+}
+
+// The posix engine aborts when it is asked this.
+bool CxlEngine::IsWorkerThread() { return Poller::Current() != nullptr; }
+
+absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> CxlEngine::GetDNSResolver(
+    const DNSResolver::ResolverOptions& options) {
+  absl::StatusOr<std::unique_ptr<DNSResolver>> inner = inner_->GetDNSResolver(options);
+  if (!inner.ok()) return inner.status();
+  return MakeResolver(inner_, *std::move(inner));
+}
+
+void CxlEngine::Run(Closure* closure) {
+  if (Poller::Current() == nullptr) return inner_->Run(closure);
+  Run([closure] { closure->Run(); });
+}
+
+void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
+  Poller* const poller = Poller::Current();
+  if (poller == nullptr) return inner_->Run(std::move(closure));
+  if (poller->ClosuresAreShort()) return poller->Enqueue(std::move(closure));
+  inner_->Run([poller, closure = std::move(closure)]() mutable {
+    const auto start = std::chrono::steady_clock::now();
+    closure();
+    poller->NoteClosure((std::chrono::steady_clock::now() - start) / std::chrono::nanoseconds(1));
+  });
+}
+
+EventEngine::TaskHandle CxlEngine::RunAfter(Duration delay, Closure* closure) {
+  return inner_->RunAfter(delay, closure);
+}
+
+EventEngine::TaskHandle CxlEngine::RunAfter(Duration delay, absl::AnyInvocable<void()> closure) {
+  return inner_->RunAfter(delay, std::move(closure));
+}
+
+bool CxlEngine::Cancel(TaskHandle handle) { return inner_->Cancel(handle); }
+
+}  // namespace grpc_cxl

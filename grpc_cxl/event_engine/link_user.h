@@ -1,0 +1,28 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_LINK_USER_H_
+#define GRPC_CXL_EVENT_ENGINE_LINK_USER_H_
+
+#include "absl/status/status.h"
+
+namespace grpc_cxl {
+
+// What uses an endpoint's link beside gRPC's byte stream: one side of its direct calls.
+// Ready() and Run() are called as those of a Pollable; the others from any thread.
+class LinkUser {
+ public:
+  virtual ~LinkUser() = default;
+
+  virtual bool Ready() const = 0;
+  // An error ends the connection.
+  virtual absl::Status Run() = 0;
+
+  // Nothing new is begun from here on; what is under way goes on.
+  virtual void Retire() = 0;
+  // The connection has ended. Called at least once, maybe again.
+  virtual void Ended() = 0;
+  // Whether something is under way. Whoever ends it tells EndpointCore::UserIdle().
+  virtual bool Busy() const = 0;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_EVENT_ENGINE_LINK_USER_H_

@@ -1,0 +1,143 @@
+#include "grpc_cxl/event_engine/listener.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/log/log.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/address.h"
+
+namespace grpc_cxl {
+namespace {
+
+using grpc_event_engine::experimental::EndpointConfig;
+using grpc_event_engine::experimental::EventEngine;
+using grpc_event_engine::experimental::MemoryAllocator;
+using grpc_event_engine::experimental::MemoryAllocatorFactory;
+
+// gRPC's callbacks, shared by everything that may still call them. `on_shutdown` is due
+// once nothing can: that is the destructor.
+class Sink {
+ public:
+  Sink(std::shared_ptr<EventEngine> executor, EventEngine::Listener::AcceptCallback on_accept,
+       absl::AnyInvocable<void(absl::Status)> on_shutdown,
+       std::unique_ptr<MemoryAllocatorFactory> allocators)
+      : executor_(std::move(executor)),
+        on_accept_(std::move(on_accept)),
+        on_shutdown_(std::move(on_shutdown)),
+        allocators_(std::move(allocators)) {}
+
+  // On another thread, because gRPC may hold locks where the last reference goes.
+  ~Sink() {
+    if (!on_shutdown_) return;
+    executor_->Run(
+        [on_shutdown = std::move(on_shutdown_)]() mutable { on_shutdown(absl::OkStatus()); });
+  }
+
+  void Accept(std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
+    on_accept_(std::move(endpoint), std::move(allocator));
+  }
+  // There will be no listener after all, hence no shutdown of one.
+  void Cancel() { on_shutdown_ = nullptr; }
+  MemoryAllocator NewAllocator(absl::string_view name) {
+    return allocators_->CreateMemoryAllocator(name);
+  }
+
+ private:
+  const std::shared_ptr<EventEngine> executor_;
+  EventEngine::Listener::AcceptCallback on_accept_;
+  absl::AnyInvocable<void(absl::Status)> on_shutdown_;
+  const std::unique_ptr<MemoryAllocatorFactory> allocators_;
+};
+
+// What `inner`'s listener gets in place of the real factory, which there is only one of.
+class SharedAllocators final : public MemoryAllocatorFactory {
+ public:
+  explicit SharedAllocators(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+  MemoryAllocator CreateMemoryAllocator(absl::string_view name) override {
+    return sink_->NewAllocator(name);
+  }
+
+ private:
+  const std::shared_ptr<Sink> sink_;
+};
+
+class Listener final : public EventEngine::Listener {
+ public:
+  Listener(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, std::shared_ptr<Sink> sink,
+           std::unique_ptr<EventEngine::Listener> inner)
+      : executor_(std::move(executor)),
+        watchdog_(watchdog),
+        sink_(std::move(sink)),
+        inner_(std::move(inner)) {}
+
+  ~Listener() override {
+    for (const auto& acceptor : acceptors_) acceptor->Stop();
+  }
+
+  absl::StatusOr<int> Bind(const EventEngine::ResolvedAddress& address) override {
+    if (started_) return absl::FailedPreconditionError("Bind() after Start() of a listener");
+    const std::optional<CxlAddress> ours = DecodeAddress(address);
+    if (!ours.has_value()) {
+      uses_inner_ = true;
+      return inner_->Bind(address);
+    }
+    absl::StatusOr<std::shared_ptr<Acceptor>> acceptor =
+        Acceptor::Listen(executor_, watchdog_, *ours);
+    if (!acceptor.ok()) {
+      LOG(ERROR) << "cannot listen on cxl:///" << ours->name.str() << ": "
+                 << acceptor.status().message();
+      return acceptor.status();
+    }
+    acceptors_.push_back(*std::move(acceptor));
+    return 1;  // "port" of every name: gRPC wants a positive number
+  }
+
+  absl::Status Start() override {
+    if (started_) return absl::FailedPreconditionError("a listener is started only once");
+    started_ = true;
+    for (const auto& acceptor : acceptors_) {
+      acceptor->Start([sink = sink_](std::unique_ptr<EventEngine::Endpoint> endpoint) {
+        sink->Accept(std::move(endpoint), sink->NewAllocator("cxl-endpoint"));
+      });
+    }
+    return uses_inner_ ? inner_->Start() : absl::OkStatus();
+  }
+
+ private:
+  const std::shared_ptr<EventEngine> executor_;
+  Watchdog* const watchdog_;
+  const std::shared_ptr<Sink> sink_;
+  const std::unique_ptr<EventEngine::Listener> inner_;
+  bool uses_inner_ = false;
+  bool started_ = false;
+  std::vector<std::shared_ptr<Acceptor>> acceptors_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
+    std::shared_ptr<EventEngine> inner, Watchdog* watchdog,
+    EventEngine::Listener::AcceptCallback on_accept,
+    absl::AnyInvocable<void(absl::Status)> on_shutdown, const EndpointConfig& config,
+    std::unique_ptr<MemoryAllocatorFactory> allocators) {
+  auto sink = std::make_shared<Sink>(inner, std::move(on_accept), std::move(on_shutdown),
+                                     std::move(allocators));
+  // Made now, because `config` is gone when the first Bind() tells which one is needed.
+  absl::StatusOr<std::unique_ptr<EventEngine::Listener>> inner_listener = inner->CreateListener(
+      [sink](std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
+        sink->Accept(std::move(endpoint), std::move(allocator));
+      },
+      [sink](const absl::Status&) {}, config, std::make_unique<SharedAllocators>(sink));
+  if (!inner_listener.ok()) {
+    sink->Cancel();
+    return inner_listener.status();
+  }
+  return std::make_unique<Listener>(std::move(inner), watchdog, std::move(sink),
+                                    *std::move(inner_listener));
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,284 @@
+#include "grpc_cxl/event_engine/poller.h"
+
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/event_engine/watchdog.h"
+
+namespace grpc_cxl {
+namespace {
+
+thread_local Poller* current_poller = nullptr;
+thread_local uint64_t callbacks = 0;  // of this thread
+
+// While something is hot, descriptors are looked at this often: often enough for a new
+// connection, seldom enough to cost little (one look is about 0.5 us).
+constexpr int64_t kLookInterval = 25'000;  // ns
+
+// Each idle turn offers the core to whoever wants it. When that takes this long, somebody
+// has real work there: a thread that sleeps is then woken in front of the hog, one that
+// yields waits behind it.
+constexpr int64_t kInterruption = 200'000;  // ns
+
+// Work found sooner than this after the last was not waited for.
+constexpr int64_t kInstant = 500;  // ns
+
+// Up to this average, a closure is cheaper to run in place than to hand over: a wake-up
+// costs between 2 us and 35 us, and often its other core is busy.
+constexpr int64_t kShortClosure = 50'000;  // ns
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+}  // namespace
+
+Poller::Poller(Watchdog* watchdog)
+    : watchdog_(watchdog),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  PCHECK(epoll_ && poke_) << "no file descriptors left for a polling thread";
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = 0;  // no entry has this id
+  PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, poke_.get(), &event) == 0);
+}
+
+Poller* Poller::Current() { return current_poller; }
+
+uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
+
+void Poller::Add(std::shared_ptr<Pollable> pollable) {
+  auto entry = std::make_shared<Entry>();
+  entry->pollable = std::move(pollable);
+  entry->active_ns = Now();
+  entry->pollable->PrepareToSleep();
+  absl::MutexLock lock(mu_);
+  entry->id = next_id_++;
+  entries_[entry->id] = entry;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = entry->id;
+  PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pollable->fd(), &event) == 0);
+}
+
+void Poller::Remove(const Pollable* pollable) {
+  std::shared_ptr<Entry> entry;  // dropped after the lock: it may be the last reference
+  absl::MutexLock lock(mu_);
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [pollable](const auto& e) {
+    return e.second->pollable.get() == pollable;
+  });
+  if (it == entries_.end()) return;
+  entry = std::move(it->second);
+  entries_.erase(it);
+  // Matched by the acquire loads of the leader, which drops what is removed.
+  entry->removed.store(true, std::memory_order_release);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
+}
+
+void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
+  absl::MutexLock lock(mu_);
+  queue_.push_back(std::move(closure));
+  queued_.store(queue_.size(), std::memory_order_relaxed);
+  WakeLeader();
+}
+
+void Poller::WakeLeader() {
+  if (!sleeping_) return;
+  sleeping_ = false;
+  eventfd_write(poke_.get(), 1);
+}
+
+bool Poller::ClosuresAreShort() const {
+  return closure_ns_.load(std::memory_order_relaxed) < kShortClosure;
+}
+
+void Poller::NoteClosure(int64_t nanoseconds) {
+  // Lost updates between threads do no harm. One long closure must not hide the short
+  // ones for ever, hence the limit.
+  const int64_t average = closure_ns_.load(std::memory_order_relaxed);
+  closure_ns_.store(average + (std::min<int64_t>(nanoseconds, 5'000'000) - average) / 8,
+                    std::memory_order_relaxed);
+}
+
+void Poller::Lead(uint64_t term) {
+  current_poller = this;
+  int64_t looked = Now();
+  int64_t before = looked;
+  for (;;) {
+    bool progress = false;
+    for (const auto step : {&Poller::RunQueue, &Poller::RunReadable, &Poller::RunHot}) {
+      const Turn turn = (this->*step)(term);
+      if (turn == Turn::kDeposed) {
+        current_poller = nullptr;
+        return;
+      }
+      progress |= turn == Turn::kProgress;
+    }
+    const int64_t now = Now();
+    Cool(now, /*all=*/!progress && now - before > kInterruption);
+    before = now;
+    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0) {
+      WaitForEvents(/*may_sleep=*/true);
+      looked = before = Now();
+    } else if (now - looked > kLookInterval) {
+      WaitForEvents(/*may_sleep=*/false);
+      looked = now;
+    } else if (!progress) {
+      sched_yield();
+    }
+  }
+}
+
+bool Poller::Call(uint64_t term, const std::shared_ptr<Entry>& entry,
+                  absl::FunctionRef<void()> callback) {
+  {
+    absl::MutexLock lock(mu_);
+    // Looked at under the lock: no call begins once Remove() has returned.
+    if (entry != nullptr && entry->removed.load(std::memory_order_relaxed)) return true;
+    // Matched by the loads in busy(); see Watchdog for why seq_cst.
+    busy_.store(busy_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+  }
+  watchdog_->NoteBusy();
+  ++callbacks;
+  callback();
+  absl::MutexLock lock(mu_);
+  if (term_ == term) {
+    busy_.store(busy_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+    return true;
+  }
+  // The callback may have read bytes off the descriptor after the new leader had put the
+  // pollable to sleep. With them went the new leader's event, so it is told of it here.
+  if (entry != nullptr) {
+    again_.push_back(entry);
+    WakeLeader();
+  }
+  return false;
+}
+
+Poller::Turn Poller::RunQueue(uint64_t term) {
+  if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
+  size_t left;
+  {
+    absl::MutexLock lock(mu_);
+    left = queue_.size();
+  }
+  // Only what is there now: closures that enqueue others must not starve the connections.
+  for (; left > 0; --left) {
+    absl::AnyInvocable<void()> closure;
+    {
+      absl::MutexLock lock(mu_);
+      if (queue_.empty()) break;
+      closure = std::move(queue_.front());
+      queue_.pop_front();
+      queued_.store(queue_.size(), std::memory_order_relaxed);
+    }
+    const bool leads = Call(term, /*entry=*/nullptr, [&] {
+      const int64_t start = Now();
+      closure();
+      closure = nullptr;
+      NoteClosure(Now() - start);
+    });
+    if (!leads) return Turn::kDeposed;
+  }
+  return Turn::kProgress;
+}
+
+Poller::Turn Poller::RunReadable(uint64_t term) {
+  if (readable_.empty()) return Turn::kNothing;
+  while (!readable_.empty()) {
+    const std::shared_ptr<Entry> entry = std::move(readable_.front());
+    readable_.pop_front();
+    if (entry->removed.load(std::memory_order_acquire)) continue;
+    if (!entry->hot) {
+      const int64_t now = Now();
+      entry->pollable->Awake();
+      entry->pollable->SleptFor(now - entry->active_ns);
+      entry->hot = true;
+      entry->active_ns = now;
+      hot_.push_back(entry);
+    }
+    if (!Call(term, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+  }
+  return Turn::kProgress;
+}
+
+Poller::Turn Poller::RunHot(uint64_t term) {
+  Turn turn = Turn::kNothing;
+  for (size_t i = 0; i < hot_.size(); ++i) {
+    if (!hot_[i]->pollable->Ready()) continue;
+    const std::shared_ptr<Entry> entry = hot_[i];
+    if (entry->removed.load(std::memory_order_acquire)) continue;
+    if (Now() - entry->active_ns > kInstant) entry->pollable->SpinFound();
+    if (!Call(term, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    entry->active_ns = Now();
+    turn = Turn::kProgress;
+  }
+  return turn;
+}
+
+void Poller::Cool(int64_t now, bool all) {
+  size_t kept = 0;
+  for (std::shared_ptr<Entry>& entry : hot_) {
+    if (entry->removed.load(std::memory_order_acquire)) {
+      entry->hot = false;
+      entry = nullptr;
+      continue;
+    }
+    Pollable& pollable = *entry->pollable;
+    const int64_t spin = pollable.spin_ns();
+    if (all || now - entry->active_ns >= spin) {
+      pollable.PrepareToSleep();
+      if (!pollable.Ready()) {
+        if (spin > 0) pollable.SpinWasted();
+        entry->hot = false;
+        entry->active_ns = now;
+        entry = nullptr;
+        continue;
+      }
+      pollable.Awake();
+    }
+    if (&hot_[kept] != &entry) hot_[kept] = std::move(entry);
+    ++kept;
+  }
+  hot_.resize(kept);
+}
+
+void Poller::WaitForEvents(bool may_sleep) {
+  if (may_sleep) {
+    absl::MutexLock lock(mu_);
+    may_sleep = queue_.empty() && again_.empty();
+    sleeping_ = may_sleep;
+  }
+  epoll_event events[64];
+  const int count = epoll_wait(epoll_.get(), events, 64, may_sleep ? -1 : 0);
+  absl::MutexLock lock(mu_);
+  sleeping_ = false;
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.u64 == 0) {
+      eventfd_t ignored;
+      eventfd_read(poke_.get(), &ignored);
+    } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
+      readable_.push_back(it->second);
+    }
+  }
+  for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
+  again_.clear();
+}
+
+uint64_t Poller::DeposeIfStuckIn(uint64_t busy) {
+  absl::MutexLock lock(mu_);
+  if (busy_.load(std::memory_order_relaxed) != busy) return 0;
+  busy_.store(busy + 1, std::memory_order_seq_cst);
+  return ++term_;
+}
+
+}  // namespace grpc_cxl

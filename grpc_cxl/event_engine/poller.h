@@ -1,0 +1,127 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_POLLER_H_
+#define GRPC_CXL_EVENT_ENGINE_POLLER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/event_engine/pollable.h"
+
+namespace grpc_cxl {
+
+class Watchdog;
+
+// Looks after many pollables with one thread at a time, the leader. Closures that are
+// enqueued run on the leader as well, one after the other, right after the callback that
+// enqueued them: no hop to another thread.
+//
+// A callback may block (a handler that sleeps, or waits for another call). Then the
+// watchdog deposes the leader: the term ends, another thread leads from where it was, and
+// the old leader leaves when its callback returns.
+//
+//     leader of term t            watchdog                    leader of term t+1
+//     busy := odd
+//     callback() ...              sees the same odd twice:
+//                                 term := t+1, asks for a
+//                                 thread                      busy := even, polls on
+//     ... returns, sees t+1,
+//     gives its pollable back
+//     and leaves
+//
+// Thread-safe.
+class Poller {
+ public:
+  // `watchdog` must outlive this object and is told before every callback.
+  explicit Poller(Watchdog* watchdog);
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  // The poller whose callback or closure the calling thread is in; null elsewhere.
+  static Poller* Current();
+  // Tells one callback or closure of the calling thread from the next; 0 outside of them.
+  static uint64_t CurrentCallback();
+
+  // Starts and ends looking after `pollable`. When Remove() returns, an OnFdReadable() or
+  // Run() that was under way may still be running, but no other follows; the poller's
+  // reference is dropped soon.
+  void Add(std::shared_ptr<Pollable> pollable);
+  void Remove(const Pollable* pollable);
+
+  // Runs `closure` on the leader, after what it does now.
+  void Enqueue(absl::AnyInvocable<void()> closure);
+
+  // Whether the closures of late were so short (a few dozen microseconds on average) that
+  // running them one after the other beats handing them to other threads.
+  bool ClosuresAreShort() const;
+  // Tells how long a closure took that ran elsewhere because they were not.
+  void NoteClosure(int64_t nanoseconds);
+
+  // Polls until the term ends. For the threads that the watchdog keeps.
+  void Lead(uint64_t term);
+
+  // For the watchdog. The number is odd while a callback runs, and changes with each.
+  uint64_t busy() const { return busy_.load(std::memory_order_seq_cst); }
+  // Ends the leader's term if it is still in the callback that `busy` counted, and returns
+  // the new term; otherwise 0.
+  uint64_t DeposeIfStuckIn(uint64_t busy);
+
+ private:
+  struct Entry {
+    std::shared_ptr<Pollable> pollable;
+    uint64_t id = 0;
+    std::atomic<bool> removed{false};
+    // Of the leader:
+    bool hot = false;
+    int64_t active_ns = 0;  // when work was last found, or when it went to sleep
+  };
+
+  // What one turn of the leader came to.
+  enum class Turn { kNothing, kProgress, kDeposed };
+  // Calls `callback` without the lock; false when the term ended meanwhile. A callback of
+  // `entry` (null for closures) is left out when that is removed.
+  bool Call(uint64_t term, const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
+  Turn RunQueue(uint64_t term);
+  Turn RunReadable(uint64_t term);
+  Turn RunHot(uint64_t term);
+  // Puts to sleep what had no work for long enough, or all of it.
+  void Cool(int64_t now, bool all);
+  // Collects events; sleeps for them unless there is something else to do.
+  void WaitForEvents(bool may_sleep);
+  void WakeLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Watchdog* const watchdog_;
+  UniqueFd epoll_;
+  UniqueFd poke_;  // eventfd, never leaves the process: ends the leader's sleep
+
+  absl::Mutex mu_;
+  uint64_t term_ ABSL_GUARDED_BY(mu_) = 1;
+  uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
+  std::unordered_map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mu_);
+  // What deposed leaders were called back from: to be told once more that it is readable.
+  std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
+  bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
+
+  // Size of queue_, for the leader's look without the lock. Stored under mu_, relaxed: the
+  // leader takes mu_ before it sleeps.
+  std::atomic<size_t> queued_{0};
+  // See busy(). Written under mu_.
+  std::atomic<uint64_t> busy_{0};
+  std::atomic<int64_t> closure_ns_{0};  // moving average
+
+  // Touched by the leader outside callbacks only; handed over through mu_.
+  std::vector<std::shared_ptr<Entry>> hot_;
+  std::deque<std::shared_ptr<Entry>> readable_;  // reported by epoll, not yet told
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_EVENT_ENGINE_POLLER_H_

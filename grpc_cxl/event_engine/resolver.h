@@ -1,0 +1,18 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_RESOLVER_H_
+#define GRPC_CXL_EVENT_ENGINE_RESOLVER_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <memory>
+
+namespace grpc_cxl {
+
+// A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC hands
+// it every target whose scheme it does not know.
+std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeResolver(
+    std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
+    std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_EVENT_ENGINE_RESOLVER_H_

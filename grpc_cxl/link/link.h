@@ -1,0 +1,120 @@
+#ifndef GRPC_CXL_LINK_LINK_H_
+#define GRPC_CXL_LINK_LINK_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/doorbell/doorbell.h"
+#include "grpc_cxl/link/link_layout.h"
+#include "grpc_cxl/ring/ring_reader.h"
+#include "grpc_cxl/ring/ring_writer.h"
+
+namespace grpc_cxl {
+
+// What one side of a link has done so far. Relaxed counters: exact when the link rests.
+struct LinkCounters {
+  std::atomic<uint64_t> bytes_written{0};
+  std::atomic<uint64_t> bytes_read{0};
+  std::atomic<uint64_t> rings{0};       // wake-ups sent: one system call each
+  std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
+};
+
+// One end of a connection: an arena with a ring in each direction, a doorbell, and the
+// unix socket whose end-of-file says that the peer is gone. Its twin lives in the peer's
+// process. Knows no gRPC and never blocks.
+//
+// The peer may be hostile: whatever it writes into the arena, the worst is a DATA_LOSS
+// status, after which the link is of no more use.
+//
+// Thread-safety: three independent parts, each for one thread at a time: writing (Write,
+// Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
+// (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
+// Ring() and the counters are for all.
+class Link {
+ public:
+  enum class Side { kServer, kClient };
+
+  // Bytes an arena needs for two rings of `ring_bytes` and a region of `call_bytes`.
+  static constexpr size_t ArenaBytes(size_t ring_bytes, size_t call_bytes = 0) {
+    return kLinkControlBytes + 2 * ring_bytes + call_bytes;
+  }
+
+  // Takes an arena (fresh on the server's side, attached on the client's) and the
+  // connection's socket (SOCK_SEQPACKET, non-blocking, handshake done).
+  // INVALID_ARGUMENT when the arena is too small for the rings and `call_bytes`, or
+  // ring_bytes is no power of two from 4 KiB to 1 GiB.
+  static absl::StatusOr<std::unique_ptr<Link>> Create(Side side, Arena arena, UniqueFd socket,
+                                                      size_t ring_bytes, size_t call_bytes = 0);
+
+  // Writing: copies what fits and returns how much that was. The peer sees it, and is
+  // woken if it sleeps, after Publish().
+  absl::StatusOr<size_t> Write(absl::Span<const char> bytes) { return tx_.Write(bytes); }
+  void Publish();
+  // After a short write: the peer will wake us once half the ring is free. Look once more
+  // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
+  // on ringing whenever it reads.
+  void WantSpace();
+  void ClearWantSpace() { tx_.ClearWantSpace(); }
+
+  // Reading: how much there is, the next piece of it in place, and giving it back; the
+  // peer is woken if it waits for that space.
+  absl::StatusOr<size_t> Readable() { return rx_.Readable(); }
+  absl::Span<const char> Front() const { return rx_.Front(); }
+  void Consume(size_t bytes);
+
+  // Hints for a polling thread: one shared load each, wrong only by being early or, until
+  // the next look, late. MaybeWritable() tells whether the last WantSpace() is fulfilled.
+  bool MaybeReadable() const;
+  bool MaybeWritable() const;
+
+  // Sleeping, as in doorbell.h: PrepareToSleep(), look once more, sleep on socket().
+  void PrepareToSleep() { sleeper_.PrepareToSleep(); }
+  void Awake() { sleeper_.Awake(); }
+  DoorbellSleeper::Line Drain() { return sleeper_.Drain(); }
+  int socket() const { return socket_.get(); }
+
+  // Ends the stream: the peer gets what was published, then PeerClosedStream() tells it.
+  void CloseStream();
+  bool PeerClosedStream() const;
+
+  // Ends the connection: the peer gets what was published, then end-of-file.
+  void Close();
+
+  // Memory for direct calls, `call_bytes` large, and waking the peer for their sake.
+  absl::Span<char> call_region() const { return call_region_; }
+  void Ring();
+
+  const LinkCounters& counters() const { return counters_; }
+  size_t ring_bytes() const { return tx_.capacity(); }
+  size_t arena_bytes() const { return arena_.size(); }
+
+ private:
+  Link(Arena arena, UniqueFd socket, LinkSideWords* mine, const LinkSideWords* peer,
+       absl::Span<char> out, absl::Span<const char> in, absl::Span<char> call_region);
+
+  const Arena arena_;
+  const UniqueFd socket_;
+  const absl::Span<char> call_region_;
+  LinkSideWords* const mine_;
+  const LinkSideWords* const peer_;
+  RingWriter tx_;
+  RingReader rx_;
+  // How far we have read, and which position of the peer's tail fulfils the last
+  // WantSpace(). Kept outside the arena, where a hostile peer could set them so that the
+  // hints say yes for ever.
+  std::atomic<uint64_t> consumed_;
+  std::atomic<uint64_t> space_wanted_at_;
+  DoorbellSleeper sleeper_;
+  DoorbellRinger ringer_;
+  LinkCounters counters_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_LINK_LINK_H_

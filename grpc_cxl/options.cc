@@ -1,0 +1,105 @@
+#include "grpc_cxl/options.h"
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/direct/call_layout.h"
+#include "grpc_cxl/link/link_layout.h"
+
+namespace grpc_cxl {
+namespace {
+
+constexpr size_t kMinRingBytes = size_t{4} << 10;
+constexpr size_t kMaxRingBytes = size_t{1} << 30;
+constexpr absl::Duration kMaxSpin = absl::Seconds(1);  // as GRPC_CXL_SPIN_US
+
+template <typename Value>
+absl::Status Invalid(absl::string_view field, const Value& value, absl::string_view limits) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("grpc_cxl option ", field, " is ", value, "; it must be ", limits));
+}
+
+}  // namespace
+
+absl::Status Validate(const EndpointOptions& options) {
+  switch (options.wait_policy) {
+    case WaitPolicy::kAdaptive:
+    case WaitPolicy::kSpin:
+    case WaitPolicy::kPark:
+      break;
+    default:
+      return Invalid("wait_policy", static_cast<int>(options.wait_policy),
+                     "kAdaptive, kSpin or kPark");
+  }
+  if (options.max_spin < absl::ZeroDuration() || options.max_spin > kMaxSpin) {
+    return Invalid("max_spin", absl::FormatDuration(options.max_spin),
+                   absl::StrCat("from 0 to ", absl::FormatDuration(kMaxSpin)));
+  }
+  for (uid_t uid : options.allowed_uids) {
+    // What the kernel reports when it does not know: no user.
+    if (uid == static_cast<uid_t>(-1)) {
+      return Invalid("allowed_uids", "a list with 4294967295 in it",
+                     "a list of user ids, and this number is none");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Validate(const ServerOptions& options) {
+  if (absl::Status both_ends = Validate(static_cast<const EndpointOptions&>(options));
+      !both_ends.ok()) {
+    return both_ends;
+  }
+  if (options.ring_bytes < kMinRingBytes || options.ring_bytes > kMaxRingBytes ||
+      (options.ring_bytes & (options.ring_bytes - 1)) != 0) {
+    return Invalid("ring_bytes", options.ring_bytes,
+                   absl::StrCat("a power of two from ", kMinRingBytes, " to ", kMaxRingBytes));
+  }
+  const size_t needed = kLinkControlBytes + 2 * options.ring_bytes;
+  if (options.arena_bytes != 0 && options.arena_bytes < needed) {
+    return Invalid("arena_bytes", options.arena_bytes,
+                   absl::StrCat("0 (just what is needed) or at least ", needed,
+                                ", for two rings of ", options.ring_bytes, " bytes"));
+  }
+  const size_t one_arena = options.arena_bytes == 0 ? needed : options.arena_bytes;
+  if (!IsCallBufferSize(options.call_buffer_bytes)) {
+    return Invalid("call_buffer_bytes", options.call_buffer_bytes,
+                   "a multiple of 4096 from 4096 to 1048576");
+  }
+  if (options.max_connections == 0) {
+    return Invalid("max_connections", options.max_connections, "at least 1");
+  }
+  if (options.max_total_arena_bytes < one_arena) {
+    return Invalid("max_total_arena_bytes", options.max_total_arena_bytes,
+                   absl::StrCat("at least the ", one_arena, " bytes of one connection's arena"));
+  }
+  switch (options.backing.kind) {
+    case ArenaBacking::Kind::kMemfd:
+    case ArenaBacking::Kind::kMemfdHuge:
+      if (!options.backing.directory.empty()) {
+        return Invalid("backing.directory", absl::StrCat("\"", options.backing.directory, "\""),
+                       "empty unless backing.kind is kDirectory");
+      }
+      break;
+    case ArenaBacking::Kind::kDirectory:
+      if (options.backing.directory.empty()) {
+        return Invalid("backing.directory", "empty",
+                       "the path of a directory when backing.kind is kDirectory");
+      }
+      if (!options.allowed_uids.empty()) {
+        return Invalid("allowed_uids", "not empty",
+                       "empty when backing.kind is kDirectory: such memory cannot be sealed, so "
+                       "another user could shrink it under this process");
+      }
+      break;
+    default:
+      return Invalid("backing.kind", static_cast<int>(options.backing.kind),
+                     "kMemfd, kMemfdHuge or kDirectory");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace grpc_cxl

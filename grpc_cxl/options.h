@@ -1,0 +1,85 @@
+#ifndef GRPC_CXL_OPTIONS_H_
+#define GRPC_CXL_OPTIONS_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+
+namespace grpc_cxl {
+
+// What both ends choose for themselves. Copyable; a plain value.
+struct EndpointOptions {
+  // The folder in which names are registered and looked up. Default: $GRPC_CXL_DIR, else
+  // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
+  std::string rendezvous_directory;
+
+  // How the polling threads of this process wait for this connection, and how long they
+  // spin at most before they sleep. Default: adaptive, up to 50 us. Spinning takes a core
+  // while it lasts, sleeping costs one kernel wake-up a message (2 to 35 us).
+  // At most 1 s. GRPC_CXL_SPIN_US in the environment overrides both: 0 parks at once, any
+  // other number is the limit in microseconds.
+  WaitPolicy wait_policy = WaitPolicy::kAdaptive;
+  absl::Duration max_spin = absl::Microseconds(50);
+
+  // Users to meet besides ourselves and root. Default: none. A named user may fill their
+  // own connection with anything, but cannot touch other connections.
+  std::vector<uid_t> allowed_uids;
+
+  friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;
+};
+
+struct ChannelOptions : EndpointOptions {
+  // Whether unary calls may bypass HTTP/2 when the server offers it (direct_calls.h says what
+  // is different then). Default: yes. A connection that may carry them takes
+  // ServerOptions::call_buffer_bytes more memory.
+  bool direct_calls = true;
+
+  friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
+};
+
+// The server makes the memory, so it decides about it.
+struct ServerOptions : EndpointOptions {
+  // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
+  // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
+  // usual message writer and reader wait for each other.
+  size_t ring_bytes = 512 << 10;
+
+  // Bytes of the whole arena of one connection: control words and both rings. Default 0:
+  // just what the rings need (12 KiB + 2 * ring_bytes). A connection takes this much
+  // memory from the moment it is made, used or not.
+  size_t arena_bytes = 0;
+
+  // Bytes of each of the 64 request and 64 response buffers through which a connection's
+  // direct calls pass, a multiple of 4 KiB up to 1 MiB. Default 4 KiB, 536 KiB in all. A
+  // request that does not fit takes the stream road; a response that does not fit comes in
+  // pieces. Taken only where the channel may make direct calls.
+  size_t call_buffer_bytes = 4 << 10;
+
+  // Connections at a time, and bytes of all their arenas, for one listening address.
+  // Defaults: 1000 and 4 GiB. One more is refused with the reason; the others go on.
+  // Each connection costs a file descriptor besides its arena.
+  size_t max_connections = 1000;
+  size_t max_total_arena_bytes = size_t{4} << 30;
+
+  // What the memory is made of. Default: memfd. See ArenaBacking for the price of each;
+  // with kDirectory only our own user and root can connect (allowed_uids must be empty),
+  // since such memory cannot be sealed against being shrunk under us.
+  ArenaBacking backing;
+
+  friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
+};
+
+// OK, or INVALID_ARGUMENT with a sentence that names the field, its value and the limits.
+absl::Status Validate(const EndpointOptions& options);
+absl::Status Validate(const ServerOptions& options);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_OPTIONS_H_

@@ -1,0 +1,116 @@
+#include "grpc_cxl/rendezvous/datagram.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grpc_cxl {
+namespace {
+
+absl::Status PeerClosed() {
+  return absl::UnavailableError("the peer closed the connection during the handshake");
+}
+
+}  // namespace
+
+absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
+  iovec bytes{const_cast<void*>(data), size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &fd, sizeof(int));
+  }
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return absl::OkStatus();  // a message goes whole or not at all
+  switch (errno) {
+    case EPIPE:
+    case ECONNRESET:
+      return PeerClosed();
+    case EAGAIN:
+      return absl::ResourceExhaustedError("the peer does not read its socket");
+    case ETOOMANYREFS:
+      return absl::ResourceExhaustedError(
+          "too many file descriptors are on their way to clients that do not take them");
+    default:
+      return absl::ErrnoToStatus(errno, "cannot send a handshake message");
+  }
+}
+
+absl::StatusOr<UniqueFd> ReceivedFds::TheOnlyOne() && {
+  if (!first_ && truncated_) {
+    return absl::ResourceExhaustedError(
+        "no file descriptor left to take the connection's memory; raise the limit (ulimit -n) or "
+        "close connections");
+  }
+  if (!first_) {
+    return absl::FailedPreconditionError("the server's welcome came without the arena's file");
+  }
+  if (several_ || truncated_) {
+    return absl::FailedPreconditionError("the server's welcome came with more than one file");
+  }
+  return std::move(first_);
+}
+
+absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
+                                                      ReceivedFds* fds) {
+  iovec bytes{data, size};
+  // Room for one descriptor. The kernel closes what does not fit and sets MSG_CTRUNC;
+  // because of padding, a second one may fit all the same.
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  if (fds != nullptr) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+  }
+  ssize_t received;
+  do {
+    received = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) {
+    if (errno == EAGAIN) return std::nullopt;
+    if (errno == ECONNRESET) return PeerClosed();
+    return absl::ErrnoToStatus(errno, "cannot receive a handshake message");
+  }
+  if (fds != nullptr) {
+    fds->truncated_ = (message.msg_flags & MSG_CTRUNC) != 0;
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+      const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (size_t i = 0; i < count; ++i) {
+        int fd;
+        std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+        UniqueFd owned(fd);
+        if (fds->first_) {
+          fds->several_ = true;  // and `owned` closes it
+        } else {
+          fds->first_ = std::move(owned);
+        }
+      }
+    }
+  }
+  if (received == 0) return PeerClosed();
+  return static_cast<size_t>(received);
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,41 @@
+#ifndef GRPC_CXL_RENDEZVOUS_DATAGRAM_H_
+#define GRPC_CXL_RENDEZVOUS_DATAGRAM_H_
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+// One message of a unix SOCK_SEQPACKET socket, with or without a file descriptor.
+// Nothing here blocks, whatever the socket's flags, or raises SIGPIPE.
+namespace grpc_cxl {
+
+// Sends `size` bytes as one message, with a copy of `fd` unless it is -1. UNAVAILABLE
+// when the peer has closed, RESOURCE_EXHAUSTED when the kernel takes no more.
+absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
+
+// The file descriptors that came with a message; closes those that nobody took.
+class ReceivedFds {
+ public:
+  // FAILED_PRECONDITION when the message had none or several, RESOURCE_EXHAUSTED when
+  // this process could not take it because its limit of open files is reached.
+  absl::StatusOr<UniqueFd> TheOnlyOne() &&;
+
+ private:
+  friend absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int, void*, size_t, ReceivedFds*);
+  UniqueFd first_;
+  bool several_ = false;
+  bool truncated_ = false;
+};
+
+// Receives one message into `data` and returns the length it had, which may be more than
+// `size` (the rest is dropped). nullopt when there is none yet, UNAVAILABLE when the peer
+// has closed. With `fds` null, file descriptors in the message are not taken.
+absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
+                                                      ReceivedFds* fds);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_DATAGRAM_H_

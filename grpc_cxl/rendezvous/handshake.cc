@@ -1,0 +1,185 @@
+#include "grpc_cxl/rendezvous/handshake.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/rendezvous/datagram.h"
+
+namespace grpc_cxl {
+namespace {
+
+// Of both: the peer of one is the reader of the other's text.
+std::string VersionsDiffer(absl::string_view peer, absl::string_view self, uint32_t theirs) {
+  return absl::StrCat("the ", peer, " has version ", theirs,
+                      " of grpc_cxl's shared memory layout, the ", self, " has version ",
+                      kLayoutVersion, "; build both with the same release of grpc_cxl (the ",
+                      theirs < kLayoutVersion ? peer : self, " is the older one)");
+}
+
+std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid) {
+  return absl::StrCat("the ", peer, " runs as uid ", uid, ", but the ", self, " (uid ", geteuid(),
+                      ") meets only its own user, root and those in its option allowed_uids");
+}
+
+HandshakePreamble MyPreamble(uint32_t features) {
+  return {kHandshakeMagic, kLayoutVersion, features};
+}
+
+// What is wrong with a message of `size` bytes of which the first sizeof(Message) are in
+// `message`; kNone when nothing is.
+struct Fault {
+  Refusal refusal = Refusal::kNone;
+  std::string text;
+};
+
+template <typename Message>
+Fault FindFault(const Message& message, size_t size, absl::string_view peer,
+                absl::string_view self) {
+  if (size < sizeof(HandshakePreamble) || message.preamble.magic != kHandshakeMagic) {
+    return {Refusal::kNotOurProtocol,
+            absl::StrCat("the ", peer, " does not speak grpc_cxl's protocol")};
+  }
+  // Before the size, which another version may have changed.
+  if (message.preamble.layout_version != kLayoutVersion) {
+    return {Refusal::kVersion, VersionsDiffer(peer, self, message.preamble.layout_version)};
+  }
+  if (size != sizeof(Message)) {
+    return {Refusal::kNotOurProtocol, absl::StrCat("the ", peer, "'s first message has ", size,
+                                                   " bytes instead of ", sizeof(Message))};
+  }
+  return {};
+}
+
+absl::Status FromRefusal(const WelcomeMessage& welcome) {
+  std::string reason(welcome.reason, strnlen(welcome.reason, sizeof(welcome.reason)));
+  // It will be printed on terminals and into logs, and may hold any bytes.
+  std::replace_if(
+      reason.begin(), reason.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
+  const std::string text = absl::StrCat("the server refused the connection: ", reason);
+  switch (static_cast<Refusal>(welcome.refusal)) {
+    case Refusal::kUid:
+      return absl::PermissionDeniedError(text);
+    case Refusal::kConnectionLimit:
+    case Refusal::kArenaBudget:
+    case Refusal::kNoMemory:
+      return absl::ResourceExhaustedError(text);
+    case Refusal::kShuttingDown:
+      return absl::UnavailableError(text);
+    case Refusal::kNone:
+    case Refusal::kNotOurProtocol:
+    case Refusal::kVersion:
+      break;
+  }
+  return absl::FailedPreconditionError(text);
+}
+
+}  // namespace
+
+absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
+  ucred credentials;
+  socklen_t size = sizeof(credentials);
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot ask the kernel who the peer is");
+  }
+  return PeerIdentity{credentials.uid, credentials.pid};
+}
+
+absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Trust& trust) {
+  HelloMessage hello;
+  // Read before anything is refused: closing a unix socket with unread bytes makes the
+  // peer see ECONNRESET instead of what was sent to it.
+  absl::StatusOr<std::optional<size_t>> size =
+      ReceiveDatagram(socket, &hello, sizeof(hello), /*fds=*/nullptr);
+  if (!size.ok()) return size.status();
+  if (!size->has_value()) return std::nullopt;
+
+  absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
+  if (!peer.ok()) return peer.status();
+  if (!trust.Allows(peer->uid)) {
+    const std::string text = NotTrusted("client", "server", peer->uid);
+    SendRefusal(socket, Refusal::kUid, text);
+    return absl::PermissionDeniedError(text);
+  }
+  if (const Fault fault = FindFault(hello, **size, "client", "server");
+      fault.refusal != Refusal::kNone) {
+    SendRefusal(socket, fault.refusal, fault.text);
+    return absl::FailedPreconditionError(fault.text);
+  }
+  return ClientHello{*peer, hello.pid, hello.preamble.features};
+}
+
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
+  WelcomeMessage welcome{};
+  welcome.preamble = MyPreamble(offer.features);
+  welcome.pid = getpid();
+  welcome.refusal = static_cast<uint32_t>(Refusal::kNone);
+  welcome.arena_bytes = offer.arena_bytes;
+  welcome.ring_bytes = offer.ring_bytes;
+  welcome.call_buffer_bytes = offer.call_buffer_bytes;
+  welcome.sealed = offer.sealed ? 1 : 0;
+  return SendDatagram(socket, &welcome, sizeof(welcome), arena_fd);
+}
+
+void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
+  WelcomeMessage welcome{};
+  welcome.preamble = MyPreamble(kNoFeatures);
+  welcome.pid = getpid();
+  welcome.refusal = static_cast<uint32_t>(refusal);
+  reason.copy(welcome.reason, sizeof(welcome.reason) - 1);
+  // A client that has gone does not hear it, and need not.
+  SendDatagram(socket, &welcome, sizeof(welcome), /*fd=*/-1).IgnoreError();
+}
+
+absl::Status SendHello(int socket, uint32_t features) {
+  HelloMessage hello{};
+  hello.preamble = MyPreamble(features);
+  hello.pid = getpid();
+  return SendDatagram(socket, &hello, sizeof(hello), /*fd=*/-1);
+}
+
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& trust) {
+  absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
+  if (!peer.ok()) return peer.status();
+  if (!trust.Allows(peer->uid)) {
+    return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
+  }
+  WelcomeMessage message;
+  ReceivedFds fds;
+  absl::StatusOr<std::optional<size_t>> size =
+      ReceiveDatagram(socket, &message, sizeof(message), &fds);
+  if (!size.ok()) return size.status();
+  if (!size->has_value()) return std::nullopt;
+
+  if (const Fault fault = FindFault(message, **size, "server", "client");
+      fault.refusal != Refusal::kNone) {
+    return absl::FailedPreconditionError(fault.text);
+  }
+  if (message.refusal != static_cast<uint32_t>(Refusal::kNone)) return FromRefusal(message);
+  absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();
+  if (!arena.ok()) return arena.status();
+
+  Welcome welcome;
+  welcome.peer = *peer;
+  welcome.claimed_pid = message.pid;
+  welcome.offer.arena_bytes = message.arena_bytes;
+  welcome.offer.ring_bytes = message.ring_bytes;
+  welcome.offer.call_buffer_bytes = message.call_buffer_bytes;
+  welcome.offer.sealed = message.sealed != 0;
+  welcome.offer.features = message.preamble.features;
+  welcome.arena_fd = *std::move(arena);
+  return welcome;
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,81 @@
+#ifndef GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_
+#define GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/handshake_layout.h"
+#include "grpc_cxl/rendezvous/trust.h"
+
+// The two ends of the handshake (handshake_layout.h). Nothing here blocks, whatever the
+// socket's flags: a step that must wait for the peer returns nullopt; call again when the
+// socket is readable. Time limits are the caller's. After an error, close the socket.
+//
+// The peer may send anything: of a text that it wrote at most 256 characters become part
+// of a status, unprintable ones as `?`, and file descriptors that nobody expects are
+// closed. A peer that closes or dies is UNAVAILABLE, "the peer closed the connection
+// during the handshake". Thread-safe for different sockets.
+namespace grpc_cxl {
+
+struct PeerIdentity {
+  uid_t uid = 0;  // by the kernel
+  pid_t pid = 0;  // by the kernel, in our pid namespace; 0 when it has no number there
+};
+
+// By SO_PEERCRED.
+absl::StatusOr<PeerIdentity> IdentifyPeer(int socket);
+
+// What the server tells a client it takes. On the client's side these are the server's
+// words, not yet checked: Arena::Attach() and Link::Create() do that.
+struct ArenaOffer {
+  uint64_t arena_bytes = 0;
+  uint64_t ring_bytes = 0;
+  uint32_t call_buffer_bytes = 0;
+  bool sealed = true;
+  uint32_t features = kNoFeatures;
+};
+
+struct ClientHello {
+  PeerIdentity peer;
+  uint32_t claimed_pid = 0;  // by the client's own word and pid namespace; for people
+  uint32_t features = kNoFeatures;
+};
+
+// Server, step 1: reads and checks Hello and the peer's uid. PERMISSION_DENIED (uid) or
+// FAILED_PRECONDITION (protocol, version); of these the client has been told.
+absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Trust& trust);
+
+// Server, step 2: one of these, after step 1 and not instead of it: closing a unix socket
+// in which bytes lie unread takes away from the peer what was sent to it. The arena's file
+// is copied to the client; ours may be closed afterwards. A refusal that cannot be
+// delivered is dropped; of `reason`, 255 bytes are sent.
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
+void SendRefusal(int socket, Refusal refusal, const std::string& reason);
+
+// Client, step 1.
+absl::Status SendHello(int socket, uint32_t features);
+
+struct Welcome {
+  PeerIdentity peer;
+  uint32_t claimed_pid = 0;  // by the server's own word and pid namespace; for people
+  ArenaOffer offer;
+  UniqueFd arena_fd;
+};
+
+// Client, step 2. The server's uid must be trusted as well, whoever owns the socket reads
+// our requests: checked before anything is read, PERMISSION_DENIED if not.
+// FAILED_PRECONDITION when the message is none of ours or of another version. A refusal
+// becomes PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol),
+// RESOURCE_EXHAUSTED (limit, budget, memory) or UNAVAILABLE (shutting down) with the
+// server's reason in the text.
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& trust);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_

@@ -1,0 +1,89 @@
+#ifndef GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_
+#define GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "grpc_cxl/base/layout_version.h"
+
+// The two messages that open a connection, one datagram each over a SOCK_SEQPACKET
+// unix socket:
+//
+//   client                     server
+//     | --- Hello ---------------> |   checks uid, magic, version; makes the arena
+//     | <-- Welcome + arena's fd --|   or Welcome with a refusal and no fd
+//
+// After that only wake-up bytes pass (doorbell/), and its end-of-file tells that the
+// peer is gone. Both processes run on one machine: numbers are in its byte order.
+// The first 16 bytes of each message never change, whatever the version.
+namespace grpc_cxl {
+
+inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
+
+// Features a side offers; a connection uses those that both offer.
+inline constexpr uint32_t kNoFeatures = 0;
+inline constexpr uint32_t kDirectCalls = 1;  // the arena has a region for calls
+
+// Why a server does not take a connection. Zero means that it does.
+enum class Refusal : uint32_t {
+  kNone = 0,
+  kNotOurProtocol = 1,   // what the client sent is no Hello
+  kVersion = 2,          // another layout version
+  kUid = 3,              // the server does not meet this user
+  kConnectionLimit = 4,  // ServerOptions::max_connections
+  kArenaBudget = 5,      // ServerOptions::max_total_arena_bytes
+  kNoMemory = 6,         // the kernel has no memory for the arena
+  kShuttingDown = 7,
+};
+
+// The bytes that never change.
+//
+//    0         8         12         16
+//    +---------+---------+----------+--
+//    | magic   | version | features |   the rest, as the version has it
+//    +---------+---------+----------+--
+struct HandshakePreamble {
+  uint64_t magic;
+  uint32_t layout_version;
+  uint32_t features;
+};
+static_assert(sizeof(HandshakePreamble) == 16);
+static_assert(offsetof(HandshakePreamble, magic) == 0);
+static_assert(offsetof(HandshakePreamble, layout_version) == 8);
+static_assert(offsetof(HandshakePreamble, features) == 12);
+
+// Written by the client.
+struct HelloMessage {
+  HandshakePreamble preamble;
+  uint32_t pid;  // as the client's own pid namespace numbers it; for people
+  uint32_t reserved[3];
+};
+static_assert(sizeof(HelloMessage) == 32);
+static_assert(offsetof(HelloMessage, preamble) == 0);
+static_assert(offsetof(HelloMessage, pid) == 16);
+static_assert(offsetof(HelloMessage, reserved) == 20);
+
+// Written by the server.
+struct WelcomeMessage {
+  HandshakePreamble preamble;
+  uint32_t pid;      // as the server's own pid namespace numbers it; for people
+  uint32_t refusal;  // a Refusal; unless kNone, nothing but `reason` counts
+  uint64_t arena_bytes;
+  uint64_t ring_bytes;
+  uint32_t sealed;             // 1: the arena's file must be sealed
+  uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
+  char reason[256];            // of the refusal, for people; zero-terminated
+};
+static_assert(sizeof(WelcomeMessage) == 304);
+static_assert(offsetof(WelcomeMessage, preamble) == 0);
+static_assert(offsetof(WelcomeMessage, pid) == 16);
+static_assert(offsetof(WelcomeMessage, refusal) == 20);
+static_assert(offsetof(WelcomeMessage, arena_bytes) == 24);
+static_assert(offsetof(WelcomeMessage, ring_bytes) == 32);
+static_assert(offsetof(WelcomeMessage, sealed) == 40);
+static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 44);
+static_assert(offsetof(WelcomeMessage, reason) == 48);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_

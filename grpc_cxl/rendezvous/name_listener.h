@@ -1,0 +1,64 @@
+#ifndef GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_
+#define GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl {
+
+// A name registered in a rendezvous directory: a listening unix socket `<stem>.sock` and
+// beside it `<stem>.lock`, which holds the owner's pid and is locked (flock) for as long
+// as the owner lives. The kernel drops the lock with the process, so a name whose owner
+// was killed can be taken over at once and without a race.
+//
+// Both files are removed by the destructor. Move-only, not thread-safe. Costs three file
+// descriptors: the socket, the lock and the directory.
+//
+// Any user who may enter the directory may connect (the socket's mode is 0666): the
+// handshake asks the kernel who it is and refuses with a reason, where a narrower mode
+// would only say "permission denied", and would shut out Trust::allowed_uids.
+//
+// A child forked without exec inherits lock and socket, and so keeps the name taken while
+// it lives; its copy of this object removes nothing.
+class NameListener {
+ public:
+  // ALREADY_EXISTS naming the owner's pid (as the owner's pid namespace numbers it) when
+  // another process or this one serves the name; PERMISSION_DENIED or NOT_FOUND when the
+  // directory cannot be written or is gone; FAILED_PRECONDITION when something that is no
+  // socket or lock file of ours is in the way.
+  static absl::StatusOr<NameListener> Listen(const std::string& directory, const ServiceName& name);
+
+  NameListener(NameListener&&) noexcept = default;
+  NameListener& operator=(NameListener&& other) noexcept;
+  ~NameListener();
+
+  // Non-blocking; readable when somebody wants to connect.
+  int fd() const { return socket_.get(); }
+
+  // The next connection (non-blocking, close-on-exec), or an empty UniqueFd when nobody
+  // waits. RESOURCE_EXHAUSTED when this process has no file descriptor left.
+  absl::StatusOr<UniqueFd> Accept();
+
+ private:
+  NameListener() = default;
+  absl::Status Begin(const std::string& directory);
+  void Remove();
+
+  std::string name_;
+  std::string socket_file_;
+  std::string lock_file_;
+  pid_t owner_ = 0;
+  UniqueFd directory_;
+  UniqueFd lock_;
+  UniqueFd socket_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_

@@ -1,0 +1,102 @@
+#include "grpc_cxl/rendezvous/name_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/rendezvous/file_error.h"
+
+namespace grpc_cxl {
+namespace {
+
+// Each try fails only because an owner left in order meanwhile; so many in a row cannot
+// be chance, somebody removes the file all the time.
+constexpr int kTries = 1000;
+
+// From the first line of the lock file. An owner that has just taken a killed owner's file
+// over shows the old pid until it has written its own, a few system calls later.
+std::string OwnerOf(int lock) {
+  char text[32];
+  const ssize_t size = pread(lock, text, sizeof(text), 0);
+  absl::string_view line(text, size > 0 ? size : 0);
+  line = line.substr(0, line.find('\n'));
+  int pid;
+  return absl::SimpleAtoi(line, &pid) ? absl::StrCat("process ", pid) : "another process";
+}
+
+absl::Status WritePid(int lock, const std::string& path) {
+  const std::string line = absl::StrCat(getpid(), "\n");
+  // Overwrite first, cut afterwards: a reader finds a whole first line at any time.
+  const ssize_t written = pwrite(lock, line.data(), line.size(), 0);
+  if (written != static_cast<ssize_t>(line.size())) {
+    return FileError(written < 0 ? errno : ENOSPC, "write our pid into", path);
+  }
+  if (ftruncate(lock, written) != 0) return FileError(errno, "write our pid into", path);
+  return absl::OkStatus();
+}
+
+absl::Status InTheWay(const std::string& path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " is in the way: it is not a lock file made by grpc_cxl; move it away"));
+}
+
+// Lock files are plain files with one name. Anything else was put there, perhaps to make
+// us write into a file of our own elsewhere.
+absl::StatusOr<UniqueFd> Open(int directory, const std::string& file, const std::string& path) {
+  // O_NONBLOCK: should a pipe be there, opening it must not hang.
+  UniqueFd lock(openat(directory, file.c_str(),
+                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!lock) {
+    const bool other_kind = errno == ELOOP || errno == EISDIR || errno == ENXIO;
+    return other_kind ? InTheWay(path) : FileError(errno, "open the lock file", path);
+  }
+  struct stat found;
+  if (fstat(lock.get(), &found) != 0) return FileError(errno, "look at", path);
+  if (!S_ISREG(found.st_mode) || found.st_nlink > 1) return InTheWay(path);
+  return lock;
+}
+
+}  // namespace
+
+bool OwnsName(int directory, const std::string& file, int lock) {
+  struct stat locked, named;
+  return fstat(lock, &locked) == 0 &&
+         fstatat(directory, file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
+}
+
+absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
+                                         const std::string& file) {
+  const std::string full = absl::StrCat(path, "/", file);
+  for (int i = 0; i < kTries; ++i) {
+    absl::StatusOr<UniqueFd> opened = Open(directory, file, full);
+    if (!opened.ok()) return opened.status();
+    UniqueFd lock = *std::move(opened);
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return FileError(errno, "lock", full);
+      return absl::AlreadyExistsError(
+          absl::StrCat("it is already served by ", OwnerOf(lock.get()), " (", full,
+                       " is locked); stop that server or choose another name"));
+    }
+    if (!OwnsName(directory, file, lock.get())) continue;
+    if (absl::Status written = WritePid(lock.get(), full); !written.ok()) {
+      unlinkat(directory, file.c_str(), 0);
+      return written;
+    }
+    return lock;
+  }
+  return absl::UnavailableError(
+      absl::StrCat(full, " is removed by somebody as soon as it is made; try again later"));
+}
+
+}  // namespace grpc_cxl

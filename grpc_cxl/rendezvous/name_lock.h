@@ -1,0 +1,37 @@
+#ifndef GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_
+#define GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+// Who owns a name: whoever holds the exclusive lock (flock) of the inode to which the
+// path of its lock file leads. At most one process does, since a path leads to one inode.
+//
+// Setting a server up:     lock = AcquireNameLock(...)      now the name is ours
+// Leaving in order:        if OwnsName(...) unlink the file  now it is nobody's
+//                          close the lock
+// Dying:                   the kernel closes the lock; the file stays and is locked again
+//                          by the next owner
+//
+// Between an unlink and the close, a newcomer makes and locks another inode: that is why
+// a lock alone says nothing, and AcquireNameLock() looks where the path leads afterwards.
+namespace grpc_cxl {
+
+// Makes the caller the owner and writes our pid into the file. `directory` is an opened
+// directory, `path` its path for the texts of errors.
+//
+// ALREADY_EXISTS naming the owner's pid when somebody owns it, this process included;
+// PERMISSION_DENIED when we may not write there; FAILED_PRECONDITION when something that
+// is no lock file is in the way.
+absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
+                                         const std::string& file);
+
+// Whether `lock`, acquired for `file`, still makes us its owner. No longer, when somebody
+// has removed or replaced the file by hand: what is there now may belong to a successor.
+bool OwnsName(int directory, const std::string& file, int lock);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_

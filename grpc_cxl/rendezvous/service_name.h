@@ -1,0 +1,44 @@
+#ifndef GRPC_CXL_RENDEZVOUS_SERVICE_NAME_H_
+#define GRPC_CXL_RENDEZVOUS_SERVICE_NAME_H_
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace grpc_cxl {
+
+// The name under which a server is found: parts of [A-Za-z0-9._-]+ with `/` between
+// them, 1 to 80 characters in all; no part is "." or "..". Example: "shop/payments".
+class ServiceName {
+ public:
+  // The scheme of our targets, with its colon: "cxl:".
+  static constexpr absl::string_view kScheme = "cxl:";
+
+  static constexpr size_t kMaxLength = 80;
+
+  // INVALID_ARGUMENT with a sentence that quotes `name` and says what is wrong with it.
+  static absl::StatusOr<ServiceName> Parse(absl::string_view name);
+
+  // From a gRPC target: "cxl:///shop/payments", or "cxl:/shop/payments" and
+  // "cxl:shop/payments", which mean the same. A host, as in "cxl://node3/payments", is
+  // refused.
+  static absl::StatusOr<ServiceName> FromTarget(absl::string_view target);
+
+  const std::string& str() const { return name_; }
+
+  // What its files are called in the rendezvous directory, without an ending: `/`, which
+  // no file name can have, is written as `+`, which no service name can have. As long as
+  // the name itself, because the address of a unix socket has room for little more.
+  std::string FileStem() const;
+
+ private:
+  explicit ServiceName(std::string name) : name_(std::move(name)) {}
+  std::string name_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_SERVICE_NAME_H_

@@ -1,0 +1,20 @@
+#ifndef GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_
+#define GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_
+
+#include <sys/un.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace grpc_cxl {
+
+// The address of a unix socket named `file` in an opened directory:
+// "/proc/self/fd/<directory>/<file>". The directory's own path may so be of any length
+// (an address has room for 107 characters), and nobody can put another directory in its
+// place while we work in it. `file` has at most 85 characters.
+absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_

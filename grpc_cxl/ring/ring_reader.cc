@@ -1,0 +1,61 @@
+#include "grpc_cxl/ring/ring_reader.h"
+
+#include <algorithm>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace grpc_cxl {
+
+RingReader::RingReader(RingReaderWords* mine, const RingWriterWords* peer,
+                       absl::Span<const char> data)
+    : mine_(mine),
+      peer_(peer),
+      data_(data),
+      // relaxed: our own word, nobody else writes it.
+      tail_(mine->tail.load(std::memory_order_relaxed)),
+      cached_head_(tail_) {
+  CHECK(!data.empty() && (data.size() & (data.size() - 1)) == 0)
+      << "a ring's capacity must be a power of two, not " << data.size();
+}
+
+absl::StatusOr<size_t> RingReader::Readable() {
+  if (cached_head_ == tail_) {
+    // acquire: matched by the release in RingWriter::Publish(); bytes before `head` are
+    // complete.
+    const uint64_t head = peer_->head.load(std::memory_order_acquire);
+    // Both invariants: with nothing left to read, the last head we saw is our tail.
+    if (head - tail_ > capacity()) {
+      return absl::DataLossError(
+          absl::StrCat("the peer broke the ring: it says it has written up to position ", head,
+                       ", which is outside ", tail_, " to ", tail_ + capacity(),
+                       "; nothing it says can be trusted now"));
+    }
+    cached_head_ = head;
+  }
+  return cached_head_ - tail_;
+}
+
+absl::Span<const char> RingReader::Front() const {
+  const size_t index = tail_ & (capacity() - 1);
+  return data_.subspan(index, std::min<size_t>(cached_head_ - tail_, capacity() - index));
+}
+
+void RingReader::Consume(size_t bytes) {
+  CHECK_LE(bytes, cached_head_ - tail_) << "more consumed than was readable";
+  if (bytes == 0) return;
+  tail_ += bytes;
+  // release: matched by the acquire in RingWriter::RefreshTail(); our reads come first.
+  mine_->tail.store(tail_, std::memory_order_release);
+}
+
+bool RingReader::WriterWantsRing() const {
+  // relaxed: ordered after the store of `tail` by the caller's full fence, which is matched
+  // by the writer's between WantSpace() and its last look. Whatever a hostile writer puts
+  // here, it gets a ring too many or too few.
+  const uint64_t position = peer_->want_space.load(std::memory_order_relaxed);
+  return position != 0 && static_cast<int64_t>(tail_ - position) >= 0;
+}
+
+}  // namespace grpc_cxl

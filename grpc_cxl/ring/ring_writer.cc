@@ -1,0 +1,88 @@
+#include "grpc_cxl/ring/ring_writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace grpc_cxl {
+
+// Positions are compared by their distance (unsigned subtraction), so nothing below
+// depends on how far the ring has come.
+
+RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data)
+    : mine_(mine),
+      peer_(peer),
+      data_(data),
+      // relaxed: our own word, nobody else writes it.
+      head_(mine->head.load(std::memory_order_relaxed)),
+      published_(head_),
+      // The lowest tail that invariant 1 allows: the first look at the peer's will do.
+      cached_tail_(head_ - std::min<uint64_t>(head_, data.size())) {
+  CHECK(!data.empty() && (data.size() & (data.size() - 1)) == 0)
+      << "a ring's capacity must be a power of two, not " << data.size();
+}
+
+absl::Status RingWriter::RefreshTail() {
+  // acquire: matched by the release in RingReader::Consume(); what the reader read out of
+  // the bytes before `tail` was read before we overwrite them.
+  const uint64_t tail = peer_->tail.load(std::memory_order_acquire);
+  // cached_tail_ <= tail <= published_: both invariants, as cached_tail_ kept the first.
+  if (tail - cached_tail_ > published_ - cached_tail_) {
+    return absl::DataLossError(absl::StrCat(
+        "the peer broke the ring: it says it has read up to position ", tail, ", which is outside ",
+        cached_tail_, " to ", published_, "; nothing it says can be trusted now"));
+  }
+  cached_tail_ = tail;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> RingWriter::Free() {
+  if (absl::Status status = RefreshTail(); !status.ok()) return status;
+  return capacity() - (head_ - cached_tail_);
+}
+
+absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
+  if (bytes.empty()) return 0;
+  size_t free = capacity() - (head_ - cached_tail_);
+  if (free < bytes.size()) {
+    if (absl::Status status = RefreshTail(); !status.ok()) return status;
+    free = capacity() - (head_ - cached_tail_);
+  }
+  const size_t count = std::min(free, bytes.size());
+  const size_t index = head_ & (capacity() - 1);
+  const size_t first = std::min(count, capacity() - index);
+  std::memcpy(data_.data() + index, bytes.data(), first);
+  std::memcpy(data_.data(), bytes.data() + first, count - first);
+  head_ += count;
+  return count;
+}
+
+size_t RingWriter::Publish() {
+  const size_t bytes = head_ - published_;
+  if (bytes == 0) return 0;
+  published_ = head_;
+  // release: matched by the acquire in RingReader::Readable(); the bytes come first.
+  mine_->head.store(head_, std::memory_order_release);
+  return bytes;
+}
+
+void RingWriter::WantSpace(size_t bytes) {
+  CHECK(bytes >= 1 && bytes <= capacity())
+      << "a ring of " << capacity() << " bytes cannot have " << bytes << " bytes free";
+  uint64_t position = head_ + bytes - capacity();
+  // Zero means "none"; the position before it rings a byte early, which harms nobody.
+  if (position == 0) --position;
+  // relaxed: the full fence that follows orders it before our last look at `tail`, and is
+  // matched by the reader's fence between Consume() and WriterWantsRing().
+  mine_->want_space.store(position, std::memory_order_relaxed);
+}
+
+void RingWriter::ClearWantSpace() {
+  // relaxed: a reader that sees it late rings once in vain.
+  mine_->want_space.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace grpc_cxl

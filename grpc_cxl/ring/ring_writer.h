@@ -1,0 +1,66 @@
+#ifndef GRPC_CXL_RING_RING_WRITER_H_
+#define GRPC_CXL_RING_RING_WRITER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/ring/ring_layout.h"
+
+namespace grpc_cxl {
+
+// The writing end of a byte ring; its twin, RingReader, lives in the peer's process.
+// A pipe without the kernel: bytes come out in the order they went in, a write takes
+// what fits, and nobody sleeps here (see doorbell/ for that).
+//
+// Usage: Write() any number of times, then Publish() once. Bytes are visible to the
+// reader only after Publish(). When Write() took less than it was given, call
+// WantSpace(), look once more with Write(), and wait to be rung.
+//
+// Memory ordering: everything written before Publish() is visible to a reader that
+// sees the published bytes.
+//
+// Not thread-safe: one thread at a time, with a happens-before between them.
+class RingWriter {
+ public:
+  // `data` is the ring's memory; its size is the capacity, a power of two. All three
+  // must outlive this object. Starts at the position that `mine` holds.
+  RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data);
+
+  // Copies the first bytes of `bytes` that fit and returns how many that is, possibly
+  // 0. DATA_LOSS when the peer's index breaks an invariant of ring_layout.h.
+  absl::StatusOr<size_t> Write(absl::Span<const char> bytes);
+
+  // Makes all bytes written so far readable and returns how many that newly are; when 0,
+  // nothing happened and there is nothing to ring for.
+  size_t Publish();
+
+  // Asks the reader to ring our doorbell once `bytes` (1 .. capacity) are free;
+  // ClearWantSpace() takes it back. The caller issues the full fence (see doorbell/)
+  // and looks once more before it sleeps.
+  void WantSpace(size_t bytes);
+  void ClearWantSpace();
+
+  // Bytes that fit now. DATA_LOSS as for Write().
+  absl::StatusOr<size_t> Free();
+
+  size_t capacity() const { return data_.size(); }
+  // Bytes written since the ring was made.
+  uint64_t position() const { return head_; }
+
+ private:
+  absl::Status RefreshTail();
+
+  RingWriterWords* const mine_;
+  const RingReaderWords* const peer_;
+  const absl::Span<char> data_;
+  uint64_t head_;         // written, maybe not yet published
+  uint64_t published_;    // last value stored in mine_->head
+  uint64_t cached_tail_;  // the peer's tail when we last looked
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_RING_RING_WRITER_H_

@@ -1,0 +1,64 @@
+#include "grpc_cxl/server_credentials.h"
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/engine.h"
+#include "grpc_cxl/event_engine/listen_context.h"
+#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl {
+namespace {
+
+class CxlServerCredentials final : public grpc::ServerCredentials {
+ public:
+  CxlServerCredentials(const ServerOptions& options, std::shared_ptr<grpc::ServerCredentials> inner)
+      : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
+        options_(options),
+        direct_calls_(inner == nullptr),
+        inner_(direct_calls_ ? grpc::InsecureServerCredentials() : std::move(inner)) {}
+
+  void SetAuthMetadataProcessor(
+      const std::shared_ptr<grpc::AuthMetadataProcessor>& processor) override {
+    inner_->SetAuthMetadataProcessor(processor);
+  }
+
+ private:
+  // Gives the C credentials of any server credentials: a protected member of the base, which
+  // a derived class may name for its own kind.
+  struct Access : grpc::ServerCredentials {
+    static grpc_server_credentials* Of(const grpc::ServerCredentials& credentials) {
+      return (credentials.*&Access::c_creds)();
+    }
+  };
+
+  int AddPortToServer(const std::string& address, grpc_server* server) override {
+    const bool ours = absl::StartsWith(address, ServiceName::kScheme);
+    std::string where = address;
+    if (ours) {
+      absl::StrAppend(&where, "?options=",
+                      OptionsRegistry<ListenContext>::Register({options_, server, direct_calls_}));
+    }
+    return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));
+  }
+
+  const ServerOptions options_;
+  const bool direct_calls_;
+  const std::shared_ptr<grpc::ServerCredentials> inner_;
+};
+
+}  // namespace
+
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
+    const ServerOptions& options, std::shared_ptr<grpc::ServerCredentials> inner) {
+  MakeEngineDefault();
+  return std::make_shared<CxlServerCredentials>(options, std::move(inner));
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,29 @@
+#ifndef GRPC_CXL_SERVER_CREDENTIALS_H_
+#define GRPC_CXL_SERVER_CREDENTIALS_H_
+
+#include <grpcpp/security/server_credentials.h>
+
+#include <memory>
+
+#include "grpc_cxl/options.h"
+
+namespace grpc_cxl {
+
+// Credentials that let a server listen on a `cxl:` address; ports on other transports can
+// stand beside it:
+//
+//   builder.AddListeningPort("cxl:///payments", grpc_cxl::ServerCredentials());
+//
+// `inner` secures the connections as it would over TCP: null for none, or TLS.
+// Call this before BuildAndStart(): it makes grpc_cxl::Engine() the process's default
+// event engine, which is how the server comes to know `cxl:` addresses. When the address
+// cannot be served, BuildAndStart() returns null as it does for a taken TCP port, and a
+// log line says why.
+//
+// Thread-safe; one object may serve any number of addresses.
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
+    const ServerOptions& options = {}, std::shared_ptr<grpc::ServerCredentials> inner = nullptr);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_SERVER_CREDENTIALS_H_

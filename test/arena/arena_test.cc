@@ -1,0 +1,189 @@
+// Proves what Arena::Create promises: zeroed, reserved, populated, sealed memory of whole
+// pages that another process can attach to, and that lives as long as anybody maps it.
+
+#include "grpc_cxl/arena/arena.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/status/status_matchers.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "gtest/gtest.h"
+#include "test/base/both_sides.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const size_t kPage = sysconf(_SC_PAGESIZE);
+constexpr size_t kMiB = size_t{1} << 20;
+
+Arena MakeArena(size_t bytes) {
+  absl::StatusOr<Arena> arena = Arena::Create(bytes, {});
+  EXPECT_TRUE(arena.ok()) << arena.status();
+  return *std::move(arena);
+}
+
+struct stat Stat(const Arena& arena) {
+  struct stat file = {};
+  EXPECT_EQ(fstat(arena.fd(), &file), 0);
+  return file;
+}
+
+// What a child reports when its status is not the expected one.
+std::string WhyNot(const absl::Status& status, const ::testing::Matcher<absl::Status>& matcher) {
+  return matcher.Matches(status) ? "" : status.ToString();
+}
+
+TEST(ArenaTest, SizesAreRoundedUpToWholePages) {
+  for (size_t bytes : {size_t{1}, kPage - 1, kPage, kPage + 1, kMiB + 12288}) {
+    Arena arena = MakeArena(bytes);
+    EXPECT_EQ(arena.size(), (bytes + kPage - 1) / kPage * kPage);
+    EXPECT_EQ(Stat(arena).st_size, static_cast<off_t>(arena.size()));
+  }
+}
+
+TEST(ArenaTest, IsZeroAndWritable) {
+  Arena arena = MakeArena(kMiB);
+  EXPECT_TRUE(std::all_of(arena.data(), arena.data() + arena.size(), [](char c) { return !c; }));
+  std::fill_n(arena.data(), arena.size(), 'x');
+}
+
+TEST(ArenaTest, AllOfItIsReserved) {
+  EXPECT_EQ(Stat(MakeArena(kMiB)).st_blocks * 512, static_cast<int64_t>(kMiB));
+}
+
+// Writes to each page; not instrumented, as a sanitizer's own memory faults as well.
+__attribute__((no_sanitize("address", "thread"))) void Touch(char* data, size_t size) {
+  for (size_t i = 0; i < size; i += kPage) *static_cast<volatile char*>(data + i) = 1;
+}
+
+TEST(ArenaTest, NoPageFaultIsLeftForTheFirstMessages) {
+  Arena arena = MakeArena(kMiB);
+  if (madvise(arena.data(), 0, 23 /* MADV_POPULATE_WRITE */) != 0) {
+    GTEST_SKIP() << "kernels before 5.14 cannot populate a mapping";
+  }
+  rusage before, after;
+  ASSERT_EQ(getrusage(RUSAGE_THREAD, &before), 0);
+  Touch(arena.data(), arena.size());
+  ASSERT_EQ(getrusage(RUSAGE_THREAD, &after), 0);
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 16) << "of " << kMiB / kPage << " pages";
+}
+
+TEST(ArenaTest, IsSealedAgainstBecomingShorterOrLonger) {
+  Arena arena = MakeArena(kMiB);
+  EXPECT_TRUE(arena.sealed());
+  const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  EXPECT_EQ(fcntl(arena.fd(), F_GET_SEALS) & seals, seals);
+  EXPECT_NE(ftruncate(arena.fd(), 0), 0);
+  EXPECT_NE(ftruncate(arena.fd(), 2 * kMiB), 0);
+}
+
+TEST(ArenaTest, IsNotInheritedByOtherPrograms) {
+  Arena arena = MakeArena(1);
+  EXPECT_EQ(fcntl(arena.fd(), F_GETFD), FD_CLOEXEC);
+}
+
+TEST(ArenaTest, AnotherProcessSeesTheSameBytes) {
+  Arena arena = MakeArena(kMiB);
+  arena.data()[kMiB - 1] = 'a';
+  const auto child = [&]() -> std::string {
+    absl::StatusOr<Arena> theirs =
+        Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(), /*sealed=*/true);
+    if (!theirs.ok()) return theirs.status().ToString();
+    if (theirs->data() == arena.data()) return "mapped at the address we have it already";
+    if (theirs->data()[kMiB - 1] != 'a') return "not the same memory";
+    theirs->data()[0] = 'b';
+    return "";
+  };
+  EXPECT_EQ(RunBothSides(
+                World::kProcesses, [] { return ""; }, child),
+            "");
+  EXPECT_EQ(arena.data()[0], 'b');
+}
+
+TEST(ArenaTest, TheMappingOutlivesTheFileDescriptor) {
+  Arena arena = MakeArena(kMiB);
+  arena.CloseFile();
+  EXPECT_EQ(arena.fd(), -1);
+  arena.data()[kMiB - 1] = 'x';
+}
+
+TEST(ArenaTest, MovingHandsTheMemoryOver) {
+  Arena first = MakeArena(kPage);
+  char* const data = first.data();
+  Arena second(std::move(first));
+  EXPECT_EQ(second.data(), data);
+  EXPECT_EQ(first.data(), nullptr);
+  EXPECT_EQ(first.size(), 0);
+
+  Arena third = MakeArena(2 * kPage);
+  third = std::move(second);
+  EXPECT_EQ(third.data(), data);
+  EXPECT_EQ(third.size(), kPage);
+  EXPECT_EQ(second.data(), nullptr);
+  Arena& same = third;
+  third = std::move(same);
+  EXPECT_EQ(third.data(), data);
+  third.data()[0] = 'x';
+}
+
+TEST(ArenaTest, SizesThatNothingCanHave) {
+  for (size_t bytes : {size_t{0}, ~size_t{0}, size_t{1} << 63}) {
+    EXPECT_THAT(Arena::Create(bytes, {}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("an arena cannot have")));
+  }
+}
+
+TEST(ArenaTest, MoreThanThereIsIsRefusedAndNobodyIsKilled) {
+  for (size_t bytes : {size_t{1} << 45, size_t{1} << 62}) {
+    EXPECT_THAT(Arena::Create(bytes, {}),
+                StatusIs(absl::StatusCode::kResourceExhausted,
+                         AllOf(HasSubstr("cannot reserve"), HasSubstr("memory are available"),
+                               HasSubstr("free memory or raise its limit"))));
+  }
+  MakeArena(kMiB);  // others go on
+}
+
+TEST(ArenaTest, TheFileSizeLimitIsAnErrorAndNotASignal) {
+  const auto child = []() -> std::string {
+    const rlimit small = {.rlim_cur = kPage, .rlim_max = kPage};
+    setrlimit(RLIMIT_FSIZE, &small);
+    absl::StatusOr<Arena> arena = Arena::Create(kMiB, {});
+    return WhyNot(arena.status(),
+                  StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("raise ulimit -f")));
+  };
+  EXPECT_EQ(RunBothSides(
+                World::kProcesses, [] { return ""; }, child),
+            "");
+}
+
+TEST(ArenaTest, WithoutFileDescriptorsItSaysSo) {
+  const auto child = []() -> std::string {
+    rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    absl::StatusOr<Arena> arena = Arena::Create(kMiB, {});
+    setrlimit(RLIMIT_NOFILE, &limit);  // the sanitizers need files themselves
+    return WhyNot(arena.status(),
+                  StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("Too many open files")));
+  };
+  EXPECT_EQ(RunBothSides(
+                World::kProcesses, [] { return ""; }, child),
+            "");
+}
+
+}  // namespace
+}  // namespace grpc_cxl

@@ -1,0 +1,105 @@
+// Proves that rpc_bench measures every transport, API, size and wait policy that it is asked
+// for, writes JSON rows that make sense, and refuses what it does not know. Whether the
+// numbers are good is not a matter for a test on a shared machine.
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "bench/report.pb.h"
+#include "bench/temporary_directory.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/json/json.h"
+#include "gtest/gtest.h"
+#include "test/bench/program.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+using testing::ContainsRegex;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kRpcBench[] = "bench/rpc_bench";
+
+TEST(RpcBenchTest, WritesOneRowForEachCombination) {
+  const auto directory = TemporaryDirectory::Create();
+  ASSERT_TRUE(directory.ok());
+  const std::string file = directory->path() + "/report.json";
+  const auto bench =
+      Program::Start(kRpcBench, {"--transports=tcp,unix,cxl", "--wait=adaptive,park,spin",
+                                 "--sizes=64,70000", "--apis=sync,callback", "--concurrency=2",
+                                 "--rounds=2", "--calls=20", "--json=" + file});
+  ASSERT_EQ(bench->Wait(), 0) << bench->output();
+
+  std::ostringstream json;
+  json << std::ifstream(file).rdbuf();
+  Report report;
+  ASSERT_TRUE(google::protobuf::json::JsonStringToMessage(json.str(), &report).ok()) << json.str();
+  std::vector<std::string> combinations;
+  for (const Row& row : report.rows()) {
+    combinations.push_back(
+        absl::StrCat(row.api(), " ", row.size_bytes(), " ", row.transport(), " ", row.wait()));
+    EXPECT_EQ(row.concurrency(), 2u);
+    EXPECT_GT(row.p50_us(), 1);
+    EXPECT_GE(row.p99_us(), row.p50_us());
+    EXPECT_GT(row.calls_per_s(), 1);
+    EXPECT_GT(row.cpu_us_per_call(), 1);
+  }
+  std::vector<std::string> expected;
+  for (const std::string api : {"sync", "callback"}) {
+    for (const std::string size : {"64", "70000"}) {
+      for (const std::string lane :
+           {"tcp kernel", "unix kernel", "cxl adaptive", "cxl park", "cxl spin"}) {
+        expected.push_back(absl::StrCat(api, " ", size, " ", lane));
+      }
+    }
+  }
+  EXPECT_THAT(combinations, testing::ElementsAreArray(expected));
+  EXPECT_THAT(bench->Processes("", 0), IsEmpty());
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+TEST(RpcBenchTest, MeasuresFaults) {
+  const auto bench = Program::Start(kRpcBench, {"--faults", "--transports=unix,cxl", "--rounds=1"});
+  EXPECT_EQ(bench->Wait(), 0) << bench->output();
+  EXPECT_THAT(bench->output(), ContainsRegex("\nunix +kernel +[0-9.]+ +100 of 100 "));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive +[0-9.]+ +100 of 100 "));
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+TEST(RpcBenchTest, MeasuresIdleConnections) {
+  const auto bench = Program::Start(kRpcBench, {"--idle=10", "--transports=cxl"});
+  EXPECT_EQ(bench->Wait(), 0) << bench->output();
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive( +[0-9.]+){4}\n"));
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+struct Refusal {
+  std::string flag;
+  std::string text;
+};
+
+class RefusalTest : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusalTest, SaysWhatThereIs) {
+  const auto bench = Program::Start(kRpcBench, {GetParam().flag});
+  EXPECT_EQ(bench->Wait(), 1);
+  EXPECT_THAT(bench->output(), HasSubstr("rpc_bench: " + GetParam().text));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RefusalTest,
+    testing::Values(
+        Refusal{"--transports=pigeon",
+                "There is no transport 'pigeon'; there are tcp, unix, cxl, cxl_direct."},
+        Refusal{"--wait=long", "There is no --wait=long; there are adaptive, park, spin."},
+        Refusal{"--apis=rest", "There is no --apis=rest; there are sync and callback."},
+        Refusal{"--sizes=-1", "--sizes=-1 is not a number of bytes up to 1 GiB."},
+        Refusal{"--concurrency=0", "--concurrency=0 is not a number from 1 to 4096."},
+        Refusal{"--rounds=0", "--rounds must be at least 1"}));
+
+}  // namespace
+}  // namespace grpc_cxl::bench

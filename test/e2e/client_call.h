@@ -1,0 +1,70 @@
+#ifndef GRPC_CXL_TEST_E2E_CLIENT_CALL_H_
+#define GRPC_CXL_TEST_E2E_CLIENT_CALL_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <functional>
+#include <map>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "test/e2e/echo.grpc.pb.h"
+
+namespace grpc_cxl::e2e {
+
+enum class RpcKind { kUnary, kClientStream, kServerStream, kBidi };
+inline constexpr RpcKind kAllRpcKinds[] = {RpcKind::kUnary, RpcKind::kClientStream,
+                                           RpcKind::kServerStream, RpcKind::kBidi};
+
+enum class ClientApi { kSync, kCallback, kCompletionQueue };
+inline constexpr ClientApi kAllClientApis[] = {ClientApi::kSync, ClientApi::kCallback,
+                                               ClientApi::kCompletionQueue};
+
+std::string Name(RpcKind kind);
+std::string Name(ClientApi api);
+std::ostream& operator<<(std::ostream& out, RpcKind kind);
+std::ostream& operator<<(std::ostream& out, ClientApi api);
+
+// One call to be made.
+struct ClientCall {
+  RpcKind kind = RpcKind::kUnary;
+  ClientApi api = ClientApi::kSync;
+  // At least one; only the first where the kind takes one. Bidi sends the next after the
+  // response to the last.
+  std::vector<EchoRequest> requests = {EchoRequest()};
+  // Sets deadline, metadata and so on before the call starts. The context lives until
+  // Perform() returns, so another thread may use it to cancel.
+  std::function<void(grpc::ClientContext*)> prepare = nullptr;
+  // Called when the call is over and its context still there.
+  std::function<void()> conclude = nullptr;
+};
+
+// All that the caller can see of it afterwards.
+struct Outcome {
+  grpc::Status status;
+  std::vector<EchoResponse> responses;
+  std::multimap<std::string, std::string> initial_metadata;
+  std::multimap<std::string, std::string> trailing_metadata;
+};
+
+// Everything in it as text, long payloads by size and checksum: what two transports are
+// compared by.
+std::string Describe(const Outcome& outcome);
+std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
+
+// Makes the call and waits for its end. Thread-safe.
+Outcome Perform(Echo::Stub* stub, const ClientCall& call);
+
+// Perform() for each API.
+Outcome PerformSync(Echo::Stub* stub, const ClientCall& call);
+Outcome PerformCallback(Echo::Stub* stub, const ClientCall& call);
+Outcome PerformCompletionQueue(Echo::Stub* stub, const ClientCall& call);
+
+// The Outcome of a call that has ended, but for its responses.
+Outcome Conclude(const grpc::ClientContext& context, const grpc::Status& status);
+
+}  // namespace grpc_cxl::e2e
+
+#endif  // GRPC_CXL_TEST_E2E_CLIENT_CALL_H_

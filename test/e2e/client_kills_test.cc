@@ -1,0 +1,127 @@
+// A thousand clients are killed at random moments of their lives: while they start, shake
+// hands, call, write. Afterwards their server holds as much as before, and nothing of them
+// is left anywhere.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <deque>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "test/e2e/child.h"
+#include "test/e2e/test_directory.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// True once `condition` holds, within 20 s.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  for (const absl::Time start = absl::Now(); absl::Now() - start < absl::Seconds(20);) {
+    if (condition()) return true;
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  return condition();
+}
+
+std::set<std::string> NamesIn(const std::string& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    names.insert(entry.path().filename().string());
+  }
+  return names;
+}
+
+class ClientKillsTest : public ::testing::Test {
+ protected:
+  ClientKillsTest() { setenv("TMPDIR", temporary_.path().c_str(), /*overwrite=*/1); }
+
+  // Four clients live at a time, each for up to 60 ms: a client calls after about 25.
+  void KillClients(int count) {
+    std::deque<std::unique_ptr<Child>> living;
+    for (int i = 0; i < count; ++i) {
+      living.push_back(std::make_unique<Child>(
+          std::vector<std::string>{"--role=busy_client", "--place=" + rendezvous_.path()}));
+      absl::SleepFor(absl::Microseconds(random_() % 15'000));
+      if (living.size() == 4) {
+        living.front()->Kill();
+        living.pop_front();
+      }
+    }
+  }
+
+  const TestDirectory rendezvous_;
+  const TestDirectory temporary_;
+  std::minstd_rand random_{4711};
+};
+
+TEST_F(ClientKillsTest, LeaveNothingBehind) {
+  // Without this, malloc counts what its threads keep for their next requests as allocated.
+  setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", /*overwrite=*/1);
+  Child server({"--role=server", "--place=" + rendezvous_.path()});
+  unsetenv("GLIBC_TUNABLES");
+  ASSERT_EQ(server.ReadLine(), "serving");
+  const int files = CountOpenFiles(server.pid());
+  const std::set<std::string> shared_memory = NamesIn("/dev/shm");
+  const auto nobody_is_connected = [&] {
+    return CountOpenFiles(server.pid()) == files && CountSharedMappings(server.pid()) == 0;
+  };
+  KillClients(100);  // has threads and pools started
+  EXPECT_TRUE(Eventually(nobody_is_connected));
+  const int64_t resident = ResidentBytes(server.pid());
+  const int64_t allocated = server.AllocatedBytes();
+
+  KillClients(1000);
+  EXPECT_TRUE(Eventually(nobody_is_connected))
+      << CountOpenFiles(server.pid()) << " open files instead of " << files << ", "
+      << CountSharedMappings(server.pid()) << " arenas";
+  const int64_t resident_after = ResidentBytes(server.pid());
+  const int64_t allocated_after = server.AllocatedBytes();
+  std::cout << "the server after 100 and 1100 kills: allocated " << allocated << " and "
+            << allocated_after << " bytes, resident " << resident << " and " << resident_after
+            << std::endl;
+  EXPECT_LT(allocated_after, allocated + (1 << 20));
+  EXPECT_LT(resident_after, resident + (32 << 20));  // one arena in a hundred would be 20 MiB
+  EXPECT_THAT(rendezvous_.List(), ElementsAre("e2e+echo.lock", "e2e+echo.sock"));
+  EXPECT_THAT(temporary_.List(), IsEmpty());
+  EXPECT_TRUE(Eventually([&] { return NamesIn("/dev/shm") == shared_memory; }));
+
+  // It still serves, and leaves nothing either.
+  Child client({"--role=client", "--place=" + rendezvous_.path()});
+  EXPECT_EQ(client.ReadLine(), "unary 0 ");
+  client.Kill();
+  EXPECT_EQ(server.Finish(), 0);
+  std::cout << server.ReadLine().value_or("nothing") << std::endl;
+  EXPECT_THAT(rendezvous_.List(), IsEmpty());
+  EXPECT_THAT(temporary_.List(), IsEmpty());
+}
+
+// The same with arenas that are files of a directory.
+TEST_F(ClientKillsTest, LeaveNothingInTheArenaDirectory) {
+  const TestDirectory arenas;
+  Child server(
+      {"--role=server", "--place=" + rendezvous_.path(), "--arena_directory=" + arenas.path()});
+  ASSERT_EQ(server.ReadLine(), "serving");
+  const int files = CountOpenFiles(server.pid());
+  KillClients(50);
+  EXPECT_TRUE(Eventually([&] { return CountOpenFiles(server.pid()) == files; }));
+  EXPECT_THAT(arenas.List(), IsEmpty());
+  server.Kill();
+  EXPECT_THAT(arenas.List(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace grpc_cxl::e2e

@@ -1,0 +1,198 @@
+// Channels and servers come and go as they do on TCP: waiting for a server that is not
+// there yet, restarts, shutting down with calls running, idle channels, aged connections,
+// keepalive.
+
+#include <grpc/impl/channel_arg_names.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "test/e2e/calls_fixture.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+// Far more than anything here needs.
+const absl::Duration kPatience = absl::Seconds(20);
+
+ClientCall PatientCall() {
+  return {.prepare = [](grpc::ClientContext* context) {
+    context->set_wait_for_ready(true);
+    context->set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+  }};
+}
+
+ClientCall CallThatWaitsAtGate() {
+  ClientCall call;
+  call.requests[0].mutable_script()->set_wait_at_gate(true);
+  return call;
+}
+
+bool AwaitState(grpc::Channel* channel, grpc_connectivity_state wanted) {
+  const auto deadline = absl::ToChronoTime(absl::Now() + kPatience);
+  grpc_connectivity_state state;
+  while ((state = channel->GetState(/*try_to_connect=*/false)) != wanted) {
+    if (!channel->WaitForStateChange(state, deadline)) return false;
+  }
+  return true;
+}
+
+class LifecycleTest : public EveryTransport {};
+
+TEST_P(LifecycleTest, CallWithoutServerEndsUnavailable) {
+  EchoPair pair(GetParam());
+  pair.server.reset();
+  const Outcome outcome = pair.Run({});
+  EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
+  EXPECT_NE(outcome.status.error_message(), "");
+}
+
+TEST_P(LifecycleTest, PatientCallWaitsForServer) {
+  EchoPair pair(GetParam());
+  pair.server.reset();
+  Outcome outcome;
+  std::atomic<bool> done{false};
+  std::thread caller([&] {
+    outcome = pair.Run(PatientCall());
+    done = true;
+  });
+  EXPECT_TRUE(AwaitState(pair.channel.get(), GRPC_CHANNEL_TRANSIENT_FAILURE));
+  EXPECT_FALSE(done);
+  pair.server = EchoServer::Start(*pair.transport);
+  ASSERT_NE(pair.server, nullptr);
+  caller.join();
+  EXPECT_TRUE(outcome.status.ok()) << outcome;
+}
+
+TEST_P(LifecycleTest, PatientCallGivesUpAtItsDeadline) {
+  EchoPair pair(GetParam());
+  pair.server.reset();
+  const Outcome outcome = pair.Run({.prepare = [](grpc::ClientContext* context) {
+    context->set_wait_for_ready(true);
+    context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(300)));
+  }});
+  EXPECT_EQ(outcome.status.error_code(), grpc::DEADLINE_EXCEEDED) << outcome;
+}
+
+TEST_P(LifecycleTest, ChannelFindsRestartedServer) {
+  EchoPair pair(GetParam());
+  for (int restart = 0; restart < 3; ++restart) {
+    EXPECT_TRUE(pair.Run(PatientCall()).status.ok());
+    pair.server.reset();
+    pair.server = EchoServer::Start(*pair.transport);
+    ASSERT_NE(pair.server, nullptr);
+  }
+  EXPECT_TRUE(pair.Run(PatientCall()).status.ok());
+}
+
+TEST_P(LifecycleTest, ShutdownLetsRunningCallsFinish) {
+  if (GetParam() == TransportKind::kCxlDirect) {
+    GTEST_SKIP() << "Server::Shutdown() ends direct calls at once: see direct_calls.h";
+  }
+  EchoPair pair(GetParam());
+  Outcome outcome;
+  std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
+  EXPECT_TRUE(pair.control().Await([](const auto& counts) { return counts.at_gate == 1; }));
+  std::thread closer(
+      [&] { pair.server->server().Shutdown(absl::ToChronoTime(absl::Now() + kPatience)); });
+  // The server has asked the channel to go away once it is no longer ready.
+  grpc_connectivity_state state = GRPC_CHANNEL_READY;
+  EXPECT_TRUE(pair.channel->WaitForStateChange(state, absl::ToChronoTime(absl::Now() + kPatience)));
+  EXPECT_EQ(pair.Run({}).status.error_code(), grpc::UNAVAILABLE);
+  pair.control().OpenGate();
+  caller.join();
+  closer.join();
+  EXPECT_TRUE(outcome.status.ok()) << outcome;
+}
+
+Outcome OutcomeOfCallCutByShutdown(TransportKind kind) {
+  EchoPair pair(kind);
+  Outcome outcome;
+  std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
+  EXPECT_TRUE(pair.control().Await([](const auto& counts) { return counts.at_gate == 1; }));
+  pair.server->server().Shutdown(absl::ToChronoTime(absl::Now() + absl::Milliseconds(100)));
+  EXPECT_EQ(pair.control().counts().finished, 1);
+  caller.join();
+  return outcome;
+}
+
+TEST_P(LifecycleTest, ShutdownCutsCallsAtItsDeadline) {
+  if (GetParam() == TransportKind::kCxlDirect) {
+    GTEST_SKIP() << "Server::Shutdown() ends direct calls at once: see direct_calls.h";
+  }
+  const Outcome outcome = OutcomeOfCallCutByShutdown(GetParam());
+  EXPECT_FALSE(outcome.status.ok());
+  EXPECT_EQ(Describe(outcome), Describe(OutcomeOfCallCutByShutdown(TransportKind::kTcp)));
+}
+
+TEST_P(LifecycleTest, IdleChannelConnectsAgain) {
+  if (GetParam() == TransportKind::kCxlDirect) {
+    GTEST_SKIP() << "direct calls do not start the channel's idle timer: see direct_calls.h";
+  }
+  EchoPair pair(GetParam(), {}, {.configure = [](grpc::ChannelArguments* arguments) {
+                  arguments->SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, 100);
+                }});
+  EXPECT_TRUE(pair.Run({}).status.ok());
+  EXPECT_TRUE(AwaitState(pair.channel.get(), GRPC_CHANNEL_IDLE));
+  EXPECT_TRUE(pair.Run({}).status.ok());
+}
+
+// The server closes each connection after about 100 ms; nobody may notice.
+TEST_P(LifecycleTest, AgedConnectionsAreReplacedUnnoticed) {
+  EchoPair pair(GetParam(), {.configure = [](grpc::ServerBuilder* builder) {
+                  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 100);
+                }});
+  for (const absl::Time start = absl::Now(); absl::Now() - start < absl::Seconds(1);) {
+    const Outcome outcome = pair.Run(PatientCall());
+    ASSERT_TRUE(outcome.status.ok()) << outcome;
+  }
+}
+
+TEST_P(LifecycleTest, KeepalivePingsAreAnswered) {
+  EchoPair pair(GetParam(),
+                {.configure =
+                     [](grpc::ServerBuilder* builder) {
+                       builder->AddChannelArgument(
+                           GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1);
+                       builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+                     }},
+                {.configure = [](grpc::ChannelArguments* arguments) {
+                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 50);
+                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+                  arguments->SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+                  arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+                }});
+  EXPECT_TRUE(pair.Run({}).status.ok());
+  // An unanswered or unwelcome ping would end the connection.
+  EXPECT_FALSE(pair.channel->WaitForStateChange(
+      GRPC_CHANNEL_READY, absl::ToChronoTime(absl::Now() + absl::Seconds(1))));
+  EXPECT_TRUE(pair.Run({}).status.ok());
+}
+
+Outcome OutcomeOfTooManyPings(TransportKind kind) {
+  EchoPair pair(kind, {}, {.configure = [](grpc::ChannelArguments* arguments) {
+                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
+                  arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+                }});
+  return pair.Run(CallThatWaitsAtGate());
+}
+
+TEST_P(LifecycleTest, TooManyPingsArePunished) {
+  if (GetParam() == TransportKind::kCxlDirect) {
+    GTEST_SKIP() << "direct calls do not pass over the connection that is punished";
+  }
+  static const std::string on_tcp = Describe(OutcomeOfTooManyPings(TransportKind::kTcp));
+  const Outcome outcome = OutcomeOfTooManyPings(GetParam());
+  EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(Describe(outcome), on_tcp);
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, LifecycleTest, ::testing::ValuesIn(kTestedTransports),
+                         TransportName);
+
+}  // namespace
+}  // namespace grpc_cxl::e2e

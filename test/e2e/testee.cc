@@ -1,0 +1,188 @@
+// A process for the tests of faults, users and namespaces: a server or a client of the
+// Echo service. Prints a line for each thing that has happened (see the roles below) and
+// ends when its standard input does.
+
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <malloc.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/log/check.h"
+#include "absl/log/globals.h"
+#include "absl/log/initialize.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "grpc_cxl/options.h"
+#include "test/e2e/client_call.h"
+#include "test/e2e/echo_call.h"
+#include "test/e2e/echo_pair.h"
+#include "test/e2e/log_capture.h"
+#include "test/e2e/transport.h"
+
+ABSL_FLAG(std::string, role, "", "server, client, hanging_client or busy_client");
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
+ABSL_FLAG(std::string, place, "", "Transport::place()");
+ABSL_FLAG(int, uid, -1, "the user to become, or -1");
+ABSL_FLAG(bool, own_network, false, "in a network namespace of its own");
+ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
+ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
+
+namespace grpc_cxl::e2e {
+namespace {
+
+void Say(const std::string& line) {
+  std::cout << absl::StrReplaceAll(line, {{"\n", " "}}) << std::endl;
+}
+
+// Answers every byte of input with "heap " and the bytes that are allocated at the moment.
+void AwaitEndOfInput() {
+  char request;
+  while (read(STDIN_FILENO, &request, 1) > 0) {
+    const struct mallinfo2 heap = mallinfo2();
+    Say(absl::StrCat("heap ", heap.uordblks + heap.hblkhd));
+  }
+}
+
+TransportKind Kind() {
+  for (const TransportKind kind : kTestedTransports) {
+    if (Name(kind) == absl::GetFlag(FLAGS_transport)) return kind;
+  }
+  LOG(FATAL) << "no transport " << absl::GetFlag(FLAGS_transport);
+}
+
+// Before anything else, while there is only one thread. Exit code 77: not permitted.
+void EnterOwnNetwork() {
+  const uid_t uid = geteuid();
+  const int flags = CLONE_NEWNET | (uid == 0 ? 0 : CLONE_NEWUSER);
+  if (unshare(flags) != 0) {
+    Say(absl::StrCat("no namespace: ", strerror(errno)));
+    _exit(77);
+  }
+  ifaddrs* interfaces;
+  PCHECK(getifaddrs(&interfaces) == 0);
+  int up = 0;
+  for (const ifaddrs* i = interfaces; i != nullptr; i = i->ifa_next)
+    up += (i->ifa_flags & IFF_UP) != 0;
+  freeifaddrs(interfaces);
+  Say(absl::StrCat("interfaces up: ", up));
+}
+
+// "serving", or "not serving: " and what was logged; maybe "at gate"; at the end a summary.
+int RunServer() {
+  ServerOptions options;
+  if (const std::string directory = absl::GetFlag(FLAGS_arena_directory); !directory.empty()) {
+    options.backing = {ArenaBacking::Kind::kDirectory, directory};
+  }
+  LogCapture log;
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place), options);
+  const auto server = EchoServer::Start(*transport);
+  if (server == nullptr) {
+    Say(absl::StrCat("not serving: ", log.text()));
+    return 1;
+  }
+  Say("serving");
+  if (const int wanted = absl::GetFlag(FLAGS_announce_at_gate); wanted > 0) {
+    server->control().Await([wanted](const auto& counts) { return counts.at_gate >= wanted; },
+                            absl::InfiniteDuration());
+    Say("at gate");
+  }
+  AwaitEndOfInput();
+  const ServiceControl::Counts counts = server->control().counts();
+  Say(absl::StrCat(counts.started, " calls, ", counts.cancelled, " of them cancelled"));
+  return 0;
+}
+
+// One call of each kind: its name, the status code, the message.
+int RunClient() {
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const auto stub = Echo::NewStub(MakeChannel(*transport));
+  for (const RpcKind kind : kAllRpcKinds) {
+    ClientCall call{.kind = kind};
+    call.requests[0].mutable_script()->set_response_count(1);
+    call.requests[0].set_payload(Pattern(100'000));
+    const Outcome outcome = Perform(stub.get(), call);
+    if (outcome.status.ok())
+      CHECK_EQ(outcome.responses.at(0).payload(), call.requests[0].payload());
+    Say(absl::StrCat(Name(kind), " ", outcome.status.error_code(), " ",
+                     outcome.status.error_message()));
+  }
+  AwaitEndOfInput();
+  return 0;
+}
+
+// One call of each kind, all at once, that wait at the gate.
+int RunHangingClient() {
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const auto stub = Echo::NewStub(MakeChannel(*transport));
+  for (const RpcKind kind : kAllRpcKinds) {
+    std::thread([&stub, kind] {
+      ClientCall call{.kind = kind};
+      call.requests[0].mutable_script()->set_wait_at_gate(true);
+      Perform(stub.get(), call);
+    }).detach();
+  }
+  AwaitEndOfInput();
+  _exit(0);
+}
+
+// Calls of all kinds and sizes without end on two connections; "calling" after the first.
+int RunBusyClient() {
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const ChannelSettings settings = {.configure = [](grpc::ChannelArguments* arguments) {
+    arguments->SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }};
+  for (int i = 0; i < 2; ++i) {
+    std::thread([&transport, &settings, i] {
+      const auto stub = Echo::NewStub(MakeChannel(*transport, settings));
+      std::minstd_rand random(getpid() + i);
+      for (bool said = false;; said = true) {
+        ClientCall call{.kind = kAllRpcKinds[random() % 4]};
+        call.requests[0].mutable_script()->set_response_count(10);
+        call.requests[0].set_payload(Pattern(size_t{1} << random() % 20));
+        if (Perform(stub.get(), call).status.ok() && !said) Say("calling");
+      }
+    }).detach();
+  }
+  AwaitEndOfInput();
+  _exit(0);
+}
+
+int Main() {
+  signal(SIGPIPE, SIG_IGN);
+  if (const int uid = absl::GetFlag(FLAGS_uid); uid >= 0) {
+    if (setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) {
+      Say(absl::StrCat("no other user: ", strerror(errno)));
+      return 77;
+    }
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when we are stopped; after the change of user
+  if (absl::GetFlag(FLAGS_own_network)) EnterOwnNetwork();
+  const std::string role = absl::GetFlag(FLAGS_role);
+  if (role == "server") return RunServer();
+  if (role == "client") return RunClient();
+  if (role == "hanging_client") return RunHangingClient();
+  CHECK_EQ(role, "busy_client");
+  return RunBusyClient();
+}
+
+}  // namespace
+}  // namespace grpc_cxl::e2e
+
+int main(int argc, char** argv) {
+  absl::ParseCommandLine(argc, argv);
+  absl::SetMinLogLevel(absl::LogSeverityAtLeast::kError);
+  absl::InitializeLog();
+  return grpc_cxl::e2e::Main();
+}

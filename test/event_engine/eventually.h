@@ -1,0 +1,23 @@
+#ifndef GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_
+#define GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_
+
+#include <chrono>
+#include <thread>
+
+#include "absl/functional/function_ref.h"
+
+namespace grpc_cxl {
+
+// Looks until `condition` holds; false when it does not for a minute.
+inline bool Eventually(absl::FunctionRef<bool()> condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  return true;
+}
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_

@@ -1,0 +1,134 @@
+// Proves what a client is told when it cannot connect, by name and directory, and that
+// connecting never leaks a descriptor.
+#include "grpc_cxl/rendezvous/dial.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "gtest/gtest.h"
+#include "test/rendezvous/child.h"
+#include "test/rendezvous/open_files.h"
+#include "test/rendezvous/temporary_directory.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class DialTest : public ::testing::Test {
+ protected:
+  auto NobodyListens() const {
+    return StatusIs(
+        absl::StatusCode::kUnavailable,
+        HasSubstr(absl::StrCat("nobody listens on \"payments\" in ", directory_.path())));
+  }
+
+  const TemporaryDirectory directory_;
+  const ServiceName name_ = *ServiceName::Parse("payments");
+};
+
+TEST_F(DialTest, NobodyListensNamesTheDirectoryAndTheVariable) {
+  auto socket = Dial(directory_.path(), name_);
+  EXPECT_THAT(socket, NobodyListens());
+  EXPECT_THAT(socket.status().message(), HasSubstr("GRPC_CXL_DIR"));
+}
+
+TEST_F(DialTest, AMissingDirectoryIsTheSameToAClient) {
+  EXPECT_THAT(Dial(absl::StrCat(directory_.path(), "/missing"), name_),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr(absl::StrCat("nobody listens on \"payments\" in ",
+                                              directory_.path(), "/missing"))));
+}
+
+TEST_F(DialTest, AKilledServersSocketIsNobody) {
+  Child server([&] {
+    auto listener = NameListener::Listen(directory_.path(), name_);
+    if (!listener.ok()) return listener.status().ToString();
+    raise(SIGKILL);
+    return std::string();
+  });
+  ASSERT_EQ(server.Join(), "killed by signal 9");
+  EXPECT_THAT(Dial(directory_.path(), name_), NobodyListens());
+}
+
+TEST_F(DialTest, AFileThatIsNoSocketIsNobody) {
+  std::ofstream(directory_.path() + "/payments.sock") << "x";
+  EXPECT_THAT(Dial(directory_.path(), name_), NobodyListens());
+}
+
+TEST_F(DialTest, AListenerWhoseQueueIsFullIsBusy) {
+  auto listener = NameListener::Listen(directory_.path(), name_);
+  ASSERT_THAT(listener, IsOk());
+  absl::StatusOr<UniqueFd> socket;
+  // A connection waits in the queue even when its client has closed it.
+  for (int i = 0; i < 1'000'000; ++i) {
+    socket = Dial(directory_.path(), name_);
+    if (!socket.ok()) break;
+  }
+  EXPECT_THAT(socket, StatusIs(absl::StatusCode::kResourceExhausted,
+                               AllOf(HasSubstr("\"payments\""), HasSubstr(directory_.path()))));
+  ASSERT_TRUE(*listener->Accept());
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+}
+
+TEST_F(DialTest, ADirectoryThatWeMayNotEnterIsDenied) {
+  if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory closed("/tmp");
+  auto listener = NameListener::Listen(closed.path(), name_);
+  ASSERT_THAT(listener, IsOk());
+  ASSERT_EQ(chmod(closed.path().c_str(), 0), 0);
+  Child child(OrdinaryUser(), [&] { return Dial(closed.path(), name_).status().ToString(); });
+  EXPECT_THAT(child.Join(),
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"payments\""),
+                    HasSubstr(closed.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser()))));
+  ASSERT_EQ(chmod(closed.path().c_str(), 0700), 0);
+}
+
+TEST_F(DialTest, NoDescriptorLeftIsSaid) {
+  auto listener = NameListener::Listen(directory_.path(), name_);
+  ASSERT_THAT(listener, IsOk());
+  absl::Status status;
+  {
+    const NoMoreFiles full;
+    status = Dial(directory_.path(), name_).status();
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -n")));
+}
+
+TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
+  auto listener = NameListener::Listen(directory_.path(), name_);
+  ASSERT_THAT(listener, IsOk());
+  const size_t before = CountOpenFiles();
+  for (int i = 0; i < 1000; ++i) {
+    auto client = Dial(directory_.path(), name_);
+    ASSERT_THAT(client, IsOk());
+    auto server = listener->Accept();
+    ASSERT_THAT(server, IsOk());
+    ASSERT_TRUE(*server);
+    const char byte = static_cast<char>(i);
+    ASSERT_EQ(send(client->get(), &byte, 1, 0), 1);
+    char received = 0;
+    ASSERT_EQ(recv(server->get(), &received, 1, 0), 1);
+    ASSERT_EQ(received, byte);
+  }
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_FALSE(Dial(directory_.path(), *ServiceName::Parse("nobody")).ok());
+  }
+  EXPECT_EQ(CountOpenFiles(), before);
+}
+
+}  // namespace
+}  // namespace grpc_cxl

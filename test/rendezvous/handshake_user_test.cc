@@ -1,0 +1,121 @@
+// Proves that users who are not trusted cannot talk to each other, in either direction,
+// that both sides are told why, and that a named user can. The users are real: another
+// process with another uid, over a real name.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "gtest/gtest.h"
+#include "test/rendezvous/child.h"
+#include "test/rendezvous/temporary_directory.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class HandshakeUserTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+    PCHECK(chmod(directory_.path().c_str(), 0711) == 0);
+  }
+
+  NameListener Listen() const {
+    auto listener = NameListener::Listen(directory_.path(), name_);
+    CHECK_OK(listener);
+    return *std::move(listener);
+  }
+
+  // A client from beginning to end; what it says of it.
+  std::string Connect(const Trust& trust) const {
+    auto socket = Dial(directory_.path(), name_);
+    if (!socket.ok()) return socket.status().ToString();
+    if (auto sent = SendHello(socket->get(), kNoFeatures); !sent.ok()) return sent.ToString();
+    AwaitReadable(socket->get());
+    auto welcome = ReceiveWelcome(socket->get(), trust);
+    if (!welcome.ok()) return welcome.status().ToString();
+    return absl::StrCat("met uid ", (*welcome)->peer.uid, " pid ", (*welcome)->peer.pid);
+  }
+
+  // A server for one client; returns what it says of it.
+  static absl::StatusOr<PeerIdentity> ServeOne(NameListener& listener, const Trust& trust) {
+    AwaitReadable(listener.fd());
+    auto socket = listener.Accept();
+    if (!socket.ok()) return socket.status();
+    AwaitReadable(socket->get());
+    auto hello = ReceiveHello(socket->get(), trust);
+    if (!hello.ok()) return hello.status();
+    const absl::Status sent = SendWelcome(socket->get(), ArenaOffer(), listener.fd());
+    if (!sent.ok()) return sent;
+    return (*hello)->peer;
+  }
+
+  const TemporaryDirectory directory_{"/tmp"};
+  const ServiceName name_ = *ServiceName::Parse("payments");
+};
+
+TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
+  NameListener listener = Listen();
+  Child client(kNobody, [&] { return Connect(Trust()); });
+  const auto text = AllOf(HasSubstr("the client runs as uid 65534"),
+                          HasSubstr("the server (uid 0)"), HasSubstr("allowed_uids"));
+  EXPECT_THAT(ServeOne(listener, Trust()), StatusIs(absl::StatusCode::kPermissionDenied, text));
+  EXPECT_THAT(client.Join(),
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server refused"), text));
+}
+
+TEST_F(HandshakeUserTest, ANamedClientIsMet) {
+  NameListener listener = Listen();
+  Child client(kNobody, [&] { return Connect(Trust()); });  // root needs no mention
+  auto peer = ServeOne(listener, Trust{{kNobody}});
+  ASSERT_THAT(peer, IsOk());
+  EXPECT_EQ(peer->uid, kNobody);
+  EXPECT_EQ(peer->pid, client.pid());
+  EXPECT_EQ(client.Join(), absl::StrCat("met uid 0 pid ", getpid()));
+}
+
+TEST_F(HandshakeUserTest, RootIsMetByEverybody) {
+  PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
+  Child server(kNobody, [&]() -> std::string {
+    NameListener listener = Listen();
+    raise(SIGSTOP);
+    auto peer = ServeOne(listener, Trust());
+    return peer.ok() ? absl::StrCat("met uid ", peer->uid) : peer.status().ToString();
+  });
+  server.AwaitStopAndContinue();
+  EXPECT_EQ(Connect(Trust{{kNobody}}), absl::StrCat("met uid ", kNobody, " pid ", server.pid()));
+  EXPECT_EQ(server.Join(), "met uid 0");
+}
+
+TEST_F(HandshakeUserTest, AnUnknownServerIsLeftBeforeAnythingItSaysIsRead) {
+  PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
+  Child server(kNobody, [&]() -> std::string {
+    NameListener listener = Listen();
+    raise(SIGSTOP);
+    return ServeOne(listener, Trust()).status().ToString();
+  });
+  server.AwaitStopAndContinue();
+  EXPECT_THAT(Connect(Trust()),
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server runs as uid 65534"),
+                    HasSubstr("the client (uid 0)"), HasSubstr("allowed_uids")));
+  EXPECT_EQ(server.Join(), "OK");
+}
+
+}  // namespace
+}  // namespace grpc_cxl

@@ -1,0 +1,306 @@
+// Proves what one server sees: a name has one owner, whose pid the next one reads; an
+// owner leaves nothing behind; what a killed one left is taken over; and everything that
+// can be in the way is an error with a clear text, and is left alone. Who owns a name when
+// several processes want it is name_owner_test.cc's question.
+#include "grpc_cxl/rendezvous/name_listener.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "gtest/gtest.h"
+#include "test/rendezvous/child.h"
+#include "test/rendezvous/open_files.h"
+#include "test/rendezvous/temporary_directory.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class NameListenerTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<NameListener> Listen() { return NameListener::Listen(directory_.path(), name_); }
+
+  std::string In(const std::string& file) const {
+    return absl::StrCat(directory_.path(), "/", file);
+  }
+  std::string Read(const std::string& file) const {
+    std::ifstream stream(In(file));
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  const TemporaryDirectory directory_;
+  const ServiceName name_ = *ServiceName::Parse("shop/payments");
+};
+
+TEST_F(NameListenerTest, TheNameIsASocketAndALockWithOurPid) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+  EXPECT_EQ(Read("shop+payments.lock"), absl::StrCat(getpid(), "\n"));
+
+  struct stat found;
+  ASSERT_EQ(lstat(In("shop+payments.sock").c_str(), &found), 0);
+  EXPECT_TRUE(S_ISSOCK(found.st_mode));
+  EXPECT_EQ(found.st_mode & 07777, 0666u);  // the handshake decides who may stay
+  ASSERT_EQ(lstat(In("shop+payments.lock").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0600u);
+}
+
+TEST_F(NameListenerTest, TheSocketsModeDoesNotDependOnTheUmask) {
+  const mode_t before = umask(0077);
+  auto listener = Listen();
+  umask(before);
+  ASSERT_THAT(listener, IsOk());
+  struct stat found;
+  ASSERT_EQ(lstat(In("shop+payments.sock").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 0666u);
+}
+
+TEST_F(NameListenerTest, DescriptorsAreNonBlockingAndCloseOnExec) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  auto client = Dial(directory_.path(), name_);
+  ASSERT_THAT(client, IsOk());
+  auto server = listener->Accept();
+  ASSERT_THAT(server, IsOk());
+  ASSERT_TRUE(*server);
+  for (int fd : {listener->fd(), client->get(), server->get()}) {
+    EXPECT_TRUE(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    EXPECT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    int type = 0;
+    socklen_t size = sizeof(type);
+    ASSERT_EQ(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size), 0);
+    EXPECT_EQ(type, SOCK_SEQPACKET);
+  }
+}
+
+TEST_F(NameListenerTest, NobodyWaitsIsAnEmptyDescriptor) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  auto accepted = listener->Accept();
+  ASSERT_THAT(accepted, IsOk());
+  EXPECT_FALSE(*accepted);
+}
+
+TEST_F(NameListenerTest, OneProcessCannotServeANameTwice) {
+  auto first = Listen();
+  ASSERT_THAT(first, IsOk());
+  EXPECT_THAT(Listen(), StatusIs(absl::StatusCode::kAlreadyExists,
+                                 AllOf(HasSubstr("\"shop/payments\""), HasSubstr(directory_.path()),
+                                       HasSubstr(absl::StrCat("process ", getpid())))));
+  // The failed one took nothing away.
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+}
+
+TEST_F(NameListenerTest, AnotherProcessIsToldTheOwnersPid) {
+  auto first = Listen();
+  ASSERT_THAT(first, IsOk());
+  Child child([&] { return Listen().status().ToString(); });
+  EXPECT_THAT(child.Join(), AllOf(HasSubstr("ALREADY_EXISTS"), HasSubstr("\"shop/payments\""),
+                                  HasSubstr(absl::StrCat("process ", getpid()))));
+}
+
+TEST_F(NameListenerTest, NamesDoNotDisturbEachOther) {
+  std::vector<NameListener> listeners;
+  for (const char* name : {"a", "a/b", "b", "a.sock", "a.lock"}) {
+    auto listener = NameListener::Listen(directory_.path(), *ServiceName::Parse(name));
+    ASSERT_THAT(listener, IsOk()) << name;
+    listeners.push_back(*std::move(listener));
+  }
+  EXPECT_EQ(directory_.List().size(), 10u);
+  listeners.clear();
+  EXPECT_THAT(directory_.List(), IsEmpty());
+}
+
+TEST_F(NameListenerTest, NothingIsLeftAndTheNameIsFree) {
+  const size_t before = CountOpenFiles();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_THAT(Listen(), IsOk());
+    ASSERT_THAT(directory_.List(), IsEmpty());
+  }
+  EXPECT_EQ(CountOpenFiles(), before);
+}
+
+TEST_F(NameListenerTest, MovingTakesTheNameAlong) {
+  auto other_name = *ServiceName::Parse("other");
+  auto listener = Listen();
+  auto other = NameListener::Listen(directory_.path(), other_name);
+  ASSERT_THAT(listener, IsOk());
+  ASSERT_THAT(other, IsOk());
+
+  NameListener moved = *std::move(listener);
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+  EXPECT_THAT(moved.Accept(), IsOk());
+  moved = *std::move(other);  // gives the first name up
+  EXPECT_THAT(directory_.List(), ElementsAre("other.lock", "other.sock"));
+  EXPECT_THAT(Dial(directory_.path(), other_name), IsOk());
+}
+
+TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
+  Child killed([&] {
+    auto listener = Listen();
+    if (!listener.ok()) return listener.status().ToString();
+    raise(SIGKILL);
+    return std::string();
+  });
+  ASSERT_EQ(killed.Join(), "killed by signal 9");
+  ASSERT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+  std::ofstream(In("shop+payments.lock")) << "99999999999\nand more\n";
+  {
+    auto listener = Listen();
+    ASSERT_THAT(listener, IsOk());
+    EXPECT_EQ(Read("shop+payments.lock"), absl::StrCat(getpid(), "\n"));
+    EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+  }
+  EXPECT_THAT(directory_.List(), IsEmpty());
+}
+
+TEST_F(NameListenerTest, AForkedChildsCopyRemovesNothing) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  Child child([&] {
+    { NameListener copy = *std::move(listener); }
+    return "";
+  });
+  EXPECT_EQ(child.Join(), "");
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+}
+
+TEST_F(NameListenerTest, ASuccessorsFilesAreSafeFromAnOwnerWhoseOwnWereRemovedByHand) {
+  auto first = Listen();
+  ASSERT_THAT(first, IsOk());
+  std::filesystem::remove(In("shop+payments.lock"));
+  auto second = Listen();
+  ASSERT_THAT(second, IsOk());
+  { NameListener gone = *std::move(first); }
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+  EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+}
+
+TEST_F(NameListenerTest, TheLongestNameWorksInADirectoryOfAnyLength) {
+  std::string path = directory_.path();
+  for (int i = 0; i < 5; ++i) path += "/" + std::string(200, 'd');
+  std::filesystem::create_directories(path);
+  const auto longest = *ServiceName::Parse(std::string(39, 'n') + "/" + std::string(40, 'n'));
+  auto listener = NameListener::Listen(path, longest);
+  ASSERT_THAT(listener, IsOk());
+  EXPECT_THAT(Dial(path, longest), IsOk());
+  EXPECT_TRUE(*listener->Accept());
+}
+
+TEST_F(NameListenerTest, ADirectoryThatIsMissingIsNamed) {
+  EXPECT_THAT(NameListener::Listen(In("missing"), name_),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr("\"shop/payments\""), HasSubstr(In("missing")),
+                             HasSubstr("does not exist"), HasSubstr("GRPC_CXL_DIR"))));
+}
+
+TEST_F(NameListenerTest, ADirectoryThatIsNotWritableIsNamed) {
+  if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory read_only("/tmp");
+  ASSERT_EQ(chmod(read_only.path().c_str(), 0555), 0);
+  Child child(OrdinaryUser(),
+              [&] { return NameListener::Listen(read_only.path(), name_).status().ToString(); });
+  EXPECT_THAT(child.Join(),
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"shop/payments\""),
+                    HasSubstr(read_only.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser())),
+                    HasSubstr("GRPC_CXL_DIR")));
+}
+
+TEST_F(NameListenerTest, ALockLeftByAnotherUserIsNamed) {
+  if (const std::string why = WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory shared("/tmp");
+  ASSERT_EQ(chmod(shared.path().c_str(), 01777), 0);
+  auto listener = NameListener::Listen(shared.path(), name_);
+  ASSERT_THAT(listener, IsOk());
+  Child child(kNobody,
+              [&] { return NameListener::Listen(shared.path(), name_).status().ToString(); });
+  EXPECT_THAT(child.Join(), AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("shop+payments.lock"),
+                                  HasSubstr("uid 65534")));
+}
+
+// Whatever is in the way stays as it is, and nothing is written through it.
+TEST_F(NameListenerTest, FilesThatAreNotOursAreRefusedAndLeftAlone) {
+  const std::string precious = In("precious");
+  std::ofstream(precious) << "precious";
+  const std::string lock = In("shop+payments.lock");
+  const std::string socket = In("shop+payments.sock");
+  const struct {
+    std::string path;
+    void (*plant)(const std::string& path, const std::string& precious);
+  } kCases[] = {
+      {lock, [](auto& path, auto& target) { std::filesystem::create_symlink(target, path); }},
+      {lock, [](auto& path, auto& target) { std::filesystem::create_hard_link(target, path); }},
+      {lock, [](auto& path, auto&) { std::filesystem::create_directory(path); }},
+      {lock, [](auto& path, auto&) { mkfifo(path.c_str(), 0600); }},
+      {socket, [](auto& path, auto& target) { std::filesystem::create_symlink(target, path); }},
+      {socket, [](auto& path, auto& target) { std::filesystem::copy_file(target, path); }},
+      {socket, [](auto& path, auto&) { std::filesystem::create_directory(path); }},
+  };
+  for (const auto& c : kCases) {
+    c.plant(c.path, precious);
+    EXPECT_THAT(Listen(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                   AllOf(HasSubstr(c.path), HasSubstr("is in the way"),
+                                         HasSubstr("move it away"))));
+    struct stat found;
+    EXPECT_EQ(lstat(c.path.c_str(), &found), 0);
+    EXPECT_EQ(Read("precious"), "precious");
+    std::filesystem::remove(c.path);
+    EXPECT_THAT(directory_.List(), ElementsAre("precious"));
+  }
+  EXPECT_THAT(Listen(), IsOk());
+}
+
+TEST_F(NameListenerTest, NoDescriptorLeftIsAnErrorAndPasses) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  auto client = Dial(directory_.path(), name_);
+  ASSERT_THAT(client, IsOk());
+  absl::Status accept, listen;
+  {
+    const NoMoreFiles full;
+    accept = listener->Accept().status();
+    listen = NameListener::Listen(directory_.path(), *ServiceName::Parse("other")).status();
+  }
+  EXPECT_THAT(accept, StatusIs(absl::StatusCode::kResourceExhausted,
+                               AllOf(HasSubstr("\"shop/payments\""), HasSubstr("ulimit -n"))));
+  EXPECT_THAT(listen, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -n")));
+  auto accepted = listener->Accept();  // the client has waited
+  ASSERT_THAT(accepted, IsOk());
+  EXPECT_TRUE(*accepted);
+}
+
+TEST_F(NameListenerTest, AClientThatHasGoneMeanwhileIsStillAccepted) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  { auto client = Dial(directory_.path(), name_); }
+  auto accepted = listener->Accept();
+  ASSERT_THAT(accepted, IsOk());
+  ASSERT_TRUE(*accepted);
+  char byte;
+  EXPECT_EQ(read(accepted->get(), &byte, 1), 0);
+}
+
+}  // namespace
+}  // namespace grpc_cxl

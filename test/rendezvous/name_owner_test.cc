@@ -1,0 +1,241 @@
+// Proves that a name has exactly one owner at any time and is never lost, whatever happens
+// to the processes that want it: killed before or after any of their system calls, stopped
+// there while another one takes or passes on the name, or killed at random in a race.
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "gtest/gtest.h"
+#include "test/rendezvous/child.h"
+#include "test/rendezvous/stepped_child.h"
+#include "test/rendezvous/temporary_directory.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::testing::IsEmpty;
+
+// How a server ended, as the exit code of its process.
+enum Outcome { kServed = 0, kNameTaken = 1, kWrongError = 2, kNameLeadsElsewhere = 3 };
+
+class NameOwnerTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<NameListener> Listen() const {
+    return NameListener::Listen(directory_.path(), name_);
+  }
+
+  // The process to which the name leads a client, 0 when nobody listens.
+  pid_t LeadsTo() const {
+    auto socket = Dial(directory_.path(), name_);
+    return socket.ok() ? IdentifyPeer(socket->get())->pid : 0;
+  }
+
+  // The whole life of a server.
+  int Serve() const {
+    auto listener = Listen();
+    if (absl::IsAlreadyExists(listener.status())) return kNameTaken;
+    if (!listener.ok()) return kWrongError;
+    return LeadsTo() == getpid() ? kServed : kNameLeadsElsewhere;
+  }
+
+  const TemporaryDirectory directory_;
+  const ServiceName name_ = *ServiceName::Parse("payments");
+};
+
+TEST_F(NameOwnerTest, KilledAtAnyStepItBlocksNobody) {
+  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+  int steps = 0;
+  for (bool ended = false; !ended; ++steps) {
+    SteppedChild server([&] { return Serve(); });
+    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    if (!ended) server.Kill();
+
+    auto next = Listen();
+    ASSERT_THAT(next, IsOk()) << "killed at step " << steps;
+    ASSERT_EQ(LeadsTo(), getpid()) << "killed at step " << steps;
+    { NameListener leaves = *std::move(next); }
+    ASSERT_THAT(directory_.List(), IsEmpty()) << "killed at step " << steps;
+  }
+  EXPECT_GT(steps, 40);  // it did go through Listen() and the destructor
+}
+
+TEST_F(NameOwnerTest, StoppedAtAnyStepItSharesTheNameWithNobody) {
+  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+  int steps = 0, won = 0, lost = 0;
+  for (bool ended = false; !ended; ++steps) {
+    SteppedChild server([&] { return Serve(); });
+    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+
+    auto mine = Listen();
+    if (mine.ok()) {
+      // The other one must notice, or have left before: nothing it still does may harm us.
+      const int outcome = server.Finish();
+      ASSERT_TRUE(outcome == kNameTaken || outcome == kServed) << outcome << " at " << steps;
+      ASSERT_EQ(LeadsTo(), getpid()) << "at step " << steps;
+      std::string pid;
+      std::getline(std::ifstream(directory_.path() + "/payments.lock"), pid);
+      ASSERT_EQ(pid, absl::StrCat(getpid())) << "at step " << steps;
+      ++won;
+    } else {
+      ASSERT_TRUE(absl::IsAlreadyExists(mine.status())) << mine.status() << " at " << steps;
+      ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
+      ++lost;
+    }
+    { auto leaves = std::move(mine); }
+    ASSERT_THAT(directory_.List(), IsEmpty()) << "at step " << steps;
+  }
+  EXPECT_GT(won, 10);
+  EXPECT_GT(lost, 10);
+}
+
+// Between any two of its system calls another server comes, serves and leaves, so that the
+// lock file it has just opened may be nobody's any more.
+TEST_F(NameOwnerTest, StoppedAtAnyStepItSurvivesAnotherOwnersWholeLife) {
+  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+  int steps = 0, others = 0;
+  for (bool ended = false; !ended; ++steps) {
+    SteppedChild server([&] { return Serve(); });
+    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    if (Listen().ok()) ++others;
+    ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
+    ASSERT_THAT(directory_.List(), IsEmpty()) << "at step " << steps;
+  }
+  EXPECT_GT(others, 10);
+}
+
+// Every system call of a server that concerns files fails once, with every error.
+TEST_F(NameOwnerTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
+#if defined(__x86_64__)
+  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
+  const std::set<long> concerned = {SYS_openat,     SYS_flock,     SYS_fstat,  SYS_newfstatat,
+                                    SYS_pwrite64,   SYS_socket,    SYS_bind,   SYS_chmod,
+                                    SYS_faccessat2, SYS_ftruncate, SYS_listen, SYS_connect,
+                                    SYS_unlinkat};
+  const auto count_files = [](pid_t pid) {
+    return std::distance(std::filesystem::directory_iterator(absl::StrCat("/proc/", pid, "/fd")),
+                         {});
+  };
+  for (int error : {EIO, ENOENT, EACCES, EMFILE, ENOSPC}) {
+    int failures = 0;
+    for (bool failed = true; failed; ++failures) {
+      SteppedChild server([&] { return Serve(); });
+      const auto files = count_files(server.pid());
+      failed = false;
+      int seen = 0;
+      long call;
+      while ((call = server.NextSystemCall()) != SYS_exit_group) {
+        ASSERT_NE(call, -1) << error << " at " << failures;
+        if (concerned.contains(call) && seen++ == failures) {
+          server.FailSystemCall(error);
+          failed = true;
+        }
+      }
+      ASSERT_EQ(count_files(server.pid()), files) << error << " at " << failures;
+      ASSERT_GE(server.Finish(), kServed) << error << " at " << failures;
+
+      auto next = Listen();
+      ASSERT_THAT(next, IsOk()) << error << " at " << failures;
+      ASSERT_EQ(LeadsTo(), getpid()) << error << " at " << failures;
+      { NameListener leaves = *std::move(next); }
+      ASSERT_THAT(directory_.List(), IsEmpty()) << error << " at " << failures;
+    }
+    EXPECT_GT(failures, 15);
+  }
+#else
+  GTEST_SKIP() << "making system calls fail is written for x86-64 only";
+#endif
+}
+
+// Two processes take and leave one name as fast as they can while the test kills one of
+// them again and again.
+TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
+  constexpr int kRacers = 2;
+  constexpr int kKills = 400;
+  struct Racer {
+    std::atomic<bool> owns{false};    // set while it holds the name
+    std::atomic<bool> doomed{false};  // set before it is killed: `owns` may be stale
+    std::atomic<int> served{0};
+  };
+  struct Shared {
+    Racer racers[kRacers];
+    std::atomic<int> violations{0};
+    std::atomic<int> wrong_errors{0};
+  };
+  void* memory =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  PCHECK(memory != MAP_FAILED);
+  Shared& shared = *new (memory) Shared;
+
+  const auto race = [&](int self) {
+    return std::make_unique<Child>([&, self]() -> std::string {
+      Racer& me = shared.racers[self];
+      const Racer& other = shared.racers[1 - self];
+      for (;;) {
+        auto listener = Listen();
+        if (!listener.ok()) {
+          if (!absl::IsAlreadyExists(listener.status())) ++shared.wrong_errors;
+          sched_yield();
+          continue;
+        }
+        me.owns = true;
+        // All sequentially consistent: of two owners one sees the other. `doomed` first: the
+        // test clears it after `owns`, so a dead racer's flag cannot be taken for a new one's.
+        if (!other.doomed && other.owns) ++shared.violations;
+        if (LeadsTo() != getpid()) ++shared.violations;
+        me.owns = false;
+        ++me.served;
+      }
+    });
+  };
+
+  std::unique_ptr<Child> racers[kRacers] = {race(0), race(1)};
+  std::mt19937 random(1);
+  for (int i = 0; i < kKills; ++i) {
+    usleep(random() % 3000);  // decides nothing but where the victim stands
+    const int victim = random() % kRacers;
+    shared.racers[victim].doomed = true;
+    racers[victim]->Kill();
+    shared.racers[victim].owns = false;
+    shared.racers[victim].doomed = false;
+    racers[victim] = race(victim);
+  }
+  // Nobody is stuck: both still serve.
+  for (Racer& racer : shared.racers) {
+    const int before = racer.served;
+    while (racer.served < before + 3) sched_yield();
+  }
+  for (auto& racer : racers) racer.reset();
+
+  EXPECT_EQ(shared.violations, 0);
+  EXPECT_EQ(shared.wrong_errors, 0);
+  EXPECT_GT(shared.racers[0].served + shared.racers[1].served, kKills);
+  EXPECT_THAT(Listen(), IsOk());
+  EXPECT_THAT(directory_.List(), IsEmpty());
+  munmap(memory, sizeof(Shared));
+}
+
+}  // namespace
+}  // namespace grpc_cxl

@@ -1,0 +1,126 @@
+// Proves which names and targets are taken, that every other one is refused with a
+// sentence that quotes it and says why, and that two names never share a file.
+#include "grpc_cxl/rendezvous/service_name.h"
+
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/status_matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace grpc_cxl {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(ServiceNameTest, TakesLettersDigitsAndThreeSigns) {
+  for (const std::string name : {"payments", "shop/payments", "a", "A.b_c-9", "...", ".hidden",
+                                 "a/b/c/d", "-x", "a..b", "0"}) {
+    auto parsed = ServiceName::Parse(name);
+    ASSERT_THAT(parsed, IsOk()) << name;
+    EXPECT_EQ(parsed->str(), name);
+  }
+}
+
+TEST(ServiceNameTest, RefusesEverythingElseAndSaysWhy) {
+  const struct {
+    std::string name;
+    std::string quoted;
+    std::string why;
+  } kCases[] = {
+      {"", "\"\"", "is empty"},
+      {"/payments", "\"/payments\"", "empty part"},
+      {"payments/", "\"payments/\"", "empty part"},
+      {"shop//payments", "\"shop//payments\"", "empty part"},
+      {"/", "\"/\"", "empty part"},
+      {".", "\".\"", "part \".\""},
+      {"..", "\"..\"", "part \"..\""},
+      {"../payments", "\"../payments\"", "part \"..\""},
+      {"shop/./payments", "\"shop/./payments\"", "part \".\""},
+      {"pay ments", "\"pay ments\"", "character \" \""},
+      {"pay%20ments", "\"pay%20ments\"", "character \"%\""},
+      {"pay+ments", "\"pay+ments\"", "character \"+\""},
+      {"payments?x=1", "\"payments?x=1\"", "character \"?\""},
+      {"pay\nments", "\"pay\\nments\"", "character \"\\n\""},
+      {std::string("pay\0ments", 9), "\"pay\\x00ments\"", "character \"\\x00\""},
+      {"zahlungen-\xc3\xbc", "\"zahlungen-\\xc3\\xbc\"", "character \"\\xc3\""},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_THAT(ServiceName::Parse(c.name), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                     AllOf(HasSubstr(c.quoted), HasSubstr(c.why))));
+  }
+}
+
+TEST(ServiceNameTest, TakesEightyCharactersAndNotOneMore) {
+  EXPECT_THAT(ServiceName::Parse(std::string(80, 'a')), IsOk());
+  EXPECT_THAT(ServiceName::Parse(std::string(81, 'a')),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("81 characters"), HasSubstr("at most 80"))));
+  // The text stays readable, however long the name.
+  EXPECT_LT(ServiceName::Parse(std::string(1 << 20, 'a')).status().message().size(), 400u);
+}
+
+TEST(ServiceNameTest, ReadsTargets) {
+  for (const std::string target :
+       {"cxl:///shop/payments", "cxl:/shop/payments", "cxl:shop/payments"}) {
+    auto parsed = ServiceName::FromTarget(target);
+    ASSERT_THAT(parsed, IsOk()) << target;
+    EXPECT_EQ(parsed->str(), "shop/payments");
+  }
+}
+
+TEST(ServiceNameTest, RefusesOtherTargets) {
+  const struct {
+    std::string target;
+    std::string why;
+  } kCases[] = {
+      {"cxl://node3/payments", "names a host"},
+      {"cxl://payments", "names a host"},
+      {"unix:///payments", "does not begin with \"cxl:\""},
+      {"payments", "does not begin with \"cxl:\""},
+      {"", "does not begin with \"cxl:\""},
+      {"cxl:", "is empty"},
+      {"cxl:///", "is empty"},
+      {"cxl://", "is empty"},
+      {"cxl:////payments", "empty part"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_THAT(ServiceName::FromTarget(c.target),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.why)))
+        << c.target;
+  }
+}
+
+TEST(ServiceNameTest, DifferentNamesHaveDifferentFiles) {
+  EXPECT_EQ(ServiceName::Parse("shop/payments")->FileStem(), "shop+payments");
+  std::set<std::string> stems;
+  // All names of up to five characters out of three that could be confused.
+  size_t names = 0;
+  for (size_t length = 1; length <= 5; ++length) {
+    std::string name(length, 'a');
+    for (size_t number = 0;; ++number) {
+      size_t rest = number;
+      for (char& c : name) {
+        c = "a./"[rest % 3];
+        rest /= 3;
+      }
+      if (rest != 0) break;
+      auto parsed = ServiceName::Parse(name);
+      if (!parsed.ok()) continue;
+      ++names;
+      EXPECT_EQ(parsed->FileStem().find('/'), std::string::npos);
+      EXPECT_EQ(parsed->FileStem().size(), name.size());
+      stems.insert(parsed->FileStem());
+    }
+  }
+  EXPECT_GT(names, 50u);
+  EXPECT_EQ(stems.size(), names);
+}
+
+}  // namespace
+}  // namespace grpc_cxl

@@ -1,0 +1,106 @@
+#!/bin/sh
+# Unpacks gRPC and what it needs from Debian's packages into a private folder.
+#
+#   debian_prefix.sh DESTINATION
+#
+# Nothing of the host system changes and root is not needed: apt runs on a state
+# of its own, packages are unpacked with `dpkg -x`, never installed. Downloads are
+# kept in ${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-~/.cache}/grpc_cxl} and shared by all
+# clones; with a complete cache no network is used.
+#
+# gRPC >= 1.80 is only in Debian's `experimental` suite; all else comes from `sid`,
+# because experimental's newest Abseil may not be the one gRPC was built with.
+set -eu
+
+dest=$1
+packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  libgtest-dev libgmock-dev libbenchmark-dev"
+from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
+# The host's own C library headers are used for compiling.
+not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"
+
+fail() {
+  echo "grpc_cxl: $*" >&2
+  exit 1
+}
+
+otherwise="or build with --repo_env=GRPC_CXL_PREFIX=/path to use an installed gRPC >= 1.80"
+for tool in apt-get dpkg flock sha256sum; do
+  command -v "$tool" >/dev/null ||
+    fail "$tool is missing: this build takes gRPC from Debian's packages; run it on Debian 12 or newer, $otherwise."
+done
+
+arch=$(dpkg --print-architecture)
+recipe=$(sha256sum <"$0" | cut -c1-12)
+# No fallback to /tmp: there, anybody could put packages in front of us.
+[ -n "${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-${HOME:-}}}" ] ||
+  fail "there is no place for downloads: set HOME, XDG_CACHE_HOME or GRPC_CXL_CACHE."
+cache=${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/grpc_cxl}/debs-$arch-$recipe
+
+downloaded() {
+  (cd "$cache" 2>/dev/null && sha256sum --quiet -c SHA256SUMS >/dev/null 2>&1)
+}
+
+download() {
+  # The mirror is the host's own: whatever serves its release.
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  uri=$(apt-get indextargets --format '$(CREATED_BY)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' |
+    sed -n "s#^Packages|$codename|main|##p" | head -n 1)
+  [ -n "$uri" ] ||
+    fail "apt knows no Debian mirror for '$codename main': add one to /etc/apt/sources.list, $otherwise."
+  key=/usr/share/keyrings/debian-archive-keyring.gpg
+  [ -r "$key" ] || key=
+
+  work=$(mktemp -d "$cache.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' HUP INT TERM
+  mkdir -p "$work/lists/partial" "$work/debs/partial" "$work/etc"
+  : >"$work/status"
+  for suite in sid experimental; do
+    echo "deb ${key:+[signed-by=$key] }$uri $suite main"
+  done >"$work/etc/sources.list"
+  printf 'Package: %s\nPin: release a=experimental\nPin-Priority: 900\n' \
+    "$from_experimental" >"$work/etc/preferences"
+
+  set -- -qq -o "Dir::Etc::sourcelist=$work/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o "Dir::Etc::preferences=$work/etc/preferences" -o Dir::Etc::preferencesparts=/dev/null \
+    -o "Dir::State=$work" -o "Dir::State::lists=$work/lists" -o "Dir::State::status=$work/status" \
+    -o "Dir::Cache=$work" -o "Dir::Cache::archives=$work/debs" \
+    -o "APT::Architecture=$arch" -o "APT::Architectures::=$arch" \
+    -o APT::Install-Recommends=false -o "APT::Sandbox::User=root" -o Debug::NoLocking=1 \
+    -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Get::List-Cleanup=false \
+    -o APT::Update::Error-Mode=any -o DPkg::Post-Invoke::= -o APT::Update::Post-Invoke::=
+  apt-get "$@" update >"$work/log" 2>&1 ||
+    fail "Debian's sid and experimental package lists could not be fetched ($(grep -m1 '^[EW]:' "$work/log" || echo 'no reason given')): check the network and apt's mirror, $otherwise."
+
+  # Abseil's headers must be of the version that gRPC was built with; the newest may not be.
+  grpc=$(apt-cache "$@" depends libgrpc++-dev | sed -n 's/^ *Depends: \(libgrpc++[0-9].*\)$/\1/p' | head -n 1)
+  absl=$(apt-cache "$@" depends "$grpc" | sed -n 's/^ *Depends: \(libabsl[0-9]*\)$/\1/p' | head -n 1)
+  version=$(apt-cache "$@" policy "$absl" | sed -n 's/^ *Candidate: //p')
+  [ -n "$version" ] || fail "Debian's gRPC does not say which Abseil it was built with: build with --repo_env=GRPC_CXL_PREFIX=/path to use an installed gRPC >= 1.80."
+  # shellcheck disable=SC2086
+  apt-get "$@" --yes --download-only install $packages "libabsl-dev=$version" >"$work/log" 2>&1 ||
+    fail "Debian's gRPC packages could not be fetched ($(grep -m1 -E '^E:|Depends:' "$work/log" || echo 'no reason given')): check the network, $otherwise."
+
+  # The folder gets its name only when it is complete.
+  rm -rf "$work/debs/partial" "$work/debs/lock"
+  (cd "$work/debs" && sha256sum ./*.deb) >"$work/SHA256SUMS"
+  mv "$work/SHA256SUMS" "$work/debs/"
+  rm -rf "$cache"
+  mv "$work/debs" "$cache"
+}
+
+{ mkdir -p "${cache%/*}" && touch "${cache%/*}/lock"; } 2>/dev/null ||
+  fail "cannot write to the download cache ${cache%/*}: set GRPC_CXL_CACHE to a folder that you can write to."
+exec 9>"${cache%/*}/lock"
+flock 9  # two clones that build for the first time: the second one uses the first one's download
+downloaded || download
+exec 9>&-
+
+mkdir -p "$dest"
+for deb in "$cache"/*.deb; do
+  name=${deb##*/}
+  name=${name%%_*}
+  case " $not_unpacked " in *" $name "*) continue ;; esac
+  dpkg -x "$deb" "$dest" || fail "$deb could not be unpacked: delete $cache and try again."
+done

@@ -1,0 +1,201 @@
+"""One repository with gRPC and its dependencies, built from installed files.
+
+The files come from Debian's packages, unpacked into the repository itself, or
+from the prefix that `--repo_env=GRPC_CXL_PREFIX=/path` names. `//third_party:
+repositories.bzl` puts the usual labels in front of it.
+"""
+
+_MINIMUM_GRPC = (1, 80)
+
+# What the prefix must provide; anything else in its include folder stays hidden,
+# so that a prefix of /usr does not put the C library's headers in front.
+_HEADERS = [
+    "absl",
+    "benchmark",
+    "gmock",
+    "google",
+    "grpc",
+    "grpc++",
+    "grpcpp",
+    "gtest",
+    "upb",
+    "utf8_range.h",
+    "utf8_validity.h",
+]
+
+_BUILD = """\
+package(default_visibility = ["//visibility:public"])
+
+exports_files(["bin/protoc", "bin/grpc_cpp_plugin"])
+
+cc_library(
+    name = "headers",
+    hdrs = glob(["include/**"]),
+    includes = ["include"],
+)
+
+cc_library(
+    name = "absl",
+    linkopts = {link} + ["-Wl,--push-state,--as-needed"] + {absl} + ["-Wl,--pop-state"],
+    deps = [":headers"],
+)
+
+cc_library(
+    name = "protobuf",
+    linkopts = ["-lprotobuf"],
+    deps = [":absl"],
+)
+
+cc_library(
+    name = "grpc++",
+    linkopts = ["-lgrpc++", "-lgrpc", "-lgpr"],
+    deps = [":protobuf"],
+)
+
+cc_library(
+    name = "grpc++_reflection",
+    linkopts = ["-lgrpc++_reflection"],
+    deps = [":grpc++"],
+)
+
+cc_library(
+    name = "gtest",
+    linkopts = {link} + ["-lgmock", "-lgtest"] + {absl} + {runtime},
+    deps = [":headers"],
+)
+
+cc_library(
+    name = "gtest_main",
+    linkopts = ["-lgtest_main"],
+    deps = [":gtest"],
+)
+
+# Debian ships this one as a static library only.
+cc_library(
+    name = "status_matchers",
+    linkopts = ["-labsl_status_matchers"],
+    deps = [":absl", ":gtest"],
+)
+
+cc_library(
+    name = "benchmark",
+    linkopts = {link} + ["-lbenchmark"],
+    deps = [":headers"],
+)
+"""
+
+def _first_existing(ctx, candidates, what, prefix):
+    for candidate in candidates:
+        if ctx.path(candidate).exists:
+            return ctx.path(candidate)
+    fail(("grpc_cxl: %s has no %s (looked for %s): point GRPC_CXL_PREFIX at the folder into which gRPC " +
+          "was installed, with shared libraries (for CMake: -DBUILD_SHARED_LIBS=ON).") %
+         (prefix, what, ", ".join(candidates)))
+
+def _grpc_version(ctx, include):
+    text = ctx.read(str(include) + "/grpcpp/version_info.h")
+    version = []
+    for part in ["MAJOR", "MINOR"]:
+        number = text.partition("GRPC_CPP_VERSION_%s " % part)[2].partition("\n")[0].strip()
+        if not number.isdigit():
+            fail("grpc_cxl: cannot read gRPC's version from %s/grpcpp/version_info.h." % include)
+        version.append(int(number))
+    return tuple(version)
+
+def _prefix_impl(ctx):
+    given = ctx.os.environ.get("GRPC_CXL_PREFIX", "")
+    if given:
+        prefix = given
+        if not prefix.startswith("/"):
+            fail("grpc_cxl: GRPC_CXL_PREFIX=%s is not an absolute path." % prefix)
+        if not ctx.path(prefix).exists:
+            fail("grpc_cxl: GRPC_CXL_PREFIX=%s does not exist." % prefix)
+    else:
+        ctx.report_progress("Unpacking gRPC from Debian's packages")
+        prefix = str(ctx.path("prefix"))
+        result = ctx.execute([ctx.path(Label("//third_party:debian_prefix.sh")), prefix], timeout = 1800)
+        if result.return_code != 0:
+            fail(result.stderr.strip())
+
+    include = _first_existing(
+        ctx,
+        [d + "/grpcpp/version_info.h" for d in [prefix + "/usr/include", prefix + "/include"]],
+        "gRPC headers",
+        prefix,
+    ).dirname.dirname
+    version = _grpc_version(ctx, include)
+    if version < _MINIMUM_GRPC:
+        fail("grpc_cxl: %s holds gRPC %d.%d, but 1.80 or newer is needed (the first with a public event engine)." %
+             (prefix, version[0], version[1]))
+    for name in _HEADERS:
+        if ctx.path(str(include) + "/" + name).exists:
+            ctx.symlink(str(include) + "/" + name, "include/" + name)
+
+    root = include.dirname
+    multiarch = ctx.execute(["gcc", "-print-multiarch"]).stdout.strip()
+    lib = _first_existing(
+        ctx,
+        ["%s/%s/libgrpc++.so" % (root, d) for d in ["lib/" + multiarch, "lib64", "lib"]],
+        "shared gRPC library",
+        prefix,
+    ).dirname
+    link = ["-L%s" % lib]
+    if str(lib) != "/usr/lib/" + multiarch:
+        # DT_RPATH, not DT_RUNPATH: it also serves the libraries' own dependencies.
+        link += ["-Wl,--allow-shlib-undefined", "-Wl,-rpath-link,%s" % lib]
+        link += ["-Wl,--disable-new-dtags", "-Wl,-rpath,%s" % lib]
+
+    # A prefix that brings its own C library needs its own loader as well, and its static
+    # libraries (GoogleTest) want symbols that the host's C and C++ libraries may not have.
+    run = ""
+    runtime = []
+    for entry in lib.readdir():
+        if entry.basename.startswith("ld-linux") or entry.basename.startswith("ld64"):
+            link.append("-Wl,--dynamic-linker,%s" % entry)
+            run = "%s --library-path %s " % (entry, lib)
+            runtime = ["-l:libstdc++.so.6", "-l:libc.so.6"]
+    for tool in ["protoc", "grpc_cpp_plugin"]:
+        path = _first_existing(ctx, ["%s/bin/%s" % (root, tool)], tool, prefix)
+        ctx.file("bin/" + tool, "#!/bin/sh\nexec %s%s \"$@\"\n" % (run, path), executable = True)
+
+    absl = sorted([
+        "-l" + entry.basename[len("lib"):-len(".so")]
+        for entry in lib.readdir()
+        if entry.basename.startswith("libabsl_") and entry.basename.endswith(".so") and
+           "_test_" not in entry.basename
+    ])
+    ctx.file("BUILD.bazel", _BUILD.format(link = repr(link), absl = repr(absl), runtime = repr(runtime)))
+
+grpc_cxl_prefix = repository_rule(
+    implementation = _prefix_impl,
+    environ = ["GRPC_CXL_PREFIX", "GRPC_CXL_CACHE"],
+    local = False,
+)
+
+def _aliases_impl(ctx):
+    for package, names in ctx.attr.packages.items():
+        lines = ["package(default_visibility = [\"//visibility:public\"])"]
+        for name in names:
+            target = ctx.attr.targets.get(name, ctx.attr.default_target)
+            lines.append("alias(name = \"%s\", actual = \"@grpc_cxl_prefix//:%s\")" % (name, target))
+        ctx.file((package + "/" if package else "") + "BUILD.bazel", "\n".join(lines) + "\n")
+
+alias_repository = repository_rule(
+    doc = "Labels of a well-known repository, each an alias for a target of @grpc_cxl_prefix.",
+    implementation = _aliases_impl,
+    attrs = {
+        "default_target": attr.string(),
+        "packages": attr.string_list_dict(doc = "package -> target names"),
+        "targets": attr.string_dict(doc = "target name -> name in @grpc_cxl_prefix, where it is not the default"),
+    },
+)
+
+def _files_impl(ctx):
+    for path, text in ctx.attr.files.items():
+        ctx.file(path, text)
+
+files_repository = repository_rule(
+    doc = "A repository made of the given files.",
+    implementation = _files_impl,
+    attrs = {"files": attr.string_dict()},
+)
