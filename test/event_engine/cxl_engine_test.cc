@@ -77,22 +77,22 @@ TEST(ResolverTest, AnswersNeverComeFromInsideTheCall) {
       absl::MutexLock lock(mu);
       (*resolver)->LookupHostname(
           [&](const Addresses&) {
-            absl::MutexLock inner(mu);
-            host.Notify();
+            { absl::MutexLock inner(mu); }
+            host.Notify();  // after it: `mu` goes with the turn of the loop
           },
           target, "https");
       (*resolver)->LookupSRV(
           [&](const absl::StatusOr<std::vector<EventEngine::DNSResolver::SRVRecord>>& records) {
             EXPECT_TRUE(records.ok() && records->empty());
-            absl::MutexLock inner(mu);
-            srv.Notify();
+            { absl::MutexLock inner(mu); }
+            srv.Notify();  // after it: `mu` goes with the turn of the loop
           },
           target);
       (*resolver)->LookupTXT(
           [&](const absl::StatusOr<std::vector<std::string>>& records) {
             EXPECT_TRUE(records.ok() && records->empty());
-            absl::MutexLock inner(mu);
-            txt.Notify();
+            { absl::MutexLock inner(mu); }
+            txt.Notify();  // after it: `mu` goes with the turn of the loop
           },
           target);
     }
