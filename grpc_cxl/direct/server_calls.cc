@@ -33,6 +33,7 @@ ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::func
 }
 
 void ServerCalls::SetAccepting(bool accepting) {
+  absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
   accepting_.store(accepting, std::memory_order_relaxed);
   // Matched by the acquire load in ClientCalls::Accepting().
   mine_->accepting.store(accepting ? 1 : 0, std::memory_order_release);
@@ -44,7 +45,8 @@ bool ServerCalls::Ready() const {
          peer_->acked.load(std::memory_order_relaxed) !=
              seen_acked_.load(std::memory_order_relaxed) ||
          peer_->cancelled.load(std::memory_order_relaxed) !=
-             seen_cancelled_.load(std::memory_order_relaxed);
+             seen_cancelled_.load(std::memory_order_relaxed) ||
+         peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
 }
 
 absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request)> on_call,
@@ -75,6 +77,9 @@ absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request
         cancelled.push_back({slot, generation});
       }
     }
+    // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
+    // Answered().
+    mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
     // Matched by the acquire load in ClientCalls::Acquire().
     mine_->cancels_seen.store(cancels, std::memory_order_release);
   }
@@ -98,12 +103,14 @@ absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
     state.stage = Stage::kRunning;
     state.generation = generation;
     busy_.fetch_add(1, std::memory_order_seq_cst);
+    running_.fetch_add(1, std::memory_order_seq_cst);
     // Steps a to c of call_layout.h.
     server_slots_[slot].word.store(MakeCallWord(generation, 0, CallState::kTaken),
                                    std::memory_order_relaxed);
     FullFence();  // matched by the one in ClientCalls::LookAtEnd()
     if (client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed) == generation) {
       state.stage = Stage::kIdle;
+      running_.fetch_sub(1, std::memory_order_seq_cst);
       busy_.fetch_sub(1, std::memory_order_seq_cst);
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
       return absl::OkStatus();
@@ -122,6 +129,7 @@ void ServerCalls::Respond(CallId call, std::string response) {
   state.sent = 0;
   state.parts = 0;
   SendPart(call.slot, state);
+  running_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
 absl::Status ServerCalls::SendNext(int slot) {
