@@ -53,38 +53,42 @@ absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request
                               absl::FunctionRef<void(CallId)> on_cancel) {
   std::vector<Taken> taken;
   std::vector<CallId> cancelled;
-  {
-    absl::MutexLock lock(run_mu_);
-    // The three acquire loads are matched by the release flips in ClientCalls.
-    const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
-    uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      if (absl::Status status = Take(__builtin_ctzll(left), &taken); !status.ok()) return status;
-    }
-    const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
-    left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
-    }
-    const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
-    left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      const int slot = __builtin_ctzll(left);
-      const uint32_t generation =
-          client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
-      absl::MutexLock slot_lock(slots_[slot].mu);
-      if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
-        cancelled.push_back({slot, generation});
-      }
-    }
-    // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
-    // Answered().
-    mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
-    // Matched by the acquire load in ClientCalls::Acquire().
-    mine_->cancels_seen.store(cancels, std::memory_order_release);
-  }
+  const absl::Status status = Look(&taken, &cancelled);
+  // Also after an error: what was taken counts as running until it is responded to.
   for (Taken& call : taken) on_call(call.call, std::move(call.request));
   for (const CallId& call : cancelled) on_cancel(call);
+  return status;
+}
+
+absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* cancelled) {
+  absl::MutexLock lock(run_mu_);
+  // The three acquire loads are matched by the release flips in ClientCalls.
+  const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
+  uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = Take(__builtin_ctzll(left), taken); !status.ok()) return status;
+  }
+  const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
+  left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
+  }
+  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
+  left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    const uint32_t generation =
+        client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
+    absl::MutexLock slot_lock(slots_[slot].mu);
+    if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
+      cancelled->push_back({slot, generation});
+    }
+  }
+  // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
+  // Answered().
+  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
+  // Matched by the acquire load in ClientCalls::Acquire().
+  mine_->cancels_seen.store(cancels, std::memory_order_release);
   return absl::OkStatus();
 }
 

@@ -72,6 +72,8 @@ class ServerCalls {
     std::string request;
   };
 
+  // Acts upon everything that is new from the client, but for telling the caller of it.
+  absl::Status Look(std::vector<Taken>* taken, std::vector<CallId>* cancelled);
   absl::Status Take(int slot, std::vector<Taken>* taken);
   absl::Status SendNext(int slot);
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
