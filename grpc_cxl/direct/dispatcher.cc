@@ -111,6 +111,7 @@ std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  arguments.SetInt(GRPC_ARG_MINIMAL_STACK, 1);
   return server.InProcessChannel(arguments);
 }
 
