@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "bench/answer_requests.h"
 #include "bench/block_handler.h"
+#include "bench/break_down.h"
 #include "bench/control.pb.h"
 #include "bench/measure.h"
 #include "bench/transport.h"
@@ -36,6 +37,8 @@ class Client {
         return Open(request.open_connections());
       case Request::kBlockHandler:
         return Block(request.block_handler());
+      case Request::kBreakDown:
+        return TakeApart(request.break_down());
       case Request::kRest:
         return RestFor(request.rest());
       default:
@@ -73,6 +76,17 @@ class Client {
     if (!result.ok()) return result.status();
     Reply reply;
     *reply.mutable_handler_blocked() = *std::move(result);
+    return reply;
+  }
+
+  absl::StatusOr<Reply> TakeApart(const BreakDown& what) {
+    Case size;
+    size.set_size_bytes(what.size_bytes());
+    absl::StatusOr<BrokenDown> result =
+        MeasureParts(*workload_.MakeCaller(channel_, size), what.calls());
+    if (!result.ok()) return result.status();
+    Reply reply;
+    *reply.mutable_broken_down() = *std::move(result);
     return reply;
   }
 

@@ -1,5 +1,7 @@
 #include "bench/echo_workload.h"
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,9 +33,26 @@ grpc::Status SleepFor(const Payload& request) {
   return grpc::Status::OK;
 }
 
+int64_t Now() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void Answer(const Payload& request, Payload* response) {
+  if (request.stamp()) response->set_entered_ns(Now());
+  response->set_data(request.data());
+  if (request.stamp()) response->set_left_ns(Now());
+}
+
+// What calls in production carry.
+void Dress(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  context->AddMetadata("x-request-id", "5f3c8e0a-74b1-4c19-9d58-0e6f2a7b31cd");
+  context->AddMetadata("x-tenant", "bench");
+}
+
 class SyncEchoService : public Echo::Service {
   grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
-    response->set_data(request->data());
+    Answer(*request, response);
     return grpc::Status::OK;
   }
 
@@ -45,7 +64,7 @@ class SyncEchoService : public Echo::Service {
 class EchoService : public Echo::CallbackService {
   grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const Payload* request,
                                  Payload* response) override {
-    response->set_data(request->data());
+    Answer(*request, response);
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;
@@ -73,7 +92,18 @@ class EchoCaller : public Caller {
 
   grpc::Status Call() override {
     grpc::ClientContext context;
+    Dress(&context);
     return Checked(stub_->Call(&context, request_, &response_));
+  }
+
+  grpc::Status Stamped(int64_t* entered_ns, int64_t* left_ns) override {
+    grpc::ClientContext context;
+    Dress(&context);
+    request_.set_stamp(true);
+    const grpc::Status status = stub_->Call(&context, request_, &response_);
+    *entered_ns = response_.entered_ns();
+    *left_ns = response_.left_ns();
+    return Checked(status);
   }
 
   grpc::Status Block(double seconds) override {
@@ -85,6 +115,7 @@ class EchoCaller : public Caller {
 
   void Start(absl::AnyInvocable<void(const grpc::Status&)> done) override {
     context_.emplace();
+    Dress(&*context_);
     stub_->async()->Call(&*context_, &request_, &response_,
                          [this, done = std::make_shared<decltype(done)>(std::move(done))](
                              const grpc::Status& status) { (*done)(Checked(status)); });

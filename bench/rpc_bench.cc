@@ -6,6 +6,7 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --apis=callback --concurrency=64
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --pairs=8
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
+//   ./bazelw run -c opt //bench:rpc_bench -- --parts
 //   ./bazelw run -c opt //bench:rpc_bench -- --faults
 //   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
 
@@ -29,6 +30,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "bench/blocked.h"
 #include "bench/client_main.h"
 #include "bench/echo_workload.h"
@@ -59,6 +61,7 @@ ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
 ABSL_FLAG(bool, faults, false, "measure a killed server and its successor instead");
 ABSL_FLAG(int, idle, 0, "measure the CPU time that this many idle connections cost instead");
 ABSL_FLAG(bool, blocking, false, "measure calls while a handler sleeps instead");
+ABSL_FLAG(bool, parts, false, "measure the way there, the handler and the way back instead");
 ABSL_FLAG(std::string, role, "", "internal: what a child process is to do");
 
 namespace grpc_cxl::bench {
@@ -202,6 +205,31 @@ absl::Status RunBlocking(const std::vector<LaneOptions>& contenders) {
   return absl::OkStatus();
 }
 
+absl::Status RunParts(const std::vector<LaneOptions>& contenders) {
+  constexpr uint32_t kCalls = 20'000;
+  absl::PrintF(
+      "Where the time of 64-byte calls goes: from the stub to the handler, in it, and back to "
+      "the caller; medians of %d calls, in microseconds\n\n",
+      kCalls);
+  Table table({"transport", "wait", "service", "there", "handler", "back"}, 3);
+  Request request;
+  request.mutable_break_down()->set_size_bytes(64);
+  request.mutable_break_down()->set_calls(kCalls);
+  for (const LaneOptions& contender : contenders) {
+    const absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(contender);
+    if (!lane.ok()) return lane.status();
+    const absl::StatusOr<Reply> reply = (*lane)->Ask(request, absl::Minutes(2));
+    if (!reply.ok()) return reply.status();
+    const BrokenDown& parts = reply->broken_down();
+    table.AddRow({contender.transport, contender.wait, contender.service_api,
+                  absl::StrFormat("%.1f", parts.there_us()),
+                  absl::StrFormat("%.1f", parts.handler_us()),
+                  absl::StrFormat("%.1f", parts.back_us())});
+  }
+  absl::PrintF("%s", table.ToString());
+  return absl::OkStatus();
+}
+
 absl::Status RunIdle(const std::vector<LaneOptions>& contenders) {
   constexpr double kSeconds = 5;
   const int connections = absl::GetFlag(FLAGS_idle);
@@ -247,6 +275,7 @@ absl::Status Coordinate() {
   const absl::StatusOr<std::vector<LaneOptions>> contenders = Contenders();
   if (!contenders.ok()) return contenders.status();
   if (absl::GetFlag(FLAGS_faults)) return RunFaults(*contenders);
+  if (absl::GetFlag(FLAGS_parts)) return RunParts(*contenders);
   if (absl::GetFlag(FLAGS_blocking)) return RunBlocking(*contenders);
   if (absl::GetFlag(FLAGS_idle) > 0) return RunIdle(*contenders);
   return RunCalls(*contenders);

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,11 @@ class Caller {
   // One blocking call whose handler blocks for so long.
   virtual grpc::Status Block(double /*seconds*/) {
     return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload has no such handler");
+  }
+
+  // One blocking call, and when its handler was entered and left, CLOCK_MONOTONIC.
+  virtual grpc::Status Stamped(int64_t* /*entered_ns*/, int64_t* /*left_ns*/) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload stamps no responses");
   }
 
   // One call that calls `done` at its end, for the api "callback". `done` may start the

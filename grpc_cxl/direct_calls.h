@@ -13,7 +13,7 @@
 
 namespace grpc_cxl {
 
-// Experimental: see the limits below. Offers direct calls on the `cxl:` addresses of
+// Offers direct calls on the `cxl:` addresses of
 // `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
 // threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
 // once, right after BuildAndStart(); connections made before it stay without:
