@@ -96,7 +96,9 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     }
     absl::StatusOr<std::unique_ptr<Link>> link =
         Link::Create(Link::Side::kClient, *std::move(arena), std::move(socket_),
-                     welcome.offer.ring_bytes, direct ? CallRegionBytes(buffer_bytes) : 0);
+                     {.ring_bytes = welcome.offer.ring_bytes,
+                      .payload_bytes = welcome.offer.payload_bytes,
+                      .call_bytes = direct ? CallRegionBytes(buffer_bytes) : 0});
     if (!link.ok()) return link.status();
     Link* const raw_link = link->get();
     std::unique_ptr<ClientConnection> connection;
@@ -106,7 +108,8 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     }
     ClientConnection* const raw_connection = connection.get();
     auto core =
-        std::make_shared<EndpointCore>(*std::move(link), *spin, executor_, std::move(connection));
+        std::make_shared<EndpointCore>(*std::move(link), *spin, executor_,
+                                       Trust{}.Allows(welcome.peer.uid), std::move(connection));
     // A client has no name of its own: its local address is the connection's.
     auto endpoint = std::make_unique<Endpoint>(core, poller_, EncodeAddress({name_}),
                                                PeerAddress(name_, welcome.peer));
