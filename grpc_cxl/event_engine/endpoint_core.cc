@@ -115,6 +115,13 @@ bool EndpointCore::Ready() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
          flooded_.load(std::memory_order_relaxed) || UserReady();
 }
 
+void EndpointCore::PrepareToSleep() {
+  // Blocks that came back lately would otherwise look lent until the next one is needed. If
+  // the peer broke the return ring, that will say so.
+  if (link_->pool() != nullptr) link_->pool()->TakeBack().IgnoreError();
+  link_->PrepareToSleep();
+}
+
 // Once the connection has ended, Ended() is all that its user hears.
 bool EndpointCore::UserReady() const {
   return user_ != nullptr && !ended_.load(std::memory_order_acquire) && user_->Ready();

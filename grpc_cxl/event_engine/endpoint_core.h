@@ -78,7 +78,7 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   void OnFdReadable() override;
   bool Ready() const override;
   void Run() override;
-  void PrepareToSleep() override { link_->PrepareToSleep(); }
+  void PrepareToSleep() override;
   void Awake() override { link_->Awake(); }
   int64_t spin_ns() const override { return spin_.nanoseconds(); }
   void SpinFound() override { spin_.SpinFound(); }
