@@ -7,12 +7,15 @@
 
 namespace grpc_cxl::bench {
 
-// Unary echo of `size_bytes` bytes through a callback service.
+// Unary echo of `size_bytes` bytes, or a stream of such messages to the server ("stream"),
+// through a callback service.
 class EchoWorkload : public Workload {
  public:
   std::unique_ptr<grpc::Service> MakeService() override;
   std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                      const Case& what) override;
+  std::optional<std::pair<Traffic, Traffic>> ClientAndServerTraffic(
+      std::shared_ptr<grpc::Channel> channel) override;
 };
 
 }  // namespace grpc_cxl::bench

@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "bench/measure.h"
+#include "bench/memcpy_rate.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -17,7 +18,8 @@ double MedianOf(const std::vector<RoundResult>& results, Field field) {
   return std::round(Median(std::move(values)) * 1000) / 1000;
 }
 
-Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results) {
+Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results,
+            double memcpy_bytes_per_s) {
   Row row;
   row.set_transport(path.transport());
   row.set_api(what.api());
@@ -29,6 +31,13 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
   row.set_calls_per_s(MedianOf(results, &RoundResult::calls_per_s));
   row.set_cpu_us_per_call(MedianOf(results, &RoundResult::cpu_us_per_call));
   row.set_page_faults_per_call(MedianOf(results, &RoundResult::page_faults_per_call));
+  row.set_payload(what.payload());
+  row.set_bytes_per_s(MedianOf(results, &RoundResult::bytes_per_s));
+  row.set_memcpy_bytes_per_s(memcpy_bytes_per_s);
+  if (results[0].has_copies_there()) {
+    row.set_copies_there(MedianOf(results, &RoundResult::copies_there));
+    row.set_copies_back(MedianOf(results, &RoundResult::copies_back));
+  }
   return row;
 }
 
@@ -44,8 +53,11 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const std::unique_pt
   const absl::Duration timeout = absl::Seconds(2 * effort.seconds) + absl::Seconds(60) +
                                  absl::Milliseconds(100) * effort.calls;
 
+  constexpr double kMemcpySeconds = 0.02;
   std::vector<std::vector<RoundResult>> results(lanes.size());
+  std::vector<double> memcpy_rates;
   for (int round = 0; round < effort.rounds; ++round) {
+    memcpy_rates.push_back(MemcpyBytesPerSecond(what.size_bytes(), kMemcpySeconds));
     for (size_t i = 0; i < lanes.size(); ++i) {
       absl::StatusOr<Reply> reply = lanes[i]->Ask(request, timeout);
       if (!reply.ok()) return reply.status();
@@ -54,7 +66,7 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const std::unique_pt
   }
   std::vector<Row> rows;
   for (size_t i = 0; i < lanes.size(); ++i) {
-    rows.push_back(MakeRow(lanes[i]->path(), what, results[i]));
+    rows.push_back(MakeRow(lanes[i]->path(), what, results[i], Median(memcpy_rates)));
   }
   return rows;
 }
