@@ -13,6 +13,7 @@
 #include "grpc_cxl/event_engine/greeting.h"
 #include "grpc_cxl/event_engine/options_registry.h"
 #include "grpc_cxl/link/link.h"
+#include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/directory.h"
 
 namespace grpc_cxl {
@@ -206,6 +207,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                    std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease))));
   if (!link.ok()) return Refused{Refusal::kNoMemory, std::string(link.status().message())};
   Link* const raw_link = link->get();
+  EnterPool(ServerPoolKey(PeerText(name_, hello.peer)), raw_link->pool());
   std::unique_ptr<ServerConnection> connection;
   if (direct) {
     connection = std::make_unique<ServerConnection>(

@@ -12,6 +12,7 @@
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/endpoint.h"
 #include "grpc_cxl/link/link.h"
+#include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/directory.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -27,12 +28,13 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
  public:
   Attempt(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServiceName& name,
           const ChannelOptions& options, std::shared_ptr<ClientLinks> links,
-          EventEngine::OnConnectCallback on_connect)
+          const std::string& pool_key, EventEngine::OnConnectCallback on_connect)
       : executor_(std::move(executor)),
         poller_(watchdog->Assign()),
         name_(name),
         options_(options),
         links_(std::move(links)),
+        pool_key_(pool_key),
         trust_{options.allowed_uids},
         on_connect_(std::move(on_connect)) {}
 
@@ -101,6 +103,7 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
                       .call_bytes = direct ? CallRegionBytes(buffer_bytes) : 0});
     if (!link.ok()) return link.status();
     Link* const raw_link = link->get();
+    EnterPool(pool_key_, raw_link->pool());
     std::unique_ptr<ClientConnection> connection;
     if (direct) {
       connection = std::make_unique<ClientConnection>(
@@ -143,6 +146,7 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
   const ServiceName name_;
   const ChannelOptions options_;
   const std::shared_ptr<ClientLinks> links_;  // null: no direct calls
+  const std::string pool_key_;
   const Trust trust_;
   absl::Mutex answer_mu_;
   UniqueFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
@@ -156,9 +160,10 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
 
 void Connect(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServiceName& name,
              const ChannelOptions& options, std::shared_ptr<ClientLinks> links,
-             EventEngine::Duration timeout, EventEngine::OnConnectCallback on_connect) {
+             const std::string& pool_key, EventEngine::Duration timeout,
+             EventEngine::OnConnectCallback on_connect) {
   auto attempt = std::make_shared<Attempt>(executor, watchdog, name, options, std::move(links),
-                                           std::move(on_connect));
+                                           pool_key, std::move(on_connect));
   executor->Run([attempt = std::move(attempt), timeout] { attempt->Start(timeout); });
 }
 

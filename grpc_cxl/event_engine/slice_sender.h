@@ -12,16 +12,12 @@
 
 namespace grpc_cxl {
 
-// Slices from this size on travel as payload blocks, smaller ones through the ring. Below it,
-// a copy costs less than a block: to find, to lend and to get back.
-inline constexpr size_t kBlockThreshold = 8 << 10;
-
 // Brings gRPC's slices into a link:
 //
-//   slice           in a block of ours    elsewhere
-//   small           copied into the ring, several to a record
-//   large           lent as it is         copied into a block, that lent
-//   large, and no block is free           copied into the ring, and counted
+//   a large slice in a block of ours             is lent as it is
+//   other slices, together as one run: small     copied into the ring as one record
+//                                      large     copied into a block, that lent
+//   large, and no block is free                  copied into the ring, and counted
 //
 // A writer of the link: one thread at a time.
 class SliceSender {
@@ -40,13 +36,17 @@ class SliceSender {
   absl::StatusOr<bool> Send(SliceBuffer& data);
 
  private:
-  // What a step came to: so many bytes sent; 0: no room.
-  absl::StatusOr<size_t> SendLoan(absl::Span<const char> bytes);
-  absl::StatusOr<size_t> SendThroughRing(SliceBuffer& data);
+  // These send some of what comes next and return how many bytes that was; 0: there is no
+  // room, or, for the second and third, no block. `run` is how many bytes may go the same way.
+  absl::StatusOr<size_t> SendSome(SliceBuffer& data);
+  absl::StatusOr<size_t> SendInPlace(SliceBuffer& data);
+  absl::StatusOr<size_t> SendByBlock(SliceBuffer& data, size_t run);
+  absl::StatusOr<size_t> SendThroughRing(SliceBuffer& data, size_t run);
 
+  static absl::Span<const char> BytesOf(SliceBuffer& data, size_t slice);
   absl::Span<const char> Current(SliceBuffer& data) const;
   void Advance(SliceBuffer& data, size_t bytes);
-  bool GoesByBlock(size_t bytes) const;
+  bool IsInPlace(absl::Span<const char> bytes) const;
 
   Link& link_;
   RecordWriter records_;

@@ -23,7 +23,6 @@
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/blocks/payload_totals.h"
-#include "grpc_cxl/event_engine/slice_sender.h"
 #include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/event_engine/endpoint_pair.h"
