@@ -95,11 +95,29 @@ class Client {
     for (uint32_t i = 0; i < round.what().concurrency(); ++i) {
       callers.push_back(workload_.MakeCaller(channel_, round.what()));
     }
+    const auto before = workload_.ClientAndServerTraffic(channel_);
     absl::StatusOr<RoundResult> result = Measure(callers, round, start_.server_pid());
     if (!result.ok()) return result.status();
+    const auto after = workload_.ClientAndServerTraffic(channel_);
+    if (before.has_value() && after.has_value()) {
+      result->set_copies_there(Copies(*before, *after));
+      result->set_copies_back(
+          Copies({before->second, before->first}, {after->second, after->first}));
+    }
     Reply reply;
     *reply.mutable_round_result() = *std::move(result);
     return reply;
+  }
+
+  // How often a byte that the first of a pair sent to the second was copied in between.
+  using Traffics = std::pair<Workload::Traffic, Workload::Traffic>;
+  static double Copies(const Traffics& before, const Traffics& after) {
+    const auto [from, to] = before;
+    const double sent = after.first.sent - from.sent;
+    const double received = after.second.received - to.received;
+    if (sent <= 0 || received <= 0) return 0;
+    return (after.first.copied_to_send - from.copied_to_send) / sent +
+           (after.second.copied_to_receive - to.copied_to_receive) / received;
   }
 
   absl::StatusOr<Reply> Open(const OpenConnections& open) {

@@ -49,7 +49,9 @@ using List = std::vector<std::string>;
 
 ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}), "what to compare");
 ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
-ABSL_FLAG(List, apis, List({"sync"}), "client APIs: sync, callback");
+ABSL_FLAG(List, apis, List({"sync"}),
+          "client APIs: sync, callback; stream for 64 messages one way to a call");
+ABSL_FLAG(List, payloads, List({"string"}), "classes of the messages' bytes: string, cord");
 ABSL_FLAG(List, concurrency, List({"1"}), "calls in flight");
 ABSL_FLAG(List, services, List({"callback"}), "what the service is written in: callback, sync");
 ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
@@ -89,9 +91,9 @@ absl::StatusOr<std::vector<LaneOptions>> Contenders() {
 absl::StatusOr<std::vector<Case>> Cases() {
   std::vector<Case> cases;
   for (const std::string& api : absl::GetFlag(FLAGS_apis)) {
-    if (api != "sync" && api != "callback") {
+    if (api != "sync" && api != "callback" && api != "stream") {
       return absl::InvalidArgumentError(
-          absl::StrCat("There is no --apis=", api, "; there are sync and callback."));
+          absl::StrCat("There is no --apis=", api, "; there are sync, callback and stream."));
     }
     for (const std::string& concurrency : absl::GetFlag(FLAGS_concurrency)) {
       for (const std::string& size : absl::GetFlag(FLAGS_sizes)) {
@@ -104,10 +106,17 @@ absl::StatusOr<std::vector<Case>> Cases() {
           return absl::InvalidArgumentError(
               absl::StrCat("--concurrency=", concurrency, " is not a number from 1 to 4096."));
         }
-        Case& added = cases.emplace_back();
-        added.set_api(api);
-        added.set_size_bytes(bytes);
-        added.set_concurrency(in_flight);
+        for (const std::string& payload : absl::GetFlag(FLAGS_payloads)) {
+          if (payload != "string" && payload != "cord") {
+            return absl::InvalidArgumentError(
+                absl::StrCat("There is no --payloads=", payload, "; there are string and cord."));
+          }
+          Case& added = cases.emplace_back();
+          added.set_api(api);
+          added.set_size_bytes(bytes);
+          added.set_concurrency(in_flight);
+          added.set_payload(payload);
+        }
       }
     }
   }
@@ -154,8 +163,8 @@ absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
   for (const Case& what : *cases) {
     const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(groups, what, effort);
     if (!rows.ok()) return rows.status();
-    absl::PrintF("\n%s, %d bytes, %d in flight%s\n%s", what.api(), what.size_bytes(),
-                 what.concurrency(), Pairs(), RowsAsTable(*rows));
+    absl::PrintF("\n%s, %d bytes as %s, %d in flight%s\n%s", what.api(), what.size_bytes(),
+                 what.payload(), what.concurrency(), Pairs(), RowsAsTable(*rows));
     std::fflush(stdout);
     for (const Row& row : *rows) *report.add_rows() = row;
   }

@@ -62,6 +62,21 @@ TEST(RpcBenchTest, WritesOneRowForEachCombination) {
   EXPECT_THAT(bench->Files(), IsEmpty());
 }
 
+TEST(RpcBenchTest, MeasuresStreamsAndCountsCopies) {
+  const auto bench =
+      Program::Start(kRpcBench, {"--transports=unix,cxl", "--sizes=100000", "--apis=sync,stream",
+                                 "--payloads=string,cord", "--rounds=1", "--calls=2"});
+  ASSERT_EQ(bench->Wait(), 0) << bench->output();
+  for (const std::string what :
+       {"sync, 100000 bytes as string", "sync, 100000 bytes as cord",
+        "stream, 100000 bytes as string", "stream, 100000 bytes as cord"}) {
+    EXPECT_THAT(bench->output(), HasSubstr("\n" + what + ", 1 in flight\n"));
+  }
+  // MB/s, a share of memcpy, and a copy or less each way.
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive( +[0-9.]+){7} +[01][.][0-9]+"));
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
 TEST(RpcBenchTest, MeasuresFaults) {
   const auto bench = Program::Start(kRpcBench, {"--faults", "--transports=unix,cxl", "--rounds=1"});
   EXPECT_EQ(bench->Wait(), 0) << bench->output();
@@ -138,7 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"--transports=pigeon",
                 "There is no transport 'pigeon'; there are tcp, unix, inproc, cxl, cxl_direct."},
         Refusal{"--wait=long", "There is no --wait=long; there are adaptive, park, spin."},
-        Refusal{"--apis=rest", "There is no --apis=rest; there are sync and callback."},
+        Refusal{"--apis=rest", "There is no --apis=rest; there are sync, callback and stream."},
+        Refusal{"--payloads=json", "There is no --payloads=json; there are string and cord."},
         Refusal{"--sizes=-1", "--sizes=-1 is not a number of bytes up to 1 GiB."},
         Refusal{"--concurrency=0", "--concurrency=0 is not a number from 1 to 4096."},
         Refusal{"--services=rest", "There is no --services=rest; there are callback and sync."},

@@ -103,7 +103,8 @@ class RawCalls {
       : socket_(std::move(socket)),
         arena_(std::move(arena)),
         buffer_bytes_(offer.call_buffer_bytes),
-        region_at_(Link::ArenaBytes(offer.ring_bytes, 0)) {}
+        region_at_(
+            ArenaBytes({.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes})) {}
 
   size_t RequestAt(int slot) const { return kCallBuffersAt + slot * buffer_bytes_; }
   template <typename T>
