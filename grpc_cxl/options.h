@@ -52,7 +52,7 @@ struct ServerOptions : EndpointOptions {
   size_t ring_bytes = 512 << 10;
 
   // Bytes of memory for payload blocks in each direction, a multiple of 4 KiB up to 1 GiB;
-  // 0: none. Default 4 MiB. Messages from 8 KiB on are placed in blocks, which the receiver
+  // 0: none. Default 4 MiB. Messages from 16 KiB on are placed in blocks, which the receiver
   // reads where they are and holds until the last Cord, ByteBuffer or slice of them is gone.
   // When no block is free they are copied through the ring instead: slower, never an error.
   // Room for two or three of the largest usual messages is enough.

@@ -11,7 +11,7 @@ namespace grpc_cxl {
 //
 //   sent                       copies   when
 //     in place                 0        they were in a block of the connection already
-//     by block                 1        from 8 KiB on
+//     by block                 1        from 16 KiB on
 //     by ring                  1        smaller pieces, and for want of blocks
 //   received
 //     in place                 0        in a block, from our own user or root

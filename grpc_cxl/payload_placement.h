@@ -15,11 +15,11 @@ namespace grpc_cxl {
 //   creators.push_back(grpc_cxl::PayloadPlacement());
 //   builder.experimental().SetInterceptorCreators(std::move(creators));
 //
-// It acts on messages of generated classes from 8 KiB on, sent with the synchronous or the
+// It acts on messages of generated classes from 16 KiB on, sent with the synchronous or the
 // callback API over a `cxl:` address without TLS; a client with several connections to the
-// server gets the gain on the newest of them. Costs a call on other addresses, and a small
-// one, about a microsecond. Channels need nothing: grpc_cxl::ChannelCredentials() does this
-// by itself.
+// server gets the gain on the newest of them. A unary method whose responses are small is
+// looked at only now and then; other calls pay a few microseconds. Channels need nothing:
+// grpc_cxl::ChannelCredentials() does this by itself.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> PayloadPlacement();
 
 }  // namespace grpc_cxl

@@ -10,6 +10,7 @@
 #include "grpc_cxl/direct/message_types.h"
 #include "grpc_cxl/direct/metadata.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/payload/size_guess.h"
 
 namespace grpc_cxl {
 namespace {
@@ -39,7 +40,9 @@ grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool) {
 // One RPC's interceptor, on either side.
 class Placement : public Interceptor {
  public:
-  explicit Placement(const Message& prototype) : prototype_(prototype) {}
+  // `guess` may be null; it outlives all calls.
+  Placement(const Message& prototype, SizeGuess* guess, const char* method)
+      : prototype_(prototype), guess_(guess), method_(method) {}
 
   void Intercept(InterceptorBatchMethods* methods) final {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
@@ -56,7 +59,9 @@ class Placement : public Interceptor {
     if (!IsMessageOf(object, prototype_)) return;
     const Message& message = *static_cast<const Message*>(object);
     const size_t bytes = message.ByteSizeLong();
-    if (bytes < kBlockThreshold) return;
+    const bool large = bytes >= kBlockThreshold;
+    if (guess_ != nullptr) guess_->Saw(method_, large);
+    if (!large) return;
     const std::shared_ptr<BlockPool> pool = Pool();
     if (pool == nullptr) return;
     grpc::ByteBuffer placed = Place(message, bytes, *pool);
@@ -66,12 +71,27 @@ class Placement : public Interceptor {
   }
 
   const Message& prototype_;
+  SizeGuess* const guess_;
+  const char* const method_;
 };
+
+// Whether to look at the messages of a call; a stream's always.
+template <typename Info>
+bool WorthALook(SizeGuess& guess, const Info& info) {
+  return info.type() != Info::Type::UNARY || guess.WorthALook(info.method());
+}
+
+// Whose guess the call is to inform.
+template <typename Info>
+SizeGuess* GuessFor(SizeGuess& guess, const Info& info) {
+  return info.type() == Info::Type::UNARY ? &guess : nullptr;
+}
 
 class ClientPlacement final : public Placement {
  public:
-  ClientPlacement(const Message& prototype, const std::string& pool_key)
-      : Placement(prototype), pool_key_(pool_key) {}
+  ClientPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+                  const std::string& pool_key)
+      : Placement(prototype, guess, method), pool_key_(pool_key) {}
 
  private:
   std::shared_ptr<BlockPool> Pool() override { return FindPool(pool_key_); }
@@ -84,18 +104,22 @@ class ClientFactory final : public ClientInterceptorFactoryInterface {
   explicit ClientFactory(std::string pool_key) : pool_key_(std::move(pool_key)) {}
 
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
+    if (!WorthALook(guess_, *info)) return nullptr;
     const MessageTypes* const types = FindMessageTypes(info->method());
-    return types == nullptr ? nullptr : new ClientPlacement(*types->request, pool_key_);
+    if (types == nullptr) return nullptr;
+    return new ClientPlacement(*types->request, GuessFor(guess_, *info), info->method(), pool_key_);
   }
 
  private:
+  SizeGuess guess_;
   const std::string pool_key_;
 };
 
 class ServerPlacement final : public Placement {
  public:
-  ServerPlacement(const Message& prototype, grpc::ServerContextBase* context)
-      : Placement(prototype), context_(context) {}
+  ServerPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+                  grpc::ServerContextBase* context)
+      : Placement(prototype, guess, method), context_(context) {}
 
  private:
   // A stream's peer stays the same.
@@ -115,10 +139,15 @@ class ServerPlacement final : public Placement {
 class ServerFactory final : public ServerInterceptorFactoryInterface {
  public:
   Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
+    if (!WorthALook(guess_, *info)) return nullptr;
     const MessageTypes* const types = FindMessageTypes(info->method());
-    return types == nullptr ? nullptr
-                            : new ServerPlacement(*types->response, info->server_context());
+    if (types == nullptr) return nullptr;
+    return new ServerPlacement(*types->response, GuessFor(guess_, *info), info->method(),
+                               info->server_context());
   }
+
+ private:
+  SizeGuess guess_;
 };
 
 }  // namespace

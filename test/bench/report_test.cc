@@ -39,7 +39,7 @@ TEST(ReportTest, ComparesWithTheBetterOfTcpAndUnix) {
 TEST(ReportTest, HasNoRatioWithoutTcpAndUnix) {
   const std::vector<Row> rows = {MakeRow("cxl", 50, 100)};
   EXPECT_THAT(RowsAsTable(rows),
-              ContainsRegex("\ncxl +kernel +50\\.0 +100\\.0 +0 +0\\.0 +0\\.0 *\n"));
+              ContainsRegex("\ncxl +kernel +50\\.0 +100\\.0 +0 +0\\.0 +0\\.0 +0\\.0 *\n"));
 }
 
 TEST(ReportTest, WritesEveryFieldOfARow) {
