@@ -32,7 +32,7 @@ _HEADERS = [
 _EXAMPLE_LIBRARIES = {
     "hdr_histogram": (["hdr"], "hdr_histogram", []),
     "httplib": (
-        ["httplib.h", "brotli", "openssl", "zconf.h", "zlib.h", "zstd.h"],
+        ["httplib.h", "brotli", "openssl", "zconf.h", "zlib.h", "zstd.h", "zstd_errors.h"],
         "cpp-httplib",
         # Debian's library is built with these; they change the layout of its classes.
         ["CPPHTTPLIB_%s_SUPPORT" % what for what in ["OPENSSL", "ZLIB", "BROTLI", "ZSTD"]] +
