@@ -45,7 +45,7 @@ class Flow : public grpc::ServerUnaryReactor {
   }
 
   // Goes on with `next` when the call to `service` went well, else ends the flow with its
-  // status.
+  // status; one that did not answer is named in it.
   template <typename Next>
   auto Then(absl::string_view service, Next next) {
     return [this, service, next = std::move(next)](const grpc::Status& status) {

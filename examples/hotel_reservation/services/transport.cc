@@ -17,6 +17,7 @@ absl::Status Started(const AddressBook& addresses, grpc::Server& server) {
 std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses,
                                            absl::string_view service) {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);

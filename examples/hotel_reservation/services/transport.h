@@ -17,8 +17,8 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& ad
 // To be called once the server runs: offers direct calls on cxl.
 absl::Status Started(const AddressBook& addresses, grpc::Server& server);
 
-// A channel to one of kServices. It looks for a service that went away every 50 to 500 ms;
-// calls made meanwhile end UNAVAILABLE at once.
+// A channel to one of kServices, with a connection of its own. It looks for a service that
+// went away every 50 to 500 ms; calls made meanwhile end UNAVAILABLE at once.
 std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses, absl::string_view service);
 
 }  // namespace hotel_reservation
