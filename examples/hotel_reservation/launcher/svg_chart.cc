@@ -11,7 +11,7 @@ namespace hotel_reservation {
 namespace {
 
 constexpr double kWidth = 760, kHeight = 380;
-constexpr double kLeft = 64, kRight = 16, kTop = 16, kBottom = 48;
+constexpr double kLeft = 64, kRight = 28, kTop = 16, kBottom = 48;
 
 // Where a value stands on an axis.
 struct Axis {

@@ -51,9 +51,12 @@ class Flow : public grpc::ServerUnaryReactor {
     return [this, service, next = std::move(next)](const grpc::Status& status) {
       if (status.ok()) {
         next();
-      } else {
+      } else if (status.error_code() == grpc::UNAVAILABLE ||
+                 status.error_code() == grpc::DEADLINE_EXCEEDED) {
         Finish(
             grpc::Status(status.error_code(), absl::StrCat(service, ": ", status.error_message())));
+      } else {
+        Finish(status);  // a sentence for whoever asked
       }
     };
   }
