@@ -4,7 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "bench/echo.grpc.pb.h"
 
 namespace grpc_cxl::bench {
@@ -18,12 +22,39 @@ class HoldReactor : public grpc::ServerWriteReactor<Payload> {
   void OnDone() override { delete this; }
 };
 
+grpc::Status SleepFor(const Payload& request) {
+  int milliseconds;
+  if (!absl::SimpleAtoi(request.data(), &milliseconds)) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data is no number of milliseconds");
+  }
+  absl::SleepFor(absl::Milliseconds(milliseconds));
+  return grpc::Status::OK;
+}
+
+class SyncEchoService : public Echo::Service {
+  grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
+    response->set_data(request->data());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Sleep(grpc::ServerContext*, const Payload* request, Payload*) override {
+    return SleepFor(*request);
+  }
+};
+
 class EchoService : public Echo::CallbackService {
   grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const Payload* request,
                                  Payload* response) override {
     response->set_data(request->data());
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Sleep(grpc::CallbackServerContext* context, const Payload* request,
+                                  Payload*) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(SleepFor(*request));
     return reactor;
   }
 
@@ -43,6 +74,13 @@ class EchoCaller : public Caller {
   grpc::Status Call() override {
     grpc::ClientContext context;
     return Checked(stub_->Call(&context, request_, &response_));
+  }
+
+  grpc::Status Block(double seconds) override {
+    grpc::ClientContext context;
+    Payload request;
+    request.set_data(absl::StrCat(static_cast<int>(seconds * 1e3)));
+    return stub_->Sleep(&context, request, &response_);
   }
 
   void Start(absl::AnyInvocable<void(const grpc::Status&)> done) override {
@@ -69,7 +107,8 @@ class EchoCaller : public Caller {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> EchoWorkload::MakeService() {
+std::unique_ptr<grpc::Service> EchoWorkload::MakeService(const std::string& api) {
+  if (api == "sync") return std::make_unique<SyncEchoService>();
   return std::make_unique<EchoService>();
 }
 

@@ -2,15 +2,16 @@
 #define GRPC_CXL_BENCH_ECHO_WORKLOAD_H_
 
 #include <memory>
+#include <string>
 
 #include "bench/workload.h"
 
 namespace grpc_cxl::bench {
 
-// Unary echo of `size_bytes` bytes through a callback service.
+// Unary echo of `size_bytes` bytes.
 class EchoWorkload : public Workload {
  public:
-  std::unique_ptr<grpc::Service> MakeService() override;
+  std::unique_ptr<grpc::Service> MakeService(const std::string& api) override;
   std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                      const Case& what) override;
 };

@@ -5,6 +5,7 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "bench/control.pb.h"
@@ -19,6 +20,11 @@ class Caller {
   // One blocking call, for the api "sync".
   virtual grpc::Status Call() = 0;
 
+  // One blocking call whose handler blocks for so long.
+  virtual grpc::Status Block(double /*seconds*/) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload has no such handler");
+  }
+
   // One call that calls `done` at its end, for the api "callback". `done` may start the
   // next call.
   virtual void Start(absl::AnyInvocable<void(const grpc::Status&)> done) {
@@ -31,7 +37,8 @@ class Caller {
 class Workload {
  public:
   virtual ~Workload() = default;
-  virtual std::unique_ptr<grpc::Service> MakeService() = 0;
+  // In the "callback" or the "sync" API.
+  virtual std::unique_ptr<grpc::Service> MakeService(const std::string& api) = 0;
   virtual std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                              const Case& what) = 0;
 };

@@ -1,7 +1,9 @@
 #include "grpc_cxl/direct_calls.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -9,8 +11,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/direct/server_connection.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/listen_context.h"
 
@@ -41,6 +45,34 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
         server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}})));
   }
   return absl::OkStatus();
+}
+
+void Shutdown(grpc::Server& server, absl::Time deadline) {
+  std::vector<std::shared_ptr<ServerConnection>> connections;
+  for (const std::shared_ptr<Acceptor>& acceptor : FindAcceptors(server.c_server())) {
+    for (auto& connection : acceptor->RetireDirectCalls()) {
+      connections.push_back(std::move(connection));
+    }
+  }
+  for (const auto& connection : connections) connection->AwaitResponses(deadline);
+  connections.clear();
+  if (deadline == absl::InfiniteFuture()) return server.Shutdown();
+  server.Shutdown(absl::ToChronoTime(deadline));
+}
+
+DirectCallStats GetDirectCallStats() {
+  const CallCounters& counters = TheCallCounters();
+  const auto value = [](const std::atomic<uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  return {
+      .direct = value(counters.direct),
+      .not_taken = value(counters.not_taken),
+      .no_connection = value(counters.no_connection),
+      .not_eligible = value(counters.not_eligible),
+      .too_large = value(counters.too_large),
+      .no_slot = value(counters.no_slot),
+  };
 }
 
 std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context) {

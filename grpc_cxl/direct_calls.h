@@ -5,9 +5,11 @@
 #include <grpcpp/server_context.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace grpc_cxl {
 
@@ -18,6 +20,8 @@ namespace grpc_cxl {
 //
 //   auto server = builder.BuildAndStart();
 //   grpc_cxl::EnableDirectCalls(*server);
+//   ...
+//   grpc_cxl::Shutdown(*server, absl::Now() + absl::Seconds(30));
 //
 // What is the same: status, metadata, deadlines, cancellation, message size limits,
 // interceptors on both sides. Whatever a direct call could not do alike goes over HTTP/2 as
@@ -32,20 +36,43 @@ namespace grpc_cxl {
 //     TLS, and has no properties at all.
 //   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
 // What a client can tell:
-//   * Server::Shutdown() does not wait for direct calls: those that run end UNAVAILABLE,
-//     because gRPC closes its in-process channel at once.
+//   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; those that run
+//     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
+//     below waits for them as gRPC does for others.
 //   * peer() is the channel's target.
 //   * A call made from ClientContext::FromServerContext() does not inherit the deadline and
 //     cancellation of the call it was made from (use set_deadline()): gRPC shows
 //     interceptors neither.
-//   * HTTP/2 keepalive does not watch them: a call without a deadline waits for a server that
-//     is stopped but not dead. (A dead one ends its calls at once.)
+//   * Keepalive (GRPC_ARG_KEEPALIVE_TIME_MS) is not HTTP/2's: any time is allowed, and the
+//     server needs no permission for it.
 //   * A channel counts as idle however many direct calls it makes; when it closes its
 //     connection for that reason, the next call connects again.
 //   * OpenTelemetry and channelz do not count direct calls.
 //
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
+
+// Shuts `server` down with its direct calls: lets those that run finish until `deadline`
+// (default: however long they take), then calls server.Shutdown(deadline). From the first
+// moment no direct call is taken, but other calls are, until the last direct call is over:
+// a client notices nothing but the slower road. Blocks; thread-safe. Does no harm to a server
+// without direct calls.
+void Shutdown(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
+
+// Which road the unary calls of this process took on channels that may make direct calls.
+// Counted since the process began.
+struct DirectCallStats {
+  uint64_t direct = 0;         // begun as direct calls
+  uint64_t not_taken = 0;      // of those, made on the stream road after all: the server was
+                               // shutting down or went before it had taken them
+  uint64_t no_connection = 0;  // stream road: no connection that offers direct calls was up
+  uint64_t not_eligible = 0;   // stream road: the list above
+  uint64_t too_large = 0;      // stream road: larger than ServerOptions::call_buffer_bytes
+  uint64_t no_slot = 0;        // stream road: 64 calls were under way on the connection
+};
+
+// Thread-safe; a few loads.
+DirectCallStats GetDirectCallStats();
 
 // Who makes a call.
 struct CallPeerIdentity {

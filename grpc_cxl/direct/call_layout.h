@@ -77,19 +77,23 @@ struct alignas(kWriterAlignment) CallClientWords {
   SharedU64 posted;     // bitmap: a request is in the slot
   SharedU64 cancelled;  // bitmap: the client has given the call up
   SharedU64 acked;      // bitmap: the part was read
+  SharedU32 ping;       // counts questions whether the server still turns its wheels
 };
 static_assert(sizeof(CallClientWords) == 128);
 static_assert(offsetof(CallClientWords, cancelled) == 8);
 static_assert(offsetof(CallClientWords, acked) == 16);
+static_assert(offsetof(CallClientWords, ping) == 24);
 
 struct alignas(kWriterAlignment) CallServerWords {
   SharedU64 news;          // counts changes of polled slots
   SharedU64 cancels_seen;  // bitmap: the value of `cancelled` that was acted upon
   SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream road
+  SharedU32 pong;          // the `ping` that was seen last
 };
 static_assert(sizeof(CallServerWords) == 128);
 static_assert(offsetof(CallServerWords, cancels_seen) == 8);
 static_assert(offsetof(CallServerWords, accepting) == 16);
+static_assert(offsetof(CallServerWords, pong) == 20);
 
 struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 generation;            // counts the calls of this slot, from 1

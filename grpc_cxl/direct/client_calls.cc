@@ -141,6 +141,18 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
   ring_();
 }
 
+uint32_t ClientCalls::Ping() {
+  // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
+  const uint32_t ping = mine_->ping.fetch_add(1, std::memory_order_release) + 1;
+  ring_();
+  return ping;
+}
+
+bool ClientCalls::Answered(uint32_t ping) const {
+  // Matched by the release store in ServerCalls::Run(). The count may wrap.
+  return static_cast<int32_t>(peer_->pong.load(std::memory_order_acquire) - ping) >= 0;
+}
+
 void ClientCalls::Finish(int slot) {
   {
     absl::MutexLock lock(calls_[slot].mu);

@@ -49,6 +49,8 @@ class ClientCalls {
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
+  size_t buffer_bytes() const { return buffer_bytes_; }
+
   // Whether the server takes calls at the moment. A hint: a call may be refused all the same.
   bool Accepting() const;
 
@@ -77,6 +79,10 @@ class ClientCalls {
   // Tells the server that nobody wants the outcome any more. It comes all the same. `generation` is
   // Post()'s: a call that is over by now is left alone, and so is the next one in its slot.
   void Cancel(int slot, uint32_t generation);
+
+  // Asks the server for a sign of life; Answered() tells whether it has given one since.
+  uint32_t Ping();
+  bool Answered(uint32_t ping) const;
 
   // For the polling thread: is there news for polled calls, and handling it. An error when
   // the peer broke the protocol.

@@ -21,6 +21,8 @@ struct ClientLink {
   ClientCalls* calls = nullptr;
   // To be called when a call is over: the connection may be waiting for it to close.
   std::function<void()> finished;
+  // Ends the connection, and with it the calls on it.
+  std::function<void(absl::Status)> fail;
 };
 
 // Where the direct calls of a channel find their connection: channels to one name with

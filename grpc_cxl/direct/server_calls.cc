@@ -33,6 +33,7 @@ ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::func
 }
 
 void ServerCalls::SetAccepting(bool accepting) {
+  absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
   accepting_.store(accepting, std::memory_order_relaxed);
   // Matched by the acquire load in ClientCalls::Accepting().
   mine_->accepting.store(accepting ? 1 : 0, std::memory_order_release);
@@ -44,42 +45,50 @@ bool ServerCalls::Ready() const {
          peer_->acked.load(std::memory_order_relaxed) !=
              seen_acked_.load(std::memory_order_relaxed) ||
          peer_->cancelled.load(std::memory_order_relaxed) !=
-             seen_cancelled_.load(std::memory_order_relaxed);
+             seen_cancelled_.load(std::memory_order_relaxed) ||
+         peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
 }
 
 absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request)> on_call,
                               absl::FunctionRef<void(CallId)> on_cancel) {
   std::vector<Taken> taken;
   std::vector<CallId> cancelled;
-  {
-    absl::MutexLock lock(run_mu_);
-    // The three acquire loads are matched by the release flips in ClientCalls.
-    const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
-    uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      if (absl::Status status = Take(__builtin_ctzll(left), &taken); !status.ok()) return status;
-    }
-    const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
-    left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
-    }
-    const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
-    left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
-    for (; left != 0; left &= left - 1) {
-      const int slot = __builtin_ctzll(left);
-      const uint32_t generation =
-          client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
-      absl::MutexLock slot_lock(slots_[slot].mu);
-      if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
-        cancelled.push_back({slot, generation});
-      }
-    }
-    // Matched by the acquire load in ClientCalls::Acquire().
-    mine_->cancels_seen.store(cancels, std::memory_order_release);
-  }
+  const absl::Status status = Look(&taken, &cancelled);
+  // Also after an error: what was taken counts as running until it is responded to.
   for (Taken& call : taken) on_call(call.call, std::move(call.request));
   for (const CallId& call : cancelled) on_cancel(call);
+  return status;
+}
+
+absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* cancelled) {
+  absl::MutexLock lock(run_mu_);
+  // The three acquire loads are matched by the release flips in ClientCalls.
+  const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
+  uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = Take(__builtin_ctzll(left), taken); !status.ok()) return status;
+  }
+  const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
+  left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
+  }
+  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
+  left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    const uint32_t generation =
+        client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
+    absl::MutexLock slot_lock(slots_[slot].mu);
+    if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
+      cancelled->push_back({slot, generation});
+    }
+  }
+  // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
+  // Answered().
+  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
+  // Matched by the acquire load in ClientCalls::Acquire().
+  mine_->cancels_seen.store(cancels, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -98,12 +107,14 @@ absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
     state.stage = Stage::kRunning;
     state.generation = generation;
     busy_.fetch_add(1, std::memory_order_seq_cst);
+    running_.fetch_add(1, std::memory_order_seq_cst);
     // Steps a to c of call_layout.h.
     server_slots_[slot].word.store(MakeCallWord(generation, 0, CallState::kTaken),
                                    std::memory_order_relaxed);
     FullFence();  // matched by the one in ClientCalls::LookAtEnd()
     if (client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed) == generation) {
       state.stage = Stage::kIdle;
+      running_.fetch_sub(1, std::memory_order_seq_cst);
       busy_.fetch_sub(1, std::memory_order_seq_cst);
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
       return absl::OkStatus();
@@ -122,6 +133,7 @@ void ServerCalls::Respond(CallId call, std::string response) {
   state.sent = 0;
   state.parts = 0;
   SendPart(call.slot, state);
+  running_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
 absl::Status ServerCalls::SendNext(int slot) {

@@ -37,7 +37,8 @@ class ServerCalls {
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
-  // Whether calls are taken; at first they are not. Calls that were taken go on.
+  // Whether calls are taken; at first they are not. Calls that were taken go on, and are
+  // all counted by running() when this returns.
   void SetAccepting(bool accepting);
 
   // For the polling thread: is there anything new from the client, and handling it: every
@@ -51,8 +52,10 @@ class ServerCalls {
   // also after the connection has ended.
   void Respond(CallId call, std::string response);
 
-  // Calls that were taken and whose response is not complete yet.
+  // Calls that were taken and whose response the client has not read to its last part, and
+  // those of them that have no response yet.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
+  int running() const { return running_.load(std::memory_order_seq_cst); }
 
  private:
   enum class Stage { kIdle, kRunning, kSending };
@@ -69,6 +72,8 @@ class ServerCalls {
     std::string request;
   };
 
+  // Acts upon everything that is new from the client, but for telling the caller of it.
+  absl::Status Look(std::vector<Taken>* taken, std::vector<CallId>* cancelled);
   absl::Status Take(int slot, std::vector<Taken>* taken);
   absl::Status SendNext(int slot);
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
@@ -86,6 +91,7 @@ class ServerCalls {
 
   std::atomic<bool> accepting_{false};
   std::atomic<int> busy_{0};
+  std::atomic<int> running_{0};
   // What Run() has acted upon. Written under run_mu_, read by Ready().
   absl::Mutex run_mu_;
   std::atomic<uint64_t> seen_posted_{0};

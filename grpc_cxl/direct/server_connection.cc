@@ -49,6 +49,13 @@ void ServerConnection::Respond(ServerCalls::CallId call, std::string response) {
   Finished();
 }
 
+bool ServerConnection::AwaitResponses(absl::Time deadline) {
+  absl::MutexLock lock(mu_);
+  // Looked at again whenever mu_ is unlocked: Finished() does that after every response.
+  const auto none_runs = [this] { return calls_.running() == 0; };
+  return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
+}
+
 absl::Status ServerConnection::Run() {
   absl::Status malformed;
   const absl::Status status = calls_.Run(

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/direct/server_calls.h"
 #include "grpc_cxl/event_engine/link_user.h"
@@ -52,6 +53,10 @@ class ServerConnection final : public LinkUser {
   // For the handler: a taken call can be cancelled, until Respond().
   void Running(ServerCalls::CallId call, Cancellable* running);
   void Respond(ServerCalls::CallId call, std::string response);
+
+  // After Retire(): waits until every call that was taken has been responded to, at most
+  // until `deadline`. False: some run on.
+  bool AwaitResponses(absl::Time deadline);
 
   const PeerIdentity& peer() const { return peer_; }
 

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/log/log.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/event_engine/endpoint.h"
@@ -21,6 +23,10 @@ constexpr size_t kMaxGreetings = 128;
 
 // How long to wait for a file descriptor when there is none left.
 constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
+
+// How long a server that shuts down waits for its direct calls. Longer would hurt other
+// calls: until gRPC goes on, it neither takes them nor tells their clients to go away.
+constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 
 }  // namespace
 
@@ -69,22 +75,30 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
 void Acceptor::Stop() {
   poller_->Remove(this);
   EndpointCallback dropped;
-  std::shared_ptr<CallHandler> dropped_handler;
-  std::vector<std::weak_ptr<ServerConnection>> connections;
   std::unordered_map<const Greeting*, std::shared_ptr<Greeting>> greetings;
   {
     absl::MutexLock lock(mu_);
     listener_.reset();
     dropped = std::exchange(on_endpoint_, nullptr);
-    dropped_handler = std::exchange(handler_, nullptr);
     greetings.swap(greetings_);
-    connections.swap(connections_);
-  }
-  // A server that shuts down takes no more direct calls; clients make them elsewhere.
-  for (const auto& weak : connections) {
-    if (const auto connection = weak.lock()) connection->Retire();
   }
   for (const auto& [key, greeting] : greetings) greeting->Refuse();
+  const absl::Time deadline = absl::Now() + kShutdownPatience;
+  for (const auto& connection : RetireDirectCalls()) connection->AwaitResponses(deadline);
+}
+
+std::vector<std::shared_ptr<ServerConnection>> Acceptor::RetireDirectCalls() {
+  std::shared_ptr<CallHandler> dropped;
+  std::vector<std::shared_ptr<ServerConnection>> connections;
+  {
+    absl::MutexLock lock(mu_);
+    dropped = std::exchange(handler_, nullptr);
+    for (const auto& weak : std::exchange(connections_, {})) {
+      if (auto connection = weak.lock()) connections.push_back(std::move(connection));
+    }
+  }
+  for (const auto& connection : connections) connection->Retire();
+  return connections;
 }
 
 void Acceptor::EnableDirectCalls(std::shared_ptr<CallHandler> handler) {

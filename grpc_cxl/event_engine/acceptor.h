@@ -56,8 +56,14 @@ class Acceptor final : public Pollable, public std::enable_shared_from_this<Acce
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
 
+  // Takes no more direct calls: clients make them on the stream road. Returns the
+  // connections on which some may still run.
+  std::vector<std::shared_ptr<ServerConnection>> RetireDirectCalls();
+
   // Gives the name up and drops `on_endpoint`; a call of it that is under way keeps its own
-  // copy until it returns. Clients that are still greeting are refused.
+  // copy until it returns. Clients that are still greeting are refused. Waits up to 10 ms for
+  // direct calls that run: gRPC, which calls this first of all when a server shuts down, then
+  // closes the in-process channel under them.
   void Stop();
 
   // Pollable: somebody wants to connect.

@@ -115,6 +115,7 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
       client_link->owner = core;
       client_link->calls = &raw_connection->calls();
       client_link->finished = [raw = core.get()] { raw->UserIdle(); };
+      client_link->fail = [raw = core.get()](absl::Status why) { raw->End(std::move(why)); };
       links_->Add(std::move(client_link));
     }
     return endpoint;

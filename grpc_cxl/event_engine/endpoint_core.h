@@ -70,6 +70,9 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   // The link's user may have become idle.
   void UserIdle();
 
+  // The link is of no more use: what is pending fails. The first reason counts.
+  void End(absl::Status reason);
+
   const Link& link() const { return *link_; }
 
   // Pollable.
@@ -101,8 +104,6 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   void RunRead();
   void RunWrite();
   void Fail(Callback callback, absl::Status status);
-  // The link is of no more use; the first reason counts.
-  void End(absl::Status reason);
   void CloseIfDone();
   bool UserReady() const;
   absl::Status EndReason();

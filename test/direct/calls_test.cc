@@ -125,6 +125,19 @@ TEST(CallsTest, AServerThatDoesNotAcceptRefuses) {
   EXPECT_EQ(pair.last_request, "");
 }
 
+TEST(CallsTest, PingsAreAnsweredByRun) {
+  CallPair pair;
+  EXPECT_FALSE(pair.server.Ready());
+  const uint32_t ping = pair.client.Ping();
+  EXPECT_EQ(pair.rings_to_server, 1);
+  EXPECT_TRUE(pair.server.Ready());
+  EXPECT_FALSE(pair.client.Answered(ping));
+  ASSERT_TRUE(pair.Serve("").ok());
+  EXPECT_TRUE(pair.client.Answered(ping));
+  EXPECT_FALSE(pair.client.Answered(ping + 1));
+  EXPECT_FALSE(pair.server.Ready());
+}
+
 // What the end of the connection means for a call in each state.
 TEST(CallsTest, TheEndSaysWhetherACallMayHaveRun) {
   {
@@ -144,6 +157,21 @@ TEST(CallsTest, TheEndSaysWhetherACallMayHaveRun) {
             .ok());
     pair.client.Ended();
     EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kLost);
+  }
+  {
+    CallPair pair;
+    const int slot = pair.Post("half answered");
+    ASSERT_TRUE(pair.Serve(std::string(2 * CallPair::kBuffer, 'a')).ok());
+    pair.client.Ended();
+    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kLost);
+  }
+  {
+    CallPair pair;
+    pair.server.SetAccepting(false);
+    const int slot = pair.Post("refused");
+    ASSERT_TRUE(pair.Serve("").ok());
+    pair.client.Ended();
+    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kNotRun);
   }
   {
     CallPair pair;

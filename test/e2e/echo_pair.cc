@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/direct_calls.h"
 
 namespace grpc_cxl::e2e {
 
@@ -24,6 +25,8 @@ std::unique_ptr<EchoServer> EchoServer::Start(const Transport& transport,
   service->Start();
   return std::unique_ptr<EchoServer>(new EchoServer(std::move(service), std::move(server)));
 }
+
+void EchoServer::Shutdown(absl::Time deadline) { grpc_cxl::Shutdown(*server_, deadline); }
 
 EchoServer::~EchoServer() {
   server_->Shutdown(std::chrono::system_clock::now());

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_service.h"
 #include "test/e2e/transport.h"
@@ -46,6 +47,9 @@ class EchoServer {
   EchoServer& operator=(const EchoServer&) = delete;
   // Ends all calls that are still running.
   ~EchoServer();
+
+  // As server().Shutdown(deadline), with the server's direct calls.
+  void Shutdown(absl::Time deadline);
 
   ServiceControl& control() { return service_->control(); }
   grpc::Server& server() { return *server_; }

@@ -24,15 +24,19 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/options.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_call.h"
 #include "test/e2e/echo_pair.h"
+#include "test/e2e/lambda_server.h"
 #include "test/e2e/log_capture.h"
 #include "test/e2e/transport.h"
 
-ABSL_FLAG(std::string, role, "", "server, client, hanging_client or busy_client");
-ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
+ABSL_FLAG(std::string, role, "", "server, journal_server, client, hanging_client or busy_client");
+ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or cxl_direct");
 ABSL_FLAG(std::string, place, "", "Transport::place()");
 ABSL_FLAG(int, uid, -1, "the user to become, or -1");
 ABSL_FLAG(bool, own_network, false, "in a network namespace of its own");
@@ -104,6 +108,23 @@ int RunServer() {
   return 0;
 }
 
+// "serving". Appends the payload of every call as a line to the journal before it answers.
+int RunJournalServer() {
+  const int journal =
+      open(absl::GetFlag(FLAGS_journal).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  PCHECK(journal >= 0);
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const LambdaServer server(*transport, [journal](grpc::CallbackServerContext*,
+                                                  const EchoRequest& request, EchoResponse*) {
+    const std::string line = request.payload() + "\n";
+    PCHECK(write(journal, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+    return grpc::Status::OK;
+  });
+  Say("serving");
+  AwaitEndOfInput();
+  return 0;
+}
+
 // One call of each kind: its name, the status code, the message.
 int RunClient() {
   const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
@@ -125,7 +146,10 @@ int RunClient() {
 // One call of each kind, all at once, that wait at the gate.
 int RunHangingClient() {
   const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const auto stub = Echo::NewStub(MakeChannel(*transport));
+  const auto channel = MakeChannel(*transport);
+  const auto stub = Echo::NewStub(channel);
+  // Direct calls need a connection.
+  CHECK(channel->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
   for (const RpcKind kind : kAllRpcKinds) {
     std::thread([&stub, kind] {
       ClientCall call{.kind = kind};
@@ -171,6 +195,7 @@ int Main() {
   if (absl::GetFlag(FLAGS_own_network)) EnterOwnNetwork();
   const std::string role = absl::GetFlag(FLAGS_role);
   if (role == "server") return RunServer();
+  if (role == "journal_server") return RunJournalServer();
   if (role == "client") return RunClient();
   if (role == "hanging_client") return RunHangingClient();
   CHECK_EQ(role, "busy_client");

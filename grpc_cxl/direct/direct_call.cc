@@ -1,0 +1,254 @@
+#include "grpc_cxl/direct/direct_call.h"
+
+#include <grpc/event_engine/event_engine.h>
+#include <grpc/support/time.h>
+
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/caller_style.h"
+#include "grpc_cxl/direct/keepalive.h"
+#include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/event_engine/poller.h"
+
+namespace grpc_cxl {
+namespace {
+
+using google::protobuf::Message;
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::InterceptorBatchMethods;
+using grpc_event_engine::experimental::EventEngine;
+using grpc_event_engine::experimental::GetDefaultEventEngine;
+
+// What a response may have on top of its message: status and metadata. HTTP/2 gives them
+// limits of their own.
+constexpr size_t kHeadLimit = 64 << 10;
+
+// How long a cancelled call waits for its server to say so.
+constexpr auto kCancelPatience = std::chrono::milliseconds(10);
+
+// The budget of this thread's waits on a channel.
+SpinBudget& ThreadSpin(const DirectChannel& channel) {
+  constexpr size_t kMost = 64;  // a thread that uses more channels starts anew now and then
+  thread_local std::unordered_map<const DirectChannel*, SpinBudget> budgets;
+  if (budgets.size() > kMost) budgets.clear();
+  return budgets.try_emplace(&channel, channel.spin).first->second;
+}
+
+// The texts are those of a call over HTTP/2.
+grpc::Status Cancelled() { return grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED"); }
+grpc::Status DeadlineExceeded() {
+  return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
+}
+
+}  // namespace
+
+DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+                       const MessageTypes& types, grpc::experimental::ClientRpcInfo* info)
+    : channel_(channel),
+      link_(std::move(link)),
+      types_(types),
+      context_(info->client_context()),
+      method_(info->method()) {}
+
+void DirectCall::Intercept(InterceptorBatchMethods* methods) {
+  if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_CANCEL)) {
+    Cancel();
+  } else if (methods->QueryInterceptionHookPoint(
+                 InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+    if (Begin(methods)) return;  // goes on in End()
+  } else if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_STATUS)) {
+    result_.Deliver(methods);
+  } else if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_STATUS)) {
+    NoteCallerWaits(method_, std::this_thread::get_id() == started_by_ &&
+                                 Poller::CurrentCallback() == started_in_);
+  }
+  methods->Proceed();
+}
+
+bool DirectCall::Begin(InterceptorBatchMethods* methods) {
+  started_by_ = std::this_thread::get_id();
+  started_in_ = Poller::CurrentCallback();
+  // The completion-queue API sends and receives in two batches, the second of which names
+  // the response. By then the call has been made.
+  if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
+      !IsMessageOf(methods->GetSendMessage(), *types_.request) ||
+      !IsMessageOf(methods->GetRecvMessage(), *types_.response)) {
+    Count(TheCallCounters().not_eligible);
+    return false;
+  }
+  if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
+            *methods->GetSendInitialMetadata())) {
+    return false;
+  }
+  Count(TheCallCounters().direct);
+  methods_ = methods;
+  if (CallerWaits(method_)) {
+    WaitHere();
+  } else {
+    WaitElsewhere();
+  }
+  return true;
+}
+
+bool DirectCall::SetTimeout(RequestView* view) const {
+  const gpr_timespec deadline = context_->raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return true;
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  if (gpr_time_cmp(left, gpr_time_0(GPR_TIMESPAN)) <= 0) return false;
+  if (left.tv_sec < int64_t{1} << 32) {
+    view->timeout_ns = left.tv_sec * uint64_t{1'000'000'000} + left.tv_nsec;
+  }
+  return true;
+}
+
+bool DirectCall::Post(const Message& request,
+                      const std::multimap<std::string, std::string>& metadata) {
+  CallCounters& counters = TheCallCounters();
+  RequestView view;
+  view.method = method_;
+  for (const auto& [key, value] : metadata) {
+    if (!IsLegalMetadata(key, value)) {
+      Count(counters.not_eligible);
+      return false;
+    }
+    view.metadata.emplace_back(key, value);
+  }
+  const size_t message_bytes = request.ByteSizeLong();
+  // gRPC has words of its own for both.
+  if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
+                             message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
+    Count(counters.not_eligible);
+    return false;
+  }
+  const size_t head_bytes = RequestHeadBytes(view);
+  ClientCalls& calls = *link_->calls;
+  if (head_bytes + message_bytes > calls.buffer_bytes()) {
+    Count(counters.too_large);
+    return false;
+  }
+  absl::MutexLock lock(mu_);
+  if (cancelled_) return false;
+  const int slot = calls.Acquire();
+  if (slot < 0) {
+    Count(counters.no_slot);
+    return false;
+  }
+  const absl::Span<char> buffer = calls.RequestBuffer(slot);
+  EncodeRequestHead(view, message_bytes, buffer.subspan(0, head_bytes));
+  auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
+  if (request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
+    calls.Release(slot);  // somebody changes the message meanwhile; gRPC will say so
+    return false;
+  }
+  const size_t limit = channel_.max_receive_bytes < 0
+                           ? SIZE_MAX
+                           : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit;
+  timeout_ns_ = view.timeout_ns;
+  slot_ = slot;
+  generation_ = calls.Post(slot, head_bytes + message_bytes, limit);
+  return true;
+}
+
+void DirectCall::WaitHere() {
+  SpinBudget& spin = ThreadSpin(channel_);
+  const int64_t spin_ns = spin.nanoseconds();
+  const bool deadline_first = timeout_ns_ < static_cast<uint64_t>(kPatienceNs);
+  CallOutcome outcome;
+  bool found_spinning = false;
+  const auto start = std::chrono::steady_clock::now();
+  const ClientCalls::Waited waited = link_->calls->Wait(
+      slot_, spin_ns, deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs, &outcome,
+      &found_spinning);
+  if (found_spinning) {
+    spin.SpinFound();
+  } else if (spin_ns > 0) {
+    spin.SpinWasted();
+  } else {
+    spin.SleptFor((std::chrono::steady_clock::now() - start) / std::chrono::nanoseconds(1));
+  }
+  switch (waited) {
+    case ClientCalls::Waited::kDone:
+      return End(std::move(outcome));
+    case ClientCalls::Waited::kStillRunning:
+      return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
+  }
+}
+
+void DirectCall::WaitElsewhere() {
+  auto pending = std::make_shared<PendingCall>(this);
+  bool cancelled;
+  {
+    absl::MutexLock lock(mu_);
+    cancelled = cancelled_;
+    pending_ = pending;
+  }
+  WatchServer(channel_, link_, pending);
+  const std::shared_ptr<const ClientLink> link = link_;
+  const int slot = slot_;
+  // From here on a timer may end the call, and with it this object.
+  if (cancelled) EndSoon(pending);
+  std::shared_ptr<EventEngine> engine;
+  if (timeout_ns_ != kNoTimeout) {
+    engine = GetDefaultEventEngine();
+    pending->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), [pending] {
+      if (DirectCall* const call = pending->Take()) call->End(DeadlineExceeded());
+    }));
+  }
+  // The slot waits for its outcome even when nobody wants that any more.
+  link->calls->WhenDone(slot, [pending, engine, link](CallOutcome outcome) {
+    if (DirectCall* const call = pending->Take()) {
+      if (engine != nullptr) engine->Cancel(pending->timer());
+      call->End(std::move(outcome));
+    }
+    link->finished();
+  });
+}
+
+// The call ends when the server says so, as it would over HTTP/2, not here and now: the
+// context must stay until TryCancel(), which has called this, is over, and applications rely
+// on that.
+void DirectCall::Cancel() {
+  std::shared_ptr<PendingCall> pending;
+  {
+    absl::MutexLock lock(mu_);
+    cancelled_ = true;
+    pending = pending_;
+    if (slot_ >= 0) link_->calls->Cancel(slot_, generation_);
+  }
+  if (pending != nullptr) EndSoon(pending);
+}
+
+void DirectCall::EndSoon(const std::shared_ptr<PendingCall>& pending) {
+  GetDefaultEventEngine()->RunAfter(kCancelPatience, [pending] {
+    if (DirectCall* const call = pending->Take()) call->End(Cancelled());
+  });
+}
+
+void DirectCall::GiveUp(grpc::Status status) {
+  link_->calls->Cancel(slot_, generation_);
+  link_->calls->WhenDone(slot_, [link = link_](const CallOutcome&) { link->finished(); });
+  End(std::move(status));
+}
+
+void DirectCall::End(CallOutcome outcome) {
+  const bool not_run = outcome.kind == CallOutcome::Kind::kNotRun;
+  if (!not_run) result_.Set(std::move(outcome), channel_.max_receive_bytes);
+  link_->finished();
+  if (not_run) {
+    Count(TheCallCounters().not_taken);
+    methods_->Proceed();
+  } else {
+    methods_->Hijack();
+  }
+}
+
+void DirectCall::End(grpc::Status status) {
+  result_.Set(std::move(status));
+  methods_->Hijack();
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,86 @@
+#ifndef GRPC_CXL_DIRECT_DIRECT_CALL_H_
+#define GRPC_CXL_DIRECT_DIRECT_CALL_H_
+
+#include <google/protobuf/message.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/direct/call_codec.h"
+#include "grpc_cxl/direct/call_result.h"
+#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/direct/direct_channel.h"
+#include "grpc_cxl/direct/message_types.h"
+#include "grpc_cxl/direct/pending_call.h"
+
+namespace grpc_cxl {
+
+// One RPC's interceptor.
+//
+//   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
+//        |                          |
+//        | not eligible             | not taken by the server
+//        v                          v
+//     Proceed(): the stream road, as if nothing had been
+//
+// gRPC calls Intercept() for one thing after the other, but a cancellation from any thread.
+class DirectCall final : public grpc::experimental::Interceptor {
+ public:
+  DirectCall(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+             const MessageTypes& types, grpc::experimental::ClientRpcInfo* info);
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override;
+
+ private:
+  // Posts the call if it is eligible, and waits for it or leaves it to the polling thread.
+  bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
+  bool Post(const google::protobuf::Message& request,
+            const std::multimap<std::string, std::string>& metadata);
+  // False when the deadline has passed.
+  bool SetTimeout(RequestView* view) const;
+
+  // On the caller's own thread: spins, then sleeps, then goes on with WaitElsewhere().
+  void WaitHere();
+  // The polling thread, or a timer, ends the call.
+  void WaitElsewhere();
+
+  // The application has cancelled the call.
+  void Cancel();
+  // For a cancelled call whose server does not answer even that.
+  static void EndSoon(const std::shared_ptr<PendingCall>& pending);
+  // Ends a call that is still running; its slot is free once the server is done with it.
+  void GiveUp(grpc::Status status);
+
+  void End(CallOutcome outcome);
+  void End(grpc::Status status);
+
+  const DirectChannel& channel_;
+  const std::shared_ptr<const ClientLink> link_;
+  const MessageTypes& types_;
+  grpc::ClientContext* const context_;
+  const char* const method_;
+  std::thread::id started_by_;
+  uint64_t started_in_ = 0;
+  grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
+  uint64_t timeout_ns_ = kNoTimeout;
+
+  absl::Mutex mu_;  // Cancel() comes from other threads
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<PendingCall> pending_ ABSL_GUARDED_BY(mu_);
+  // Set under mu_; read without it by the thread that set them.
+  int slot_ = -1;
+  uint32_t generation_ = 0;
+
+  CallResult result_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_DIRECT_CALL_H_

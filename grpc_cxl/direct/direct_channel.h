@@ -1,0 +1,28 @@
+#ifndef GRPC_CXL_DIRECT_DIRECT_CHANNEL_H_
+#define GRPC_CXL_DIRECT_DIRECT_CHANNEL_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+
+namespace grpc_cxl {
+
+// What all direct calls of a channel share. A plain value.
+struct DirectChannel {
+  std::shared_ptr<ClientLinks> links;
+  SpinBudget spin;
+  // Of messages; -1: no limit.
+  int64_t max_send_bytes = -1;
+  int64_t max_receive_bytes = -1;
+  // How long to wait for an outcome before the server is asked for a sign of life, and how
+  // long for that. Zero `keepalive_time`: never asked.
+  std::chrono::milliseconds keepalive_time{0};
+  std::chrono::milliseconds keepalive_timeout{20'000};
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_DIRECT_DIRECT_CHANNEL_H_

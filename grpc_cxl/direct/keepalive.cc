@@ -1,0 +1,63 @@
+#include "grpc_cxl/direct/keepalive.h"
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace grpc_cxl {
+namespace {
+
+using grpc_event_engine::experimental::EventEngine;
+
+// One call's watch; it lives in its own timers.
+//
+//   Rest() --time--> Ask(): ping --timeout--> Check() --answered--> Rest()
+//                                                 '--not--> the link ends
+class Watch : public std::enable_shared_from_this<Watch> {
+ public:
+  Watch(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+        std::shared_ptr<const PendingCall> call)
+      : time_(channel.keepalive_time),
+        timeout_(channel.keepalive_timeout),
+        engine_(grpc_event_engine::experimental::GetDefaultEventEngine()),
+        link_(std::move(link)),
+        call_(std::move(call)) {}
+
+  void Rest() {
+    engine_->RunAfter(time_, [self = shared_from_this()] { self->Ask(); });
+  }
+
+ private:
+  void Ask() {
+    if (call_->over()) return;
+    const uint32_t ping = link_->calls->Ping();
+    engine_->RunAfter(timeout_, [self = shared_from_this(), ping] { self->Check(ping); });
+  }
+
+  void Check(uint32_t ping) {
+    if (call_->over()) return;
+    if (link_->calls->Answered(ping)) return Rest();
+    link_->fail(absl::UnavailableError(
+        "keepalive: the server gave no sign of life in time (GRPC_ARG_KEEPALIVE_TIMEOUT_MS)"));
+  }
+
+  const std::chrono::milliseconds time_;
+  const std::chrono::milliseconds timeout_;
+  const std::shared_ptr<EventEngine> engine_;
+  const std::shared_ptr<const ClientLink> link_;
+  const std::shared_ptr<const PendingCall> call_;
+};
+
+}  // namespace
+
+void WatchServer(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+                 std::shared_ptr<const PendingCall> call) {
+  if (channel.keepalive_time.count() == 0) return;
+  std::make_shared<Watch>(channel, std::move(link), std::move(call))->Rest();
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,177 @@
+// Which road a unary call takes where direct calls are on, and that a call that takes the
+// stream road instead notices nothing of it.
+
+#include <google/protobuf/dynamic_message.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "grpc_cxl/direct_calls.h"
+#include "test/e2e/calls_fixture.h"
+#include "test/e2e/echo_call.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
+
+// How many calls took each road since it was made.
+class Roads {
+ public:
+  DirectCallStats Taken() const {
+    const DirectCallStats now = GetDirectCallStats();
+    return {now.direct - before_.direct,
+            now.not_taken - before_.not_taken,
+            now.no_connection - before_.no_connection,
+            now.not_eligible - before_.not_eligible,
+            now.too_large - before_.too_large,
+            now.no_slot - before_.no_slot};
+  }
+
+ private:
+  const DirectCallStats before_ = GetDirectCallStats();
+};
+
+class DirectRoadsTest : public ::testing::Test {
+ protected:
+  ClientCall CallWith(size_t payload_bytes, ClientApi api = ClientApi::kSync) {
+    ClientCall call{.api = api};
+    call.requests[0].set_payload(Pattern(payload_bytes));
+    return call;
+  }
+  void ExpectEchoed(const ClientCall& call) {
+    const Outcome outcome = pair_.Run(call);
+    ASSERT_TRUE(outcome.status.ok()) << outcome;
+    EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
+  }
+
+  EchoPair pair_{TransportKind::kCxlDirect};
+};
+
+TEST_F(DirectRoadsTest, UnaryCallsOfGeneratedStubsAreDirect) {
+  const Roads roads;
+  ExpectEchoed(CallWith(64));
+  ExpectEchoed(CallWith(64, ClientApi::kCallback));
+  EXPECT_EQ(roads.Taken().direct, 2u);
+  EXPECT_EQ(roads.Taken().not_taken, 0u);
+}
+
+TEST_F(DirectRoadsTest, CompletionQueuesAreNotEligible) {
+  const Roads roads;
+  ExpectEchoed(CallWith(64, ClientApi::kCompletionQueue));
+  EXPECT_EQ(roads.Taken().direct, 0u);
+  EXPECT_EQ(roads.Taken().not_eligible, 1u);
+}
+
+TEST_F(DirectRoadsTest, LargeRequestsTakeTheStreamRoad) {
+  const size_t buffer = ServerOptions().call_buffer_bytes;
+  const Roads roads;
+  ExpectEchoed(CallWith(buffer));
+  EXPECT_EQ(roads.Taken().direct, 0u);
+  EXPECT_EQ(roads.Taken().too_large, 1u);
+  // Every size about the limit, on whatever road.
+  for (size_t bytes = buffer - 100; bytes < buffer; ++bytes) ExpectEchoed(CallWith(bytes));
+  const DirectCallStats taken = roads.Taken();
+  EXPECT_GT(taken.direct, 0u);
+  EXPECT_GT(taken.too_large, 1u);
+  EXPECT_EQ(taken.direct + taken.too_large, 101u);
+}
+
+TEST_F(DirectRoadsTest, CallsBeyondTheSlotsTakeTheStreamRoad) {
+  constexpr int kCalls = 70;
+  const Roads roads;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCalls; ++i) {
+    callers.emplace_back([&] {
+      ClientCall call = CallWith(64);
+      call.requests[0].mutable_script()->set_wait_at_gate(true);
+      ExpectEchoed(call);
+    });
+  }
+  EXPECT_TRUE(pair_.control().Await([](const auto& counts) { return counts.at_gate == kCalls; }));
+  EXPECT_EQ(roads.Taken().direct, 64u);
+  EXPECT_EQ(roads.Taken().no_slot, 6u);
+  pair_.control().OpenGate();
+  for (std::thread& caller : callers) caller.join();
+  ExpectEchoed(CallWith(64));
+  EXPECT_EQ(roads.Taken().direct, 65u);
+}
+
+TEST_F(DirectRoadsTest, WithoutAConnectionTheStreamRoadMakesOne) {
+  const auto channel =
+      MakeChannel(*pair_.transport,
+                  {.configure = [](auto* arguments) { arguments->SetInt("other_channel", 1); }});
+  pair_.server.reset();
+  pair_.server = EchoServer::Start(*pair_.transport);
+  const Roads roads;
+  const auto stub = Echo::NewStub(channel);
+  EXPECT_TRUE(Perform(stub.get(), CallWith(64)).status.ok());
+  EXPECT_EQ(roads.Taken().no_connection, 1u);
+  EXPECT_TRUE(Perform(stub.get(), CallWith(64)).status.ok());
+  EXPECT_EQ(roads.Taken().direct, 1u);
+}
+
+// The bytes that a generic stub sends are no message, whatever the method's name promises.
+TEST_F(DirectRoadsTest, GenericStubsAreNotTakenForGeneratedOnes) {
+  EchoRequest request;
+  request.set_payload("generic");
+  const grpc::Slice slice(request.SerializeAsString());
+  const grpc::ByteBuffer bytes(&slice, 1);
+  const Roads roads;
+  grpc::GenericStub stub(pair_.channel);
+  for (int i = 0; i < 100; ++i) {
+    grpc::ByteBuffer response_bytes;
+    grpc::ClientContext context;
+    grpc::Status status;
+    absl::Notification done;
+    stub.UnaryCall(&context, kUnary, {}, &bytes, &response_bytes, [&](grpc::Status s) {
+      status = std::move(s);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EchoResponse response;
+    grpc::ProtoBufferReader reader(&response_bytes);
+    ASSERT_TRUE(response.ParseFromZeroCopyStream(&reader));
+    EXPECT_EQ(response.payload(), "generic");
+  }
+  EXPECT_EQ(roads.Taken().direct, 0u);
+  EXPECT_EQ(roads.Taken().not_eligible, 100u);
+}
+
+// Messages, but of no generated class.
+TEST_F(DirectRoadsTest, DynamicMessagesAreNotTakenForGeneratedOnes) {
+  using google::protobuf::Message;
+  google::protobuf::DynamicMessageFactory factory;
+  const std::unique_ptr<Message> request(factory.GetPrototype(EchoRequest::descriptor())->New());
+  const std::unique_ptr<Message> response(factory.GetPrototype(EchoResponse::descriptor())->New());
+  EchoRequest model;
+  model.set_payload("dynamic");
+  ASSERT_TRUE(request->ParseFromString(model.SerializeAsString()));
+  const Roads roads;
+  grpc::TemplatedGenericStub<Message, Message> stub(pair_.channel);
+  grpc::ClientContext context;
+  grpc::Status status;
+  absl::Notification done;
+  stub.UnaryCall(&context, kUnary, {}, request.get(), response.get(), [&](grpc::Status s) {
+    status = std::move(s);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EchoResponse answer;
+  ASSERT_TRUE(answer.ParseFromString(response->SerializeAsString()));
+  EXPECT_EQ(answer.payload(), "dynamic");
+  EXPECT_EQ(roads.Taken().direct, 0u);
+  EXPECT_EQ(roads.Taken().not_eligible, 1u);
+}
+
+}  // namespace
+}  // namespace grpc_cxl::e2e
