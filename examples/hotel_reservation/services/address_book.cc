@@ -44,7 +44,7 @@ absl::StatusOr<AddressBook> AddressBook::Make(absl::string_view transport, absl:
   if (transport == "tcp") {
     int port = 0;
     const int last = kLastPort - static_cast<int>(std::size(kServices)) + 1;
-    if (base.empty()) base = "50100";
+    if (base.empty()) base = "7100";
     if (!absl::SimpleAtoi(base, &port) || port < 1 || port > last) {
       return absl::InvalidArgumentError(absl::StrCat("--base=", base, " is no port from 1 to ",
                                                      last, ", as --transport=tcp needs."));

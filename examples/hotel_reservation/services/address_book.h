@@ -18,7 +18,7 @@ inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl"};
 // in transport.h:
 //
 //   transport  base is            default            address of geo
-//   tcp        the first port     50100              127.0.0.1:50102
+//   tcp        the first port     7100               127.0.0.1:7102
 //   unix       a folder           see the function   unix:FOLDER/geo
 //   cxl        a prefix of names  hotel              cxl:///hotel-geo
 //

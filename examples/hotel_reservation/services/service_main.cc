@@ -21,7 +21,7 @@
 ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
 ABSL_FLAG(std::string, base, "",
           "where all services are: a first port (tcp), a folder (unix), or a prefix of names "
-          "(cxl); empty: 50100, a folder in the temporary directory, or hotel");
+          "(cxl); empty: 7100, a folder in the temporary directory, or hotel");
 ABSL_FLAG(std::string, db, "",
           "the SQLite file with the data, made when there is none; empty: a temporary one");
 
