@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "examples/hotel_reservation/data/sqlite.h"
@@ -38,7 +39,7 @@ class ReservationBook {
  private:
   struct Occupancy {
     int64_t capacity = 0;
-    absl::flat_hash_map<int64_t, int64_t> booked;  // night -> rooms
+    std::unordered_map<int64_t, int64_t> booked;  // night -> rooms
   };
 
   // Statements live as long as their database.
@@ -56,7 +57,7 @@ class ReservationBook {
   Store store_ ABSL_GUARDED_BY(write_mu_);
 
   mutable absl::Mutex occupancy_mu_;  // held for moments
-  absl::flat_hash_map<std::string, Occupancy> occupancy_ ABSL_GUARDED_BY(occupancy_mu_);
+  std::unordered_map<std::string, Occupancy> occupancy_ ABSL_GUARDED_BY(occupancy_mu_);
 };
 
 }  // namespace hotel_reservation
