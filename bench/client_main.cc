@@ -7,11 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/log/check.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "bench/answer_requests.h"
+#include "bench/block_handler.h"
+#include "bench/break_down.h"
 #include "bench/control.pb.h"
 #include "bench/measure.h"
 #include "bench/transport.h"
@@ -32,6 +35,10 @@ class Client {
         return RunRound(request.round());
       case Request::kOpenConnections:
         return Open(request.open_connections());
+      case Request::kBlockHandler:
+        return Block(request.block_handler());
+      case Request::kBreakDown:
+        return TakeApart(request.break_down());
       case Request::kRest:
         return RestFor(request.rest());
       default:
@@ -42,8 +49,45 @@ class Client {
  private:
   absl::StatusOr<Reply> Start(const StartClient& start) {
     start_ = start;
-    channel_ = MakeChannel(start.path());
+    channel_ =
+        start.path().transport() == "inproc" ? InProcessChannel() : MakeChannel(start.path());
     return Finished();
+  }
+
+  // To a server of our own.
+  std::shared_ptr<grpc::Channel> InProcessChannel() {
+    service_ = workload_.MakeService(start_.path().service_api());
+    grpc::ServerBuilder builder;
+    builder.SetMaxReceiveMessageSize(-1);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    CHECK(server_ != nullptr);
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(-1);
+    return server_->InProcessChannel(arguments);
+  }
+
+  absl::StatusOr<Reply> Block(const BlockHandler& what) {
+    Case small;
+    small.set_size_bytes(64);
+    const auto caller = workload_.MakeCaller(channel_, small);
+    const auto blocker = workload_.MakeCaller(channel_, small);
+    absl::StatusOr<HandlerBlocked> result = MeasureBlocking(*caller, *blocker, what);
+    if (!result.ok()) return result.status();
+    Reply reply;
+    *reply.mutable_handler_blocked() = *std::move(result);
+    return reply;
+  }
+
+  absl::StatusOr<Reply> TakeApart(const BreakDown& what) {
+    Case size;
+    size.set_size_bytes(what.size_bytes());
+    absl::StatusOr<BrokenDown> result =
+        MeasureParts(*workload_.MakeCaller(channel_, size), what.calls());
+    if (!result.ok()) return result.status();
+    Reply reply;
+    *reply.mutable_broken_down() = *std::move(result);
+    return reply;
   }
 
   absl::StatusOr<Reply> RunRound(const Round& round) {
@@ -109,6 +153,9 @@ class Client {
 
   Workload& workload_;
   StartClient start_;
+  // Of inproc.
+  std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::vector<std::shared_ptr<grpc::Channel>> idle_;
 };

@@ -1,12 +1,18 @@
 #include "bench/echo_workload.h"
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "bench/echo.grpc.pb.h"
 #include "grpc_cxl/payload_counters.h"
 
@@ -34,6 +40,76 @@ class HoldReactor : public grpc::ServerWriteReactor<Payload> {
   void OnDone() override { delete this; }
 };
 
+grpc::Status SleepFor(const Payload& request) {
+  int milliseconds;
+  if (!absl::SimpleAtoi(request.data(), &milliseconds)) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data is no number of milliseconds");
+  }
+  absl::SleepFor(absl::Milliseconds(milliseconds));
+  return grpc::Status::OK;
+}
+
+int64_t Now() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void Answer(const Payload& request, Payload* response) {
+  if (request.stamp()) response->set_entered_ns(Now());
+  response->set_data(request.data());
+  if (request.stamp()) response->set_left_ns(Now());
+}
+
+// What calls in production carry.
+void Dress(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  context->AddMetadata("x-request-id", "5f3c8e0a-74b1-4c19-9d58-0e6f2a7b31cd");
+  context->AddMetadata("x-tenant", "bench");
+}
+
+template <typename Message>
+grpc::Status ReadAll(grpc::ServerReader<Message>* reader, Received* response) {
+  for (Message message; reader->Read(&message);) {
+    response->set_bytes(response->bytes() + message.data().size());
+  }
+  return grpc::Status::OK;
+}
+
+void CountTraffic(Counters* response) {
+  const Workload::Traffic traffic = TrafficOfThisProcess();
+  response->set_sent(traffic.sent);
+  response->set_copied_to_send(traffic.copied_to_send);
+  response->set_received(traffic.received);
+  response->set_copied_to_receive(traffic.copied_to_receive);
+}
+
+class SyncEchoService : public Echo::Service {
+  grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
+    Answer(*request, response);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CallCord(grpc::ServerContext*, const CordPayload* request,
+                        CordPayload* response) override {
+    response->set_data(request->data());
+    return grpc::Status::OK;
+  }
+  grpc::Status Upload(grpc::ServerContext*, grpc::ServerReader<Payload>* reader,
+                      Received* response) override {
+    return ReadAll(reader, response);
+  }
+  grpc::Status UploadCord(grpc::ServerContext*, grpc::ServerReader<CordPayload>* reader,
+                          Received* response) override {
+    return ReadAll(reader, response);
+  }
+  grpc::Status Sleep(grpc::ServerContext*, const Payload* request, Payload*) override {
+    return SleepFor(*request);
+  }
+  grpc::Status Count(grpc::ServerContext*, const Received*, Counters* response) override {
+    CountTraffic(response);
+    return grpc::Status::OK;
+  }
+};
+
 // Its message is used again and again.
 template <typename Message>
 class UploadReactor : public grpc::ServerReadReactor<Message> {
@@ -54,7 +130,7 @@ class UploadReactor : public grpc::ServerReadReactor<Message> {
 class EchoService : public Echo::CallbackService {
   grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const Payload* request,
                                  Payload* response) override {
-    response->set_data(request->data());
+    Answer(*request, response);
     return Done(context);
   }
   grpc::ServerUnaryReactor* CallCord(grpc::CallbackServerContext* context,
@@ -72,17 +148,20 @@ class EchoService : public Echo::CallbackService {
     return new UploadReactor<CordPayload>(response);
   }
 
+  grpc::ServerUnaryReactor* Sleep(grpc::CallbackServerContext* context, const Payload* request,
+                                  Payload*) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(SleepFor(*request));
+    return reactor;
+  }
+
   grpc::ServerWriteReactor<Payload>* Hold(grpc::CallbackServerContext*, const Payload*) override {
     return new HoldReactor;
   }
 
   grpc::ServerUnaryReactor* Count(grpc::CallbackServerContext* context, const Received*,
                                   Counters* response) override {
-    const Workload::Traffic traffic = TrafficOfThisProcess();
-    response->set_sent(traffic.sent);
-    response->set_copied_to_send(traffic.copied_to_send);
-    response->set_received(traffic.received);
-    response->set_copied_to_receive(traffic.copied_to_receive);
+    CountTraffic(response);
     return Done(context);
   }
 
@@ -136,11 +215,33 @@ class EchoCaller : public Caller {
 
   grpc::Status Call() override {
     grpc::ClientContext context;
+    Dress(&context);
     return Checked(Methods::Call(*stub_, &context, request_, &response_));
+  }
+
+  grpc::Status Stamped(int64_t* entered_ns, int64_t* left_ns) override {
+    grpc::ClientContext context;
+    Dress(&context);
+    Payload request, response;
+    request.set_data(std::string(request_.data()));
+    request.set_stamp(true);
+    const grpc::Status status = stub_->Call(&context, request, &response);
+    *entered_ns = response.entered_ns();
+    *left_ns = response.left_ns();
+    return status;
+  }
+
+  grpc::Status Block(double seconds) override {
+    grpc::ClientContext context;
+    Payload request;
+    request.set_data(absl::StrCat(static_cast<int>(seconds * 1e3)));
+    Payload response;
+    return stub_->Sleep(&context, request, &response);
   }
 
   void Start(absl::AnyInvocable<void(const grpc::Status&)> done) override {
     context_.emplace();
+    Dress(&*context_);
     Methods::Start(*stub_, &*context_, &request_, &response_,
                    [this, done = std::make_shared<decltype(done)>(std::move(done))](
                        const grpc::Status& status) { (*done)(Checked(status)); });
@@ -202,7 +303,8 @@ std::unique_ptr<Caller> Make(std::shared_ptr<grpc::Channel> channel, const Case&
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> EchoWorkload::MakeService() {
+std::unique_ptr<grpc::Service> EchoWorkload::MakeService(const std::string& api) {
+  if (api == "sync") return std::make_unique<SyncEchoService>();
   return std::make_unique<EchoService>();
 }
 

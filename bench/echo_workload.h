@@ -2,16 +2,16 @@
 #define GRPC_CXL_BENCH_ECHO_WORKLOAD_H_
 
 #include <memory>
+#include <string>
 
 #include "bench/workload.h"
 
 namespace grpc_cxl::bench {
 
-// Unary echo of `size_bytes` bytes, or a stream of such messages to the server ("stream"),
-// through a callback service.
+// Unary echo of `size_bytes` bytes, or a stream of such messages to the server ("stream").
 class EchoWorkload : public Workload {
  public:
-  std::unique_ptr<grpc::Service> MakeService() override;
+  std::unique_ptr<grpc::Service> MakeService(const std::string& api) override;
   std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                      const Case& what) override;
   std::optional<std::pair<Traffic, Traffic>> ClientAndServerTraffic(

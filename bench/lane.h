@@ -15,8 +15,9 @@ namespace grpc_cxl::bench {
 struct LaneOptions {
   std::string transport;  // transport.h tells the names
   std::string wait;
-  std::string service = "bench";       // what the cxl address is called
-  std::string client_role = "client";  // --role of the client process; the server's is "server"
+  std::string service_api = "callback";  // what the service is written in, or "sync"
+  std::string service = "bench";         // what the cxl address is called
+  std::string client_role = "client";    // --role of the client process; the server's is "server"
 };
 
 // A server process and a client process that call each other over one path and nothing
@@ -36,7 +37,7 @@ class Lane {
   // names the server process when that is what failed.
   absl::StatusOr<Reply> Ask(const Request& request, absl::Duration timeout);
 
-  // The same for the times when the server process is meant to be dead.
+  // The same in two steps, also for the times when the server process is meant to be dead.
   absl::Status Send(const Request& request) { return client_->Send(request); }
   absl::StatusOr<Reply> Receive(absl::Duration timeout) { return client_->Receive(timeout); }
 

@@ -16,12 +16,17 @@
 namespace grpc_cxl::bench {
 namespace {
 
-// `value` / the smaller one of tcp's and unix's.
-std::string Ratio(absl::Span<const Row> rows, const Row& row, double (Row::*field)() const) {
+double Smaller(double a, double b) { return std::min(a, b); }
+double Larger(double a, double b) { return std::max(a, b); }
+
+// The row's value / the better one of tcp's and unix's.
+std::string Ratio(absl::Span<const Row> rows, const Row& row, double (Row::*field)() const,
+                  double (*better)(double, double)) {
   std::optional<double> best;
   for (const Row& other : rows) {
     if (other.transport() != "tcp" && other.transport() != "unix") continue;
-    best = std::min(best.value_or((other.*field)()), (other.*field)());
+    if (other.service_api() != row.service_api()) continue;
+    best = better(best.value_or((other.*field)()), (other.*field)());
   }
   return best && *best > 0 ? absl::StrFormat("%.2f", (row.*field)() / *best) : "";
 }
@@ -42,12 +47,14 @@ Report NewReport() {
 }
 
 std::string RowsAsTable(absl::Span<const Row> rows) {
-  Table table({"transport", "wait", "p50 us", "p99 us", "calls/s", "CPU us/call", "faults/call",
-               "MB/s", "of memcpy", "copies there", "back", "p50 ratio", "p99 ratio"},
-              2);
+  Table table({"transport", "wait", "service", "p50 us", "p99 us", "calls/s", "CPU us/call",
+               "faults/call", "MB/s", "of memcpy", "copies there", "back", "p50 ratio", "p99 ratio",
+               "calls/s ratio", "CPU ratio"},
+              3);
   for (const Row& row : rows) {
-    table.AddRow({row.transport(), row.wait(), absl::StrFormat("%.1f", row.p50_us()),
-                  absl::StrFormat("%.1f", row.p99_us()), absl::StrFormat("%.0f", row.calls_per_s()),
+    table.AddRow({row.transport(), row.wait(), row.service_api(),
+                  absl::StrFormat("%.1f", row.p50_us()), absl::StrFormat("%.1f", row.p99_us()),
+                  absl::StrFormat("%.0f", row.calls_per_s()),
                   absl::StrFormat("%.1f", row.cpu_us_per_call()),
                   absl::StrFormat("%.1f", row.page_faults_per_call()),
                   absl::StrFormat("%.1f", row.bytes_per_s() / 1e6),
@@ -56,7 +63,9 @@ std::string RowsAsTable(absl::Span<const Row> rows) {
                       : "",
                   row.has_copies_there() ? absl::StrFormat("%.2f", row.copies_there()) : "",
                   row.has_copies_back() ? absl::StrFormat("%.2f", row.copies_back()) : "",
-                  Ratio(rows, row, &Row::p50_us), Ratio(rows, row, &Row::p99_us)});
+                  Ratio(rows, row, &Row::p50_us, Smaller), Ratio(rows, row, &Row::p99_us, Smaller),
+                  Ratio(rows, row, &Row::calls_per_s, Larger),
+                  Ratio(rows, row, &Row::cpu_us_per_call, Smaller)});
   }
   return table.ToString();
 }

@@ -1,5 +1,6 @@
 #include "bench/rounds.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -18,6 +19,44 @@ double MedianOf(const std::vector<RoundResult>& results, Field field) {
   return std::round(Median(std::move(values)) * 1000) / 1000;
 }
 
+// One round of pairs that ran at the same time.
+RoundResult Together(const std::vector<RoundResult>& pairs) {
+  RoundResult sum;
+  std::vector<double> p50s;
+  for (const RoundResult& pair : pairs) {
+    const double calls = pair.calls();
+    p50s.push_back(pair.p50_us());
+    sum.set_p99_us(std::max(sum.p99_us(), pair.p99_us()));
+    sum.set_calls(sum.calls() + pair.calls());
+    sum.set_calls_per_s(sum.calls_per_s() + pair.calls_per_s());
+    sum.set_cpu_us_per_call(sum.cpu_us_per_call() + pair.cpu_us_per_call() * calls);
+    sum.set_page_faults_per_call(sum.page_faults_per_call() + pair.page_faults_per_call() * calls);
+    sum.set_bytes_per_s(sum.bytes_per_s() + pair.bytes_per_s());
+    if (pair.has_copies_there()) {
+      sum.set_copies_there(sum.copies_there() + pair.copies_there() / pairs.size());
+      sum.set_copies_back(sum.copies_back() + pair.copies_back() / pairs.size());
+    }
+  }
+  sum.set_p50_us(Median(std::move(p50s)));
+  sum.set_cpu_us_per_call(sum.cpu_us_per_call() / sum.calls());
+  sum.set_page_faults_per_call(sum.page_faults_per_call() / sum.calls());
+  return sum;
+}
+
+absl::StatusOr<RoundResult> RunRound(const LaneGroup& group, const Request& request,
+                                     absl::Duration timeout) {
+  for (const auto& lane : group) {
+    if (absl::Status sent = lane->Send(request); !sent.ok()) return sent;
+  }
+  std::vector<RoundResult> results;
+  for (const auto& lane : group) {
+    const absl::StatusOr<Reply> reply = lane->Receive(timeout);
+    if (!reply.ok()) return reply.status();
+    results.push_back(reply->round_result());
+  }
+  return Together(results);
+}
+
 Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results,
             double memcpy_bytes_per_s) {
   Row row;
@@ -26,6 +65,7 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
   row.set_size_bytes(what.size_bytes());
   row.set_concurrency(what.concurrency());
   row.set_wait(path.wait());
+  row.set_service_api(path.service_api());
   row.set_p50_us(MedianOf(results, &RoundResult::p50_us));
   row.set_p99_us(MedianOf(results, &RoundResult::p99_us));
   row.set_calls_per_s(MedianOf(results, &RoundResult::calls_per_s));
@@ -43,7 +83,7 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
 
 }  // namespace
 
-absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const std::unique_ptr<Lane>> lanes,
+absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const LaneGroup> groups,
                                                  const Case& what, const Effort& effort) {
   Request request;
   *request.mutable_round()->mutable_what() = what;
@@ -54,19 +94,20 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const std::unique_pt
                                  absl::Milliseconds(100) * effort.calls;
 
   constexpr double kMemcpySeconds = 0.02;
-  std::vector<std::vector<RoundResult>> results(lanes.size());
+  std::vector<std::vector<RoundResult>> results(groups.size());
   std::vector<double> memcpy_rates;
   for (int round = 0; round < effort.rounds; ++round) {
     memcpy_rates.push_back(MemcpyBytesPerSecond(what.size_bytes(), kMemcpySeconds));
-    for (size_t i = 0; i < lanes.size(); ++i) {
-      absl::StatusOr<Reply> reply = lanes[i]->Ask(request, timeout);
-      if (!reply.ok()) return reply.status();
-      results[i].push_back(std::move(*reply->mutable_round_result()));
+    for (size_t i = 0; i < groups.size(); ++i) {
+      absl::StatusOr<RoundResult> result = RunRound(groups[i], request, timeout);
+      if (!result.ok()) return result.status();
+      results[i].push_back(*std::move(result));
     }
   }
   std::vector<Row> rows;
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    rows.push_back(MakeRow(lanes[i]->path(), what, results[i], Median(memcpy_rates)));
+  for (size_t i = 0; i < groups.size(); ++i) {
+    rows.push_back(MakeRow(groups[i].front()->path(), what, results[i], Median(memcpy_rates)));
+    rows.back().set_pairs(groups[i].size());
   }
   return rows;
 }

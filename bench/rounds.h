@@ -12,6 +12,9 @@
 
 namespace grpc_cxl::bench {
 
+// Pairs of processes that run at the same time: what one contender is measured on.
+using LaneGroup = std::vector<std::unique_ptr<Lane>>;
+
 // How long to measure: `rounds` times `seconds`, or times `calls` when that is not 0.
 struct Effort {
   int rounds = 0;
@@ -19,10 +22,11 @@ struct Effort {
   uint64_t calls = 0;
 };
 
-// Measures `what` on every lane in turn, round after round (A B C A B C ...), so that a
+// Measures `what` on every group in turn, round after round (A B C A B C ...), so that a
 // machine that drifts hurts all alike, and returns the medians over the rounds: one row a
-// lane, in their order. The first error ends it.
-absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const std::unique_ptr<Lane>> lanes,
+// group, in their order. Of several pairs, a round's p50 is the median of theirs, its p99 the
+// worst of theirs, its calls per second the sum. The first error ends it.
+absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const LaneGroup> groups,
                                                  const Case& what, const Effort& effort);
 
 }  // namespace grpc_cxl::bench

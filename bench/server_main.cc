@@ -34,7 +34,7 @@ int ServerMain(Workload& workload) {
   if (!*received) return 0;
   const Path& path = request.start_server().path();
 
-  const std::unique_ptr<grpc::Service> service = workload.MakeService();
+  const std::unique_ptr<grpc::Service> service = workload.MakeService(path.service_api());
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(path.address(), ServerCredentials(path), &port);

@@ -17,7 +17,7 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl", "cxl_direct"};
+constexpr absl::string_view kTransports[] = {"tcp", "unix", "inproc", "cxl", "cxl_direct"};
 constexpr absl::string_view kWaits[] = {"adaptive", "park", "spin"};
 
 bool Contains(absl::Span<const absl::string_view> names, absl::string_view name) {
@@ -58,6 +58,7 @@ absl::StatusOr<std::vector<std::string>> Waits(absl::string_view transport,
                                                      absl::StrJoin(kWaits, ", "), "."));
     }
   }
+  if (transport == "inproc") return std::vector<std::string>{"gRPC"};
   if (!IsCxl(transport)) return std::vector<std::string>{"kernel"};
   const char* spin_us = getenv("GRPC_CXL_SPIN_US");
   if (spin_us == nullptr) return wanted;
@@ -76,7 +77,7 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
   path.set_directory(directory);
   if (transport == "tcp") {
     path.set_address("127.0.0.1:0");
-  } else if (transport == "unix") {
+  } else if (transport == "unix" || transport == "inproc") {  // inproc's is not used
     path.set_address(absl::StrCat("unix:", directory, "/socket"));
   } else {
     CHECK(IsCxl(transport)) << transport;

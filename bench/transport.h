@@ -19,6 +19,7 @@ namespace grpc_cxl::bench {
 //   transport   address                 wait
 //   tcp         127.0.0.1:PORT          kernel
 //   unix        unix:DIRECTORY/socket   kernel
+//   inproc      the server is in the client's process; no path at all
 //   cxl         cxl:///SERVICE          adaptive, park or spin; or whatever GRPC_CXL_SPIN_US
 //                                       says when it is set: spin_us=N
 //   cxl_direct  cxl:///SERVICE          the same, unary calls without HTTP/2

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -22,6 +23,15 @@ class Caller {
   // One blocking call, for the apis "sync" and "stream".
   virtual grpc::Status Call() = 0;
 
+  // One blocking call whose handler blocks for so long.
+  virtual grpc::Status Block(double /*seconds*/) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload has no such handler");
+  }
+
+  // One blocking call, and when its handler was entered and left, CLOCK_MONOTONIC.
+  virtual grpc::Status Stamped(int64_t* /*entered_ns*/, int64_t* /*left_ns*/) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload stamps no responses");
+  }
   // Bytes of requests in one call.
   virtual uint64_t RequestBytes() const { return 0; }
 
@@ -37,7 +47,8 @@ class Caller {
 class Workload {
  public:
   virtual ~Workload() = default;
-  virtual std::unique_ptr<grpc::Service> MakeService() = 0;
+  // In the "callback" or the "sync" API.
+  virtual std::unique_ptr<grpc::Service> MakeService(const std::string& api) = 0;
   virtual std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                              const Case& what) = 0;
 

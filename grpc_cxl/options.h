@@ -67,8 +67,9 @@ struct ServerOptions : EndpointOptions {
 
   // Bytes of each of the 64 request and 64 response buffers through which a connection's
   // direct calls pass, a multiple of 4 KiB up to 1 MiB. Default 4 KiB, 536 KiB in all. A
-  // request that does not fit takes the stream road; a response that does not fit comes in
-  // pieces. Taken only where the channel may make direct calls.
+  // message that does not fit lies in a payload block; when none is free the request takes the
+  // stream road, and the response comes in pieces. Taken only where the channel may make direct
+  // calls.
   size_t call_buffer_bytes = 4 << 10;
 
   // Connections at a time, and bytes of all their arenas, for one listening address.

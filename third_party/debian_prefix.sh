@@ -1,5 +1,6 @@
 #!/bin/sh
-# Unpacks gRPC and what it needs from Debian's packages into a private folder.
+# Unpacks gRPC, what it needs and what the examples need from Debian's packages into a
+# private folder.
 #
 #   debian_prefix.sh DESTINATION
 #
@@ -14,7 +15,8 @@ set -eu
 
 dest=$1
 packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  libgtest-dev libgmock-dev libbenchmark-dev"
+  libgtest-dev libgmock-dev libbenchmark-dev
+  libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev"
 from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
 # The host's own C library headers are used for compiling.
 not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"

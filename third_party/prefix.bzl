@@ -23,6 +23,49 @@ _HEADERS = [
     "utf8_validity.h",
 ]
 
+# What only an example needs. A prefix may lack these: then the targets that use them do not
+# build, and the error says which file is missing. Each has include folders of its own, so
+# that they are no inputs of the library's compilations.
+#
+# name -> its headers, the first of which tells whether it is there; its shared library; and
+# the macros that go with that library (none when the prefix has the headers alone).
+_EXAMPLE_LIBRARIES = {
+    "hdr_histogram": (["hdr"], "hdr_histogram", []),
+    "httplib": (
+        ["httplib.h", "brotli", "openssl", "zconf.h", "zlib.h", "zstd.h", "zstd_errors.h"],
+        "cpp-httplib",
+        # Debian's library is built with these; they change the layout of its classes.
+        ["CPPHTTPLIB_%s_SUPPORT" % what for what in ["OPENSSL", "ZLIB", "BROTLI", "ZSTD"]] +
+        ["CPPHTTPLIB_USE_NON_BLOCKING_GETADDRINFO"],
+    ),
+    "libcrypto": (["openssl"], "crypto", []),
+    "sqlite3": (["sqlite3.h"], "sqlite3", []),
+}
+
+_EXAMPLE_LIBRARY = """
+cc_library(
+    name = "{name}",
+    hdrs = glob(["libraries/{name}/**"]),
+    defines = {defines},
+    includes = ["libraries/{name}/include", "libraries/{name}/arch"],
+    linkopts = {link},
+)
+"""
+
+_MISSING_LIBRARY = """
+genrule(
+    name = "{name}_missing",
+    outs = ["libraries/{name}/{header}"],
+    cmd = "echo >&2 'grpc_cxl: {include} has no {header}, which //examples/hotel_reservation needs: install " +
+          "it there, or leave GRPC_CXL_PREFIX unset.'; exit 1",
+)
+
+cc_library(
+    name = "{name}",
+    hdrs = ["libraries/{name}/{header}"],
+)
+"""
+
 _BUILD = """\
 package(default_visibility = ["//visibility:public"])
 
@@ -102,6 +145,22 @@ def _grpc_version(ctx, include):
         version.append(int(number))
     return tuple(version)
 
+def _example_library(ctx, name, include, lib, multiarch, link):
+    """The BUILD text of one of _EXAMPLE_LIBRARIES; links its headers to where it says."""
+    headers, shared_library, defines = _EXAMPLE_LIBRARIES[name]
+    if not ctx.path("%s/%s" % (include, headers[0])).exists:
+        return _MISSING_LIBRARY.format(name = name, header = headers[0], include = include)
+    for header in headers:
+        for folder, source in [("include", include), ("arch", "%s/%s" % (include, multiarch))]:
+            if ctx.path("%s/%s" % (source, header)).exists:
+                ctx.symlink("%s/%s" % (source, header), "libraries/%s/%s/%s" % (name, folder, header))
+    if not ctx.path("%s/lib%s.so" % (lib, shared_library)).exists:
+        link = []
+        defines = []
+    else:
+        link = link + ["-l" + shared_library]
+    return _EXAMPLE_LIBRARY.format(name = name, defines = repr(defines), link = repr(link))
+
 def _prefix_impl(ctx):
     given = ctx.os.environ.get("GRPC_CXL_PREFIX", "")
     if given:
@@ -164,7 +223,10 @@ def _prefix_impl(ctx):
         if entry.basename.startswith("libabsl_") and entry.basename.endswith(".so") and
            "_test_" not in entry.basename
     ])
-    ctx.file("BUILD.bazel", _BUILD.format(link = repr(link), absl = repr(absl), runtime = repr(runtime)))
+    build = _BUILD.format(link = repr(link), absl = repr(absl), runtime = repr(runtime))
+    for name in _EXAMPLE_LIBRARIES:
+        build += _example_library(ctx, name, include, lib, multiarch, link)
+    ctx.file("BUILD.bazel", build)
 
 grpc_cxl_prefix = repository_rule(
     implementation = _prefix_impl,

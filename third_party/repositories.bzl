@@ -104,6 +104,12 @@ def grpc_cxl_repositories():
         targets = {"gtest": "gtest", "gtest_main": "gtest_main"},
     )
     alias_repository(name = "com_github_google_benchmark", packages = {"": ["benchmark"]}, default_target = "benchmark")
+    # For //examples/hotel_reservation alone.
+    alias_repository(
+        name = "hotel_libraries",
+        packages = {"": ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
+        targets = {name: name for name in ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
+    )
     if not native.existing_rule("rules_cc"):
         files_repository(name = "rules_cc", files = _RULES_CC)
     if not native.existing_rule("rules_java"):

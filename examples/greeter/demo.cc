@@ -1,4 +1,4 @@
-// Greets over shared memory, a unix socket and TCP, and compares. See the first lines that
+// Greets over TCP, a unix socket and shared memory, and compares. See the first lines that
 // it prints, and server.cc and client.cc for what a program of your own looks like.
 
 #include <grpcpp/grpcpp.h>
@@ -54,7 +54,7 @@ class GreeterCaller : public bench::Caller {
 
 class GreeterWorkload : public bench::Workload {
  public:
-  std::unique_ptr<grpc::Service> MakeService() override {
+  std::unique_ptr<grpc::Service> MakeService(const std::string&) override {
     return std::make_unique<GreeterService>();
   }
   std::unique_ptr<bench::Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
@@ -67,22 +67,22 @@ absl::Status Compare() {
   bench::CatchInterrupts();
   const bench::Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds)};
   absl::PrintF(
-      "The same gRPC service and the same generated stub over three transports: the three differ\n"
-      "only in the address and the credentials that they are given (see "
-      "examples/greeter/server.cc\n"
-      "and client.cc). For each, a client process says hello to a server process on this machine,\n"
+      "The same gRPC service and the same generated stub over TCP, a unix socket and shared memory.\n"
+      "They differ only in the address and the credentials that they are given, and cxl_direct\n"
+      "in one line more, EnableDirectCalls() (see examples/greeter/server.cc and client.cc). For\n"
+      "each, a client process says hello to a server process on this machine,\n"
       "one call after the other; they take turns, %d rounds of %g s each.\n\n",
       effort.rounds, effort.seconds);
   std::fflush(stdout);
 
-  std::vector<std::unique_ptr<bench::Lane>> lanes;
-  for (const std::string transport : {"tcp", "unix", "cxl"}) {
+  std::vector<bench::LaneGroup> lanes;
+  for (const std::string transport : {"tcp", "unix", "cxl", "cxl_direct"}) {
     const auto waits = bench::Waits(transport, {"adaptive"});
     if (!waits.ok()) return waits.status();
     absl::StatusOr<std::unique_ptr<bench::Lane>> lane =
         bench::Lane::Start({.transport = transport, .wait = waits->front(), .service = "greeter"});
     if (!lane.ok()) return lane.status();
-    lanes.push_back(*std::move(lane));
+    lanes.emplace_back().push_back(*std::move(lane));
   }
   bench::Case what;
   what.set_api("sync");
@@ -94,7 +94,7 @@ absl::Status Compare() {
       {"transport", "address", "p50 us", "p99 us", "calls/s", "CPU us/call", "p50 / TCP's"}, 2);
   for (size_t i = 0; i < lanes.size(); ++i) {
     const bench::Row& row = (*rows)[i];
-    table.AddRow({row.transport(), lanes[i]->path().address(),
+    table.AddRow({row.transport(), lanes[i].front()->path().address(),
                   absl::StrFormat("%.1f", row.p50_us()), absl::StrFormat("%.1f", row.p99_us()),
                   absl::StrFormat("%.0f", row.calls_per_s()),
                   absl::StrFormat("%.1f", row.cpu_us_per_call()),

@@ -90,6 +90,19 @@ std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
                          static_cast<uint32_t>(bytes.size())};
 }
 
+void BlockPool::Revoke(BlockDescriptor lent) {
+  absl::MutexLock lock(mu_);
+  const uint32_t first = first_of_[lent.begin / kBlockPageBytes];
+  if (blocks_[first].loans == 0) {  // a peer that knew the descriptor has returned it
+    broken_ = absl::DataLossError("the peer returned a block that it was not lent");
+    return;
+  }
+  --loans_;
+  --blocks_[first].loans;
+  Totals().loans_out.fetch_sub(1, std::memory_order_relaxed);
+  FreeIfUnused(first);
+}
+
 absl::Status BlockPool::TakeBack() {
   absl::MutexLock lock(mu_);
   return TakeBackLocked();

@@ -79,6 +79,10 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // descriptor. Nothing when as much is out as the peer could ever return.
   std::optional<BlockDescriptor> Lend(absl::Span<const char> bytes);
 
+  // Takes back what was lent, for a peer that was not told after all or has said that it will
+  // not look. A peer that returns it all the same breaks its connection.
+  void Revoke(BlockDescriptor lent);
+
   // Takes back what the peer has returned. Cheap when there is nothing. DATA_LOSS as above.
   absl::Status TakeBack();
 

@@ -212,7 +212,8 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   if (direct) {
     connection = std::make_unique<ServerConnection>(
         raw_link->call_region(), options_.call_buffer_bytes, [raw_link] { raw_link->Ring(); },
-        hello.peer);
+        CallBlocks{raw_link->pool(), raw_link->borrower(), Trust{}.Allows(hello.peer.uid)},
+        PeerText(name_, hello.peer));
   }
   ServerConnection* const raw_connection = connection.get();
   const auto core = std::make_shared<EndpointCore>(

@@ -120,6 +120,8 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
       auto client_link = std::make_shared<ClientLink>();
       client_link->owner = core;
       client_link->calls = &raw_connection->calls();
+      client_link->blocks = {raw_link->pool(), raw_link->borrower(),
+                             Trust{}.Allows(welcome.peer.uid)};
       client_link->finished = [raw = core.get()] { raw->UserIdle(); };
       client_link->fail = [raw = core.get()](absl::Status why) { raw->End(std::move(why)); };
       links_->Add(std::move(client_link));

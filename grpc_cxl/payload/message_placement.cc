@@ -8,6 +8,7 @@
 
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/message_types.h"
+#include "grpc_cxl/direct/metadata.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/payload/size_guess.h"
 
@@ -125,7 +126,7 @@ class ServerPlacement final : public Placement {
   std::shared_ptr<BlockPool> Pool() override {
     if (!looked_up_) {
       looked_up_ = true;
-      pool_ = FindPool(ServerPoolKey(context_->peer()));
+      pool_ = FindPool(ServerPoolKey(PeerOf(*context_)));
     }
     return pool_.lock();
   }

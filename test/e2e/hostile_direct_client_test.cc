@@ -219,6 +219,20 @@ TEST_F(HostileDirectClientTest, PartsOfMetadataThatReachOutside) {
   });
 }
 
+TEST_F(HostileDirectClientTest, BlocksThatReachOutside) {
+  const auto lend = [](uint32_t begin, uint32_t bytes) {
+    return [=](RawCalls& calls) { calls.request_head(1).block = {begin, bytes}; };
+  };
+  const uint32_t area = ServerOptions().payload_bytes;
+  ExpectEachFatal({
+      lend(0, area + 1),
+      lend(area - 1, 2),
+      lend(area, 1),
+      lend(0xffffffff, 1),
+      lend(1, 0xffffffff),
+  });
+}
+
 TEST_F(HostileDirectClientTest, StepsOutOfOrder) {
   {
     const auto calls = Connect();  // a part acked that was never made

@@ -1,0 +1,65 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_DATA_RESERVATION_BOOK_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_DATA_RESERVATION_BOOK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "examples/hotel_reservation/data/sqlite.h"
+#include "examples/hotel_reservation/data/stay.h"
+
+namespace hotel_reservation {
+
+// Who has booked which rooms. Every reservation is one transaction on the data set's file,
+// in which the capacity of every night is checked: two books on one file, even in two
+// processes, never give a room away twice. Free rooms are looked up in memory.
+//
+// Thread-safe.
+class ReservationBook {
+ public:
+  // Reads what is booked from the file (see OpenDataSet).
+  static absl::StatusOr<std::unique_ptr<ReservationBook>> Open(const std::string& path);
+
+  // Books the rooms for all nights or for none, and returns the reservation's id; it is on
+  // disk then. Blocks for that long, some milliseconds. RESOURCE_EXHAUSTED when a night has
+  // too few rooms left; NOT_FOUND, INVALID_ARGUMENT for an unknown hotel, rooms < 1 or no
+  // customer; UNAVAILABLE when the file cannot be written.
+  absl::StatusOr<int64_t> Reserve(const std::string& customer, const std::string& hotel_id,
+                                  const Nights& nights, int rooms);
+
+  // Whether the hotel exists and has that many rooms in each night, as far as this process
+  // knows. Never waits for the disk.
+  bool HasRooms(const std::string& hotel_id, const Nights& nights, int rooms) const;
+
+ private:
+  struct Occupancy {
+    int64_t capacity = 0;
+    std::unordered_map<int64_t, int64_t> booked;  // night -> rooms
+  };
+
+  // Statements live as long as their database.
+  struct Store {
+    explicit Store(Database opened);
+    Database database;
+    Statement booked_rooms, add_booked, add_reservation;
+  };
+
+  explicit ReservationBook(Database database) : store_(std::move(database)) {}
+
+  absl::Status ReadOccupancy();
+
+  mutable absl::Mutex write_mu_;  // held through a transaction; before occupancy_mu_
+  Store store_ ABSL_GUARDED_BY(write_mu_);
+
+  mutable absl::Mutex occupancy_mu_;  // held for moments
+  std::unordered_map<std::string, Occupancy> occupancy_ ABSL_GUARDED_BY(occupancy_mu_);
+};
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_DATA_RESERVATION_BOOK_H_

@@ -1,0 +1,108 @@
+#include "examples/hotel_reservation/launcher/cluster.h"
+
+#include <signal.h>
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "examples/hotel_reservation/launcher/health.h"
+
+namespace hotel_reservation {
+namespace {
+
+constexpr absl::Duration kStartPatience = absl::Seconds(20);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
+  std::optional<ReservedPorts> ports;
+  std::string base = "hotel";
+  if (options.transport == "unix") base = options.directory;
+  if (options.transport == "tcp") {
+    absl::StatusOr<ReservedPorts> taken = ReservedPorts::Take(std::size(kServices));
+    if (!taken.ok()) return taken.status();
+    base = absl::StrCat(taken->first());
+    ports.emplace(*std::move(taken));
+  }
+  absl::StatusOr<AddressBook> addresses = AddressBook::Make(options.transport, base);
+  if (!addresses.ok()) return addresses.status();
+
+  std::unique_ptr<Cluster> cluster(new Cluster(options, *std::move(addresses), std::move(ports)));
+  for (const absl::string_view name : kServices) {
+    if (absl::Status started = cluster->StartService(std::string(name)); !started.ok()) {
+      return started;
+    }
+  }
+  if (absl::Status healthy = cluster->AwaitHealthy(); !healthy.ok()) return healthy;
+  return cluster;
+}
+
+Cluster::~Cluster() {
+  // All at once; each destructor then waits for its own.
+  for (const auto& [name, process] : services_) process->Signal(SIGTERM);
+}
+
+std::vector<std::string> Cluster::AddressFlags() const {
+  return {absl::StrCat("--transport=", addresses_.transport()),
+          absl::StrCat("--base=", addresses_.base())};
+}
+
+absl::StatusOr<std::unique_ptr<Process>> Cluster::StartProgram(const std::string& name,
+                                                               std::vector<std::string> flags) {
+  return Process::Start(name, absl::StrCat(options_.programs, "/", name), flags,
+                        absl::StrCat(options_.directory, "/", name, ".log"));
+}
+
+absl::Status Cluster::StartService(const std::string& name) {
+  std::vector<std::string> flags = AddressFlags();
+  flags.push_back(absl::StrCat("--db=", options_.database.empty()
+                                            ? absl::StrCat(options_.directory, "/hotels.db")
+                                            : options_.database));
+  if (name == "frontend") flags.push_back(absl::StrCat("--http=", options_.http));
+  absl::StatusOr<std::unique_ptr<Process>> process = StartProgram(name, std::move(flags));
+  if (!process.ok()) return process.status();
+  services_[name] = *std::move(process);
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::KillAndRestart(absl::string_view name) {
+  Process& victim = service(name);
+  victim.Signal(SIGKILL);
+  victim.Ended(absl::InfiniteDuration());
+  return StartService(std::string(name));
+}
+
+absl::StatusOr<bool> Cluster::Watch(Process* other, absl::Duration patience) {
+  std::vector<Process*> processes;
+  for (const auto& [name, process] : services_) processes.push_back(process.get());
+  if (other != nullptr) processes.push_back(other);
+  const absl::StatusOr<Process*> ended = FirstToEnd(processes, patience);
+  if (!ended.ok()) return ended.status();
+  if (*ended == nullptr) return false;
+  if (*ended == other) return true;
+  const absl::Status how = (*ended)->HowItEnded();
+  return absl::UnavailableError(absl::StrCat(
+      "A service ended on ", addresses_.transport(), ": ",
+      how.ok() ? absl::StrCat((*ended)->name(), " left by itself.") : std::string(how.message())));
+}
+
+absl::Status Cluster::AwaitHealthy() {
+  const absl::Time deadline = absl::Now() + kStartPatience;
+  for (const absl::string_view name : kServices) {
+    HealthProbe probe(addresses_, name);
+    while (!probe.Serving(absl::Milliseconds(200))) {
+      const absl::StatusOr<bool> watched = Watch(nullptr, absl::Milliseconds(5));
+      if (!watched.ok()) return watched.status();
+      if (absl::Now() > deadline) {
+        return absl::DeadlineExceededError(absl::StrCat(name, " is not healthy after ",
+                                                        absl::FormatDuration(kStartPatience),
+                                                        ". It printed:\n", service(name).Output()));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hotel_reservation

@@ -1,0 +1,72 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_CLUSTER_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_CLUSTER_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "examples/hotel_reservation/launcher/process.h"
+#include "examples/hotel_reservation/launcher/reserved_ports.h"
+#include "examples/hotel_reservation/services/address_book.h"
+
+namespace hotel_reservation {
+
+struct ClusterOptions {
+  std::string transport;
+  std::string programs;   // the folder with the programs
+  std::string directory;  // an existing one, for sockets, logs and the database
+  std::string database;   // the data set's file; empty: one in `directory`
+  std::string http;       // HOST:PORT of the page; empty: none
+};
+
+// The eight services on one transport, as processes. On cxl they meet in $GRPC_CXL_DIR,
+// which the caller has set. Used by one thread.
+class Cluster {
+ public:
+  // Returns once all are healthy. An error says which one is not, and what it printed;
+  // CANCELLED after Ctrl-C.
+  static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
+  ~Cluster();  // ends all of them
+
+  const AddressBook& addresses() const { return addresses_; }
+  Process& service(absl::string_view name) { return *services_.at(std::string(name)); }
+
+  // "--transport=..." and "--base=...".
+  std::vector<std::string> AddressFlags() const;
+
+  // Starts another program of the folder, whose output goes to NAME.log in the directory.
+  absl::StatusOr<std::unique_ptr<Process>> StartProgram(const std::string& name,
+                                                        std::vector<std::string> flags);
+
+  // Kills a service (SIGKILL) and starts it again, without waiting until it is healthy.
+  absl::Status KillAndRestart(absl::string_view name);
+
+  // Waits until `other` (may be null) or a service ends, but no longer than `patience`. True
+  // when `other` has ended; an error when a service has, with what it printed; CANCELLED
+  // after Ctrl-C.
+  absl::StatusOr<bool> Watch(Process* other, absl::Duration patience);
+
+  // Waits until all services are healthy.
+  absl::Status AwaitHealthy();
+
+ private:
+  Cluster(ClusterOptions options, AddressBook addresses, std::optional<ReservedPorts> ports)
+      : options_(std::move(options)), ports_(std::move(ports)), addresses_(std::move(addresses)) {}
+
+  absl::Status StartService(const std::string& name);
+
+  const ClusterOptions options_;
+  const std::optional<ReservedPorts> ports_;
+  const AddressBook addresses_;
+  std::map<std::string, std::unique_ptr<Process>> services_;
+};
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_CLUSTER_H_

@@ -1,0 +1,188 @@
+// Runs the eight hotel reservation services on each transport in turn, puts load on them,
+// and compares. See README.md.
+
+#include <google/protobuf/util/json_util.h>
+#include <grpcpp/version_info.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/log/check.h"
+#include "absl/log/initialize.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "bench/interrupt.h"
+#include "bench/temporary_directory.h"
+#include "examples/hotel_reservation/launcher/cluster.h"
+#include "examples/hotel_reservation/launcher/experiment.h"
+#include "examples/hotel_reservation/launcher/html_report.h"
+#include "examples/hotel_reservation/launcher/summary.h"
+
+ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
+          "which to compare, of tcp, unix and cxl");
+ABSL_FLAG(double, step_seconds, 1.5,
+          "how long a step takes; everything together takes about 50 times as long, and less "
+          "than a second makes poor figures");
+ABSL_FLAG(std::string, html, "hotel_reservation.html", "the file for the report");
+ABSL_FLAG(std::string, json, "", "a file for the report as JSON");
+ABSL_FLAG(std::string, db, "", "an SQLite file to use and to keep; empty: temporary ones");
+ABSL_FLAG(std::string, serve, "",
+          "instead of all that: run the services on this transport until Ctrl-C");
+ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the page, with --serve");
+
+namespace hotel_reservation {
+namespace {
+
+using grpc_cxl::bench::TemporaryDirectory;
+
+// Where the programs lie: beside this one.
+std::string Programs() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return self.parent_path();
+}
+
+// `bazel run` changes the directory and says from which one.
+std::filesystem::path Where(const std::string& file) {
+  const char* directory = getenv("BUILD_WORKING_DIRECTORY");
+  return std::filesystem::path(directory == nullptr ? std::filesystem::current_path().string()
+                                                    : directory) /
+         file;
+}
+
+absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport,
+                                                      const std::string& http,
+                                                      const TemporaryDirectory& directory) {
+  const std::string own = absl::StrCat(directory.path(), "/", transport);
+  std::filesystem::create_directory(own);
+  const std::string db = absl::GetFlag(FLAGS_db);
+  return Cluster::Start({.transport = transport,
+                         .programs = Programs(),
+                         .directory = own,
+                         .database = db.empty() ? "" : Where(db).string(),
+                         .http = http});
+}
+
+absl::Status Write(const std::string& text, const std::string& file) {
+  std::ofstream out(Where(file));
+  out << text;
+  out.close();
+  if (out) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(Where(file).string(), " cannot be written: name another file."));
+}
+
+Report NewReport() {
+  utsname kernel;
+  uname(&kernel);
+  Report report;
+  report.set_grpc_version(GRPC_CPP_VERSION_STRING);
+  report.set_cores(static_cast<int>(std::thread::hardware_concurrency()));
+  report.set_kernel(absl::StrCat(kernel.sysname, " ", kernel.release));
+#ifdef NDEBUG
+  report.set_optimized_build(true);
+#endif
+  report.set_p99_limit_ms(kP99LimitMs);
+  return report;
+}
+
+std::string ToJson(const Report& report) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  options.always_print_fields_with_no_presence = true;
+  std::string json;
+  CHECK_OK(google::protobuf::util::MessageToJsonString(report, &json, options));
+  return json;
+}
+
+absl::Status Compare(const TemporaryDirectory& directory) {
+  const std::vector<std::string> transports = absl::GetFlag(FLAGS_transports);
+  const std::string html = absl::GetFlag(FLAGS_html), json = absl::GetFlag(FLAGS_json);
+  Report report = NewReport();
+  // Better now than after all the work.
+  for (const std::string& file : {html, json}) {
+    if (file.empty()) continue;
+    if (absl::Status written = Write("", file); !written.ok()) return written;
+  }
+  {
+    const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
+    Progress progress(absl::Seconds(effort.step_s * 17 * transports.size()));
+    for (const std::string& transport : transports) {
+      progress.Show(transport, "eight services start");
+      const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
+          StartCluster(transport, /*http=*/"", directory);
+      if (!cluster.ok()) return cluster.status();
+      absl::StatusOr<TransportReport> measured =
+          MeasureTransport(**cluster, effort, report.same_load_per_s(), progress);
+      if (!measured.ok()) return measured.status();
+      report.set_same_load_per_s(measured->same_load().offered_per_s());
+      *report.add_transports() = *std::move(measured);
+    }
+  }
+  std::cout << SummaryText(report);
+  if (!html.empty()) {
+    if (absl::Status written = Write(HtmlReport(report), html); !written.ok()) return written;
+    std::cout << "Report: " << Where(html).string() << std::endl;
+  }
+  return json.empty() ? absl::OkStatus() : Write(ToJson(report), json);
+}
+
+absl::Status Serve(const std::string& transport, const TemporaryDirectory& directory) {
+  const std::string http = absl::GetFlag(FLAGS_http);
+  const absl::StatusOr<std::unique_ptr<Cluster>> cluster = StartCluster(transport, http, directory);
+  if (!cluster.ok()) return cluster.status();
+  std::cout << (*cluster)->service("frontend").Output() << "Eight services run on " << transport
+            << "; Ctrl-C ends them." << std::endl;
+  const absl::StatusOr<bool> watched = (*cluster)->Watch(nullptr, absl::InfiniteDuration());
+  return absl::IsCancelled(watched.status()) ? absl::OkStatus() : watched.status();
+}
+
+absl::Status Main() {
+  std::vector<std::string> wanted = absl::GetFlag(FLAGS_transports);
+  const std::string serve = absl::GetFlag(FLAGS_serve);
+  if (!serve.empty()) wanted = {serve};
+  for (const std::string& transport : wanted) {
+    if (std::find(std::begin(kTransports), std::end(kTransports), transport) ==
+        std::end(kTransports)) {
+      return absl::InvalidArgumentError(absl::StrCat("There is no transport '", transport,
+                                                     "'; there are ",
+                                                     absl::StrJoin(kTransports, ", "), "."));
+    }
+  }
+  const double step = absl::GetFlag(FLAGS_step_seconds);
+  if (!(step >= 0.05 && step <= 3600)) {
+    return absl::InvalidArgumentError("--step_seconds must be from 0.05 to 3600.");
+  }
+  const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
+  if (!directory.ok()) return directory.status();
+  // Names of services on cxl; before gRPC has threads.
+  setenv("GRPC_CXL_DIR", directory->path().c_str(), /*overwrite=*/1);
+  return serve.empty() ? Compare(*directory) : Serve(serve, *directory);
+}
+
+}  // namespace
+}  // namespace hotel_reservation
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("runs the hotel reservation services on each transport");
+  absl::ParseCommandLine(argc, argv);
+  absl::InitializeLog();
+  grpc_cxl::bench::CatchInterrupts();
+  const absl::Status status = hotel_reservation::Main();
+  if (status.ok()) return 0;
+  std::cerr << "demo: " << status.message() << std::endl;
+  return absl::IsCancelled(status) ? 130 : 1;  // 130: what a shell expects after Ctrl-C
+}

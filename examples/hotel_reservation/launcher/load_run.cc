@@ -1,0 +1,53 @@
+#include "examples/hotel_reservation/launcher/load_run.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "bench/temporary_directory.h"
+
+namespace hotel_reservation {
+
+absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options) {
+  absl::StatusOr<grpc_cxl::bench::TemporaryDirectory> directory =
+      grpc_cxl::bench::TemporaryDirectory::Create();
+  if (!directory.ok()) return directory.status();
+  const std::string file = directory->path() + "/result.json";
+
+  std::vector<std::string> flags = cluster.AddressFlags();
+  flags.push_back(absl::StrCat("--rate=", options.per_second));
+  flags.push_back(absl::StrCat("--warmup=", options.warmup_s));
+  flags.push_back(absl::StrCat("--seconds=", options.seconds));
+  flags.push_back(absl::StrCat("--json=", file));
+  const absl::StatusOr<std::unique_ptr<Process>> load = cluster.StartProgram("load", flags);
+  if (!load.ok()) return load.status();
+
+  // A load that cannot be served ends with its deadlines, a second later.
+  absl::Duration patience = absl::Seconds(options.warmup_s + options.seconds + 30);
+  absl::StatusOr<bool> ended = false;
+  if (!options.kill.empty()) {
+    ended = cluster.Watch(load->get(), absl::Seconds(options.warmup_s + options.kill_after_s));
+    if (!ended.ok()) return ended.status();
+    if (absl::Status again = cluster.KillAndRestart(options.kill); !again.ok()) return again;
+  }
+  if (!*ended) ended = cluster.Watch(load->get(), patience);
+  if (!ended.ok()) return ended.status();
+  if (!*ended) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("The load generator hangs. It printed:\n", (*load)->Output()));
+  }
+  if (absl::Status how = (*load)->HowItEnded(); !how.ok()) return how;
+
+  std::ostringstream json;
+  json << std::ifstream(file).rdbuf();
+  LoadResult result;
+  if (absl::Status read = google::protobuf::util::JsonStringToMessage(json.str(), &result);
+      !read.ok()) {
+    return read;
+  }
+  return result;
+}
+
+}  // namespace hotel_reservation

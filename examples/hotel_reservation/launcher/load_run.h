@@ -1,0 +1,26 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_LOAD_RUN_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_LOAD_RUN_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "examples/hotel_reservation/launcher/cluster.h"
+#include "examples/hotel_reservation/load_generator/result.pb.h"
+
+namespace hotel_reservation {
+
+struct LoadOptions {
+  double per_second = 0;
+  double warmup_s = 0.5;
+  double seconds = 1.5;
+  std::string kill = {};    // a service to be killed and started again meanwhile; empty: none
+  double kill_after_s = 0;  // of the measured time, roughly
+};
+
+// Runs the load generator against the cluster. Errors as those of Cluster::Watch; a request
+// that fails is no error but counted in the result.
+absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options);
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_LOAD_RUN_H_

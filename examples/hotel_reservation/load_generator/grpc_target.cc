@@ -1,0 +1,97 @@
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "examples/hotel_reservation/hotels.grpc.pb.h"
+#include "examples/hotel_reservation/load_generator/target.h"
+#include "examples/hotel_reservation/services/transport.h"
+
+namespace hotel_reservation {
+namespace {
+
+// The method of the frontend that takes a request.
+void Call(Frontend::Stub& stub, grpc::ClientContext* context, const SearchHotelsRequest* request,
+          SearchHotelsReply* reply, std::function<void(grpc::Status)> done) {
+  stub.async()->SearchHotels(context, request, reply, std::move(done));
+}
+void Call(Frontend::Stub& stub, grpc::ClientContext* context, const RecommendRequest* request,
+          RecommendReply* reply, std::function<void(grpc::Status)> done) {
+  stub.async()->Recommend(context, request, reply, std::move(done));
+}
+void Call(Frontend::Stub& stub, grpc::ClientContext* context, const LogInRequest* request,
+          LogInReply* reply, std::function<void(grpc::Status)> done) {
+  stub.async()->LogIn(context, request, reply, std::move(done));
+}
+void Call(Frontend::Stub& stub, grpc::ClientContext* context, const ReserveRequest* request,
+          ReserveReply* reply, std::function<void(grpc::Status)> done) {
+  stub.async()->Reserve(context, request, reply, std::move(done));
+}
+
+template <typename Request>
+struct ReplyTo;
+template <>
+struct ReplyTo<SearchHotelsRequest> : std::type_identity<SearchHotelsReply> {};
+template <>
+struct ReplyTo<RecommendRequest> : std::type_identity<RecommendReply> {};
+template <>
+struct ReplyTo<LogInRequest> : std::type_identity<LogInReply> {};
+template <>
+struct ReplyTo<ReserveRequest> : std::type_identity<ReserveReply> {};
+
+// All that a request needs while it is under way; deletes itself at the end.
+template <typename Request>
+struct UnderWay {
+  UnderWay(const Request& request, Target::Done done) : request(request), done(std::move(done)) {}
+
+  void Start(Frontend::Stub& stub, absl::Duration deadline) {
+    context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+    Call(stub, &context, &request, &reply, [this](const grpc::Status& status) {
+      done(
+          absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()));
+      delete this;
+    });
+  }
+
+  grpc::ClientContext context;
+  const Request request;
+  typename ReplyTo<Request>::type reply;
+  Target::Done done;
+};
+
+class GrpcTargetImpl : public Target {
+ public:
+  GrpcTargetImpl(const AddressBook& addresses, int connections, absl::Duration deadline)
+      : deadline_(deadline) {
+    for (int i = 0; i < connections; ++i) {
+      stubs_.push_back(Frontend::NewStub(MakeChannel(addresses, "frontend")));
+    }
+  }
+
+  void Send(const FrontendRequest& request, Done done) override {
+    Frontend::Stub& stub = *stubs_[next_++ % stubs_.size()];
+    std::visit(
+        [&](const auto& message) {
+          using Request = std::decay_t<decltype(message)>;
+          (new UnderWay<Request>(message, std::move(done)))->Start(stub, deadline_);
+        },
+        request);
+  }
+
+ private:
+  const absl::Duration deadline_;
+  std::vector<std::unique_ptr<Frontend::Stub>> stubs_;
+  size_t next_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Target> GrpcTarget(const AddressBook& addresses, int connections,
+                                   absl::Duration deadline) {
+  return std::make_unique<GrpcTargetImpl>(addresses, connections, deadline);
+}
+
+}  // namespace hotel_reservation

@@ -1,0 +1,172 @@
+// Puts load on the hotel reservation services:
+//
+//   ./bazelw run -c opt //examples/hotel_reservation:load -- --transport=cxl --rate=1000
+
+#include <google/protobuf/util/json_util.h>
+#include <time.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/log/check.h"
+#include "absl/log/initialize.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "examples/hotel_reservation/load_generator/open_loop.h"
+#include "examples/hotel_reservation/load_generator/recorder.h"
+#include "examples/hotel_reservation/load_generator/result.pb.h"
+#include "examples/hotel_reservation/load_generator/services_usage.h"
+#include "examples/hotel_reservation/load_generator/target.h"
+
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl, as the services have it");
+ABSL_FLAG(std::string, base, "", "as the services have it");
+ABSL_FLAG(std::string, via, "grpc", "how to reach the frontend: grpc, over --transport, or http");
+ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the frontend for --via=http");
+ABSL_FLAG(double, rate, 1000, "requests per second");
+ABSL_FLAG(double, seconds, 10, "for how long, warm-up not included");
+ABSL_FLAG(double, warmup, 1, "seconds of the same load before, which are not measured");
+ABSL_FLAG(uint64_t, seed, 1, "other seeds make other requests");
+ABSL_FLAG(int, connections, 0, "to the frontend; 0: 1 for grpc, 32 for http");
+ABSL_FLAG(absl::Duration, deadline, absl::Seconds(1), "a request fails when it takes longer");
+ABSL_FLAG(std::string, json, "", "a file for the result as JSON");
+
+namespace hotel_reservation {
+namespace {
+
+double CpuSeconds() {
+  timespec cpu;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+  return cpu.tv_sec + cpu.tv_nsec / 1e9;
+}
+
+absl::StatusOr<LoadResult> Run() {
+  const absl::StatusOr<AddressBook> addresses =
+      AddressBook::Make(absl::GetFlag(FLAGS_transport), absl::GetFlag(FLAGS_base));
+  if (!addresses.ok()) return addresses.status();
+  const double rate = absl::GetFlag(FLAGS_rate), seconds = absl::GetFlag(FLAGS_seconds);
+  const std::string via = absl::GetFlag(FLAGS_via);
+  int connections = absl::GetFlag(FLAGS_connections);
+  if (!(rate > 0 && rate <= 1e6) || !(seconds > 0) || !(absl::GetFlag(FLAGS_warmup) >= 0) ||
+      connections < 0 || connections > 1000) {
+    return absl::InvalidArgumentError(
+        "--rate must be above 0 and at most 1000000, --seconds above 0, --warmup not negative, "
+        "--connections at most 1000.");
+  }
+  if (via != "grpc" && via != "http") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("There is no --via=", via, "; there are grpc and http."));
+  }
+  if (connections == 0) connections = via == "grpc" ? 1 : 32;
+  const absl::Duration deadline = absl::GetFlag(FLAGS_deadline);
+  const std::unique_ptr<Target> target =
+      via == "grpc" ? GrpcTarget(*addresses, connections, deadline)
+                    : HttpTarget(absl::GetFlag(FLAGS_http), connections, deadline);
+
+  RequestMix mix(absl::GetFlag(FLAGS_seed));
+  Recorder warm_up;
+  SendAtRate(*target, mix, rate, absl::Seconds(absl::GetFlag(FLAGS_warmup)), warm_up);
+
+  // Nothing is under way here, so that the differences belong to the requests measured.
+  ServicesUsage usage(*addresses);
+  usage.Start();
+  const double cpu_start = CpuSeconds();
+  Recorder recorder;
+  const int64_t sent = SendAtRate(*target, mix, rate, absl::Seconds(seconds), recorder);
+  const double cpu = CpuSeconds() - cpu_start;
+  const std::optional<ServicesUsage::Difference> used = usage.SinceStart();
+
+  LoadResult result;
+  result.set_transport(addresses->transport());
+  result.set_via(via);
+  result.set_seed(absl::GetFlag(FLAGS_seed));
+  result.set_offered_per_s(rate);
+  result.set_seconds(seconds);
+  result.set_sent(sent);
+  recorder.Fill(result);
+  result.set_served_per_s(result.served() / seconds);
+  if (sent > 0) {
+    result.set_generator_cpu_us_per_request(cpu * 1e6 / sent);
+    if (used) {
+      result.set_services_cpu_us_per_request(used->cpu_ns / 1e3 / sent);
+      result.set_rpcs_per_request(static_cast<double>(used->backend_calls) / sent);
+    }
+  }
+  return result;
+}
+
+void Print(const LoadResult& result) {
+  absl::PrintF(
+      "%s via %s: offered %.0f/s, served %.0f/s, %d errors\n"
+      "latency ms: p50 %.3f, p99 %.3f, p99.9 %.3f, max %.3f; the generator was late by up to "
+      "%.3f in 99 of 100\n"
+      "CPU us per request: services %.0f, generator %.0f; RPCs per request %.3f\n",
+      result.transport(), result.via(), result.offered_per_s(), result.served_per_s(),
+      result.errors(), result.p50_ms(), result.p99_ms(), result.p999_ms(), result.max_ms(),
+      result.send_lag_p99_ms(), result.services_cpu_us_per_request(),
+      result.generator_cpu_us_per_request(), result.rpcs_per_request());
+  for (const KindResult& kind : result.kinds()) {
+    absl::PrintF("  %-10s served %7d, errors %5d, p50 %.3f, p99 %.3f\n", kind.kind(), kind.served(),
+                 kind.errors(), kind.p50_ms(), kind.p99_ms());
+  }
+  for (const auto& [text, count] : result.errors_by_text()) {
+    absl::PrintF("  %d times: %s\n", count, text);
+  }
+}
+
+// `bazel run` changes the directory and says from which one.
+std::filesystem::path Where(const std::string& file) {
+  const char* directory = getenv("BUILD_WORKING_DIRECTORY");
+  return std::filesystem::path(directory == nullptr ? "" : directory) / file;
+}
+
+absl::Status Main() {
+  const std::string file = absl::GetFlag(FLAGS_json);
+  std::ofstream json;
+  if (!file.empty()) {  // better now than after all the work
+    json.open(Where(file));
+    if (!json) {
+      return absl::InvalidArgumentError(absl::StrCat("--json=", file, " cannot be written."));
+    }
+  }
+  const absl::StatusOr<LoadResult> result = Run();
+  if (!result.ok()) return result.status();
+  Print(*result);
+  if (file.empty()) return absl::OkStatus();
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  options.always_print_fields_with_no_presence = true;
+  std::string text;
+  CHECK_OK(google::protobuf::util::MessageToJsonString(*result, &text, options));
+  json << text;
+  json.close();
+  return json ? absl::OkStatus()
+              : absl::UnavailableError(absl::StrCat("--json=", file, " cannot be written."));
+}
+
+}  // namespace
+}  // namespace hotel_reservation
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage("puts load on the hotel reservation services");
+  absl::ParseCommandLine(argc, argv);
+  absl::InitializeLog();
+#ifdef NDEBUG
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as the services do
+#endif
+  const absl::Status status = hotel_reservation::Main();
+  if (status.ok()) return 0;
+  std::cerr << "load: " << status.message() << std::endl;
+  return 1;
+}

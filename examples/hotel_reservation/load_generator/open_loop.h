@@ -1,0 +1,23 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_OPEN_LOOP_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_OPEN_LOOP_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "examples/hotel_reservation/load_generator/recorder.h"
+#include "examples/hotel_reservation/load_generator/request_mix.h"
+#include "examples/hotel_reservation/load_generator/target.h"
+
+namespace hotel_reservation {
+
+// Sends requests of the mix at a constant rate for `duration`, whether or not earlier ones
+// have come back, and returns once all have: people do not wait for each other. A request
+// that could not be sent in time is sent as soon as possible, and its latency counts from
+// the moment it was due, so that a stall shows in every request that it delays. Returns
+// how many were sent.
+int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Duration duration,
+                   Recorder& recorder);
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_OPEN_LOOP_H_

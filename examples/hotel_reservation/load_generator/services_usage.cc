@@ -1,0 +1,52 @@
+#include "examples/hotel_reservation/load_generator/services_usage.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <iterator>
+#include <vector>
+
+#include "examples/hotel_reservation/hotels.grpc.pb.h"
+#include "examples/hotel_reservation/services/transport.h"
+
+namespace hotel_reservation {
+
+struct ServicesUsage::Impl {
+  std::vector<std::unique_ptr<Usage::Stub>> stubs;  // in the order of kServices
+  std::vector<UsageReply> start;                    // empty when one did not answer
+
+  std::vector<UsageReply> Read() {
+    std::vector<UsageReply> replies;
+    for (const auto& stub : stubs) {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+      if (!stub->Read(&context, {}, &replies.emplace_back()).ok()) return {};
+    }
+    return replies;
+  }
+};
+
+ServicesUsage::ServicesUsage(const AddressBook& addresses) : impl_(std::make_unique<Impl>()) {
+  for (const absl::string_view service : kServices) {
+    impl_->stubs.push_back(Usage::NewStub(MakeChannel(addresses, service)));
+  }
+}
+
+ServicesUsage::~ServicesUsage() = default;
+
+void ServicesUsage::Start() { impl_->start = impl_->Read(); }
+
+std::optional<ServicesUsage::Difference> ServicesUsage::SinceStart() {
+  const std::vector<UsageReply> end = impl_->Read();
+  if (impl_->start.empty() || end.empty()) return std::nullopt;
+  Difference difference;
+  for (size_t i = 0; i < std::size(kServices); ++i) {
+    if (end[i].pid() != impl_->start[i].pid()) return std::nullopt;
+    difference.cpu_ns += end[i].cpu_ns() - impl_->start[i].cpu_ns();
+    const bool backend = kServices[i] != "frontend";
+    if (backend) difference.backend_calls += end[i].calls() - impl_->start[i].calls();
+  }
+  return difference;
+}
+
+}  // namespace hotel_reservation

@@ -1,0 +1,36 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_SERVICES_USAGE_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_SERVICES_USAGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "examples/hotel_reservation/services/address_book.h"
+
+namespace hotel_reservation {
+
+// Asks the eight services what they have used. Used by one thread.
+class ServicesUsage {
+ public:
+  struct Difference {
+    int64_t cpu_ns = 0;         // of all eight
+    int64_t backend_calls = 0;  // served by the seven behind the frontend
+  };
+
+  explicit ServicesUsage(const AddressBook& addresses);
+  ~ServicesUsage();
+
+  void Start();
+
+  // What was used since Start(); nothing when a service did not answer then or now, or is
+  // not the process that it was.
+  std::optional<Difference> SinceStart();
+
+ private:
+  struct Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_SERVICES_USAGE_H_

@@ -1,0 +1,37 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_TARGET_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_TARGET_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "examples/hotel_reservation/load_generator/request_mix.h"
+#include "examples/hotel_reservation/services/address_book.h"
+
+namespace hotel_reservation {
+
+// The frontend as the load generator sees it. Send() may be called while other requests
+// are under way, by one thread; `done` runs on any thread, once.
+class Target {
+ public:
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+
+  virtual ~Target() = default;  // when nothing is under way any more
+  virtual void Send(const FrontendRequest& request, Done done) = 0;
+};
+
+// The Frontend service over `connections` channels, with the callback API; a request ends
+// after `deadline` at the latest.
+std::unique_ptr<Target> GrpcTarget(const AddressBook& addresses, int connections,
+                                   absl::Duration deadline);
+
+// The same service as HTTP/JSON at `address` (HOST:PORT), over up to `connections`
+// connections; a request waits for one that is free.
+std::unique_ptr<Target> HttpTarget(const std::string& address, int connections,
+                                   absl::Duration deadline);
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LOAD_GENERATOR_TARGET_H_

@@ -1,0 +1,50 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_ADDRESS_BOOK_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_ADDRESS_BOOK_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace hotel_reservation {
+
+// The eight services; the first is the one that people talk to.
+inline constexpr absl::string_view kServices[] = {
+    "frontend", "search", "geo", "rate", "profile", "recommendation", "reservation", "user"};
+
+inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl"};
+
+// Where each service listens. All that differs between the transports is decided here and
+// in transport.h:
+//
+//   transport  base is            default            address of geo
+//   tcp        the first port     7100               127.0.0.1:7102
+//   unix       a folder           see the function   unix:FOLDER/geo
+//   cxl        a prefix of names  hotel              cxl:///hotel-geo
+//
+// Copyable; immutable.
+class AddressBook {
+ public:
+  // An empty `base` is the default; that of unix is the folder hotel_reservation-<uid> in the
+  // temporary directory, which is made when needed. INVALID_ARGUMENT with a sentence when
+  // transport or base make no sense.
+  static absl::StatusOr<AddressBook> Make(absl::string_view transport, absl::string_view base);
+
+  // `service` is one of kServices.
+  std::string AddressOf(absl::string_view service) const;
+
+  const std::string& transport() const { return transport_; }
+  const std::string& base() const { return base_; }
+  bool is_cxl() const { return transport_ == "cxl"; }
+
+ private:
+  AddressBook(std::string transport, std::string base)
+      : transport_(std::move(transport)), base_(std::move(base)) {}
+
+  std::string transport_;
+  std::string base_;
+};
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_ADDRESS_BOOK_H_

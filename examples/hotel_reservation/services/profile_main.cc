@@ -1,0 +1,6 @@
+#include "examples/hotel_reservation/services/service_main.h"
+
+int main(int argc, char** argv) {
+  return hotel_reservation::ServiceMain(argc, argv,
+                                        {"profile", hotel_reservation::MakeProfile, nullptr});
+}

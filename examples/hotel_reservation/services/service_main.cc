@@ -1,0 +1,112 @@
+#include "examples/hotel_reservation/services/service_main.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/log/initialize.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "examples/hotel_reservation/hotels.grpc.pb.h"
+#include "examples/hotel_reservation/services/transport.h"
+
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
+ABSL_FLAG(std::string, base, "",
+          "where all services are: a first port (tcp), a folder (unix), or a prefix of names "
+          "(cxl); empty: 7100, a folder in the temporary directory, or hotel");
+ABSL_FLAG(std::string, db, "",
+          "the SQLite file with the data, made when there is none; empty: a temporary one");
+
+namespace hotel_reservation {
+namespace {
+
+class UsageService : public Usage::CallbackService {
+ public:
+  explicit UsageService(const CallCounter& calls) : calls_(calls) {}
+
+ private:
+  grpc::ServerUnaryReactor* Read(grpc::CallbackServerContext* context, const UsageRequest*,
+                                 UsageReply* reply) override {
+    timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    reply->set_calls(calls_.Get());
+    reply->set_cpu_ns(int64_t{cpu.tv_sec} * 1'000'000'000 + cpu.tv_nsec);
+    reply->set_pid(getpid());
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  const CallCounter& calls_;
+};
+
+absl::Status Serve(const ServiceProgram& program, const sigset_t& stop_signals) {
+  const absl::StatusOr<AddressBook> addresses =
+      AddressBook::Make(absl::GetFlag(FLAGS_transport), absl::GetFlag(FLAGS_base));
+  if (!addresses.ok()) return addresses.status();
+  const std::string address = addresses->AddressOf(program.name);
+
+  CallCounter calls;
+  const ServiceOr service = program.make({*addresses, absl::GetFlag(FLAGS_db), &calls});
+  if (!service.ok()) return service.status();
+  UsageService usage(calls);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(address, ServerCredentials(*addresses), &port);
+  builder.RegisterService(service->get());
+  builder.RegisterService(&usage);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "Cannot listen on ", address, ", see the log above: choose another --base, or end the ",
+        "program that listens there."));
+  }
+  if (absl::Status started = Started(*addresses, *server); !started.ok()) return started;
+  std::shared_ptr<void> companion;
+  if (program.started) {
+    absl::StatusOr<std::shared_ptr<void>> started = program.started(*server);
+    if (!started.ok()) return started.status();
+    companion = *std::move(started);
+  }
+  std::cout << program.name << " listens on " << address << std::endl;
+
+  int signal;
+  sigwait(&stop_signals, &signal);
+  companion.reset();
+  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int ServiceMain(int argc, char** argv, const ServiceProgram& program) {
+  absl::SetProgramUsageMessage(absl::StrCat("the ", program.name, " service of hotel reservation"));
+  absl::ParseCommandLine(argc, argv);
+  absl::InitializeLog();
+#ifdef NDEBUG
+  // Debian's Abseil looks for deadlocks at every lock, which took a tenth of the CPU time.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
+  sigset_t stop_signals;  // before there are threads: taken by sigwait()
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGINT);
+  sigaddset(&stop_signals, SIGTERM);
+  sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
+  const absl::Status status = Serve(program, stop_signals);
+  if (status.ok()) return 0;
+  std::cerr << program.name << ": " << status.message() << std::endl;
+  return 1;
+}
+
+}  // namespace hotel_reservation

@@ -1,0 +1,30 @@
+#include "examples/hotel_reservation/services/transport.h"
+
+#include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/server_credentials.h"
+
+namespace hotel_reservation {
+
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses) {
+  return addresses.is_cxl() ? grpc_cxl::ServerCredentials() : grpc::InsecureServerCredentials();
+}
+
+absl::Status Started(const AddressBook& addresses, grpc::Server& server) {
+  return addresses.is_cxl() ? grpc_cxl::EnableDirectCalls(server) : absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses,
+                                           absl::string_view service) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  return grpc::CreateCustomChannel(
+      addresses.AddressOf(service),
+      addresses.is_cxl() ? grpc_cxl::ChannelCredentials() : grpc::InsecureChannelCredentials(),
+      arguments);
+}
+
+}  // namespace hotel_reservation

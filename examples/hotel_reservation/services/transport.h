@@ -1,0 +1,26 @@
+#ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_TRANSPORT_H_
+#define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_TRANSPORT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "examples/hotel_reservation/services/address_book.h"
+
+// The only place that knows that there is more than one transport.
+namespace hotel_reservation {
+
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses);
+
+// To be called once the server runs: offers direct calls on cxl.
+absl::Status Started(const AddressBook& addresses, grpc::Server& server);
+
+// A channel to one of kServices, with a connection of its own. It looks for a service that
+// went away every 50 to 500 ms; calls made meanwhile end UNAVAILABLE at once.
+std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses, absl::string_view service);
+
+}  // namespace hotel_reservation
+
+#endif  // GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_SERVICES_TRANSPORT_H_

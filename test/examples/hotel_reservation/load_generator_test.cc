@@ -1,0 +1,120 @@
+// Proves that the load generator sends what it says at the rate it says, and that a stall of
+// the target shows in every request that it delays.
+
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "examples/hotel_reservation/load_generator/open_loop.h"
+#include "examples/hotel_reservation/load_generator/recorder.h"
+#include "examples/hotel_reservation/load_generator/request_mix.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace hotel_reservation {
+namespace {
+
+TEST(RequestMixTest, HasTheSharesAndRangesOfTheOriginal) {
+  RequestMix mix(1);
+  constexpr int kRequests = 100'000;
+  int counts[4] = {}, measures[4] = {};
+  for (int i = 0; i < kRequests; ++i) {
+    const FrontendRequest request = mix.Next();
+    ++counts[request.index()];
+    if (const auto* search = std::get_if<SearchHotelsRequest>(&request)) {
+      EXPECT_NEAR(search->location().latitude(), 38.0235, 0.2405);
+      EXPECT_GE(search->location().longitude(), -122.095 - 0.157);
+      EXPECT_LE(search->location().longitude(), -122.095 + 0.168);
+      EXPECT_LT(search->stay().check_in(), search->stay().check_out());
+      EXPECT_GE(search->stay().check_in(), "2015-04-09");
+      EXPECT_LE(search->stay().check_out(), "2015-04-24");
+    } else if (const auto* recommend = std::get_if<RecommendRequest>(&request)) {
+      ++measures[recommend->measure()];
+    } else if (const auto* reserve = std::get_if<ReserveRequest>(&request)) {
+      EXPECT_EQ(reserve->rooms(), 1);
+      EXPECT_GE(std::stoi(reserve->hotel_id()), 1);
+      EXPECT_LE(std::stoi(reserve->hotel_id()), 80);
+    }
+  }
+  EXPECT_NEAR(counts[0], 0.60 * kRequests, 0.01 * kRequests);
+  EXPECT_NEAR(counts[1], 0.39 * kRequests, 0.01 * kRequests);
+  EXPECT_NEAR(counts[2], 0.005 * kRequests, 0.002 * kRequests);
+  EXPECT_NEAR(counts[3], 0.005 * kRequests, 0.002 * kRequests);
+  EXPECT_EQ(measures[MEASURE_UNSPECIFIED], 0);
+  for (const Measure measure : {DISTANCE, RATE, PRICE}) {
+    EXPECT_NEAR(measures[measure], counts[1] / 3, counts[1] / 30) << measure;
+  }
+}
+
+std::string FirstThousand(uint64_t seed) {
+  RequestMix mix(seed);
+  std::string all;
+  for (int i = 0; i < 1000; ++i) {
+    std::visit([&](const auto& request) { all += request.SerializeAsString(); }, mix.Next());
+  }
+  return all;
+}
+
+TEST(RequestMixTest, IsTheSameForTheSameSeed) {
+  EXPECT_EQ(FirstThousand(7), FirstThousand(7));
+  EXPECT_NE(FirstThousand(7), FirstThousand(8));
+}
+
+// Answers at once, but stands still for a while at the tenth request, as a server does that
+// handles one request at a time.
+class StallingTarget : public Target {
+ public:
+  void Send(const FrontendRequest&, Done done) override {
+    if (++requests_ == 10) absl::SleepFor(absl::Milliseconds(300));
+    done(absl::OkStatus());
+  }
+
+ private:
+  int requests_ = 0;
+};
+
+TEST(OpenLoopTest, CountsLatencyFromTheMomentARequestWasDue) {
+  StallingTarget target;
+  RequestMix mix(1);
+  Recorder recorder;
+  EXPECT_EQ(SendAtRate(target, mix, 100, absl::Seconds(1), recorder), 100);
+  LoadResult result;
+  recorder.Fill(result);
+  EXPECT_EQ(result.served(), 100);
+  EXPECT_EQ(result.errors(), 0);
+  EXPECT_GE(result.max_ms(), 300);
+  // Thirty requests were due during the stall, each 10 ms closer to its end. Measured from
+  // the moment of sending, one alone would be slow, and the 80th percentile near 0.
+  double p80 = 0;
+  for (const Quantile& quantile : result.distribution()) {
+    if (quantile.percent() == 80) p80 = quantile.ms();
+  }
+  EXPECT_GE(p80, 50);
+}
+
+class FailingTarget : public Target {
+ public:
+  void Send(const FrontendRequest& request, Done done) override {
+    done(std::holds_alternative<ReserveRequest>(request) ? absl::ResourceExhaustedError("full")
+                                                         : absl::UnavailableError("nobody there"));
+  }
+};
+
+TEST(OpenLoopTest, CountsErrorsAndNotFullHotels) {
+  FailingTarget target;
+  RequestMix mix(1);
+  Recorder recorder;
+  const int64_t sent = SendAtRate(target, mix, 20'000, absl::Milliseconds(200), recorder);
+  LoadResult result;
+  recorder.Fill(result);
+  EXPECT_GT(result.sold_out(), 0);
+  EXPECT_EQ(result.served(), result.sold_out());
+  EXPECT_EQ(result.errors() + result.served(), sent);
+  EXPECT_THAT(result.errors_by_text(),
+              testing::Contains(testing::Key("search: UNAVAILABLE: nobody there")));
+  EXPECT_EQ(result.kinds(0).kind(), "search");
+  EXPECT_GT(result.kinds(0).errors(), 0);
+}
+
+}  // namespace
+}  // namespace hotel_reservation
