@@ -75,13 +75,24 @@ absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transpo
                          .http = http});
 }
 
+absl::Status CannotWrite(const std::string& file) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(Where(file).string(), " cannot be written: name another file."));
+}
+
 absl::Status Write(const std::string& text, const std::string& file) {
   std::ofstream out(Where(file));
   out << text;
   out.close();
-  if (out) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(Where(file).string(), " cannot be written: name another file."));
+  return out ? absl::OkStatus() : CannotWrite(file);
+}
+
+// Better now than after all the work; leaves nothing behind.
+absl::Status CheckWritable(const std::string& file) {
+  const bool existed = std::filesystem::exists(Where(file));
+  const bool writable = static_cast<bool>(std::ofstream(Where(file), std::ios::app));
+  if (writable && !existed) std::filesystem::remove(Where(file));
+  return writable ? absl::OkStatus() : CannotWrite(file);
 }
 
 Report NewReport() {
@@ -112,10 +123,9 @@ absl::Status Compare(const TemporaryDirectory& directory) {
   const std::vector<std::string> transports = absl::GetFlag(FLAGS_transports);
   const std::string html = absl::GetFlag(FLAGS_html), json = absl::GetFlag(FLAGS_json);
   Report report = NewReport();
-  // Better now than after all the work.
   for (const std::string& file : {html, json}) {
     if (file.empty()) continue;
-    if (absl::Status written = Write("", file); !written.ok()) return written;
+    if (absl::Status writable = CheckWritable(file); !writable.ok()) return writable;
   }
   {
     const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
