@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "bench/answer_requests.h"
 #include "bench/block_handler.h"
+#include "bench/break_down.h"
 #include "bench/control.pb.h"
 #include "bench/measure.h"
 #include "bench/transport.h"
@@ -36,6 +37,8 @@ class Client {
         return Open(request.open_connections());
       case Request::kBlockHandler:
         return Block(request.block_handler());
+      case Request::kBreakDown:
+        return TakeApart(request.break_down());
       case Request::kRest:
         return RestFor(request.rest());
       default:
@@ -76,16 +79,45 @@ class Client {
     return reply;
   }
 
+  absl::StatusOr<Reply> TakeApart(const BreakDown& what) {
+    Case size;
+    size.set_size_bytes(what.size_bytes());
+    absl::StatusOr<BrokenDown> result =
+        MeasureParts(*workload_.MakeCaller(channel_, size), what.calls());
+    if (!result.ok()) return result.status();
+    Reply reply;
+    *reply.mutable_broken_down() = *std::move(result);
+    return reply;
+  }
+
   absl::StatusOr<Reply> RunRound(const Round& round) {
     std::vector<std::unique_ptr<Caller>> callers;
     for (uint32_t i = 0; i < round.what().concurrency(); ++i) {
       callers.push_back(workload_.MakeCaller(channel_, round.what()));
     }
+    const auto before = workload_.ClientAndServerTraffic(channel_);
     absl::StatusOr<RoundResult> result = Measure(callers, round, start_.server_pid());
     if (!result.ok()) return result.status();
+    const auto after = workload_.ClientAndServerTraffic(channel_);
+    if (before.has_value() && after.has_value()) {
+      result->set_copies_there(Copies(*before, *after));
+      result->set_copies_back(
+          Copies({before->second, before->first}, {after->second, after->first}));
+    }
     Reply reply;
     *reply.mutable_round_result() = *std::move(result);
     return reply;
+  }
+
+  // How often a byte that the first of a pair sent to the second was copied in between.
+  using Traffics = std::pair<Workload::Traffic, Workload::Traffic>;
+  static double Copies(const Traffics& before, const Traffics& after) {
+    const auto [from, to] = before;
+    const double sent = after.first.sent - from.sent;
+    const double received = after.second.received - to.received;
+    if (sent <= 0 || received <= 0) return 0;
+    return (after.first.copied_to_send - from.copied_to_send) / sent +
+           (after.second.copied_to_receive - to.copied_to_receive) / received;
   }
 
   absl::StatusOr<Reply> Open(const OpenConnections& open) {

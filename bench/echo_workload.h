@@ -8,12 +8,14 @@
 
 namespace grpc_cxl::bench {
 
-// Unary echo of `size_bytes` bytes.
+// Unary echo of `size_bytes` bytes, or a stream of such messages to the server ("stream").
 class EchoWorkload : public Workload {
  public:
   std::unique_ptr<grpc::Service> MakeService(const std::string& api) override;
   std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                      const Case& what) override;
+  std::optional<std::pair<Traffic, Traffic>> ClientAndServerTraffic(
+      std::shared_ptr<grpc::Channel> channel) override;
 };
 
 }  // namespace grpc_cxl::bench

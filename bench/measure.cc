@@ -93,10 +93,10 @@ std::vector<Record> Run(const std::vector<std::unique_ptr<Caller>>& callers, con
     limit.calls = std::ceil(round.calls() * share / callers.size());
   }
   std::vector<Record> records(callers.size());
-  if (round.what().api() == "sync") {
-    RunSync(callers, limit, records);
-  } else {
+  if (round.what().api() == "callback") {
     RunCallback(callers, limit, records);
+  } else {
+    RunSync(callers, limit, records);
   }
   return records;
 }
@@ -138,6 +138,7 @@ absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& 
   result.set_p50_us(Quantile(latencies, 0.5));
   result.set_p99_us(Quantile(latencies, 0.99));
   result.set_calls_per_s(calls / seconds);
+  result.set_bytes_per_s(calls / seconds * callers[0]->RequestBytes());
   result.set_cpu_us_per_call(
       (client.cpu_ns - client_before.cpu_ns + server.cpu_ns - server_before.cpu_ns) / 1e3 / calls);
   result.set_page_faults_per_call((client.page_faults - client_before.page_faults +

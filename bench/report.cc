@@ -48,7 +48,8 @@ Report NewReport() {
 
 std::string RowsAsTable(absl::Span<const Row> rows) {
   Table table({"transport", "wait", "service", "p50 us", "p99 us", "calls/s", "CPU us/call",
-               "faults/call", "p50 ratio", "p99 ratio", "calls/s ratio", "CPU ratio"},
+               "faults/call", "MB/s", "of memcpy", "copies there", "back", "p50 ratio", "p99 ratio",
+               "calls/s ratio", "CPU ratio"},
               3);
   for (const Row& row : rows) {
     table.AddRow({row.transport(), row.wait(), row.service_api(),
@@ -56,6 +57,12 @@ std::string RowsAsTable(absl::Span<const Row> rows) {
                   absl::StrFormat("%.0f", row.calls_per_s()),
                   absl::StrFormat("%.1f", row.cpu_us_per_call()),
                   absl::StrFormat("%.1f", row.page_faults_per_call()),
+                  absl::StrFormat("%.1f", row.bytes_per_s() / 1e6),
+                  row.memcpy_bytes_per_s() > 0
+                      ? absl::StrFormat("%.3f", row.bytes_per_s() / row.memcpy_bytes_per_s())
+                      : "",
+                  row.has_copies_there() ? absl::StrFormat("%.2f", row.copies_there()) : "",
+                  row.has_copies_back() ? absl::StrFormat("%.2f", row.copies_back()) : "",
                   Ratio(rows, row, &Row::p50_us, Smaller), Ratio(rows, row, &Row::p99_us, Smaller),
                   Ratio(rows, row, &Row::calls_per_s, Larger),
                   Ratio(rows, row, &Row::cpu_us_per_call, Smaller)});

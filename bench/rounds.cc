@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "bench/measure.h"
+#include "bench/memcpy_rate.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -30,6 +31,11 @@ RoundResult Together(const std::vector<RoundResult>& pairs) {
     sum.set_calls_per_s(sum.calls_per_s() + pair.calls_per_s());
     sum.set_cpu_us_per_call(sum.cpu_us_per_call() + pair.cpu_us_per_call() * calls);
     sum.set_page_faults_per_call(sum.page_faults_per_call() + pair.page_faults_per_call() * calls);
+    sum.set_bytes_per_s(sum.bytes_per_s() + pair.bytes_per_s());
+    if (pair.has_copies_there()) {
+      sum.set_copies_there(sum.copies_there() + pair.copies_there() / pairs.size());
+      sum.set_copies_back(sum.copies_back() + pair.copies_back() / pairs.size());
+    }
   }
   sum.set_p50_us(Median(std::move(p50s)));
   sum.set_cpu_us_per_call(sum.cpu_us_per_call() / sum.calls());
@@ -51,7 +57,8 @@ absl::StatusOr<RoundResult> RunRound(const LaneGroup& group, const Request& requ
   return Together(results);
 }
 
-Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results) {
+Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results,
+            double memcpy_bytes_per_s) {
   Row row;
   row.set_transport(path.transport());
   row.set_api(what.api());
@@ -64,6 +71,13 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
   row.set_calls_per_s(MedianOf(results, &RoundResult::calls_per_s));
   row.set_cpu_us_per_call(MedianOf(results, &RoundResult::cpu_us_per_call));
   row.set_page_faults_per_call(MedianOf(results, &RoundResult::page_faults_per_call));
+  row.set_payload(what.payload());
+  row.set_bytes_per_s(MedianOf(results, &RoundResult::bytes_per_s));
+  row.set_memcpy_bytes_per_s(memcpy_bytes_per_s);
+  if (results[0].has_copies_there()) {
+    row.set_copies_there(MedianOf(results, &RoundResult::copies_there));
+    row.set_copies_back(MedianOf(results, &RoundResult::copies_back));
+  }
   return row;
 }
 
@@ -79,8 +93,11 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const LaneGroup> gro
   const absl::Duration timeout = absl::Seconds(2 * effort.seconds) + absl::Seconds(60) +
                                  absl::Milliseconds(100) * effort.calls;
 
+  constexpr double kMemcpySeconds = 0.02;
   std::vector<std::vector<RoundResult>> results(groups.size());
+  std::vector<double> memcpy_rates;
   for (int round = 0; round < effort.rounds; ++round) {
+    memcpy_rates.push_back(MemcpyBytesPerSecond(what.size_bytes(), kMemcpySeconds));
     for (size_t i = 0; i < groups.size(); ++i) {
       absl::StatusOr<RoundResult> result = RunRound(groups[i], request, timeout);
       if (!result.ok()) return result.status();
@@ -89,7 +106,7 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<const LaneGroup> gro
   }
   std::vector<Row> rows;
   for (size_t i = 0; i < groups.size(); ++i) {
-    rows.push_back(MakeRow(groups[i].front()->path(), what, results[i]));
+    rows.push_back(MakeRow(groups[i].front()->path(), what, results[i], Median(memcpy_rates)));
     rows.back().set_pairs(groups[i].size());
   }
   return rows;

@@ -6,6 +6,7 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --apis=callback --concurrency=64
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --pairs=8
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
+//   ./bazelw run -c opt //bench:rpc_bench -- --parts
 //   ./bazelw run -c opt //bench:rpc_bench -- --faults
 //   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
 
@@ -29,6 +30,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "bench/blocked.h"
 #include "bench/client_main.h"
 #include "bench/echo_workload.h"
@@ -47,7 +49,9 @@ using List = std::vector<std::string>;
 
 ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}), "what to compare");
 ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
-ABSL_FLAG(List, apis, List({"sync"}), "client APIs: sync, callback");
+ABSL_FLAG(List, apis, List({"sync"}),
+          "client APIs: sync, callback; stream for 64 messages one way to a call");
+ABSL_FLAG(List, payloads, List({"string"}), "classes of the messages' bytes: string, cord");
 ABSL_FLAG(List, concurrency, List({"1"}), "calls in flight");
 ABSL_FLAG(List, services, List({"callback"}), "what the service is written in: callback, sync");
 ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
@@ -59,6 +63,7 @@ ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
 ABSL_FLAG(bool, faults, false, "measure a killed server and its successor instead");
 ABSL_FLAG(int, idle, 0, "measure the CPU time that this many idle connections cost instead");
 ABSL_FLAG(bool, blocking, false, "measure calls while a handler sleeps instead");
+ABSL_FLAG(bool, parts, false, "measure the way there, the handler and the way back instead");
 ABSL_FLAG(std::string, role, "", "internal: what a child process is to do");
 
 namespace grpc_cxl::bench {
@@ -86,9 +91,9 @@ absl::StatusOr<std::vector<LaneOptions>> Contenders() {
 absl::StatusOr<std::vector<Case>> Cases() {
   std::vector<Case> cases;
   for (const std::string& api : absl::GetFlag(FLAGS_apis)) {
-    if (api != "sync" && api != "callback") {
+    if (api != "sync" && api != "callback" && api != "stream") {
       return absl::InvalidArgumentError(
-          absl::StrCat("There is no --apis=", api, "; there are sync and callback."));
+          absl::StrCat("There is no --apis=", api, "; there are sync, callback and stream."));
     }
     for (const std::string& concurrency : absl::GetFlag(FLAGS_concurrency)) {
       for (const std::string& size : absl::GetFlag(FLAGS_sizes)) {
@@ -101,10 +106,17 @@ absl::StatusOr<std::vector<Case>> Cases() {
           return absl::InvalidArgumentError(
               absl::StrCat("--concurrency=", concurrency, " is not a number from 1 to 4096."));
         }
-        Case& added = cases.emplace_back();
-        added.set_api(api);
-        added.set_size_bytes(bytes);
-        added.set_concurrency(in_flight);
+        for (const std::string& payload : absl::GetFlag(FLAGS_payloads)) {
+          if (payload != "string" && payload != "cord") {
+            return absl::InvalidArgumentError(
+                absl::StrCat("There is no --payloads=", payload, "; there are string and cord."));
+          }
+          Case& added = cases.emplace_back();
+          added.set_api(api);
+          added.set_size_bytes(bytes);
+          added.set_concurrency(in_flight);
+          added.set_payload(payload);
+        }
       }
     }
   }
@@ -151,8 +163,8 @@ absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
   for (const Case& what : *cases) {
     const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(groups, what, effort);
     if (!rows.ok()) return rows.status();
-    absl::PrintF("\n%s, %d bytes, %d in flight%s\n%s", what.api(), what.size_bytes(),
-                 what.concurrency(), Pairs(), RowsAsTable(*rows));
+    absl::PrintF("\n%s, %d bytes as %s, %d in flight%s\n%s", what.api(), what.size_bytes(),
+                 what.payload(), what.concurrency(), Pairs(), RowsAsTable(*rows));
     std::fflush(stdout);
     for (const Row& row : *rows) *report.add_rows() = row;
   }
@@ -197,6 +209,31 @@ absl::Status RunBlocking(const std::vector<LaneOptions>& contenders) {
                   absl::StrFormat("%.1f", blocked->alone_p50_us()),
                   absl::StrFormat("%.1f", blocked->p50_us()),
                   absl::StrFormat("%.1f", blocked->longest_us())});
+  }
+  absl::PrintF("%s", table.ToString());
+  return absl::OkStatus();
+}
+
+absl::Status RunParts(const std::vector<LaneOptions>& contenders) {
+  constexpr uint32_t kCalls = 20'000;
+  absl::PrintF(
+      "Where the time of 64-byte calls goes: from the stub to the handler, in it, and back to "
+      "the caller; medians of %d calls, in microseconds\n\n",
+      kCalls);
+  Table table({"transport", "wait", "service", "there", "handler", "back"}, 3);
+  Request request;
+  request.mutable_break_down()->set_size_bytes(64);
+  request.mutable_break_down()->set_calls(kCalls);
+  for (const LaneOptions& contender : contenders) {
+    const absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(contender);
+    if (!lane.ok()) return lane.status();
+    const absl::StatusOr<Reply> reply = (*lane)->Ask(request, absl::Minutes(2));
+    if (!reply.ok()) return reply.status();
+    const BrokenDown& parts = reply->broken_down();
+    table.AddRow({contender.transport, contender.wait, contender.service_api,
+                  absl::StrFormat("%.1f", parts.there_us()),
+                  absl::StrFormat("%.1f", parts.handler_us()),
+                  absl::StrFormat("%.1f", parts.back_us())});
   }
   absl::PrintF("%s", table.ToString());
   return absl::OkStatus();
@@ -247,6 +284,7 @@ absl::Status Coordinate() {
   const absl::StatusOr<std::vector<LaneOptions>> contenders = Contenders();
   if (!contenders.ok()) return contenders.status();
   if (absl::GetFlag(FLAGS_faults)) return RunFaults(*contenders);
+  if (absl::GetFlag(FLAGS_parts)) return RunParts(*contenders);
   if (absl::GetFlag(FLAGS_blocking)) return RunBlocking(*contenders);
   if (absl::GetFlag(FLAGS_idle) > 0) return RunIdle(*contenders);
   return RunCalls(*contenders);

@@ -41,6 +41,7 @@ int ServerMain(Workload& workload) {
   builder.SetMaxReceiveMessageSize(-1);
   builder.SetMaxSendMessageSize(-1);
   builder.RegisterService(service.get());
+  Configure(path, builder);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) {
     Reply reply;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
@@ -10,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/payload_placement.h"
 #include "grpc_cxl/server_credentials.h"
 
 namespace grpc_cxl::bench {
@@ -87,6 +89,13 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();
   return grpc_cxl::ServerCredentials(CxlOptions<ServerOptions>(path));
+}
+
+void Configure(const Path& path, grpc::ServerBuilder& builder) {
+  if (!IsCxl(path.transport())) return;
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(PayloadPlacement());
+  builder.experimental().SetInterceptorCreators(std::move(creators));
 }
 
 absl::Status Started(const Path& path, grpc::Server& server) {

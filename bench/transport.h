@@ -36,6 +36,9 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path);
 
+// What else a server on this path is given.
+void Configure(const Path& path, grpc::ServerBuilder& builder);
+
 // To be called once the server runs.
 absl::Status Started(const Path& path, grpc::Server& server);
 

@@ -4,8 +4,11 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "bench/control.pb.h"
@@ -17,13 +20,20 @@ class Caller {
  public:
   virtual ~Caller() = default;
 
-  // One blocking call, for the api "sync".
+  // One blocking call, for the apis "sync" and "stream".
   virtual grpc::Status Call() = 0;
 
   // One blocking call whose handler blocks for so long.
   virtual grpc::Status Block(double /*seconds*/) {
     return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload has no such handler");
   }
+
+  // One blocking call, and when its handler was entered and left, CLOCK_MONOTONIC.
+  virtual grpc::Status Stamped(int64_t* /*entered_ns*/, int64_t* /*left_ns*/) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "this workload stamps no responses");
+  }
+  // Bytes of requests in one call.
+  virtual uint64_t RequestBytes() const { return 0; }
 
   // One call that calls `done` at its end, for the api "callback". `done` may start the
   // next call.
@@ -41,6 +51,16 @@ class Workload {
   virtual std::unique_ptr<grpc::Service> MakeService(const std::string& api) = 0;
   virtual std::unique_ptr<Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
                                              const Case& what) = 0;
+
+  // How many bytes the transport has moved and copied so far, in this process and in the
+  // server's. Nothing when it does not count.
+  struct Traffic {
+    double sent = 0, copied_to_send = 0, received = 0, copied_to_receive = 0;
+  };
+  virtual std::optional<std::pair<Traffic, Traffic>> ClientAndServerTraffic(
+      std::shared_ptr<grpc::Channel>) {
+    return std::nullopt;
+  }
 };
 
 }  // namespace grpc_cxl::bench

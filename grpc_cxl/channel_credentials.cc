@@ -18,6 +18,8 @@
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/payload/message_placement.h"
+#include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl {
@@ -45,7 +47,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
         options_(options),
         number_(OptionsRegistry<ChannelOptions>::Register(options)),
-        direct_calls_(options.direct_calls && inner == nullptr),
+        plain_(inner == nullptr),
+        direct_calls_(options.direct_calls && plain_),
         inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
 
  private:
@@ -59,6 +62,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
           interceptors) override {
     AddDirectCalls(target, arguments, &interceptors);
+    AddPlacement(target, &interceptors);
     return grpc::experimental::CreateCustomChannelWithInterceptors(
         target, inner_, Adapt(target, arguments), std::move(interceptors));
   }
@@ -82,6 +86,17 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     if (!spin.ok()) return;  // connecting fails with the reason
     interceptors->push_back(MakeDirectInterceptor(
         ClientLinks::For(ServiceName::FromTarget(target)->str(), number_), *spin, arguments));
+  }
+
+  // After all others, which thus see messages as the application made them.
+  void AddPlacement(
+      const std::string& target,
+      std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
+          interceptors) const {
+    const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
+    // TLS would encrypt them into memory of its own.
+    if (!plain_ || !name.ok()) return;
+    interceptors->push_back(MakeClientPlacement(ClientPoolKey(name->str(), number_)));
   }
 
   // What the user set stands; the rest is set as suits shared memory.
@@ -114,6 +129,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 
   const ChannelOptions options_;
   const int number_;
+  const bool plain_;
   const bool direct_calls_;
   const std::shared_ptr<grpc::ChannelCredentials> inner_;
 };

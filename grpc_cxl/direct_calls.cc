@@ -76,15 +76,7 @@ DirectCallStats GetDirectCallStats() {
 }
 
 std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context) {
-  const std::string peer = context.peer();
-  if (peer.empty()) {  // the in-process channel
-    const auto it =
-        context.client_metadata().find(grpc::string_ref(kPeerKey.data(), kPeerKey.size()));
-    if (it == context.client_metadata().end()) return std::nullopt;
-    const std::vector<absl::string_view> parts =
-        absl::StrSplit(absl::string_view(it->second.data(), it->second.size()), ',');
-    return parts.size() == 2 ? Parse(parts[0], parts[1]) : std::nullopt;
-  }
+  const std::string peer = PeerOf(context);
   // "unix-abstract:cxl:///payments@pid=4711,uid=1000"; a name has no "@".
   if (!absl::StartsWith(peer, "unix-abstract:cxl:///")) return std::nullopt;
   const std::vector<absl::string_view> halves = absl::StrSplit(peer, "@pid=");

@@ -13,7 +13,7 @@
 
 namespace grpc_cxl {
 
-// Experimental: see the limits below. Offers direct calls on the `cxl:` addresses of
+// Offers direct calls on the `cxl:` addresses of
 // `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
 // threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
 // once, right after BuildAndStart(); connections made before it stay without:
@@ -26,8 +26,8 @@ namespace grpc_cxl {
 // What is the same: status, metadata, deadlines, cancellation, message size limits,
 // interceptors on both sides. Whatever a direct call could not do alike goes over HTTP/2 as
 // before: streams, generic stubs and messages that are not generated classes, the
-// completion-queue API, call credentials, TLS, compression, requests that do not fit into a
-// buffer, calls while no connection is up.
+// completion-queue API, call credentials, TLS, compression, large requests for which no
+// payload block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -67,7 +67,7 @@ struct DirectCallStats {
                                // shutting down or went before it had taken them
   uint64_t no_connection = 0;  // stream road: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream road: the list above
-  uint64_t too_large = 0;      // stream road: larger than ServerOptions::call_buffer_bytes
+  uint64_t too_large = 0;      // stream road: no room in a buffer, and no payload block free
   uint64_t no_slot = 0;        // stream road: 64 calls were under way on the connection
 };
 

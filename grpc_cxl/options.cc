@@ -58,11 +58,18 @@ absl::Status Validate(const ServerOptions& options) {
     return Invalid("ring_bytes", options.ring_bytes,
                    absl::StrCat("a power of two from ", kMinRingBytes, " to ", kMaxRingBytes));
   }
-  const size_t needed = kLinkControlBytes + 2 * options.ring_bytes;
+  if (!IsAreaSize(options.payload_bytes)) {
+    return Invalid("payload_bytes", options.payload_bytes,
+                   absl::StrCat("a multiple of ", kBlockPageBytes, " from 0 to ", kMaxAreaBytes));
+  }
+  const size_t needed =
+      ArenaBytes({.ring_bytes = options.ring_bytes, .payload_bytes = options.payload_bytes});
   if (options.arena_bytes != 0 && options.arena_bytes < needed) {
-    return Invalid("arena_bytes", options.arena_bytes,
-                   absl::StrCat("0 (just what is needed) or at least ", needed,
-                                ", for two rings of ", options.ring_bytes, " bytes"));
+    return Invalid(
+        "arena_bytes", options.arena_bytes,
+        absl::StrCat("0 (just what is needed) or at least ", needed, ", for two rings of ",
+                     options.ring_bytes, " bytes and two payload areas of ", options.payload_bytes,
+                     " bytes"));
   }
   const size_t one_arena = options.arena_bytes == 0 ? needed : options.arena_bytes;
   if (!IsCallBufferSize(options.call_buffer_bytes)) {

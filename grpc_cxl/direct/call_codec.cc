@@ -99,6 +99,7 @@ void EncodeRequestHead(const RequestView& request, size_t message_bytes, absl::S
   head.metadata_bytes = static_cast<uint32_t>(MetadataBytes(request.metadata));
   head.metadata_count = static_cast<uint32_t>(request.metadata.size());
   head.message_bytes = static_cast<uint32_t>(message_bytes);
+  head.block = request.block;
   Writer writer(out.data());
   writer.Struct(head);
   writer.Bytes(request.method);
@@ -123,6 +124,8 @@ absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes) {
   if (!reader.Bytes(head.message_bytes, &request.message) || !reader.empty()) {
     return Malformed("its message has another length than it says");
   }
+  request.block = head.block;
+  if (head.block.bytes > 0 && !request.message.empty()) return Malformed("it has two messages");
   return request;
 }
 
@@ -137,6 +140,7 @@ std::string EncodeResponseHead(const ResponseView& response, size_t message_byte
   head.trailing_metadata_count = static_cast<uint32_t>(response.trailing_metadata.size());
   head.has_message = response.has_message ? 1 : 0;
   head.message_bytes = message_bytes;
+  head.block = response.block;
   std::string out(sizeof(head) + response.status_message.size() + response.status_details.size() +
                       head.initial_metadata_bytes + head.trailing_metadata_bytes,
                   '\0');
@@ -169,6 +173,8 @@ absl::StatusOr<ResponseView> DecodeResponse(absl::string_view bytes) {
   if (!reader.Bytes(head.message_bytes, &response.message) || !reader.empty()) {
     return Malformed("its message has another length than it says");
   }
+  response.block = head.block;
+  if (head.block.bytes > 0 && !response.message.empty()) return Malformed("it has two messages");
   return response;
 }
 

@@ -26,6 +26,7 @@ struct RequestView {
   absl::string_view method;  // "/package.Service/Method"
   MetadataView metadata;
   absl::string_view message;
+  BlockDescriptor block{};  // bytes not 0: where the message is instead
 };
 
 // Bytes of a request up to its message, and writing them. `out` has just that size; the
@@ -44,6 +45,7 @@ struct ResponseView {
   MetadataView trailing_metadata;
   bool has_message = false;
   absl::string_view message;
+  BlockDescriptor block{};  // bytes not 0: where the message is instead
 };
 
 // A response up to its message, which follows it.

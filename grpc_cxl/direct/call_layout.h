@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "grpc_cxl/base/shared_word.h"
+#include "grpc_cxl/blocks/block_layout.h"
 
 // The region of an arena through which unary calls pass without HTTP/2. It has 64 slots; a
 // slot carries one call at a time, from the client's request to the server's response.
@@ -30,6 +31,10 @@
 //   s  stores state kTaken: from here on the call may have run
 //   s  fills the response buffer, stores kDone; tells the waiter as `waiter` wants it
 //   c  reads the response; the slot is free
+//
+// A message may lie in a payload block instead of the buffer (blocks/block_layout.h); the
+// buffer then has its descriptor, and whoever reads that returns the loan. A request that was
+// not taken is not looked at: its sender revokes the loan.
 //
 // A response larger than its buffer comes in parts: s stores kPart instead of kDone, c reads
 // it and flips `acked`, s fills the next. A client that gives a call up stores its
@@ -146,9 +151,10 @@ struct RequestHead {
   uint32_t method_bytes;
   uint32_t metadata_bytes;
   uint32_t metadata_count;
-  uint32_t message_bytes;
+  uint32_t message_bytes;  // behind the metadata
+  BlockDescriptor block;   // bytes not 0: the message is there instead
 };
-static_assert(sizeof(RequestHead) == 24);
+static_assert(sizeof(RequestHead) == 32);
 
 // At the start of a response; then status message, details, both metadata, the message.
 struct ResponseHead {
@@ -160,9 +166,10 @@ struct ResponseHead {
   uint32_t trailing_metadata_bytes;
   uint32_t trailing_metadata_count;
   uint32_t has_message;
-  uint64_t message_bytes;
+  uint64_t message_bytes;  // behind the metadata
+  BlockDescriptor block;   // bytes not 0: the message is there instead
 };
-static_assert(sizeof(ResponseHead) == 40);
+static_assert(sizeof(ResponseHead) == 48);
 
 // Before each metadata entry; then the key and the value.
 struct MetadataHead {

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/direct/call_blocks.h"
 #include "grpc_cxl/direct/client_calls.h"
 #include "grpc_cxl/event_engine/link_user.h"
 
@@ -19,6 +20,7 @@ struct ClientLink {
   // Keeps the connection's memory mapped while calls use it.
   std::shared_ptr<void> owner;
   ClientCalls* calls = nullptr;
+  CallBlocks blocks;
   // To be called when a call is over: the connection may be waiting for it to close.
   std::function<void()> finished;
   // Ends the connection, and with it the calls on it.

@@ -4,10 +4,13 @@
 #include <grpc/support/time.h>
 
 #include <chrono>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/block_slices.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/caller_style.h"
 #include "grpc_cxl/direct/keepalive.h"
@@ -42,6 +45,18 @@ SpinBudget& ThreadSpin(const DirectChannel& channel) {
 grpc::Status Cancelled() { return grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED"); }
 grpc::Status DeadlineExceeded() {
   return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
+}
+
+// Of a call whose outcome nobody looks at: the response's block goes back to the server; the
+// request's comes back to us if the server did not take it.
+void GiveBlocksBack(const ClientLink& link, BlockDescriptor lent, const CallOutcome& outcome) {
+  if (outcome.kind == CallOutcome::Kind::kNotRun && lent.bytes > 0) link.blocks.pool->Revoke(lent);
+  if (outcome.kind != CallOutcome::Kind::kResponse) return;
+  const absl::StatusOr<ResponseView> response = DecodeResponse(outcome.response);
+  if (!response.ok() || response->block.bytes == 0) return;
+  if (absl::StatusOr<grpc::Slice> slice = BorrowSlice(link.blocks, response->block); !slice.ok()) {
+    link.fail(slice.status());
+  }
 }
 
 }  // namespace
@@ -124,32 +139,48 @@ bool DirectCall::Post(const Message& request,
     Count(counters.not_eligible);
     return false;
   }
-  const size_t head_bytes = RequestHeadBytes(view);
-  ClientCalls& calls = *link_->calls;
-  if (head_bytes + message_bytes > calls.buffer_bytes()) {
-    Count(counters.too_large);
-    return false;
-  }
   absl::MutexLock lock(mu_);
-  if (cancelled_) return false;
-  const int slot = calls.Acquire();
-  if (slot < 0) {
-    Count(counters.no_slot);
-    return false;
-  }
-  const absl::Span<char> buffer = calls.RequestBuffer(slot);
-  EncodeRequestHead(view, message_bytes, buffer.subspan(0, head_bytes));
-  auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
-  if (request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
-    calls.Release(slot);  // somebody changes the message meanwhile; gRPC will say so
-    return false;
-  }
+  if (cancelled_ || !Place(request, message_bytes, &view)) return false;
   const size_t limit = channel_.max_receive_bytes < 0
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit;
   timeout_ns_ = view.timeout_ns;
+  generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  return true;
+}
+
+bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView* view) {
+  ClientCalls& calls = *link_->calls;
+  const size_t head_bytes = RequestHeadBytes(*view);
+  const bool inside =
+      message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
+  if (head_bytes > calls.buffer_bytes()) {
+    Count(TheCallCounters().too_large);
+    return false;
+  }
+  const int slot = calls.Acquire();
+  if (slot < 0) {
+    Count(TheCallCounters().no_slot);
+    return false;
+  }
+  if (!inside) {
+    const std::optional<BlockDescriptor> lent = LendMessage(link_->blocks, request, message_bytes);
+    if (!lent.has_value()) {
+      Count(TheCallCounters().too_large);
+      calls.Release(slot);
+      return false;
+    }
+    view->block = lent_ = *lent;
+  }
+  request_bytes_ = head_bytes + (inside ? message_bytes : 0);
+  const absl::Span<char> buffer = calls.RequestBuffer(slot).subspan(0, request_bytes_);
+  EncodeRequestHead(*view, request_bytes_ - head_bytes, buffer.subspan(0, head_bytes));
+  auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
+  if (inside && request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
+    calls.Release(slot);  // somebody changes the message meanwhile; gRPC will say so
+    return false;
+  }
   slot_ = slot;
-  generation_ = calls.Post(slot, head_bytes + message_bytes, limit);
   return true;
 }
 
@@ -189,6 +220,7 @@ void DirectCall::WaitElsewhere() {
   WatchServer(channel_, link_, pending);
   const std::shared_ptr<const ClientLink> link = link_;
   const int slot = slot_;
+  const BlockDescriptor lent = lent_;
   // From here on a timer may end the call, and with it this object.
   if (cancelled) EndSoon(pending);
   std::shared_ptr<EventEngine> engine;
@@ -199,10 +231,12 @@ void DirectCall::WaitElsewhere() {
     }));
   }
   // The slot waits for its outcome even when nobody wants that any more.
-  link->calls->WhenDone(slot, [pending, engine, link](CallOutcome outcome) {
+  link->calls->WhenDone(slot, [pending, engine, link, lent](CallOutcome outcome) {
     if (DirectCall* const call = pending->Take()) {
       if (engine != nullptr) engine->Cancel(pending->timer());
       call->End(std::move(outcome));
+    } else {
+      GiveBlocksBack(*link, lent, outcome);
     }
     link->finished();
   });
@@ -230,13 +264,20 @@ void DirectCall::EndSoon(const std::shared_ptr<PendingCall>& pending) {
 
 void DirectCall::GiveUp(grpc::Status status) {
   link_->calls->Cancel(slot_, generation_);
-  link_->calls->WhenDone(slot_, [link = link_](const CallOutcome&) { link->finished(); });
+  link_->calls->WhenDone(slot_, [link = link_, lent = lent_](const CallOutcome& outcome) {
+    GiveBlocksBack(*link, lent, outcome);
+    link->finished();
+  });
   End(std::move(status));
 }
 
 void DirectCall::End(CallOutcome outcome) {
   const bool not_run = outcome.kind == CallOutcome::Kind::kNotRun;
-  if (!not_run) result_.Set(std::move(outcome), channel_.max_receive_bytes);
+  if (not_run) {
+    GiveBlocksBack(*link_, lent_, outcome);
+  } else {
+    result_.Set(std::move(outcome), *link_, channel_.max_receive_bytes);
+  }
   link_->finished();
   if (not_run) {
     Count(TheCallCounters().not_taken);

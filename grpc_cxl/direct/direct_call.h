@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/direct/call_codec.h"
 #include "grpc_cxl/direct/call_result.h"
 #include "grpc_cxl/direct/client_connection.h"
@@ -45,6 +46,9 @@ class DirectCall final : public grpc::experimental::Interceptor {
             const std::multimap<std::string, std::string>& metadata);
   // False when the deadline has passed.
   bool SetTimeout(RequestView* view) const;
+  // Puts the request into a slot, and maybe a block. False when there is no room.
+  bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // On the caller's own thread: spins, then sleeps, then goes on with WaitElsewhere().
   void WaitHere();
@@ -77,6 +81,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Set under mu_; read without it by the thread that set them.
   int slot_ = -1;
   uint32_t generation_ = 0;
+  size_t request_bytes_ = 0;  // in the slot's buffer
+  BlockDescriptor lent_{};    // the request's block, if it has one
 
   CallResult result_;
 };

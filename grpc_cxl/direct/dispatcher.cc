@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/block_slices.h"
 #include "grpc_cxl/direct/call_codec.h"
 #include "grpc_cxl/direct/metadata.h"
 
@@ -46,18 +48,15 @@ class RunningCall final : public Cancellable {
       }
       if (key != kPeerKey) context_.AddMetadata(std::string(key), std::string(value));
     }
-    const PeerIdentity& peer = connection_->peer();
-    context_.AddMetadata(std::string(kPeerKey), absl::StrCat(peer.pid, ",", peer.uid));
+    context_.AddMetadata(std::string(kPeerKey), connection_->peer());
     context_.set_authority(authority);
     if (request->timeout_ns < kLongestTimeout) {
       context_.set_deadline(std::chrono::system_clock::now() +
                             std::chrono::nanoseconds(request->timeout_ns));
     }
-    // The slice points into request_bytes_, which live as long as the call; what the service
-    // keeps of the message, it has copied.
-    const grpc::Slice message(const_cast<char*>(request->message.data()), request->message.size(),
-                              grpc::Slice::STATIC_SLICE);
-    message_ = grpc::ByteBuffer(&message, 1);
+    absl::StatusOr<grpc::Slice> message = Message(*request);
+    if (!message.ok()) return message.status();
+    message_ = grpc::ByteBuffer(&*message, 1);
     connection_->Running(call_, this);
     stub.UnaryCall(&context_, std::string(request->method), grpc::StubOptions(), &message_,
                    &response_, [this](grpc::Status status) { Finish(status); });
@@ -67,6 +66,14 @@ class RunningCall final : public Cancellable {
   void Cancel() override { context_.TryCancel(); }
 
  private:
+  absl::StatusOr<grpc::Slice> Message(const RequestView& request) const {
+    if (request.block.bytes > 0) return BorrowSlice(connection_->blocks(), request.block);
+    // Points into request_bytes_, which live as long as the call; what the service keeps of so
+    // small a message, it copies.
+    return grpc::Slice(const_cast<char*>(request.message.data()), request.message.size(),
+                       grpc::Slice::STATIC_SLICE);
+  }
+
   void Finish(const grpc::Status& status) {
     std::string status_message = status.error_message();
     // What gRPC says when a server's deadline for shutting down has come, on the in-process
@@ -87,6 +94,14 @@ class RunningCall final : public Cancellable {
     size_t message_bytes = 0;
     if (status.ok() && response_.Dump(&slices).ok()) {
       for (const grpc::Slice& slice : slices) message_bytes += slice.size();
+    }
+    if (message_bytes >= std::min(kBlockThreshold, connection_->buffer_bytes())) {
+      const auto lent = LendSlices(connection_->blocks(), slices, message_bytes);
+      view.block = lent.value_or(BlockDescriptor{});
+    }
+    if (view.block.bytes > 0) {
+      slices.clear();
+      message_bytes = 0;
     }
     std::string bytes = EncodeResponseHead(view, message_bytes);
     bytes.reserve(bytes.size() + message_bytes);

@@ -37,6 +37,8 @@ class ServerCalls {
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
+  size_t buffer_bytes() const { return buffer_bytes_; }
+
   // Whether calls are taken; at first they are not. Calls that were taken go on, and are
   // all counted by running() when this returns.
   void SetAccepting(bool accepting);

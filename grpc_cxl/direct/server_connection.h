@@ -10,9 +10,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/direct/call_blocks.h"
 #include "grpc_cxl/direct/server_calls.h"
 #include "grpc_cxl/event_engine/link_user.h"
-#include "grpc_cxl/rendezvous/handshake.h"
 
 namespace grpc_cxl {
 
@@ -39,9 +39,12 @@ class Cancellable {
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
 class ServerConnection final : public LinkUser {
  public:
+  // `peer` is what ServerContext::peer() shows of the client on the stream road.
   ServerConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                   const PeerIdentity& peer)
-      : calls_(region, buffer_bytes, std::move(ring)), peer_(peer) {}
+                   CallBlocks blocks, std::string peer)
+      : calls_(region, buffer_bytes, std::move(ring)),
+        blocks_(std::move(blocks)),
+        peer_(std::move(peer)) {}
 
   // The connection's owner, whose life calls in flight extend, and what to call when one is
   // over. Once, before anything else.
@@ -58,7 +61,9 @@ class ServerConnection final : public LinkUser {
   // until `deadline`. False: some run on.
   bool AwaitResponses(absl::Time deadline);
 
-  const PeerIdentity& peer() const { return peer_; }
+  const std::string& peer() const { return peer_; }
+  const CallBlocks& blocks() const { return blocks_; }
+  size_t buffer_bytes() const { return calls_.buffer_bytes(); }
 
   bool Ready() const override { return calls_.Ready(); }
   absl::Status Run() override;
@@ -73,7 +78,8 @@ class ServerConnection final : public LinkUser {
   void Finished();
 
   ServerCalls calls_;
-  const PeerIdentity peer_;
+  const CallBlocks blocks_;
+  const std::string peer_;
   std::weak_ptr<void> owner_;
   std::function<void()> finished_;
 

@@ -13,6 +13,7 @@
 #include "grpc_cxl/event_engine/greeting.h"
 #include "grpc_cxl/event_engine/options_registry.h"
 #include "grpc_cxl/link/link.h"
+#include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/directory.h"
 
 namespace grpc_cxl {
@@ -176,9 +177,12 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                    "it, so it shares them only with its own user and root"};
   }
   const bool direct = OffersDirectCalls() && (hello.features & kDirectCalls) != 0;
-  const size_t call_bytes = direct ? CallRegionBytes(options_.call_buffer_bytes) : 0;
-  const size_t arena_bytes =
-      std::max(options_.arena_bytes, Link::ArenaBytes(options_.ring_bytes, call_bytes));
+  const LinkSizes sizes{
+      .ring_bytes = options_.ring_bytes,
+      .payload_bytes = options_.payload_bytes,
+      .call_bytes = direct ? CallRegionBytes(options_.call_buffer_bytes) : 0,
+  };
+  const size_t arena_bytes = std::max(options_.arena_bytes, ArenaBytes(sizes));
   auto lease = budget_->Take(arena_bytes);
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) {
     const bool connections = refused->of == ConnectionBudget::Short::kConnections;
@@ -190,6 +194,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   ArenaOffer offer;
   offer.arena_bytes = arena->size();
   offer.ring_bytes = options_.ring_bytes;
+  offer.payload_bytes = options_.payload_bytes;
   offer.call_buffer_bytes = static_cast<uint32_t>(options_.call_buffer_bytes);
   offer.sealed = arena->sealed();
   offer.features = direct ? kDirectCalls : kNoFeatures;
@@ -197,20 +202,22 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     return Refused{Refusal::kShuttingDown, std::string(sent.message())};
   }
   arena->CloseFile();
-  absl::StatusOr<std::unique_ptr<Link>> link = Link::Create(
-      Link::Side::kServer, *std::move(arena), std::move(socket), options_.ring_bytes, call_bytes);
+  absl::StatusOr<std::unique_ptr<Link>> link =
+      Link::Create(Link::Side::kServer, *std::move(arena), std::move(socket), sizes,
+                   std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease))));
   if (!link.ok()) return Refused{Refusal::kNoMemory, std::string(link.status().message())};
   Link* const raw_link = link->get();
+  EnterPool(ServerPoolKey(PeerText(name_, hello.peer)), raw_link->pool());
   std::unique_ptr<ServerConnection> connection;
   if (direct) {
     connection = std::make_unique<ServerConnection>(
         raw_link->call_region(), options_.call_buffer_bytes, [raw_link] { raw_link->Ring(); },
-        hello.peer);
+        CallBlocks{raw_link->pool(), raw_link->borrower(), Trust{}.Allows(hello.peer.uid)},
+        PeerText(name_, hello.peer));
   }
   ServerConnection* const raw_connection = connection.get();
   const auto core = std::make_shared<EndpointCore>(
-      *std::move(link), spin_, executor_, std::move(connection),
-      std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease))));
+      *std::move(link), spin_, executor_, Trust{}.Allows(hello.peer.uid), std::move(connection));
   if (direct) {
     raw_connection->SetOwner(core, [raw = core.get()] { raw->UserIdle(); });
     Enlist(std::shared_ptr<ServerConnection>(core, raw_connection));

@@ -65,12 +65,23 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   return *std::move(parsed);
 }
 
-ResolvedAddress PeerAddress(const ServiceName& name, const PeerIdentity& peer) {
+namespace {
+
+std::string PeerName(const ServiceName& name, const PeerIdentity& peer) {
   // The longest name leaves too little room in a unix address for the rest; it is cut.
   const std::string who = absl::StrCat("@pid=", peer.pid, ",uid=", peer.uid);
   constexpr size_t kRoom = sizeof(sockaddr_un::sun_path) - 1;
-  return AbstractAddress(
-      absl::StrCat(absl::StrCat("cxl:///", name.str()).substr(0, kRoom - 1 - who.size()), who));
+  return absl::StrCat(absl::StrCat("cxl:///", name.str()).substr(0, kRoom - 1 - who.size()), who);
+}
+
+}  // namespace
+
+ResolvedAddress PeerAddress(const ServiceName& name, const PeerIdentity& peer) {
+  return AbstractAddress(PeerName(name, peer));
+}
+
+std::string PeerText(const ServiceName& name, const PeerIdentity& peer) {
+  return absl::StrCat("unix-abstract:", PeerName(name, peer));
 }
 
 }  // namespace grpc_cxl

@@ -39,6 +39,8 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address);
 // this, percent-encoded where gRPC does: "cxl:///payments@pid=4711,uid=1000". The numbers
 // are the other process's, as the kernel tells them.
 ResolvedAddress PeerAddress(const ServiceName& name, const PeerIdentity& peer);
+// peer() itself.
+std::string PeerText(const ServiceName& name, const PeerIdentity& peer);
 
 }  // namespace grpc_cxl
 

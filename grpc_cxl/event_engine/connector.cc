@@ -12,6 +12,7 @@
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/endpoint.h"
 #include "grpc_cxl/link/link.h"
+#include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/directory.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -27,12 +28,13 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
  public:
   Attempt(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServiceName& name,
           const ChannelOptions& options, std::shared_ptr<ClientLinks> links,
-          EventEngine::OnConnectCallback on_connect)
+          const std::string& pool_key, EventEngine::OnConnectCallback on_connect)
       : executor_(std::move(executor)),
         poller_(watchdog->Assign()),
         name_(name),
         options_(options),
         links_(std::move(links)),
+        pool_key_(pool_key),
         trust_{options.allowed_uids},
         on_connect_(std::move(on_connect)) {}
 
@@ -96,9 +98,12 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     }
     absl::StatusOr<std::unique_ptr<Link>> link =
         Link::Create(Link::Side::kClient, *std::move(arena), std::move(socket_),
-                     welcome.offer.ring_bytes, direct ? CallRegionBytes(buffer_bytes) : 0);
+                     {.ring_bytes = welcome.offer.ring_bytes,
+                      .payload_bytes = welcome.offer.payload_bytes,
+                      .call_bytes = direct ? CallRegionBytes(buffer_bytes) : 0});
     if (!link.ok()) return link.status();
     Link* const raw_link = link->get();
+    EnterPool(pool_key_, raw_link->pool());
     std::unique_ptr<ClientConnection> connection;
     if (direct) {
       connection = std::make_unique<ClientConnection>(
@@ -106,7 +111,8 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     }
     ClientConnection* const raw_connection = connection.get();
     auto core =
-        std::make_shared<EndpointCore>(*std::move(link), *spin, executor_, std::move(connection));
+        std::make_shared<EndpointCore>(*std::move(link), *spin, executor_,
+                                       Trust{}.Allows(welcome.peer.uid), std::move(connection));
     // A client has no name of its own: its local address is the connection's.
     auto endpoint = std::make_unique<Endpoint>(core, poller_, EncodeAddress({name_}),
                                                PeerAddress(name_, welcome.peer));
@@ -114,6 +120,8 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
       auto client_link = std::make_shared<ClientLink>();
       client_link->owner = core;
       client_link->calls = &raw_connection->calls();
+      client_link->blocks = {raw_link->pool(), raw_link->borrower(),
+                             Trust{}.Allows(welcome.peer.uid)};
       client_link->finished = [raw = core.get()] { raw->UserIdle(); };
       client_link->fail = [raw = core.get()](absl::Status why) { raw->End(std::move(why)); };
       links_->Add(std::move(client_link));
@@ -140,6 +148,7 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
   const ServiceName name_;
   const ChannelOptions options_;
   const std::shared_ptr<ClientLinks> links_;  // null: no direct calls
+  const std::string pool_key_;
   const Trust trust_;
   absl::Mutex answer_mu_;
   UniqueFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
@@ -153,9 +162,10 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
 
 void Connect(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServiceName& name,
              const ChannelOptions& options, std::shared_ptr<ClientLinks> links,
-             EventEngine::Duration timeout, EventEngine::OnConnectCallback on_connect) {
+             const std::string& pool_key, EventEngine::Duration timeout,
+             EventEngine::OnConnectCallback on_connect) {
   auto attempt = std::make_shared<Attempt>(executor, watchdog, name, options, std::move(links),
-                                           std::move(on_connect));
+                                           pool_key, std::move(on_connect));
   executor->Run([attempt = std::move(attempt), timeout] { attempt->Start(timeout); });
 }
 

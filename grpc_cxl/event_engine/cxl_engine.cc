@@ -11,6 +11,7 @@
 #include "grpc_cxl/event_engine/listener.h"
 #include "grpc_cxl/event_engine/options_registry.h"
 #include "grpc_cxl/event_engine/resolver.h"
+#include "grpc_cxl/payload/pool_directory.h"
 
 namespace grpc_cxl {
 namespace {
@@ -50,7 +51,8 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   std::shared_ptr<ClientLinks> links;
   if (config.GetInt(kDirectArg) == 1) links = ClientLinks::For(ours->name.str(), number);
   grpc_cxl::Connect(inner_, watchdog_, ours->name, OptionsRegistry<ChannelOptions>::Find(number),
-                    std::move(links), timeout, std::move(on_connect));
+                    std::move(links), ClientPoolKey(ours->name.str(), number), timeout,
+                    std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
   return ConnectionHandle::kInvalid;
 }

@@ -1,32 +1,20 @@
 #include "grpc_cxl/event_engine/endpoint_core.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl {
-namespace {
-
-using grpc_event_engine::experimental::Slice;
-
-// Bytes copied before the other side is told: small enough that both work at once on a
-// large message, large enough that telling costs nothing beside the copy. Also the largest
-// slice a read makes: the allocator serves this size without asking the kernel.
-constexpr size_t kStride = 64 << 10;
-
-}  // namespace
-
 EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
-                           std::shared_ptr<EventEngine> executor, std::unique_ptr<LinkUser> user,
-                           std::shared_ptr<void> lease)
-    : lease_(std::move(lease)),
-      link_(std::move(link)),
+                           std::shared_ptr<EventEngine> executor, bool trust_peer,
+                           std::unique_ptr<LinkUser> user)
+    : link_(std::move(link)),
       executor_(std::move(executor)),
       user_(std::move(user)),
-      spin_(spin) {}
+      spin_(spin),
+      receiver_(link_.get(), trust_peer),
+      sender_(link_.get()) {}
 
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
@@ -56,7 +44,7 @@ bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {
 bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
   absl::MutexLock lock(write_mu_);
   CHECK(!write_.callback) << "a second Write() while one is pending";
-  slice_ = offset_ = 0;
+  sender_.Start();
   absl::StatusOr<bool> done = TryWrite(data);
   if (done.ok() && !*done) {
     write_.pending.store(true, std::memory_order_relaxed);
@@ -127,6 +115,13 @@ bool EndpointCore::Ready() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
          flooded_.load(std::memory_order_relaxed) || UserReady();
 }
 
+void EndpointCore::PrepareToSleep() {
+  // Blocks that came back lately would otherwise look lent until the next one is needed. If
+  // the peer broke the return ring, that will say so.
+  if (link_->pool() != nullptr) link_->pool()->TakeBack().IgnoreError();
+  link_->PrepareToSleep();
+}
+
 // Once the connection has ended, Ended() is all that its user hears.
 bool EndpointCore::UserReady() const {
   return user_ != nullptr && !ended_.load(std::memory_order_acquire) && user_->Ready();
@@ -172,29 +167,13 @@ void EndpointCore::RunWrite() {
 absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
   // This first: what the peer published before it went is then seen below.
   const bool ended = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
-  absl::StatusOr<size_t> readable = link_->Readable();
-  if (!readable.ok()) {
-    End(readable.status());
-    return readable.status();
+  const absl::StatusOr<bool> received = receiver_.Receive(buffer);
+  if (!received.ok()) {
+    End(received.status());
+  } else if (!*received && ended) {
+    return EndReason();
   }
-  if (*readable == 0) {
-    if (ended) return EndReason();
-    return false;
-  }
-  // At most a ring full a turn: a fast writer must not keep us here for ever.
-  size_t left = link_->ring_bytes();
-  while (readable.ok() && *readable > 0 && left > 0) {
-    const absl::Span<const char> front = link_->Front();
-    const size_t bytes = std::min({front.size(), kStride, left});
-    grpc_slice slice = grpc_slice_malloc(bytes);
-    memcpy(GRPC_SLICE_START_PTR(slice), front.data(), bytes);
-    buffer->Append(Slice(slice));
-    link_->Consume(bytes);
-    left -= bytes;
-    readable = link_->Readable();
-  }
-  // An error here shows again, by itself, at the next read: these bytes are good.
-  return true;
+  return received;
 }
 
 absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
@@ -202,33 +181,13 @@ absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
   // and never read. The reader must hear of the end first, and of what came before it (a
   // GOAWAY that lets gRPC make the call elsewhere).
   const bool gone = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
-  const size_t count = data->Count();
-  size_t unpublished = 0;
-  while (slice_ < count) {
-    const Slice& slice = (*data)[slice_];
-    const size_t bytes = std::min(slice.size() - offset_, kStride - unpublished);
-    const absl::StatusOr<size_t> written = link_->Write(
-        absl::MakeConstSpan(reinterpret_cast<const char*>(slice.data()) + offset_, bytes));
-    if (!written.ok()) {
-      End(written.status());
-      return written.status();
-    }
-    offset_ += *written;
-    unpublished += *written;
-    if (offset_ == slice.size()) {
-      ++slice_;
-      offset_ = 0;
-    }
-    if (*written < bytes) break;
-    if (unpublished == kStride) {
-      link_->Publish();
-      unpublished = 0;
-    }
+  const absl::StatusOr<bool> sent = sender_.Send(*data);
+  if (!sent.ok()) {
+    End(sent.status());
+  } else if (!*sent && gone) {
+    return EndReason();
   }
-  link_->Publish();
-  if (slice_ == count) return true;
-  if (gone) return EndReason();
-  return false;
+  return sent;
 }
 
 absl::StatusOr<bool> EndpointCore::TryWriteOrAsk(SliceBuffer* data) {

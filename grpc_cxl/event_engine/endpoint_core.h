@@ -16,6 +16,8 @@
 #include "grpc_cxl/event_engine/link_user.h"
 #include "grpc_cxl/event_engine/pollable.h"
 #include "grpc_cxl/event_engine/poller.h"
+#include "grpc_cxl/event_engine/slice_receiver.h"
+#include "grpc_cxl/event_engine/slice_sender.h"
 #include "grpc_cxl/link/link.h"
 
 namespace grpc_cxl {
@@ -50,11 +52,10 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
-  // `executor` runs the callbacks that must not run where they come up. `user`, which may be
-  // null, uses the link for more than the stream. `lease`, which may be null, is given back
-  // when the link is gone.
+  // `executor` runs the callbacks that must not run where they come up. `trust_peer`: see
+  // SliceReceiver. `user`, which may be null, uses the link for more than the stream.
   EndpointCore(std::unique_ptr<Link> link, SpinBudget spin, std::shared_ptr<EventEngine> executor,
-               std::unique_ptr<LinkUser> user = nullptr, std::shared_ptr<void> lease = nullptr);
+               bool trust_peer, std::unique_ptr<LinkUser> user = nullptr);
 
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
@@ -80,7 +81,7 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   void OnFdReadable() override;
   bool Ready() const override;
   void Run() override;
-  void PrepareToSleep() override { link_->PrepareToSleep(); }
+  void PrepareToSleep() override;
   void Awake() override { link_->Awake(); }
   int64_t spin_ns() const override { return spin_.nanoseconds(); }
   void SpinFound() override { spin_.SpinFound(); }
@@ -108,7 +109,6 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   bool UserReady() const;
   absl::Status EndReason();
 
-  const std::shared_ptr<void> lease_;
   const std::unique_ptr<Link> link_;
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<LinkUser> user_;
@@ -117,11 +117,10 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
 
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);
+  SliceReceiver receiver_ ABSL_GUARDED_BY(read_mu_);
   absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(read_mu_);
   Operation write_ ABSL_GUARDED_BY(write_mu_);
-  // Where the pending write stands.
-  size_t slice_ ABSL_GUARDED_BY(write_mu_) = 0;
-  size_t offset_ ABSL_GUARDED_BY(write_mu_) = 0;
+  SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
 
   // The peer sends more over the socket than wake-ups; not all of it is drained yet.
   std::atomic<bool> flooded_{false};

@@ -31,43 +31,86 @@ void Count(std::atomic<uint64_t>& counter, uint64_t more) {
 
 }  // namespace
 
+struct Link::Map {
+  LinkSideWords* mine;
+  LinkSideWords* peer;
+  absl::Span<char> out, in;  // rings
+  absl::Span<char> payload_out, payload_in;
+  absl::Span<BlockReturnEntry> returns_out, returns_in;  // of the payload in that direction
+  absl::Span<char> calls;
+};
+
 absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, UniqueFd socket,
-                                                   size_t ring_bytes, size_t call_bytes) {
+                                                   const LinkSizes& sizes,
+                                                   std::shared_ptr<void> lease) {
+  const size_t ring_bytes = sizes.ring_bytes;
   if (ring_bytes < (4 << 10) || ring_bytes > (1 << 30) || (ring_bytes & (ring_bytes - 1)) != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a ring of ", ring_bytes, " bytes: must be a power of two from 4 KiB to 1 GiB"));
   }
-  if (call_bytes > arena.size() || arena.size() < ArenaBytes(ring_bytes, call_bytes)) {
+  if (!IsAreaSize(sizes.payload_bytes)) {
+    return absl::InvalidArgumentError(absl::StrCat("a payload area of ", sizes.payload_bytes,
+                                                   " bytes: must be whole pages of ",
+                                                   kBlockPageBytes, " bytes up to 1 GiB"));
+  }
+  if (sizes.call_bytes > arena.size() || arena.size() < ArenaBytes(sizes)) {
     return absl::InvalidArgumentError(
         absl::StrCat("an arena of ", arena.size(), " bytes has no room for two rings of ",
-                     ring_bytes, " bytes and ", call_bytes, " bytes of calls"));
+                     ring_bytes, " bytes, two payload areas of ", sizes.payload_bytes,
+                     " bytes and ", sizes.call_bytes, " bytes of calls"));
   }
   if (side == Side::kServer) WriteHeader(arena, ring_bytes);
-  char* const base = arena.data();
-  auto* const server = reinterpret_cast<LinkSideWords*>(base + kLinkPageBytes);
-  auto* const client = reinterpret_cast<LinkSideWords*>(base + 2 * kLinkPageBytes);
-  const absl::Span<char> to_server(base + kLinkControlBytes, ring_bytes);
-  const absl::Span<char> to_client(base + kLinkControlBytes + ring_bytes, ring_bytes);
-  const absl::Span<char> calls(base + kLinkControlBytes + 2 * ring_bytes, call_bytes);
-  const bool is_server = side == Side::kServer;
-  return std::unique_ptr<Link>(new Link(
-      std::move(arena), std::move(socket), is_server ? server : client, is_server ? client : server,
-      is_server ? to_client : to_server, is_server ? to_server : to_client, calls));
+  // In the order of link_layout.h; what the client writes comes first.
+  char* next = arena.data() + kLinkPageBytes;
+  const auto take = [&next](size_t bytes) {
+    return absl::Span<char>(std::exchange(next, next + bytes), bytes);
+  };
+  auto* const server = reinterpret_cast<LinkSideWords*>(take(kLinkPageBytes).data());
+  auto* const client = reinterpret_cast<LinkSideWords*>(take(kLinkPageBytes).data());
+  Map map;  // as the client sees it
+  map.mine = client;
+  map.peer = server;
+  map.out = take(ring_bytes);
+  map.in = take(ring_bytes);
+  map.payload_out = take(sizes.payload_bytes);
+  map.payload_in = take(sizes.payload_bytes);
+  const size_t entries = AreaPages(sizes.payload_bytes);
+  for (absl::Span<BlockReturnEntry>* returns : {&map.returns_out, &map.returns_in}) {
+    *returns = absl::MakeSpan(
+        reinterpret_cast<BlockReturnEntry*>(take(ReturnBytes(sizes.payload_bytes)).data()),
+        entries);
+  }
+  map.calls = take(sizes.call_bytes);
+  if (side == Side::kServer) {
+    std::swap(map.mine, map.peer);
+    std::swap(map.out, map.in);
+    std::swap(map.payload_out, map.payload_in);
+    std::swap(map.returns_out, map.returns_in);
+  }
+  auto memory = std::make_shared<const Memory>(std::move(lease), std::move(arena));
+  return std::unique_ptr<Link>(new Link(std::move(memory), std::move(socket), map));
 }
 
-Link::Link(Arena arena, UniqueFd socket, LinkSideWords* mine, const LinkSideWords* peer,
-           absl::Span<char> out, absl::Span<const char> in, absl::Span<char> call_region)
-    : arena_(std::move(arena)),
+Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map)
+    : memory_(std::move(memory)),
       socket_(std::move(socket)),
-      call_region_(call_region),
-      mine_(mine),
-      peer_(peer),
-      tx_(&mine->tx, &peer->rx, out),
-      rx_(&mine->rx, &peer->tx, in),
+      pool_(map.payload_out.empty()
+                ? nullptr
+                : std::make_shared<BlockPool>(memory_, map.payload_out, &map.mine->blocks,
+                                              &map.peer->returns, map.returns_out)),
+      borrower_(map.payload_in.empty()
+                    ? nullptr
+                    : std::make_shared<BlockBorrower>(memory_, map.payload_in, &map.mine->returns,
+                                                      map.returns_in)),
+      call_region_(map.calls),
+      mine_(map.mine),
+      peer_(map.peer),
+      tx_(&map.mine->tx, &map.peer->rx, map.out),
+      rx_(&map.mine->rx, &map.peer->tx, map.in),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
-      sleeper_(&mine->doorbell, socket_.get()),
-      ringer_(&peer->doorbell, socket_.get()) {}
+      sleeper_(&map.mine->doorbell, socket_.get()),
+      ringer_(&map.peer->doorbell, socket_.get()) {}
 
 void Link::Publish() {
   const size_t bytes = tx_.Publish();

@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/blocks/block_borrower.h"
+#include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/doorbell/doorbell.h"
 #include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/ring/ring_reader.h"
@@ -25,36 +28,35 @@ struct LinkCounters {
   std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
 };
 
-// One end of a connection: an arena with a ring in each direction, a doorbell, and the
-// unix socket whose end-of-file says that the peer is gone. Its twin lives in the peer's
-// process. Knows no gRPC and never blocks.
+// One end of a connection: an arena with a ring and maybe payload blocks in each direction, a
+// doorbell, and the unix socket whose end-of-file says that the peer is gone. Its twin lives
+// in the peer's process. Knows no gRPC and never blocks.
+//
+// Blocks and loans of blocks may outlive the link; the arena stays mapped until the last.
 //
 // The peer may be hostile: whatever it writes into the arena, the worst is a DATA_LOSS
 // status, after which the link is of no more use.
 //
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
-// Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
+// Room, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
 // Ring() and the counters are for all.
 class Link {
  public:
   enum class Side { kServer, kClient };
 
-  // Bytes an arena needs for two rings of `ring_bytes` and a region of `call_bytes`.
-  static constexpr size_t ArenaBytes(size_t ring_bytes, size_t call_bytes = 0) {
-    return kLinkControlBytes + 2 * ring_bytes + call_bytes;
-  }
-
   // Takes an arena (fresh on the server's side, attached on the client's) and the
-  // connection's socket (SOCK_SEQPACKET, non-blocking, handshake done).
-  // INVALID_ARGUMENT when the arena is too small for the rings and `call_bytes`, or
-  // ring_bytes is no power of two from 4 KiB to 1 GiB.
+  // connection's socket (SOCK_SEQPACKET, non-blocking, handshake done). `lease`, which may
+  // be null, is given back when the arena is unmapped. INVALID_ARGUMENT when a size is not
+  // legal (see LinkSizes) or the arena is too small for them.
   static absl::StatusOr<std::unique_ptr<Link>> Create(Side side, Arena arena, UniqueFd socket,
-                                                      size_t ring_bytes, size_t call_bytes = 0);
+                                                      const LinkSizes& sizes,
+                                                      std::shared_ptr<void> lease = nullptr);
 
   // Writing: copies what fits and returns how much that was. The peer sees it, and is
-  // woken if it sleeps, after Publish().
+  // woken if it sleeps, after Publish(). Room() is RingWriter's.
   absl::StatusOr<size_t> Write(absl::Span<const char> bytes) { return tx_.Write(bytes); }
+  absl::StatusOr<size_t> Room(size_t enough) { return tx_.Room(enough); }
   void Publish();
   // After a short write: the peer will wake us once half the ring is free. Look once more
   // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
@@ -86,20 +88,35 @@ class Link {
   // Ends the connection: the peer gets what was published, then end-of-file.
   void Close();
 
+  // Payload blocks: those we lend, and those the peer lends us. Null when none were agreed.
+  const std::shared_ptr<BlockPool>& pool() const { return pool_; }
+  const std::shared_ptr<BlockBorrower>& borrower() const { return borrower_; }
+
   // Memory for direct calls, `call_bytes` large, and waking the peer for their sake.
   absl::Span<char> call_region() const { return call_region_; }
   void Ring();
 
   const LinkCounters& counters() const { return counters_; }
   size_t ring_bytes() const { return tx_.capacity(); }
-  size_t arena_bytes() const { return arena_.size(); }
+  size_t arena_bytes() const { return memory_->arena.size(); }
 
  private:
-  Link(Arena arena, UniqueFd socket, LinkSideWords* mine, const LinkSideWords* peer,
-       absl::Span<char> out, absl::Span<const char> in, absl::Span<char> call_region);
+  struct Memory {
+    std::shared_ptr<void> lease;
+    Arena arena;
 
-  const Arena arena_;
+    Memory(std::shared_ptr<void> lease, Arena arena)
+        : lease(std::move(lease)), arena(std::move(arena)) {}
+  };
+  // Where everything is, seen from one side.
+  struct Map;
+
+  Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map);
+
+  const std::shared_ptr<const Memory> memory_;
   const UniqueFd socket_;
+  const std::shared_ptr<BlockPool> pool_;
+  const std::shared_ptr<BlockBorrower> borrower_;
   const absl::Span<char> call_region_;
   LinkSideWords* const mine_;
   const LinkSideWords* const peer_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/doorbell/doorbell_layout.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
@@ -20,13 +21,21 @@
 //            +---------------------------+  + ring_bytes
 //            | ring, server to client    |  bytes: server
 //            +---------------------------+  + ring_bytes
+//            | payload, client to server |  bytes: client; see blocks/block_layout.h
+//            +---------------------------+  + payload_bytes, maybe 0
+//            | payload, server to client |  bytes: server
+//            +---------------------------+  + payload_bytes
+//            | returns of the first      |  server
+//            +---------------------------+  + ReturnBytes(payload_bytes)
+//            | returns of the second     |  client
+//            +---------------------------+  + ReturnBytes(payload_bytes)
 //            | calls, if agreed upon     |  see direct/call_layout.h
 //            +---------------------------+
 //            | unused                    |  up to arena_bytes
 //            +---------------------------+
 //
-// Both sides compute these offsets from ring_bytes as agreed in the handshake; neither
-// reads an offset from the arena. Pages with different writers are different pages.
+// Both sides compute these offsets from the sizes agreed in the handshake; neither reads an
+// offset from the arena. Pages with different writers are different pages.
 namespace grpc_cxl {
 
 inline constexpr uint64_t kArenaMagic = 0x616e6572615f6c78;  // "xl_arena"
@@ -61,12 +70,29 @@ struct LinkSideWords {
   RingReaderWords rx;  // of the ring from the peer
   DoorbellWords doorbell;
   LinkStateWords state;
+  BlockOwnerWords blocks;    // of the payload towards the peer
+  BlockReturnWords returns;  // of the payload from the peer
 };
-static_assert(sizeof(LinkSideWords) == 512);
+static_assert(sizeof(LinkSideWords) == 768);
 static_assert(sizeof(LinkSideWords) <= kLinkPageBytes);
 static_assert(offsetof(LinkSideWords, rx) == 128);
 static_assert(offsetof(LinkSideWords, doorbell) == 256);
 static_assert(offsetof(LinkSideWords, state) == 384);
+static_assert(offsetof(LinkSideWords, blocks) == 512);
+static_assert(offsetof(LinkSideWords, returns) == 640);
+
+// What is agreed in the handshake about an arena.
+struct LinkSizes {
+  size_t ring_bytes = 0;     // of each ring: a power of two from 4 KiB to 1 GiB
+  size_t payload_bytes = 0;  // of each side's payload: IsAreaSize()
+  size_t call_bytes = 0;     // of the region for calls
+};
+
+// Bytes an arena needs for them; the sizes must be legal.
+constexpr size_t ArenaBytes(const LinkSizes& sizes) {
+  return kLinkControlBytes + 2 * sizes.ring_bytes + 2 * sizes.payload_bytes +
+         2 * ReturnBytes(sizes.payload_bytes) + sizes.call_bytes;
+}
 
 }  // namespace grpc_cxl
 

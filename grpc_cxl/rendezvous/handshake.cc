@@ -127,6 +127,7 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   welcome.refusal = static_cast<uint32_t>(Refusal::kNone);
   welcome.arena_bytes = offer.arena_bytes;
   welcome.ring_bytes = offer.ring_bytes;
+  welcome.payload_bytes = offer.payload_bytes;
   welcome.call_buffer_bytes = offer.call_buffer_bytes;
   welcome.sealed = offer.sealed ? 1 : 0;
   return SendDatagram(socket, &welcome, sizeof(welcome), arena_fd);
@@ -175,6 +176,7 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& t
   welcome.claimed_pid = message.pid;
   welcome.offer.arena_bytes = message.arena_bytes;
   welcome.offer.ring_bytes = message.ring_bytes;
+  welcome.offer.payload_bytes = message.payload_bytes;
   welcome.offer.call_buffer_bytes = message.call_buffer_bytes;
   welcome.offer.sealed = message.sealed != 0;
   welcome.offer.features = message.preamble.features;

@@ -36,6 +36,7 @@ absl::StatusOr<PeerIdentity> IdentifyPeer(int socket);
 struct ArenaOffer {
   uint64_t arena_bytes = 0;
   uint64_t ring_bytes = 0;
+  uint64_t payload_bytes = 0;
   uint32_t call_buffer_bytes = 0;
   bool sealed = true;
   uint32_t features = kNoFeatures;

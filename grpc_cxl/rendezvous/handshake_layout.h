@@ -70,19 +70,21 @@ struct WelcomeMessage {
   uint32_t refusal;  // a Refusal; unless kNone, nothing but `reason` counts
   uint64_t arena_bytes;
   uint64_t ring_bytes;
+  uint64_t payload_bytes;      // of each direction's payload blocks; 0: none
   uint32_t sealed;             // 1: the arena's file must be sealed
   uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
   char reason[256];            // of the refusal, for people; zero-terminated
 };
-static_assert(sizeof(WelcomeMessage) == 304);
+static_assert(sizeof(WelcomeMessage) == 312);
 static_assert(offsetof(WelcomeMessage, preamble) == 0);
 static_assert(offsetof(WelcomeMessage, pid) == 16);
 static_assert(offsetof(WelcomeMessage, refusal) == 20);
 static_assert(offsetof(WelcomeMessage, arena_bytes) == 24);
 static_assert(offsetof(WelcomeMessage, ring_bytes) == 32);
-static_assert(offsetof(WelcomeMessage, sealed) == 40);
-static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 44);
-static_assert(offsetof(WelcomeMessage, reason) == 48);
+static_assert(offsetof(WelcomeMessage, payload_bytes) == 40);
+static_assert(offsetof(WelcomeMessage, sealed) == 48);
+static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 52);
+static_assert(offsetof(WelcomeMessage, reason) == 56);
 
 }  // namespace grpc_cxl
 

@@ -39,19 +39,18 @@ absl::Status RingWriter::RefreshTail() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<size_t> RingWriter::Free() {
-  if (absl::Status status = RefreshTail(); !status.ok()) return status;
+absl::StatusOr<size_t> RingWriter::Room(size_t enough) {
+  if (capacity() - (head_ - cached_tail_) < enough) {
+    if (absl::Status status = RefreshTail(); !status.ok()) return status;
+  }
   return capacity() - (head_ - cached_tail_);
 }
 
 absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
   if (bytes.empty()) return 0;
-  size_t free = capacity() - (head_ - cached_tail_);
-  if (free < bytes.size()) {
-    if (absl::Status status = RefreshTail(); !status.ok()) return status;
-    free = capacity() - (head_ - cached_tail_);
-  }
-  const size_t count = std::min(free, bytes.size());
+  const absl::StatusOr<size_t> free = Room(bytes.size());
+  if (!free.ok()) return free.status();
+  const size_t count = std::min(*free, bytes.size());
   const size_t index = head_ & (capacity() - 1);
   const size_t first = std::min(count, capacity() - index);
   std::memcpy(data_.data() + index, bytes.data(), first);

@@ -43,8 +43,11 @@ class RingWriter {
   void WantSpace(size_t bytes);
   void ClearWantSpace();
 
-  // Bytes that fit now. DATA_LOSS as for Write().
-  absl::StatusOr<size_t> Free();
+  // Bytes that fit now. Room() looks at the peer's index only if fewer than `enough` were
+  // free at the last look, so that it may tell too little above that. DATA_LOSS as for
+  // Write().
+  absl::StatusOr<size_t> Free() { return Room(capacity()); }
+  absl::StatusOr<size_t> Room(size_t enough);
 
   size_t capacity() const { return data_.size(); }
   // Bytes written since the ring was made.

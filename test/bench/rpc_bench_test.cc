@@ -62,12 +62,69 @@ TEST(RpcBenchTest, WritesOneRowForEachCombination) {
   EXPECT_THAT(bench->Files(), IsEmpty());
 }
 
+TEST(RpcBenchTest, MeasuresStreamsAndCountsCopies) {
+  const auto bench =
+      Program::Start(kRpcBench, {"--transports=unix,cxl", "--sizes=100000", "--apis=sync,stream",
+                                 "--payloads=string,cord", "--rounds=1", "--calls=2"});
+  ASSERT_EQ(bench->Wait(), 0) << bench->output();
+  for (const std::string what :
+       {"sync, 100000 bytes as string", "sync, 100000 bytes as cord",
+        "stream, 100000 bytes as string", "stream, 100000 bytes as cord"}) {
+    EXPECT_THAT(bench->output(), HasSubstr("\n" + what + ", 1 in flight\n"));
+  }
+  // MB/s, a share of memcpy, and a copy or less each way.
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive( +[0-9.]+){7} +[01][.][0-9]+"));
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
 TEST(RpcBenchTest, MeasuresFaults) {
   const auto bench = Program::Start(kRpcBench, {"--faults", "--transports=unix,cxl", "--rounds=1"});
   EXPECT_EQ(bench->Wait(), 0) << bench->output();
   EXPECT_THAT(bench->output(), ContainsRegex("\nunix +kernel +[0-9.]+ +100 of 100 "));
   EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive +[0-9.]+ +100 of 100 "));
   EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+TEST(RpcBenchTest, MeasuresSyncServicesAndSeveralPairs) {
+  const auto directory = TemporaryDirectory::Create();
+  ASSERT_TRUE(directory.ok());
+  const std::string file = directory->path() + "/report.json";
+  const auto bench = Program::Start(
+      kRpcBench, {"--transports=tcp,inproc,cxl_direct", "--sizes=64", "--pairs=2",
+                  "--services=callback,sync", "--rounds=1", "--calls=20", "--json=" + file});
+  ASSERT_EQ(bench->Wait(), 0) << bench->output();
+  std::ostringstream json;
+  json << std::ifstream(file).rdbuf();
+  Report report;
+  ASSERT_TRUE(google::protobuf::json::JsonStringToMessage(json.str(), &report).ok()) << json.str();
+  std::vector<std::string> rows;
+  for (const Row& row : report.rows()) {
+    rows.push_back(
+        absl::StrCat(row.transport(), " ", row.wait(), " ", row.service_api(), " ", row.pairs()));
+    EXPECT_GT(row.p50_us(), 1);
+    EXPECT_GE(row.p99_us(), row.p50_us());
+  }
+  EXPECT_THAT(rows, ElementsAre("tcp kernel callback 2", "tcp kernel sync 2",
+                                "inproc gRPC callback 2", "inproc gRPC sync 2",
+                                "cxl_direct adaptive callback 2", "cxl_direct adaptive sync 2"));
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+TEST(RpcBenchTest, MeasuresPartsOfCalls) {
+  const auto bench = Program::Start(kRpcBench, {"--parts", "--transports=unix,cxl_direct"});
+  EXPECT_EQ(bench->Wait(), 0) << bench->output();
+  const std::string numbers = "( +[0-9.]+){3}\n";
+  EXPECT_THAT(bench->output(), ContainsRegex("\nunix +kernel +callback" + numbers));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +adaptive +callback" + numbers));
+}
+
+TEST(RpcBenchTest, MeasuresCallsBesideASleepingHandler) {
+  const auto bench = Program::Start(kRpcBench, {"--blocking", "--transports=cxl_direct",
+                                                "--services=callback,sync", "--rounds=1"});
+  EXPECT_EQ(bench->Wait(), 0) << bench->output();
+  const std::string numbers = "( +[0-9.]+){3}\n";
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +adaptive +callback" + numbers));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +adaptive +sync" + numbers));
 }
 
 TEST(RpcBenchTest, MeasuresIdleConnections) {
@@ -94,11 +151,14 @@ INSTANTIATE_TEST_SUITE_P(
     All, RefusalTest,
     testing::Values(
         Refusal{"--transports=pigeon",
-                "There is no transport 'pigeon'; there are tcp, unix, cxl, cxl_direct."},
+                "There is no transport 'pigeon'; there are tcp, unix, inproc, cxl, cxl_direct."},
         Refusal{"--wait=long", "There is no --wait=long; there are adaptive, park, spin."},
-        Refusal{"--apis=rest", "There is no --apis=rest; there are sync and callback."},
+        Refusal{"--apis=rest", "There is no --apis=rest; there are sync, callback and stream."},
+        Refusal{"--payloads=json", "There is no --payloads=json; there are string and cord."},
         Refusal{"--sizes=-1", "--sizes=-1 is not a number of bytes up to 1 GiB."},
         Refusal{"--concurrency=0", "--concurrency=0 is not a number from 1 to 4096."},
+        Refusal{"--services=rest", "There is no --services=rest; there are callback and sync."},
+        Refusal{"--pairs=0", "--pairs must be from 1 to 64."},
         Refusal{"--rounds=0", "--rounds must be at least 1"}));
 
 }  // namespace

@@ -3,6 +3,8 @@
 // posts and waits for them. Every step ends OK or with DATA_LOSS, every posted call has one
 // outcome in the end, and what is decoded lies inside of what was read.
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -175,6 +177,8 @@ void AttackClient(FuzzInput& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // Else every input pays for the page faults of a fresh region.
+  [[maybe_unused]] static const int kept = mallopt(M_MMAP_THRESHOLD, 64 << 20);
   FuzzInput input(data, size);
   CheckDecoding(std::string(reinterpret_cast<const char*>(data), size));
   if (input.TakeUpTo(1) == 0) {

@@ -7,6 +7,7 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,6 +15,8 @@
 
 #include "absl/synchronization/notification.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/options.h"
+#include "grpc_cxl/payload_counters.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
 
@@ -39,6 +42,19 @@ class Roads {
   const DirectCallStats before_ = GetDirectCallStats();
 };
 
+// From this size on messages are in blocks.
+constexpr size_t kThreshold = 8 << 10;
+
+void ExpectNothingLent() {
+  PayloadCounters counters;
+  for (int i = 0; i < 20'000; ++i) {
+    counters = GetPayloadCounters();
+    if (counters.loans_out == 0 && counters.loans_held == 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ADD_FAILURE() << counters.loans_out << " loans out, " << counters.loans_held << " held";
+}
+
 class DirectRoadsTest : public ::testing::Test {
  protected:
   ClientCall CallWith(size_t payload_bytes, ClientApi api = ClientApi::kSync) {
@@ -47,12 +63,18 @@ class DirectRoadsTest : public ::testing::Test {
     return call;
   }
   void ExpectEchoed(const ClientCall& call) {
-    const Outcome outcome = pair_.Run(call);
+    const Outcome outcome = pair_->Run(call);
     ASSERT_TRUE(outcome.status.ok()) << outcome;
     EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
   }
 
-  EchoPair pair_{TransportKind::kCxlDirect};
+  // With the connection everything lent is let go.
+  void TearDown() override {
+    pair_.reset();
+    ExpectNothingLent();
+  }
+
+  std::unique_ptr<EchoPair> pair_ = std::make_unique<EchoPair>(TransportKind::kCxlDirect);
 };
 
 TEST_F(DirectRoadsTest, UnaryCallsOfGeneratedStubsAreDirect) {
@@ -70,18 +92,85 @@ TEST_F(DirectRoadsTest, CompletionQueuesAreNotEligible) {
   EXPECT_EQ(roads.Taken().not_eligible, 1u);
 }
 
-TEST_F(DirectRoadsTest, LargeRequestsTakeTheStreamRoad) {
-  const size_t buffer = ServerOptions().call_buffer_bytes;
+// Whether a message lies in its call buffer or in a block, and where one becomes the other.
+TEST_F(DirectRoadsTest, MessagesOfAnySizeAreDirect) {
   const Roads roads;
-  ExpectEchoed(CallWith(buffer));
-  EXPECT_EQ(roads.Taken().direct, 0u);
-  EXPECT_EQ(roads.Taken().too_large, 1u);
-  // Every size about the limit, on whatever road.
-  for (size_t bytes = buffer - 100; bytes < buffer; ++bytes) ExpectEchoed(CallWith(bytes));
-  const DirectCallStats taken = roads.Taken();
-  EXPECT_GT(taken.direct, 0u);
-  EXPECT_GT(taken.too_large, 1u);
-  EXPECT_EQ(taken.direct + taken.too_large, 101u);
+  uint64_t calls = 0;
+  for (const size_t edge : {ServerOptions().call_buffer_bytes, kThreshold, 4 * kThreshold}) {
+    for (size_t bytes = edge - 150; bytes < edge + 10; ++bytes, ++calls) {
+      ExpectEchoed(CallWith(bytes));
+    }
+  }
+  for (const size_t bytes : {100'000, 1'000'000, 2'000'000}) {
+    ExpectEchoed(CallWith(bytes));
+    ExpectEchoed(CallWith(bytes, ClientApi::kCallback));
+    calls += 2;
+  }
+  EXPECT_EQ(roads.Taken().direct, calls);
+}
+
+TEST_F(DirectRoadsTest, OneMayBeLargeAndTheOtherSmall) {
+  const Roads roads;
+  ClientCall call = CallWith(10);
+  for (const uint64_t bytes : {4000, 5000, 100'000, 3'000'000}) {
+    call.requests[0].mutable_script()->set_response_bytes(bytes);
+    const Outcome outcome = pair_->Run(call);
+    ASSERT_TRUE(outcome.status.ok()) << outcome;
+    EXPECT_EQ(outcome.responses[0].payload(), Pattern(bytes));
+  }
+  call = CallWith(3'000'000);
+  call.requests[0].mutable_script()->set_response_bytes(1);
+  EXPECT_TRUE(pair_->Run(call).status.ok());
+  EXPECT_EQ(roads.Taken().direct, 5u);
+}
+
+// The response comes when nobody waits for it any more: its block goes back.
+TEST_F(DirectRoadsTest, BlocksOfLateResponsesGoBack) {
+  ClientCall call = CallWith(100'000);
+  call.requests[0].mutable_script()->set_wait_at_gate(true);
+  call.prepare = [](grpc::ClientContext* context) {
+    context->set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  };
+  const Roads roads;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(pair_->Run(call).status.error_code(), grpc::DEADLINE_EXCEEDED);
+  }
+  EXPECT_EQ(roads.Taken().direct, 3u);
+  pair_->control().OpenGate();
+  // The area has room for forty: each of these finds a block.
+  for (int i = 0; i < 100; ++i) ExpectEchoed(CallWith(100'000));
+  EXPECT_EQ(roads.Taken().direct, 103u);
+}
+
+// One connection with hardly any blocks: whatever finds none takes the stream road.
+TEST(DirectRoadsWithFewBlocksTest, WantOfBlocksIsNoError) {
+  for (const size_t payload_bytes : {size_t{0}, size_t{64} << 10}) {
+    ServerOptions options;
+    options.payload_bytes = payload_bytes;
+    const auto transport = Transport::Make(TransportKind::kCxlDirect, options);
+    const auto server = EchoServer::Start(*transport);
+    const auto channel = MakeChannel(*transport);
+    ASSERT_TRUE(
+        channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
+    const auto stub = Echo::NewStub(channel);
+    const Roads roads;
+    std::vector<std::thread> callers;
+    for (int thread = 0; thread < 4; ++thread) {
+      callers.emplace_back([&, thread] {
+        for (int i = 0; i < 50; ++i) {
+          ClientCall call;
+          call.requests[0].set_payload(Pattern(1000 * (thread + 1) * (i % 20)));
+          const Outcome outcome = Perform(stub.get(), call);
+          ASSERT_TRUE(outcome.status.ok()) << outcome;
+          EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
+        }
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_GT(roads.Taken().direct, 0u);
+    EXPECT_GT(roads.Taken().too_large, 0u);
+  }
+  ExpectNothingLent();  // with the connections
 }
 
 TEST_F(DirectRoadsTest, CallsBeyondTheSlotsTakeTheStreamRoad) {
@@ -95,10 +184,10 @@ TEST_F(DirectRoadsTest, CallsBeyondTheSlotsTakeTheStreamRoad) {
       ExpectEchoed(call);
     });
   }
-  EXPECT_TRUE(pair_.control().Await([](const auto& counts) { return counts.at_gate == kCalls; }));
+  EXPECT_TRUE(pair_->control().Await([](const auto& counts) { return counts.at_gate == kCalls; }));
   EXPECT_EQ(roads.Taken().direct, 64u);
   EXPECT_EQ(roads.Taken().no_slot, 6u);
-  pair_.control().OpenGate();
+  pair_->control().OpenGate();
   for (std::thread& caller : callers) caller.join();
   ExpectEchoed(CallWith(64));
   EXPECT_EQ(roads.Taken().direct, 65u);
@@ -106,10 +195,10 @@ TEST_F(DirectRoadsTest, CallsBeyondTheSlotsTakeTheStreamRoad) {
 
 TEST_F(DirectRoadsTest, WithoutAConnectionTheStreamRoadMakesOne) {
   const auto channel =
-      MakeChannel(*pair_.transport,
+      MakeChannel(*pair_->transport,
                   {.configure = [](auto* arguments) { arguments->SetInt("other_channel", 1); }});
-  pair_.server.reset();
-  pair_.server = EchoServer::Start(*pair_.transport);
+  pair_->server.reset();
+  pair_->server = EchoServer::Start(*pair_->transport);
   const Roads roads;
   const auto stub = Echo::NewStub(channel);
   EXPECT_TRUE(Perform(stub.get(), CallWith(64)).status.ok());
@@ -125,7 +214,7 @@ TEST_F(DirectRoadsTest, GenericStubsAreNotTakenForGeneratedOnes) {
   const grpc::Slice slice(request.SerializeAsString());
   const grpc::ByteBuffer bytes(&slice, 1);
   const Roads roads;
-  grpc::GenericStub stub(pair_.channel);
+  grpc::GenericStub stub(pair_->channel);
   for (int i = 0; i < 100; ++i) {
     grpc::ByteBuffer response_bytes;
     grpc::ClientContext context;
@@ -156,7 +245,7 @@ TEST_F(DirectRoadsTest, DynamicMessagesAreNotTakenForGeneratedOnes) {
   model.set_payload("dynamic");
   ASSERT_TRUE(request->ParseFromString(model.SerializeAsString()));
   const Roads roads;
-  grpc::TemplatedGenericStub<Message, Message> stub(pair_.channel);
+  grpc::TemplatedGenericStub<Message, Message> stub(pair_->channel);
   grpc::ClientContext context;
   grpc::Status status;
   absl::Notification done;

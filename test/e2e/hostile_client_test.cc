@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/link/link_layout.h"
+#include "grpc_cxl/link/record_layout.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "test/e2e/child.h"
@@ -34,6 +35,7 @@ namespace {
 
 constexpr absl::Duration kMoment = absl::Milliseconds(1);
 constexpr size_t kRingBytes = 4 << 10;  // small, so that the server soon fills it
+constexpr size_t kPayloadBytes = 64 << 10;
 
 bool AwaitReadable(int socket, absl::Duration timeout) {
   pollfd readable = {socket, POLLIN, 0};
@@ -50,6 +52,16 @@ bool LostConnection(int socket, absl::Duration timeout = absl::Seconds(20)) {
   return false;
 }
 
+// Bytes of the stream as they stand in a ring.
+std::string Record(absl::string_view bytes) {
+  const auto size = static_cast<uint32_t>(bytes.size());
+  return absl::StrCat(absl::string_view(reinterpret_cast<const char*>(&size), 4), bytes);
+}
+std::string Loan(BlockDescriptor descriptor) {
+  const uint32_t words[] = {kLentBit | descriptor.bytes, descriptor.begin};
+  return std::string(reinterpret_cast<const char*>(words), sizeof(words));
+}
+
 // A connection without gRPC: the bare words.
 class RawConnection {
  public:
@@ -62,6 +74,7 @@ class RawConnection {
     auto welcome = ReceiveWelcome(socket->get(), trust);
     EXPECT_TRUE(welcome.ok() && welcome->has_value()) << welcome.status();
     EXPECT_EQ((*welcome)->offer.ring_bytes, kRingBytes);
+    EXPECT_EQ((*welcome)->offer.payload_bytes, kPayloadBytes);
     auto arena = Arena::Attach(std::move((*welcome)->arena_fd), (*welcome)->offer.arena_bytes,
                                (*welcome)->offer.sealed);
     EXPECT_TRUE(arena.ok()) << arena.status();
@@ -73,6 +86,11 @@ class RawConnection {
   // Where only the server should write; the mapping does not know that.
   LinkSideWords& server() { return *At<LinkSideWords>(kLinkPageBytes); }
   char* outgoing() { return At<char>(kLinkControlBytes); }
+  // The ring in which blocks that the server lent are returned.
+  BlockReturnEntry* returns() {
+    return At<BlockReturnEntry>(kLinkControlBytes + 2 * (kRingBytes + kPayloadBytes) +
+                                ReturnBytes(kPayloadBytes));
+  }
   absl::Span<char> all() { return {arena_.data(), arena_.size()}; }
 
   // Writes bytes behind those that are published; publishes them and rings.
@@ -80,11 +98,12 @@ class RawConnection {
     const uint64_t head = client().tx.head.load();
     for (size_t i = 0; i < bytes.size(); ++i) outgoing()[(head + i) % kRingBytes] = bytes[i];
   }
-  void Send(absl::string_view bytes) {
+  void SendRaw(absl::string_view bytes) {
     Fill(bytes);
     client().tx.head.fetch_add(bytes.size());
     Ring();
   }
+  void Send(absl::string_view bytes) { SendRaw(Record(bytes)); }
   void Ring() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
  private:
@@ -120,6 +139,7 @@ class HostileClientTest : public ::testing::Test {
   static ServerOptions SmallRing() {
     ServerOptions options;
     options.ring_bytes = kRingBytes;
+    options.payload_bytes = kPayloadBytes;
     return options;
   }
 
@@ -183,8 +203,10 @@ TEST_F(HostileClientTest, WildHeadOfItsOwnRing) {
   for (const uint64_t wild : kWild) {
     const auto connection = Connect();
     connection->Send(Preface());
-    while (connection->server().rx.tail.load() < Preface().size()) absl::SleepFor(kMoment);
-    connection->Fill(IgnoredFrame(kRingBytes));
+    while (connection->server().rx.tail.load() < Record(Preface()).size()) {
+      absl::SleepFor(kMoment);
+    }
+    connection->Fill(Record(IgnoredFrame(kRingBytes - kRecordHeaderBytes)));
     connection->client().tx.head.fetch_add(wild);
     connection->Ring();
     EXPECT_TRUE(LostConnection(connection->socket())) << wild;
@@ -201,7 +223,7 @@ TEST_F(HostileClientTest, WildTailOfTheServersRing) {
     bool lost = false;
     for (int i = 0; i < 2000 && !lost; ++i) {
       // Wait for room in our own ring as an honest writer would.
-      while (!lost && connection->client().tx.head.load() + 17 >
+      while (!lost && connection->client().tx.head.load() + Record(Ping()).size() >
                           connection->server().rx.tail.load() + kRingBytes) {
         lost = LostConnection(connection->socket(), kMoment);
       }
@@ -233,6 +255,35 @@ TEST_F(HostileClientTest, BytesThatAreNoHttp2) {
   EXPECT_TRUE(LostConnection(connection->socket()));
 }
 
+// Records that cannot be, and loans outside the payload area.
+TEST_F(HostileClientTest, WildRecords) {
+  constexpr auto kAll = static_cast<uint32_t>(kPayloadBytes);
+  for (const std::string& record :
+       {std::string(4, '\0'), Loan({0, 0}), Loan({kAll, 1}), Loan({0, kAll + 1}),
+        Loan({kAll - 1, 2}), Loan({1, kAll}), Loan({0xffffffff, 1}), Loan({1, 0x7fffffff})}) {
+    const auto connection = Connect();
+    connection->Send(Preface());
+    connection->SendRaw(record);
+    EXPECT_TRUE(LostConnection(connection->socket()));
+    ExpectOthersServed();
+  }
+}
+
+// Blocks that were never lent come back: the server sees it when it needs a block, for its
+// answer to a PING not at all, so nothing is lost but what the client says of itself.
+TEST_F(HostileClientTest, WildReturns) {
+  for (const uint64_t wild : kWild) {
+    const auto connection = Connect();
+    connection->Send(Preface());
+    for (size_t i = 0; i < AreaPages(kPayloadBytes); ++i) {
+      connection->returns()[i].store(static_cast<uint32_t>(wild + i));
+    }
+    connection->client().returns.returned.store(wild);
+    for (int i = 0; i < 10; ++i) connection->Send(Ping());
+    ExpectOthersServed();
+  }
+}
+
 // Also the words that belong to the server, at random, over and over.
 TEST_F(HostileClientTest, NoiseEverywhere) {
   std::minstd_rand random(4711);
@@ -245,6 +296,7 @@ TEST_F(HostileClientTest, NoiseEverywhere) {
         if (random() % 2) side->tx.want_space.store(random());
         if (random() % 2) side->rx.tail.store(random() % (3 * kRingBytes));
         if (random() % 2) side->doorbell.epoch.store(random());
+        if (random() % 2) side->returns.returned.store(random() % 32);
       }
       for (char& byte : connection->all().subspan(kLinkControlBytes)) byte = random();
       connection->Ring();

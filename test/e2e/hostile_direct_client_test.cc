@@ -103,7 +103,8 @@ class RawCalls {
       : socket_(std::move(socket)),
         arena_(std::move(arena)),
         buffer_bytes_(offer.call_buffer_bytes),
-        region_at_(Link::ArenaBytes(offer.ring_bytes, 0)) {}
+        region_at_(
+            ArenaBytes({.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes})) {}
 
   size_t RequestAt(int slot) const { return kCallBuffersAt + slot * buffer_bytes_; }
   template <typename T>
@@ -215,6 +216,20 @@ TEST_F(HostileDirectClientTest, PartsOfMetadataThatReachOutside) {
         MetadataHead wild = {3, 4096};
         memcpy(entry, &wild, sizeof(wild));
       },
+  });
+}
+
+TEST_F(HostileDirectClientTest, BlocksThatReachOutside) {
+  const auto lend = [](uint32_t begin, uint32_t bytes) {
+    return [=](RawCalls& calls) { calls.request_head(1).block = {begin, bytes}; };
+  };
+  const uint32_t area = ServerOptions().payload_bytes;
+  ExpectEachFatal({
+      lend(0, area + 1),
+      lend(area - 1, 2),
+      lend(area, 1),
+      lend(0xffffffff, 1),
+      lend(1, 0xffffffff),
   });
 }
 

@@ -55,9 +55,10 @@ int ServeOne(const std::string& directory) {
   const absl::StatusOr<UniqueFd> socket = listener->Accept();
   if (!socket.ok()) return 3;
   if (!wait_for(socket->get()) || !ReceiveHello(socket->get(), {}).ok()) return 4;
-  const absl::StatusOr<Arena> arena = Arena::Create(Link::ArenaBytes(4 << 10), {});
+  const absl::StatusOr<Arena> arena = Arena::Create(ArenaBytes({.ring_bytes = 4 << 10}), {});
   if (!arena.ok()) return 5;
-  const ArenaOffer offer{arena->size(), 4 << 10, arena->sealed(), kNoFeatures};
+  const ArenaOffer offer{
+      .arena_bytes = arena->size(), .ring_bytes = 4 << 10, .sealed = arena->sealed()};
   return SendWelcome(socket->get(), offer, arena->fd()).ok() ? 0 : 6;
 }
 

@@ -103,7 +103,8 @@ TEST_F(ConnectTest, OneConnectionTooManyIsRefusedUntilAnotherEnds) {
 }
 
 TEST_F(ConnectTest, OneArenaTooManyIsRefused) {
-  const size_t one = Link::ArenaBytes(server_options_.ring_bytes);
+  const size_t one = ArenaBytes(
+      {.ring_bytes = server_options_.ring_bytes, .payload_bytes = server_options_.payload_bytes});
   server_options_.max_total_arena_bytes = 2 * one + one / 2;
   TestServer server;
   Start(server);

@@ -19,17 +19,19 @@ Watchdog* TestWatchdog() {
   return watchdog;
 }
 
-std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link, WaitPolicy policy) {
+std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link, WaitPolicy policy,
+                                                    bool trust_peer) {
   return std::make_unique<Endpoint>(
       std::make_shared<EndpointCore>(std::move(link), SpinBudget(policy, absl::Microseconds(50)),
-                                     GetDefaultEventEngine()),
+                                     GetDefaultEventEngine(), trust_peer),
       TestWatchdog()->Assign(), EventEngine::ResolvedAddress(), EventEngine::ResolvedAddress());
 }
 
-EndpointPair::EndpointPair(size_t ring_bytes, WaitPolicy policy)
-    : link(ring_bytes),
-      server(MakeEndpoint(std::move(link.server), policy)),
-      client(MakeEndpoint(std::move(link.client), policy)) {}
+EndpointPair::EndpointPair(size_t ring_bytes, WaitPolicy policy, size_t payload_bytes,
+                           bool trust_peer)
+    : link(ring_bytes, payload_bytes),
+      server(MakeEndpoint(std::move(link.server), policy, trust_peer)),
+      client(MakeEndpoint(std::move(link.client), policy, trust_peer)) {}
 
 absl::AnyInvocable<void(absl::Status)> Outcome::Callback(absl::AnyInvocable<void()> then) {
   struct Guard {

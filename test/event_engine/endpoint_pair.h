@@ -28,12 +28,14 @@ Watchdog* TestWatchdog();
 
 // gRPC's endpoint over one end of a link, looked after by TestWatchdog().
 std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link,
-                                                    WaitPolicy policy = WaitPolicy::kAdaptive);
+                                                    WaitPolicy policy = WaitPolicy::kAdaptive,
+                                                    bool trust_peer = true);
 
 // Two of them that talk to each other. `link` keeps the view of their shared words; its
 // ends are theirs.
 struct EndpointPair {
-  explicit EndpointPair(size_t ring_bytes, WaitPolicy policy = WaitPolicy::kAdaptive);
+  explicit EndpointPair(size_t ring_bytes, WaitPolicy policy = WaitPolicy::kAdaptive,
+                        size_t payload_bytes = 0, bool trust_peer = true);
 
   LinkPair link;
   std::unique_ptr<EventEngine::Endpoint> server, client;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/status/status_matchers.h"
+#include "grpc_cxl/link/record_layout.h"
 #include "gtest/gtest.h"
 #include "test/event_engine/endpoint_pair.h"
 #include "test/link/restless_end.h"
@@ -67,15 +68,16 @@ TEST(EndpointTest, AReadWithoutBytesCallsBack) {
 
 TEST(EndpointTest, AWriteThatFitsIsDoneAtOnceAndOneThatDoesNotCallsBack) {
   EndpointPair pair(kRing);
+  constexpr size_t kFits = kRing - kRecordHeaderBytes;
   SliceBuffer fits, too_much;
-  Append(fits, std::string(kRing, 'a'));
+  Append(fits, std::string(kFits, 'a'));
   Append(too_much, "b");
   Outcome at_once, later;
   EXPECT_TRUE(pair.client->Write(at_once.Callback(), &fits, {}));
   EXPECT_TRUE(at_once.dropped());
   EXPECT_FALSE(pair.client->Write(later.Callback(), &too_much, {}));
   EXPECT_EQ(later.calls(), 0);
-  EXPECT_THAT(ReadExactly(*pair.server, kRing), IsOkAndHolds(std::string(kRing, 'a')));
+  EXPECT_THAT(ReadExactly(*pair.server, kFits), IsOkAndHolds(std::string(kFits, 'a')));
   EXPECT_THAT(later.Wait(), IsOk());
   EXPECT_THAT(ReadExactly(*pair.server, 1), IsOkAndHolds("b"));
   EXPECT_EQ(at_once.calls(), 0);
@@ -124,7 +126,7 @@ TEST(EndpointTest, SlicesOutliveTheirEndpoints) {
   {
     EndpointPair pair(kRing);
     std::minstd_rand random(4);
-    text = RandomText(random, kRing);
+    text = RandomText(random, kRing - kRecordHeaderBytes);
     ASSERT_THAT(WriteAll(*pair.client, text), IsOk());
     Outcome outcome;
     ASSERT_TRUE(pair.server->Read(outcome.Callback(), &buffer, {}));

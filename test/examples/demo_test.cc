@@ -1,4 +1,4 @@
-// Proves that the demo compares three transports, that it leaves no process and no file
+// Proves that the demo compares the transports, that it leaves no process and no file
 // behind however it ends, and that it says clearly when a server dies.
 
 #include <signal.h>
@@ -22,19 +22,20 @@ constexpr char kDemo[] = "examples/greeter/demo";
 // A demo in the middle of a round that would take minutes.
 std::unique_ptr<Program> LongDemo() {
   auto demo = Program::Start(kDemo, {"--seconds=300"});
-  EXPECT_EQ(demo->Processes("--role=server", 3).size(), 3u) << demo->output();
-  EXPECT_EQ(demo->Processes("--role=client", 3).size(), 3u) << demo->output();
+  EXPECT_EQ(demo->Processes("--role=server", 4).size(), 4u) << demo->output();
+  EXPECT_EQ(demo->Processes("--role=client", 4).size(), 4u) << demo->output();
   return demo;
 }
 
-TEST(DemoTest, ComparesThreeTransports) {
+TEST(DemoTest, ComparesTheTransports) {
   const auto demo = Program::Start(kDemo, {"--rounds=1", "--seconds=0.1"});
   EXPECT_EQ(demo->Wait(), 0) << demo->output();
   // p50, p99, calls per second and CPU time are there and not zero; the last is the ratio.
   const std::string numbers = "( +[1-9][0-9.]*){4} +[0-9]+[.][0-9][0-9]\n";
   EXPECT_THAT(demo->output(), AllOf(ContainsRegex("\ntcp +127.0.0.1:[1-9][0-9]*" + numbers),
                                     ContainsRegex("\nunix +unix:[^ ]+" + numbers),
-                                    ContainsRegex("\ncxl +cxl:///greeter" + numbers)));
+                                    ContainsRegex("\ncxl +cxl:///greeter" + numbers),
+                                    ContainsRegex("\ncxl_direct +cxl:///greeter" + numbers)));
   EXPECT_THAT(demo->Processes("", 0), IsEmpty());
   EXPECT_THAT(demo->Files(), IsEmpty());
 }
@@ -58,13 +59,14 @@ TEST(DemoTest, LeavesNothingBehindWhenKilled) {
 
 TEST(DemoTest, NamesADeadServer) {
   const auto demo = LongDemo();
-  const auto servers = demo->Processes("--role=server", 3);
-  ASSERT_EQ(servers.size(), 3u);
+  const auto servers = demo->Processes("--role=server", 4);
+  ASSERT_EQ(servers.size(), 4u);
   for (pid_t server : servers) ASSERT_EQ(kill(server, SIGKILL), 0);
   EXPECT_EQ(demo->Wait(), 1);
-  EXPECT_THAT(demo->output(),
-              ContainsRegex("demo: The server process of (tcp|unix|cxl) \\(pid [0-9]+\\) was "
-                            "killed by signal 9 \\(Killed\\)"));
+  EXPECT_THAT(
+      demo->output(),
+      ContainsRegex("demo: The server process of (tcp|unix|cxl|cxl_direct) \\(pid [0-9]+\\) was "
+                    "killed by signal 9 \\(Killed\\)"));
   EXPECT_THAT(demo->Processes("", 0), IsEmpty());
   EXPECT_THAT(demo->Files(), IsEmpty());
 }

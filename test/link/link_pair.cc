@@ -27,8 +27,9 @@ Arena Attach(const Arena& other) {
 
 }  // namespace
 
-LinkPair::LinkPair(size_t ring_bytes)
-    : ring_bytes(ring_bytes), memory(Make(Link::ArenaBytes(ring_bytes))) {
+LinkPair::LinkPair(size_t ring_bytes, size_t payload_bytes)
+    : sizes{.ring_bytes = ring_bytes, .payload_bytes = payload_bytes},
+      memory(Make(ArenaBytes(sizes))) {
   Reconnect();
 }
 
@@ -36,10 +37,10 @@ void LinkPair::Reconnect() {
   int ends[2];
   PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
   absl::StatusOr<std::unique_ptr<Link>> made =
-      Link::Create(Link::Side::kServer, Attach(memory), UniqueFd(ends[0]), ring_bytes);
+      Link::Create(Link::Side::kServer, Attach(memory), UniqueFd(ends[0]), sizes);
   CHECK_OK(made);
   server = *std::move(made);
-  made = Link::Create(Link::Side::kClient, Attach(memory), UniqueFd(ends[1]), ring_bytes);
+  made = Link::Create(Link::Side::kClient, Attach(memory), UniqueFd(ends[1]), sizes);
   CHECK_OK(made);
   client = *std::move(made);
 }

@@ -15,7 +15,7 @@ namespace grpc_cxl {
 // and a third mapping for those who look at the shared words, or break them. A forked
 // child resets the end that is not its own.
 struct LinkPair {
-  explicit LinkPair(size_t ring_bytes);
+  explicit LinkPair(size_t ring_bytes, size_t payload_bytes = 0);
 
   // Makes both ends anew, from where the words stand.
   void Reconnect();
@@ -25,7 +25,7 @@ struct LinkPair {
   // All shared words, for the report of a failure.
   std::string State() const;
 
-  const size_t ring_bytes;
+  const LinkSizes sizes;
   const Arena memory;
   std::unique_ptr<Link> server, client;
 

@@ -36,7 +36,8 @@ constexpr size_t kRing = 4 << 10;
 absl::StatusOr<std::unique_ptr<Link>> Create(size_t arena_bytes, size_t ring_bytes) {
   absl::StatusOr<Arena> arena = Arena::Create(arena_bytes, {});
   CHECK_OK(arena);
-  return Link::Create(Link::Side::kClient, *std::move(arena), UniqueFd(), ring_bytes);
+  return Link::Create(Link::Side::kClient, *std::move(arena), UniqueFd(),
+                      {.ring_bytes = ring_bytes});
 }
 
 std::string ReadAll(Link& link) {
@@ -63,14 +64,14 @@ TEST(LinkTest, RingSizesArePowersOfTwoBetween4KiBAnd1GiB) {
     EXPECT_THAT(Create(1 << 20, wrong), StatusIs(absl::StatusCode::kInvalidArgument,
                                                  HasSubstr(absl::StrCat(wrong, " bytes"))));
   }
-  EXPECT_THAT(Create(Link::ArenaBytes(64 << 10), 64 << 10), IsOk());
+  EXPECT_THAT(Create(ArenaBytes({.ring_bytes = 64 << 10}), 64 << 10), IsOk());
 }
 
 TEST(LinkTest, AnArenaMustHoldBothRings) {
-  EXPECT_THAT(Create(Link::ArenaBytes(kRing) - 4096, kRing),
+  EXPECT_THAT(Create(ArenaBytes({.ring_bytes = kRing}) - 4096, kRing),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no room")));
-  EXPECT_THAT(Create(Link::ArenaBytes(kRing), kRing), IsOk());
-  EXPECT_THAT(Create(Link::ArenaBytes(kRing) + 4096, kRing), IsOk());  // room to spare
+  EXPECT_THAT(Create(ArenaBytes({.ring_bytes = kRing}), kRing), IsOk());
+  EXPECT_THAT(Create(ArenaBytes({.ring_bytes = kRing}) + 4096, kRing), IsOk());  // room to spare
 }
 
 TEST(LinkTest, TheServerDescribesTheArenaInItsHeader) {

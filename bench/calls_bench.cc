@@ -1,0 +1,126 @@
+// What the parts of a direct call cost that are ours: putting a request into its buffer,
+// taking it apart, and passing a slot to and fro, in one thread and between two that spin.
+//
+//   ./bazelw run -c opt //bench:calls_bench
+
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/direct/call_codec.h"
+#include "grpc_cxl/direct/call_layout.h"
+#include "grpc_cxl/direct/client_calls.h"
+#include "grpc_cxl/direct/server_calls.h"
+
+namespace grpc_cxl {
+namespace {
+
+constexpr size_t kBuffer = 4096;
+
+// Both halves of a region of calls; nobody needs to be rung.
+struct Pair {
+  struct Free {
+    void operator()(char* memory) const { free(memory); }
+  };
+  static char* Zeroed() {
+    void* const memory = aligned_alloc(kCallPageBytes, CallRegionBytes(kBuffer));
+    return static_cast<char*>(memset(memory, 0, CallRegionBytes(kBuffer)));
+  }
+
+  std::unique_ptr<char, Free> memory{Zeroed()};
+  ClientCalls client{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer, [] {}};
+  ServerCalls server{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer, [] {}};
+};
+
+RequestView View(const std::string& message) {
+  return {30'000'000'000,
+          "/grpc_cxl.bench.Echo/Call",
+          {{"x-request-id", "5f3c8e0a-74b1-4c19-9d58-0e6f2a7b31cd"}, {"x-tenant", "bench"}},
+          message};
+}
+
+size_t Encode(const RequestView& view, absl::Span<char> buffer) {
+  const size_t head = RequestHeadBytes(view);
+  EncodeRequestHead(view, view.message.size(), buffer.subspan(0, head));
+  memcpy(buffer.data() + head, view.message.data(), view.message.size());
+  return head + view.message.size();
+}
+
+void BM_EncodeRequest(benchmark::State& state) {
+  const std::string message(state.range(0), 'x');
+  std::string buffer(kBuffer, '\0');
+  for (auto _ : state) {
+    size_t bytes = Encode(View(message), absl::MakeSpan(buffer));
+    benchmark::DoNotOptimize(bytes);
+  }
+}
+BENCHMARK(BM_EncodeRequest)->Arg(64)->Arg(2048);
+
+void BM_DecodeRequest(benchmark::State& state) {
+  const std::string message(state.range(0), 'x');
+  std::string buffer(kBuffer, '\0');
+  buffer.resize(Encode(View(message), absl::MakeSpan(buffer)));
+  for (auto _ : state) {
+    auto view = DecodeRequest(buffer);
+    CHECK_OK(view.status());
+    benchmark::DoNotOptimize(view);
+  }
+}
+BENCHMARK(BM_DecodeRequest)->Arg(64)->Arg(2048);
+
+void Answer(ServerCalls& server, const std::string& response) {
+  CHECK_OK(server.Run(
+      [&](ServerCalls::CallId call, const std::string&) { server.Respond(call, response); },
+      [](ServerCalls::CallId) {}));
+}
+
+// Posts a call, has it answered by `serve` or by another thread, and waits, spinning.
+template <typename Serve>
+void CallOnce(ClientCalls& client, Serve serve) {
+  const int slot = client.Acquire();
+  CHECK_GE(slot, 0);
+  client.Post(slot, 100, SIZE_MAX);
+  serve();
+  CallOutcome outcome;
+  bool spinning;
+  constexpr int64_t kSecond = 1'000'000'000;
+  CHECK(client.Wait(slot, kSecond, kSecond, &outcome, &spinning) == ClientCalls::Waited::kDone);
+  CHECK(outcome.kind == CallOutcome::Kind::kResponse);
+}
+
+void BM_SlotInOneThread(benchmark::State& state) {
+  Pair pair;
+  pair.server.SetAccepting(true);
+  const std::string response(100, 'x');
+  for (auto _ : state) CallOnce(pair.client, [&] { Answer(pair.server, response); });
+}
+BENCHMARK(BM_SlotInOneThread);
+
+void BM_SlotBetweenSpinningThreads(benchmark::State& state) {
+  Pair pair;
+  pair.server.SetAccepting(true);
+  std::atomic<bool> stop{false};
+  std::thread server([&] {
+    const std::string response(100, 'x');
+    while (!stop.load(std::memory_order_relaxed)) {
+      if (pair.server.Ready()) Answer(pair.server, response);
+    }
+  });
+  for (auto _ : state) CallOnce(pair.client, [] {});
+  stop = true;
+  server.join();
+}
+BENCHMARK(BM_SlotBetweenSpinningThreads)->UseRealTime();
+
+}  // namespace
+}  // namespace grpc_cxl
+
+BENCHMARK_MAIN();

@@ -1,0 +1,54 @@
+#include "grpc_cxl/blocks/block_borrower.h"
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/blocks/payload_totals.h"
+
+namespace grpc_cxl {
+
+BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area,
+                             BlockReturnWords* mine, absl::Span<BlockReturnEntry> entries)
+    : memory_(std::move(memory)),
+      area_(area),
+      mine_(mine),
+      entries_(entries),
+      // relaxed: our own word, nobody else writes it.
+      returned_(mine->returned.load(std::memory_order_relaxed)) {
+  CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
+  CHECK_EQ(entries.size(), AreaPages(area.size()));
+}
+
+absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descriptor) {
+  if (descriptor.bytes == 0 || descriptor.begin >= area_.size() ||
+      descriptor.bytes > area_.size() - descriptor.begin) {
+    return absl::DataLossError(absl::StrCat("the peer lent ", descriptor.bytes, " bytes at ",
+                                            descriptor.begin, " of its payload area, which has ",
+                                            area_.size(),
+                                            " bytes; nothing it says can be trusted now"));
+  }
+  Totals().loans_held.fetch_add(1, std::memory_order_relaxed);
+  return Loan(shared_from_this(), area_.subspan(descriptor.begin, descriptor.bytes));
+}
+
+void BlockBorrower::Loan::Return() {
+  if (borrower_ == nullptr) return;
+  borrower_->Return(bytes_.data());
+  borrower_.reset();
+  bytes_ = {};
+}
+
+void BlockBorrower::Return(const char* begin) {
+  const auto page = static_cast<uint32_t>((begin - area_.data()) / kBlockPageBytes);
+  {
+    absl::MutexLock lock(mu_);
+    // relaxed: the release below publishes it. The owner has read what was here before: it
+    // does not lend more than there are entries. (One that does loses its own returns.)
+    entries_[returned_ % entries_.size()].store(page, std::memory_order_relaxed);
+    // Matched by the acquire load in BlockPool::TakeBackLocked(): our reads come first.
+    mine_->returned.store(++returned_, std::memory_order_release);
+  }
+  Totals().loans_held.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,78 @@
+#ifndef GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_
+#define GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_layout.h"
+
+namespace grpc_cxl {
+
+// The borrower's side of one direction's blocks; its twin, BlockPool, lives in the peer's
+// process. Turns the peer's descriptors into memory, and gives it back when the last user is
+// done, whenever that is: the borrower lives as long as its last loan, long after the
+// connection if need be, and keeps the memory mapped.
+//
+// Lent bytes stay under the peer's hands. An honest one leaves them alone until they are
+// returned; under a hostile one they may change, so copy what must not change between a
+// check and its use.
+//
+// Thread-safe; owned by a shared_ptr.
+class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
+ public:
+  // Bytes on loan; given back by the destructor, on any thread. Move-only.
+  class Loan {
+   public:
+    Loan() = default;
+    Loan(Loan&& other) noexcept { *this = std::move(other); }
+    Loan& operator=(Loan&& other) noexcept {
+      if (this != &other) {
+        Return();
+        borrower_ = std::exchange(other.borrower_, nullptr);
+        bytes_ = std::exchange(other.bytes_, {});
+      }
+      return *this;
+    }
+    ~Loan() { Return(); }
+
+    absl::Span<char> bytes() const { return bytes_; }
+
+   private:
+    friend class BlockBorrower;
+    Loan(std::shared_ptr<BlockBorrower> borrower, absl::Span<char> bytes)
+        : borrower_(std::move(borrower)), bytes_(bytes) {}
+    void Return();
+
+    std::shared_ptr<BlockBorrower> borrower_;
+    absl::Span<char> bytes_;
+  };
+
+  // `memory` keeps all the other arguments mapped; `area` is the peer's, `entries` has one
+  // entry for each of its pages.
+  BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, BlockReturnWords* mine,
+                absl::Span<BlockReturnEntry> entries);
+
+  // What the peer lent with `descriptor`, a private copy of its words. DATA_LOSS when that
+  // is not inside its area. To be called once for each descriptor that comes.
+  absl::StatusOr<Loan> Borrow(BlockDescriptor descriptor);
+
+ private:
+  void Return(const char* begin);
+
+  const std::shared_ptr<const void> memory_;
+  const absl::Span<char> area_;
+  BlockReturnWords* const mine_;
+  const absl::Span<BlockReturnEntry> entries_;
+
+  absl::Mutex mu_;
+  uint64_t returned_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_

@@ -1,0 +1,67 @@
+#ifndef GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_
+#define GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "grpc_cxl/base/shared_word.h"
+
+// What two processes share about payload blocks, for one direction: the sender owns an area
+// of pages, writes payload into runs of them (blocks) and lends parts of those to the peer;
+// the peer, the borrower, gives each loan back through the return ring.
+//
+//   area     +-------+-------+-------+-- ... --+   owner writes, borrower reads
+//            | page 0| page 1| page 2|         |
+//            +-------+-------+-------+-- ... --+
+//   returns  | u32 | u32 | u32 | ... one entry a page      borrower writes, owner reads
+//
+// Which pages are free, and what is lent, only the owner knows, in private memory. It never
+// has more loans out than the return ring has entries, so the borrower may always write the
+// next entry: nobody waits, and nothing can overflow.
+namespace grpc_cxl {
+
+inline constexpr size_t kBlockPageBytes = 4096;
+inline constexpr size_t kMaxAreaBytes = size_t{1} << 30;
+
+// A loan, as the owner tells it to the borrower, over whatever channel they have.
+struct BlockDescriptor {
+  uint32_t begin;  // first byte lent, counted from the start of the owner's area
+  uint32_t bytes;  // at least 1
+};
+static_assert(sizeof(BlockDescriptor) == 8);
+static_assert(offsetof(BlockDescriptor, begin) == 0);
+static_assert(offsetof(BlockDescriptor, bytes) == 4);
+
+// Written by the owner. For people, tools and tests that look at an arena from outside; the
+// peer relies on none of it.
+struct alignas(kWriterAlignment) BlockOwnerWords {
+  SharedU64 pages_in_use;  // not free: being written, held by the owner, or lent
+};
+static_assert(sizeof(BlockOwnerWords) == 128);
+static_assert(offsetof(BlockOwnerWords, pages_in_use) == 0);
+
+// Written by the borrower. Entry n (counted from the first return ever) is at index
+// n % entries and names the page in which the loan began.
+struct alignas(kWriterAlignment) BlockReturnWords {
+  SharedU64 returned;  // entries written so far; stored after the entry
+};
+static_assert(sizeof(BlockReturnWords) == 128);
+static_assert(offsetof(BlockReturnWords, returned) == 0);
+
+using BlockReturnEntry = SharedU32;
+
+// Whether an area may have this size: whole pages, at most 1 GiB, 0 for no blocks.
+constexpr bool IsAreaSize(uint64_t bytes) {
+  return bytes <= kMaxAreaBytes && bytes % kBlockPageBytes == 0;
+}
+constexpr size_t AreaPages(size_t area_bytes) { return area_bytes / kBlockPageBytes; }
+
+// Memory of the return entries of an area, in whole pages: no page has two writers.
+constexpr size_t ReturnBytes(size_t area_bytes) {
+  return (AreaPages(area_bytes) * sizeof(BlockReturnEntry) + kBlockPageBytes - 1) /
+         kBlockPageBytes * kBlockPageBytes;
+}
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_

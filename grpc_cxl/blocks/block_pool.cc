@@ -1,0 +1,161 @@
+#include "grpc_cxl/blocks/block_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/blocks/payload_totals.h"
+
+namespace grpc_cxl {
+
+BlockPool::Block& BlockPool::Block::operator=(Block&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    pool_ = std::exchange(other.pool_, nullptr);
+    memory_ = std::exchange(other.memory_, {});
+  }
+  return *this;
+}
+
+void BlockPool::Block::Reset() {
+  if (pool_ == nullptr) return;
+  pool_->Release(memory_);
+  memory_ = {};
+  pool_.reset();
+}
+
+BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
+                     BlockOwnerWords* mine, const BlockReturnWords* returns,
+                     absl::Span<const BlockReturnEntry> entries)
+    : memory_(std::move(memory)),
+      area_(area),
+      mine_(mine),
+      returns_(returns),
+      entries_(entries),
+      runs_(static_cast<uint32_t>(AreaPages(area.size()))),
+      blocks_(AreaPages(area.size())),
+      first_of_(AreaPages(area.size())),
+      // relaxed: nothing is lent yet, so no entry counts.
+      taken_back_(returns->returned.load(std::memory_order_relaxed)) {
+  CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
+  CHECK_EQ(entries.size(), AreaPages(area.size()));
+}
+
+BlockPool::~BlockPool() {
+  absl::MutexLock lock(mu_);
+  // What the peer still has goes with the connection.
+  Totals().loans_out.fetch_sub(loans_, std::memory_order_relaxed);
+}
+
+absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least) {
+  CHECK(least >= 1 && least <= bytes);
+  if (least > area_.size()) return Block();  // nor would it fit a count of pages
+  const auto pages = [](size_t n) {
+    return static_cast<uint32_t>((n + kBlockPageBytes - 1) / kBlockPageBytes);
+  };
+  absl::MutexLock lock(mu_);
+  if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
+  const PageRuns::Run run = runs_.Take(pages(std::min(bytes, area_.size())), pages(least));
+  if (run.pages == 0) return Block();
+  blocks_[run.first] = {.pages = run.pages, .loans = 0, .held = true};
+  for (uint32_t page = run.first; page < run.first + run.pages; ++page) {
+    first_of_[page] = run.first;
+  }
+  // relaxed: for onlookers.
+  mine_->pages_in_use.store(runs_.in_use(), std::memory_order_relaxed);
+  return Block(shared_from_this(), area_.subspan(size_t{run.first} * kBlockPageBytes,
+                                                 size_t{run.pages} * kBlockPageBytes));
+}
+
+bool BlockPool::Contains(absl::Span<const char> bytes) const {
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const auto area = reinterpret_cast<uintptr_t>(area_.data());
+  return begin >= area && begin - area < area_.size() &&
+         bytes.size() <= area_.size() - (begin - area);
+}
+
+std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
+  CHECK(!bytes.empty() && Contains(bytes));
+  absl::MutexLock lock(mu_);
+  const uint32_t first = first_of_[PageOf(bytes.data())];
+  State& block = blocks_[first];
+  CHECK(block.held) << "only a block that is held can be lent";
+  CHECK_LT(PageOf(&bytes.back()), first + block.pages) << "more than one block";
+  if (loans_ == entries_.size()) return std::nullopt;
+  ++loans_;
+  ++block.loans;
+  Totals().loans_out.fetch_add(1, std::memory_order_relaxed);
+  return BlockDescriptor{static_cast<uint32_t>(bytes.data() - area_.data()),
+                         static_cast<uint32_t>(bytes.size())};
+}
+
+void BlockPool::Revoke(BlockDescriptor lent) {
+  absl::MutexLock lock(mu_);
+  const uint32_t first = first_of_[lent.begin / kBlockPageBytes];
+  if (blocks_[first].loans == 0) {  // a peer that knew the descriptor has returned it
+    broken_ = absl::DataLossError("the peer returned a block that it was not lent");
+    return;
+  }
+  --loans_;
+  --blocks_[first].loans;
+  Totals().loans_out.fetch_sub(1, std::memory_order_relaxed);
+  FreeIfUnused(first);
+}
+
+absl::Status BlockPool::TakeBack() {
+  absl::MutexLock lock(mu_);
+  return TakeBackLocked();
+}
+
+absl::Status BlockPool::TakeBackLocked() {
+  if (!broken_.ok()) return broken_;
+  // Matched by the release store in BlockBorrower: the entries before it are complete, and
+  // what the borrower read from these blocks it has read.
+  const uint64_t returned = returns_->returned.load(std::memory_order_acquire);
+  if (returned == taken_back_) return absl::OkStatus();
+  if (returned - taken_back_ > loans_) {
+    return broken_ = absl::DataLossError(absl::StrCat(
+               "the peer broke the return ring: it says it has returned ", returned - taken_back_,
+               " blocks, but ", loans_, " are lent to it; nothing it says can be trusted now"));
+  }
+  for (; taken_back_ != returned; ++taken_back_) {
+    // relaxed: ordered by the acquire above. A hostile peer may still change it: read once.
+    const uint32_t page = entries_[taken_back_ % entries_.size()].load(std::memory_order_relaxed);
+    const uint32_t first = page < first_of_.size() ? first_of_[page] : 0;
+    if (page >= first_of_.size() || blocks_[first].loans == 0 ||
+        page - first >= blocks_[first].pages) {
+      return broken_ = absl::DataLossError(
+                 absl::StrCat("the peer broke the return ring: it returned page ", page,
+                              ", which is not lent to it; nothing it says can be trusted now"));
+    }
+    --loans_;
+    --blocks_[first].loans;
+    Totals().loans_out.fetch_sub(1, std::memory_order_relaxed);
+    FreeIfUnused(first);
+  }
+  return absl::OkStatus();
+}
+
+void BlockPool::Release(absl::Span<char> memory) {
+  absl::MutexLock lock(mu_);
+  const uint32_t first = PageOf(memory.data());
+  blocks_[first].held = false;
+  FreeIfUnused(first);
+}
+
+void BlockPool::FreeIfUnused(uint32_t first) {
+  State& block = blocks_[first];
+  if (block.held || block.loans > 0) return;
+  runs_.Free({first, block.pages});
+  block.pages = 0;
+  // relaxed: for onlookers.
+  mine_->pages_in_use.store(runs_.in_use(), std::memory_order_relaxed);
+}
+
+uint32_t BlockPool::pages_in_use() const {
+  absl::MutexLock lock(mu_);
+  return runs_.in_use();
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,124 @@
+#ifndef GRPC_CXL_BLOCKS_BLOCK_POOL_H_
+#define GRPC_CXL_BLOCKS_BLOCK_POOL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/blocks/page_runs.h"
+
+namespace grpc_cxl {
+
+// From this size on bytes travel in payload blocks, fewer of them through the ring. To find a
+// block, to lend it and to get it back costs a few microseconds. A single call begins to gain
+// at twice this size; streams, whose two ends work at once, gain a fifth at this one.
+inline constexpr size_t kBlockThreshold = 16 << 10;
+
+// The owner's side of one direction's blocks; its twin, BlockBorrower, lives in the peer's
+// process. A block is a run of whole pages. It is free when no Block holds it and every loan
+// of it has come back:
+//
+//   free --Allocate()--> held --Lend()--> held and lent --~Block--> lent --peer--> free
+//
+// Blocks may outlive the connection: the pool lives as long as the last of them, and keeps
+// the memory mapped.
+//
+// The peer may be hostile: a return that it cannot owe is DATA_LOSS, after which its
+// connection is of no more use; the blocks that are held stay good.
+//
+// Thread-safe; owned by a shared_ptr.
+class BlockPool : public std::enable_shared_from_this<BlockPool> {
+ public:
+  // Holds a block, alone; move-only. An empty one holds nothing.
+  class Block {
+   public:
+    Block() = default;
+    Block(Block&& other) noexcept { *this = std::move(other); }
+    Block& operator=(Block&& other) noexcept;
+    ~Block() { Reset(); }
+
+    explicit operator bool() const { return pool_ != nullptr; }
+    // All of it: what was asked for, rounded up to whole pages.
+    absl::Span<char> memory() const { return memory_; }
+    const BlockPool* pool() const { return pool_.get(); }
+    void Reset();
+
+   private:
+    friend class BlockPool;
+    Block(std::shared_ptr<BlockPool> pool, absl::Span<char> memory)
+        : pool_(std::move(pool)), memory_(memory) {}
+
+    std::shared_ptr<BlockPool> pool_;
+    absl::Span<char> memory_;
+  };
+
+  // `memory` keeps all the other arguments mapped; `area` has a size that is IsAreaSize(),
+  // and `entries` one entry for each of its pages.
+  BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area, BlockOwnerWords* mine,
+            const BlockReturnWords* returns, absl::Span<const BlockReturnEntry> entries);
+  ~BlockPool();
+
+  // A block of at least `bytes` (at least 1); when only smaller ones are free, the largest of
+  // them if it has `least` bytes; else an empty one. Never waits. Takes back what the peer has
+  // returned. DATA_LOSS as above.
+  absl::StatusOr<Block> Allocate(size_t bytes, size_t least);
+  absl::StatusOr<Block> Allocate(size_t bytes) { return Allocate(bytes, bytes); }
+
+  // Whether `bytes` lie in this area: then somebody holds the block in which they do.
+  bool Contains(absl::Span<const char> bytes) const;
+
+  // Lends `bytes`, which lie in a block that is held, to the peer, who must be told the
+  // descriptor. Nothing when as much is out as the peer could ever return.
+  std::optional<BlockDescriptor> Lend(absl::Span<const char> bytes);
+
+  // Takes back what was lent, for a peer that was not told after all or has said that it will
+  // not look. A peer that returns it all the same breaks its connection.
+  void Revoke(BlockDescriptor lent);
+
+  // Takes back what the peer has returned. Cheap when there is nothing. DATA_LOSS as above.
+  absl::Status TakeBack();
+
+  size_t area_bytes() const { return area_.size(); }
+  uint32_t pages_in_use() const;
+
+ private:
+  // Of the block that begins at the page with the same index.
+  struct State {
+    uint32_t pages = 0;  // 0: no block begins here
+    uint32_t loans = 0;
+    bool held = false;
+  };
+
+  absl::Status TakeBackLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FreeIfUnused(uint32_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Release(absl::Span<char> memory);
+  uint32_t PageOf(const char* byte) const {
+    return static_cast<uint32_t>((byte - area_.data()) / kBlockPageBytes);
+  }
+
+  const std::shared_ptr<const void> memory_;
+  const absl::Span<char> area_;
+  BlockOwnerWords* const mine_;
+  const BlockReturnWords* const returns_;
+  const absl::Span<const BlockReturnEntry> entries_;
+
+  mutable absl::Mutex mu_;
+  PageRuns runs_ ABSL_GUARDED_BY(mu_);
+  std::vector<State> blocks_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint32_t> first_of_ ABSL_GUARDED_BY(mu_);  // of the block that has this page
+  uint64_t taken_back_ ABSL_GUARDED_BY(mu_);             // position in the return ring
+  uint32_t loans_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status broken_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_BLOCKS_BLOCK_POOL_H_

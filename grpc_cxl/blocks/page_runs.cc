@@ -1,0 +1,56 @@
+#include "grpc_cxl/blocks/page_runs.h"
+
+#include <iterator>
+
+#include "absl/log/check.h"
+
+namespace grpc_cxl {
+
+PageRuns::PageRuns(uint32_t pages) : pages_(pages), free_pages_(pages) {
+  if (pages > 0) gaps_.emplace(0, pages);
+}
+
+PageRuns::Run PageRuns::Take(uint32_t pages, uint32_t least) {
+  CHECK(least >= 1 && least <= pages);
+  auto longest = gaps_.end();
+  for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap) {
+    if (gap->second >= pages) return TakeFrom(gap, pages);
+    if (longest == gaps_.end() || gap->second > longest->second) longest = gap;
+  }
+  if (longest == gaps_.end() || longest->second < least) return {};
+  return TakeFrom(longest, longest->second);
+}
+
+PageRuns::Run PageRuns::TakeFrom(Gaps::iterator gap, uint32_t pages) {
+  const Run taken{gap->first, pages};
+  const uint32_t left = gap->second - pages;
+  const auto next = gaps_.erase(gap);
+  if (left > 0) gaps_.emplace_hint(next, taken.first + pages, left);
+  free_pages_ -= pages;
+  return taken;
+}
+
+void PageRuns::Free(Run run) {
+  CHECK(run.pages >= 1 && run.first < pages_ && run.pages <= pages_ - run.first)
+      << "pages " << run.first << " + " << run.pages << " are not among " << pages_;
+  free_pages_ += run.pages;
+  const auto next = gaps_.lower_bound(run.first);
+  CHECK(next == gaps_.end() || run.first + run.pages <= next->first) << "freed twice";
+  if (next != gaps_.end() && run.first + run.pages == next->first) {
+    run.pages += next->second;
+    gaps_.erase(next);
+  }
+  // Found again: the one erased may have been the hint.
+  const auto after = gaps_.lower_bound(run.first);
+  if (after != gaps_.begin()) {
+    const auto before = std::prev(after);
+    CHECK_LE(before->first + before->second, run.first) << "freed twice";
+    if (before->first + before->second == run.first) {
+      before->second += run.pages;
+      return;
+    }
+  }
+  gaps_.emplace_hint(after, run.first, run.pages);
+}
+
+}  // namespace grpc_cxl

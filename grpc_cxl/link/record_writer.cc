@@ -1,0 +1,48 @@
+#include "grpc_cxl/link/record_writer.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/link/record_layout.h"
+
+namespace grpc_cxl {
+
+absl::StatusOr<size_t> RecordWriter::Room(size_t wanted) {
+  wanted = std::min<size_t>(wanted, kLentBit - 1);
+  const absl::StatusOr<size_t> room = link_.Room(kRecordHeaderBytes + wanted);
+  if (!room.ok()) return room.status();
+  return std::min(wanted, *room - std::min(*room, kRecordHeaderBytes));
+}
+
+void RecordWriter::Begin(size_t bytes) {
+  CHECK(bytes >= 1 && bytes < kLentBit);
+  const auto word = static_cast<uint32_t>(bytes);
+  char header[kRecordHeaderBytes];
+  memcpy(header, &word, sizeof(word));
+  Append(header);
+}
+
+void RecordWriter::Append(absl::Span<const char> bytes) {
+  const absl::StatusOr<size_t> written = link_.Write(bytes);
+  // Neither can fail: that there is room was seen before, and the look is not taken again.
+  CHECK(written.ok() && *written == bytes.size()) << "a record that there is no room for";
+}
+
+absl::StatusOr<bool> RecordWriter::HasRoomForLoan() {
+  const absl::StatusOr<size_t> room = link_.Room(kLentRecordBytes);
+  if (!room.ok()) return room.status();
+  return *room >= kLentRecordBytes;
+}
+
+void RecordWriter::WriteLoan(BlockDescriptor descriptor) {
+  CHECK(descriptor.bytes >= 1 && descriptor.bytes < kLentBit);
+  const uint32_t words[] = {kLentBit | descriptor.bytes, descriptor.begin};
+  char record[kLentRecordBytes];
+  static_assert(sizeof(words) == sizeof(record));
+  memcpy(record, words, sizeof(words));
+  Append(record);
+}
+
+}  // namespace grpc_cxl

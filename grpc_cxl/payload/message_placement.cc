@@ -1,0 +1,163 @@
+#include "grpc_cxl/payload/message_placement.h"
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
+
+#include <utility>
+
+#include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/message_types.h"
+#include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/payload/size_guess.h"
+
+namespace grpc_cxl {
+namespace {
+
+using google::protobuf::Message;
+using grpc::experimental::ClientInterceptorFactoryInterface;
+using grpc::experimental::ClientRpcInfo;
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::Interceptor;
+using grpc::experimental::InterceptorBatchMethods;
+using grpc::experimental::ServerInterceptorFactoryInterface;
+using grpc::experimental::ServerRpcInfo;
+
+// `message`, which takes `bytes`, in a block of `pool`; an invalid buffer when that cannot be.
+grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool) {
+  absl::StatusOr<BlockPool::Block> block = pool.Allocate(bytes);
+  // A peer that has broken the return ring: the endpoint will find out, and say so.
+  if (!block.ok() || !*block) return {};
+  auto* const begin = reinterpret_cast<uint8_t*>(block->memory().data());
+  // Other than expected when somebody changes the message meanwhile; gRPC will say so.
+  if (message.SerializeWithCachedSizesToArray(begin) != begin + bytes) return {};
+  const auto destroy = [](void* held) { delete static_cast<BlockPool::Block*>(held); };
+  const grpc::Slice slice(begin, bytes, destroy, new BlockPool::Block(*std::move(block)));
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+// One RPC's interceptor, on either side.
+class Placement : public Interceptor {
+ public:
+  // `guess` may be null; it outlives all calls.
+  Placement(const Message& prototype, SizeGuess* guess, const char* method)
+      : prototype_(prototype), guess_(guess), method_(method) {}
+
+  void Intercept(InterceptorBatchMethods* methods) final {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
+      PlaceMessage(methods);
+    }
+    methods->Proceed();
+  }
+
+ private:
+  virtual std::shared_ptr<BlockPool> Pool() = 0;
+
+  void PlaceMessage(InterceptorBatchMethods* methods) {
+    const void* const object = methods->GetSendMessage();
+    if (!IsMessageOf(object, prototype_)) return;
+    const Message& message = *static_cast<const Message*>(object);
+    const size_t bytes = message.ByteSizeLong();
+    const bool large = bytes >= kBlockThreshold;
+    if (guess_ != nullptr) guess_->Saw(method_, large);
+    if (!large) return;
+    const std::shared_ptr<BlockPool> pool = Pool();
+    if (pool == nullptr) return;
+    grpc::ByteBuffer placed = Place(message, bytes, *pool);
+    if (!placed.Valid()) return;
+    methods->ModifySendMessage(nullptr);  // else gRPC would serialise it once more
+    methods->GetSerializedSendMessage()->Swap(&placed);
+  }
+
+  const Message& prototype_;
+  SizeGuess* const guess_;
+  const char* const method_;
+};
+
+// Whether to look at the messages of a call; a stream's always.
+template <typename Info>
+bool WorthALook(SizeGuess& guess, const Info& info) {
+  return info.type() != Info::Type::UNARY || guess.WorthALook(info.method());
+}
+
+// Whose guess the call is to inform.
+template <typename Info>
+SizeGuess* GuessFor(SizeGuess& guess, const Info& info) {
+  return info.type() == Info::Type::UNARY ? &guess : nullptr;
+}
+
+class ClientPlacement final : public Placement {
+ public:
+  ClientPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+                  const std::string& pool_key)
+      : Placement(prototype, guess, method), pool_key_(pool_key) {}
+
+ private:
+  std::shared_ptr<BlockPool> Pool() override { return FindPool(pool_key_); }
+
+  const std::string& pool_key_;  // the factory's, which outlives all calls
+};
+
+class ClientFactory final : public ClientInterceptorFactoryInterface {
+ public:
+  explicit ClientFactory(std::string pool_key) : pool_key_(std::move(pool_key)) {}
+
+  Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
+    if (!WorthALook(guess_, *info)) return nullptr;
+    const MessageTypes* const types = FindMessageTypes(info->method());
+    if (types == nullptr) return nullptr;
+    return new ClientPlacement(*types->request, GuessFor(guess_, *info), info->method(), pool_key_);
+  }
+
+ private:
+  SizeGuess guess_;
+  const std::string pool_key_;
+};
+
+class ServerPlacement final : public Placement {
+ public:
+  ServerPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+                  grpc::ServerContextBase* context)
+      : Placement(prototype, guess, method), context_(context) {}
+
+ private:
+  // A stream's peer stays the same.
+  std::shared_ptr<BlockPool> Pool() override {
+    if (!looked_up_) {
+      looked_up_ = true;
+      pool_ = FindPool(ServerPoolKey(PeerOf(*context_)));
+    }
+    return pool_.lock();
+  }
+
+  grpc::ServerContextBase* const context_;
+  bool looked_up_ = false;
+  std::weak_ptr<BlockPool> pool_;
+};
+
+class ServerFactory final : public ServerInterceptorFactoryInterface {
+ public:
+  Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
+    if (!WorthALook(guess_, *info)) return nullptr;
+    const MessageTypes* const types = FindMessageTypes(info->method());
+    if (types == nullptr) return nullptr;
+    return new ServerPlacement(*types->response, GuessFor(guess_, *info), info->method(),
+                               info->server_context());
+  }
+
+ private:
+  SizeGuess guess_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientInterceptorFactoryInterface> MakeClientPlacement(std::string pool_key) {
+  return std::make_unique<ClientFactory>(std::move(pool_key));
+}
+
+std::unique_ptr<ServerInterceptorFactoryInterface> MakeServerPlacement() {
+  return std::make_unique<ServerFactory>();
+}
+
+}  // namespace grpc_cxl

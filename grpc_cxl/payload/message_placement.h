@@ -1,0 +1,28 @@
+#ifndef GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_
+#define GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_
+
+#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/support/server_interceptor.h>
+
+#include <memory>
+#include <string>
+
+namespace grpc_cxl {
+
+// Interceptors that serialise large messages of generated classes straight into a block of the
+// connection, so that the endpoint need not copy them. Whatever they cannot place is left to
+// gRPC: small messages, other classes, the completion-queue API's (serialised before they are
+// intercepted), those for which no block is free, and all of a method that has no generated
+// code in this process.
+
+// Of a channel whose connections have this key of the pool directory. To be the last of the
+// channel's interceptors.
+std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeClientPlacement(
+    std::string pool_key);
+
+// Of a server.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeServerPlacement();
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_

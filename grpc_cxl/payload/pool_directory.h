@@ -1,0 +1,29 @@
+#ifndef GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_
+#define GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_
+
+#include <memory>
+#include <string>
+
+#include "grpc_cxl/blocks/block_pool.h"
+
+// Where those who are about to send a message find the blocks of the connection that will
+// carry it. A guess: of several connections with one key, the newest is found. Whoever guesses
+// wrong pays with a copy. Thread-safe.
+namespace grpc_cxl {
+
+// The key of a client's connections: the service's name, and the number of the channel's
+// options (see OptionsRegistry).
+std::string ClientPoolKey(const std::string& name, int options);
+
+// The key of a server's connections to one process: what ServerContext::peer() says.
+std::string ServerPoolKey(const std::string& peer);
+
+// The pool stays in the directory while somebody else keeps it alive.
+void EnterPool(const std::string& key, const std::shared_ptr<BlockPool>& pool);
+
+// Null when there is none.
+std::shared_ptr<BlockPool> FindPool(const std::string& key);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_
