@@ -32,8 +32,8 @@
 
 ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
           "which to compare, of tcp, unix and cxl");
-ABSL_FLAG(double, step_seconds, 1.5,
-          "how long a step takes; everything together takes about 50 times as long, and less "
+ABSL_FLAG(double, step_seconds, 1.25,
+          "how long a step takes; everything together takes about 70 times as long, and less "
           "than a second makes poor figures");
 ABSL_FLAG(std::string, html, "hotel_reservation.html", "the file for the report");
 ABSL_FLAG(std::string, json, "", "a file for the report as JSON");
@@ -129,7 +129,7 @@ absl::Status Compare(const TemporaryDirectory& directory) {
   }
   {
     const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
-    Progress progress(absl::Seconds(effort.step_s * 17 * transports.size()));
+    Progress progress(absl::Seconds(effort.step_s * 23 * transports.size()));
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
       const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
