@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/payload_counters.h"
@@ -43,7 +44,7 @@ class Roads {
 };
 
 // From this size on messages are in blocks.
-constexpr size_t kThreshold = 8 << 10;
+constexpr size_t kThreshold = kBlockThreshold;
 
 void ExpectNothingLent() {
   PayloadCounters counters;
