@@ -15,7 +15,7 @@ inline constexpr double kP99LimitMs = 100;
 
 // How long everything takes is proportional to `step_s`.
 struct Effort {
-  double step_s = 1.5;       // of one step of the ladder
+  double step_s = 1.25;      // of one step of the ladder
   double first_per_s = 400;  // offered in its first step
 };
 

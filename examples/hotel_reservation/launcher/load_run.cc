@@ -20,12 +20,14 @@ absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options)
   flags.push_back(absl::StrCat("--rate=", options.per_second));
   flags.push_back(absl::StrCat("--warmup=", options.warmup_s));
   flags.push_back(absl::StrCat("--seconds=", options.seconds));
+  flags.push_back(absl::StrCat("--deadline=", options.deadline_s, "s"));
   flags.push_back(absl::StrCat("--json=", file));
   const absl::StatusOr<std::unique_ptr<Process>> load = cluster.StartProgram("load", flags);
   if (!load.ok()) return load.status();
 
-  // A load that cannot be served ends with its deadlines, a second later.
-  absl::Duration patience = absl::Seconds(options.warmup_s + options.seconds + 30);
+  // A load that cannot be served ends with its deadlines, those of the warm-up and its own.
+  const absl::Duration patience =
+      absl::Seconds(options.warmup_s + options.seconds + 2 * options.deadline_s + 30);
   absl::StatusOr<bool> ended = false;
   if (!options.kill.empty()) {
     ended = cluster.Watch(load->get(), absl::Seconds(options.warmup_s + options.kill_after_s));

@@ -15,6 +15,7 @@ struct LoadOptions {
   double seconds = 1.5;
   std::string kill = {};    // a service to be killed and started again meanwhile; empty: none
   double kill_after_s = 0;  // of the measured time, roughly
+  double deadline_s = 1;    // a request fails when it takes longer
 };
 
 // Runs the load generator against the cluster. Errors as those of Cluster::Watch; a request

@@ -176,9 +176,12 @@ TEST_P(ServicesTest, ReservationsSurviveTheDeathOfTheirService) {
 }
 
 TEST_P(ServicesTest, LoadIsServedAlsoAfterAServiceWasKilled) {
-  const absl::StatusOr<LoadResult> killed = RunLoad(
-      *cluster_,
-      {.per_second = 50, .warmup_s = 0.2, .seconds = 1.5, .kill = "rate", .kill_after_s = 0.3});
+  const absl::StatusOr<LoadResult> killed = RunLoad(*cluster_, {.per_second = 50,
+                                                                .warmup_s = 0.2,
+                                                                .seconds = 1.5,
+                                                                .kill = "rate",
+                                                                .kill_after_s = 0.3,
+                                                                .deadline_s = 20});
   ASSERT_TRUE(killed.ok()) << killed.status();
   EXPECT_EQ(killed->served() + killed->errors(), 75);
   EXPECT_GT(killed->served(), 0);
@@ -191,7 +194,7 @@ TEST_P(ServicesTest, LoadIsServedAlsoAfterAServiceWasKilled) {
   ASSERT_TRUE(cluster_->AwaitHealthy().ok());
 
   const absl::StatusOr<LoadResult> after =
-      RunLoad(*cluster_, {.per_second = 50, .warmup_s = 0.5, .seconds = 1});
+      RunLoad(*cluster_, {.per_second = 50, .warmup_s = 0.5, .seconds = 1, .deadline_s = 20});
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(after->served(), 50);
   EXPECT_EQ(after->errors(), 0) << after->DebugString();
