@@ -168,6 +168,7 @@ TEST(RefusalsTest, ConnectionLimitIsReached) {
 TEST(RefusalsTest, ArenaBudgetIsReached) {
   ServerOptions options;
   options.ring_bytes = 64 << 10;
+  options.payload_bytes = 0;
   options.max_total_arena_bytes = 200 << 10;  // room for one arena of 140 KiB
   const auto transport = Transport::Make(TransportKind::kCxl, options);
   const auto server = EchoServer::Start(*transport);
