@@ -21,6 +21,7 @@
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/blocks/payload_totals.h"
 #include "grpc_cxl/link/record_writer.h"
@@ -181,22 +182,27 @@ TEST(EndpointPayloadTest, AReceiverThatKeepsEverythingOnlyCostsSpeed) {
 TEST(EndpointPayloadTest, TenThousandRandomSizes) {
   constexpr int kMessages = 5'000;  // each way
   EndpointPair pair(16 << 10, kPolicy, 128 << 10);
-  const auto write = [](EventEngine::Endpoint& endpoint, uint32_t seed) {
+  // Message after message is another piece of this.
+  std::minstd_rand any(5);
+  const std::string source = RandomText(any, 256 << 10);
+  const auto next = [&source](std::minstd_rand& random) {
+    const size_t bytes = 1 + random() % (size_t{2} << random() % 17);
+    return absl::string_view(source).substr(random() % (source.size() / 2), bytes);
+  };
+  const auto write = [&next](EventEngine::Endpoint& endpoint, uint32_t seed) {
     std::minstd_rand random(seed);
     absl::crc32c_t sum{0};
     for (int i = 0; i < kMessages; ++i) {
-      const std::string text = RandomText(random, 1 + random() % (1u << (1 + random() % 17)));
+      const absl::string_view text = next(random);
       EXPECT_THAT(WriteAll(endpoint, text), IsOk());
       sum = absl::ExtendCrc32c(sum, text);
     }
     return sum;
   };
-  const auto total = [](uint32_t seed) {  // what write() will have written
+  const auto total = [&next](uint32_t seed) {  // what write() will have written
     std::minstd_rand random(seed);
     uint64_t bytes = 0;
-    for (int i = 0; i < kMessages; ++i) {
-      bytes += RandomText(random, 1 + random() % (1u << (1 + random() % 17))).size();
-    }
+    for (int i = 0; i < kMessages; ++i) bytes += next(random).size();
     return bytes;
   };
   const auto read = [](EventEngine::Endpoint& endpoint, uint64_t bytes) {
@@ -233,18 +239,22 @@ TEST(EndpointPayloadTest, TenThousandRandomSizes) {
   ExpectNothingInUse(pair);
 }
 
-// The child knows only the link: after a fork from a process with threads nothing else is
-// safe.
+// The child only publishes the loan: after a fork from a process with threads little else is
+// safe, mutexes and memory in particular.
 TEST(EndpointPayloadTest, APeerThatIsKilledWhileWeHoldItsBlocks) {
   for (int round = 0; round < 20; ++round) {
     LinkPair link(kRing, kPayload);
+    BlockDescriptor lent;
+    {
+      auto block = link.client->pool()->Allocate(kPayload / 2);
+      ASSERT_THAT(block, IsOk());
+      memset(block->memory().data(), 'a' + round, kPayload / 2);
+      lent = *link.client->pool()->Lend(block->memory());
+    }
     const pid_t child = fork();
     PCHECK(child >= 0);
     if (child == 0) {
-      link.server.reset();
-      auto block = link.client->pool()->Allocate(kPayload / 2);
-      memset(block->memory().data(), 'a' + round, kPayload / 2);
-      RecordWriter(link.client.get()).WriteLoan(*link.client->pool()->Lend(block->memory()));
+      RecordWriter(link.client.get()).WriteLoan(lent);
       link.client->Publish();
       for (;;) pause();
     }
