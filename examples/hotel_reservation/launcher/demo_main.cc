@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,8 +33,8 @@
 
 ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
           "which to compare, of tcp, unix and cxl");
-ABSL_FLAG(double, step_seconds, 1.25,
-          "how long a step takes; everything together takes about 70 times as long, and less "
+ABSL_FLAG(double, step_seconds, 1,
+          "how long a step takes; everything together takes about 90 times as long, and less "
           "than a second makes poor figures");
 ABSL_FLAG(std::string, html, "hotel_reservation.html", "the file for the report");
 ABSL_FLAG(std::string, json, "", "a file for the report as JSON");
@@ -129,18 +130,17 @@ absl::Status Compare(const TemporaryDirectory& directory) {
   }
   {
     const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
-    Progress progress(absl::Seconds(effort.step_s * 23 * transports.size()));
+    Progress progress(absl::Seconds(effort.step_s * 30 * transports.size()));
+    std::vector<std::unique_ptr<Cluster>> clusters;
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
-      const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
+      absl::StatusOr<std::unique_ptr<Cluster>> cluster =
           StartCluster(transport, /*http=*/"", directory);
       if (!cluster.ok()) return cluster.status();
-      absl::StatusOr<TransportReport> measured =
-          MeasureTransport(**cluster, effort, report.same_load_per_s(), progress);
-      if (!measured.ok()) return measured.status();
-      report.set_same_load_per_s(measured->same_load().offered_per_s());
-      *report.add_transports() = *std::move(measured);
+      clusters.push_back(*std::move(cluster));
     }
+    absl::Status measured = MeasureInTurns(clusters, effort, progress, report);
+    if (!measured.ok()) return measured;
   }
   std::cout << SummaryText(report);
   if (!html.empty()) {
