@@ -54,6 +54,8 @@ class Run:
           good_cases, bad_cases = self._count_cases(label, uri)
           passed += good_cases
           bad += bad_cases
+      if self.status[label] == 'FLAKY':
+        print(f'{self.name}: {label}: FLAKY: failed, and passed when repeated; its log is above')
       if self.status[label] not in ('PASSED', 'FLAKY') and bad == 0:
         # Killed, timed out, crashed after its last case, or never built.
         print(f'{self.name}: {label}: {self.status[label]}')
