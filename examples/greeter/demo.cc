@@ -67,7 +67,8 @@ absl::Status Compare() {
   bench::CatchInterrupts();
   const bench::Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds)};
   absl::PrintF(
-      "The same gRPC service and the same generated stub over TCP, a unix socket and shared memory.\n"
+      "The same gRPC service and the same generated stub over TCP, a unix socket and shared "
+      "memory.\n"
       "They differ only in the address and the credentials that they are given, and cxl_direct\n"
       "in one line more, EnableDirectCalls() (see examples/greeter/server.cc and client.cc). For\n"
       "each, a client process says hello to a server process on this machine,\n"

@@ -68,10 +68,8 @@ class RunningCall final : public Cancellable {
  private:
   absl::StatusOr<grpc::Slice> Message(const RequestView& request) const {
     if (request.block.bytes > 0) return BorrowSlice(connection_->blocks(), request.block);
-    // Points into request_bytes_, which live as long as the call; what the service keeps of so
-    // small a message, it copies.
-    return grpc::Slice(const_cast<char*>(request.message.data()), request.message.size(),
-                       grpc::Slice::STATIC_SLICE);
+    // A copy: Cords and ByteBuffers of the service may keep it longer than the call lasts.
+    return grpc::Slice(request.message.data(), request.message.size());
   }
 
   void Finish(const grpc::Status& status) {

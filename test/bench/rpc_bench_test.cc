@@ -73,7 +73,8 @@ TEST(RpcBenchTest, MeasuresStreamsAndCountsCopies) {
     EXPECT_THAT(bench->output(), HasSubstr("\n" + what + ", 1 in flight\n"));
   }
   // MB/s, a share of memcpy, and a copy or less each way.
-  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl +adaptive +callback( +[0-9.]+){7} +[01][.][0-9]+"));
+  EXPECT_THAT(bench->output(),
+              ContainsRegex("\ncxl +adaptive +callback( +[0-9.]+){7} +[01][.][0-9]+"));
   EXPECT_THAT(bench->Files(), IsEmpty());
 }
 
