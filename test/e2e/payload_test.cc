@@ -29,8 +29,13 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 
 class BlobsService final : public Blobs::CallbackService {
+ public:
+  std::vector<absl::Cord> kept;  // every request's; one call at a time
+
+ private:
   grpc::ServerUnaryReactor* Swap(grpc::CallbackServerContext* context, const Blob* request,
                                  Blob* response) override {
+    kept.push_back(request->data());
     response->set_data(request->data());
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
@@ -112,6 +117,23 @@ TEST_P(PayloadTest, MessagesArePlacedAndCordsAreReadInPlace) {
   EXPECT_EQ(since(&PayloadCounters::sent_by_block), 0u);
   EXPECT_LT(since(&PayloadCounters::sent_by_ring), 4096u);
   EXPECT_EQ(since(&PayloadCounters::received_from_block), 0u);
+}
+
+// Also what is too small for a block is the service's to keep.
+TEST_P(PayloadTest, SmallCordsOutliveTheirCalls) {
+  BlobsPair pair(GetParam());
+  const auto stub = Blobs::NewStub(pair.channel);
+  constexpr size_t kBytes = 3000;
+  for (int i = 0; i < 50; ++i) {
+    Blob request, response;
+    request.set_data(std::string(kBytes, static_cast<char>('a' + i % 26)));
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->Swap(&context, request, &response).ok());
+  }
+  ASSERT_EQ(pair.service.kept.size(), 50u);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(pair.service.kept[i] == std::string(kBytes, static_cast<char>('a' + i % 26))) << i;
+  }
 }
 
 TEST_P(PayloadTest, CordsOutliveChannelAndServer) {
