@@ -182,10 +182,12 @@ TEST_P(SlotWaitersStressTest, NobodySleepsOverAnAnswer) {
         pair.client.Post(slot, request.size(), SIZE_MAX);
         CallOutcome outcome;
         bool found_spinning;
+        const absl::Time start = absl::Now();
         ASSERT_EQ(pair.client.Wait(slot, random() % 4 == 0 ? 20'000 : 0, kForEver, &outcome,
                                    &found_spinning),
                   ClientCalls::Waited::kDone);
         ASSERT_EQ(outcome.response, request);
+        ASSERT_LT(absl::Now() - start, kSoon) << "its patience woke it, nobody else";
       }
     });
   }
