@@ -25,6 +25,7 @@ struct Image {
   RingWriterWords writer_words;
   RingReaderWords reader_words;
   alignas(kWriterAlignment) char data[kCapacity] = {};
+  char unused[kWriterAlignment - kCapacity] = {};  // else Ring's members would come here
 };
 
 // A ring that has come as far as `position`.
