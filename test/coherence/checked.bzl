@@ -8,12 +8,13 @@ CHECKED_ENV = {
     "GRPC_CXL_CHECK_FLUSHES": "1",
 }
 
-def cc_checked_test(name, **kwargs):
+def cc_checked_test(name, checked_args = [], **kwargs):
     """A cc_test, and NAME_checked: the same in flush mode, under the checker.
 
     Args:
       name: of the plain test.
+      checked_args: arguments of the second run.
       **kwargs: of both.
     """
     cc_test(name = name, **kwargs)
-    cc_test(name = name + "_checked", env = CHECKED_ENV, **kwargs)
+    cc_test(name = name + "_checked", args = checked_args, env = CHECKED_ENV, **kwargs)

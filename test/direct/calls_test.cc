@@ -117,6 +117,7 @@ TEST(CallsTest, SlotsRunOutAndComeBack) {
 
 TEST(CallsTest, AServerThatDoesNotAcceptRefuses) {
   CallPair pair;
+  EXPECT_TRUE(pair.client.Accepting());
   pair.server.SetAccepting(false);
   EXPECT_FALSE(pair.client.Accepting());
   const int slot = pair.Post("q");  // posted all the same, as in a race
