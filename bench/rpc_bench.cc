@@ -7,8 +7,8 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --pairs=8
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
 //   ./bazelw run -c opt //bench:rpc_bench -- --parts
-//   ./bazelw run -c opt //bench:rpc_bench -- --transports=cxl,cxl_direct \
-//       --cxl_preset=local,expander,switch,pool --cxl_coherence=coherent,flush
+//   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local,expander,switch,pool
+//   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local --cxl_coherence=coherent,flush
 //   ./bazelw run -c opt //bench:rpc_bench -- --faults
 //   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
 

@@ -58,7 +58,6 @@ namespace grpc_cxl {
   X(CallResponse)               \
   X(CallWord)                   \
   X(CallNews)                   \
-  X(CallPong)                   \
   X(CallCancelsSeen)            \
   X(SeeCallClientWords)         \
   X(SeeCallClientWordsInRun)    \

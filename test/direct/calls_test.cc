@@ -95,6 +95,24 @@ TEST(CallsTest, PolledCallsAreRungForAndDeliveredByRun) {
   EXPECT_EQ(outcome->response, "a");
 }
 
+TEST(CallsTest, ACallMayBeLeftToThePollerWhileItRuns) {
+  CallPair pair;
+  const int slot = pair.Post("q");
+  std::optional<ServerCalls::CallId> running;
+  ASSERT_TRUE(pair.server
+                  .Run([&](ServerCalls::CallId call, const std::string&) { running = call; },
+                       [](ServerCalls::CallId) {})
+                  .ok());
+  std::optional<CallOutcome> outcome;
+  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
+  pair.server.Respond(*running, "a");
+  EXPECT_EQ(pair.rings_to_client, 1);
+  EXPECT_TRUE(pair.client.Ready());
+  ASSERT_TRUE(pair.client.Run().ok());
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->response, "a");
+}
+
 TEST(CallsTest, WhenDoneOfAFinishedCallDeliversAtOnce) {
   CallPair pair;
   const int slot = pair.Post("q");
