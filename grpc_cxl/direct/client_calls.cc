@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl {
@@ -18,10 +19,17 @@ int64_t Now() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+void Nap(int64_t nanoseconds) {
+  timespec nap;
+  nap.tv_sec = nanoseconds / 1'000'000'000;
+  nap.tv_nsec = nanoseconds % 1'000'000'000;
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);  // a signal may cut it short
+}
+
 }  // namespace
 
 ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                         SpinBudget spin)
+                         SharedView view, bool polls, SpinBudget spin)
     : mine_(reinterpret_cast<CallClientWords*>(region.data())),
       peer_(reinterpret_cast<const CallServerWords*>(region.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(region.data() + kCallClientSlotsAt)),
@@ -30,6 +38,8 @@ ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::func
       responses_(requests_ + kCallSlots * buffer_bytes),
       buffer_bytes_(buffer_bytes),
       ring_(std::move(ring)),
+      view_(view),
+      polls_(polls || !view.coherent()),
       waiters_(&mine_->awake, server_slots_, spin),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
@@ -37,7 +47,7 @@ ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::func
 
 bool ClientCalls::Accepting() const {
   // Matched by the release store in ServerCalls::SetAccepting(); nothing hangs on the order.
-  return peer_->accepting.load(std::memory_order_acquire) == 1 &&
+  return view_.Load(Site::kSeeCallAccepting, peer_->accepting, std::memory_order_acquire) == 1 &&
          !retired_.load(std::memory_order_relaxed) && !ended();
 }
 
@@ -45,8 +55,9 @@ int ClientCalls::Acquire() {
   uint64_t free = free_.load(std::memory_order_relaxed);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Run().
-    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^
-                                     peer_->cancels_seen.load(std::memory_order_acquire));
+    const uint64_t seen =
+        view_.Load(Site::kSeeCallCancelsSeen, peer_->cancels_seen, std::memory_order_acquire);
+    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
     const int slot = __builtin_ctzll(usable);
     // Matched by the release in Release(): what the last call did to the slot is over.
@@ -77,9 +88,11 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
-  mine.waiter.store(static_cast<uint32_t>(CallWaiter::kLooking), std::memory_order_relaxed);
+  view_.Publish(Site::kCallRequest, RequestBuffer(slot).subspan(0, request_bytes));
+  view_.Store(Site::kCallSlot, mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
+              std::memory_order_relaxed);  // with the rest of its line
   // Publishes all of the above; matched by the acquire load in ServerCalls::Run().
-  mine_->posted.fetch_xor(Bit(slot), std::memory_order_release);
+  view_.FetchXor(Site::kCallPosted, mine_->posted, Bit(slot), std::memory_order_release);
   ring_();
   return call.generation;
 }
@@ -88,39 +101,55 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
                                       CallOutcome* outcome, bool* found_spinning) {
   const int64_t start = Now();
   *found_spinning = false;
-  const auto finish = [&] {
-    waiters_.StopLooking();
-    Finish(slot);
-    return Waited::kDone;
-  };
-  waiters_.StartLooking();
+  if (!polls_) waiters_.StartLooking();
+  bool done = false;
   while (spin_ns > 0) {
-    if (Look(slot, outcome)) {
-      *found_spinning = true;
-      return finish();
-    }
-    waiters_.WakeParked();
+    done = *found_spinning = Look(slot, outcome);
+    if (done) break;
+    if (!polls_) waiters_.WakeParked();
     if (Now() - start >= spin_ns) break;
     // Whoever needs this core gets it at once: it may be the server.
     sched_yield();
   }
-  client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
-                                   std::memory_order_relaxed);
+  if (!done) {
+    const int64_t until = start + patience_ns;
+    done = polls_ ? NapUntilDone(slot, until, outcome) : SleepUntilDone(slot, until, outcome);
+  }
+  if (!polls_) waiters_.StopLooking();
+  if (!done) return Waited::kStillRunning;
+  Finish(slot);
+  return Waited::kDone;
+}
+
+bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
+  if (Look(slot, outcome)) return true;
+  if (!ended()) return false;
+  LookAtEnd(slot, outcome);
+  return true;
+}
+
+bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+  // Its fence follows, before each sleep: SlotWaiters::StopLooking().
+  view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+              static_cast<uint32_t>(CallWaiter::kParked), std::memory_order_relaxed);
   for (;;) {
-    if (waiters_.LookOut([&] { return Look(slot, outcome); })) return finish();
+    if (waiters_.LookOut([&] { return Look(slot, outcome); })) return true;
     // Before the last look: if the server has moved on since, Park() returns at once.
     const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
-    if (Look(slot, outcome)) return finish();
-    if (ended()) {
-      LookAtEnd(slot, outcome);
-      return finish();
-    }
-    const int64_t left = start + patience_ns - Now();
-    if (left <= 0) {
-      waiters_.StopLooking();
-      return Waited::kStillRunning;
-    }
+    if (LookOrEnd(slot, outcome)) return true;
+    const int64_t left = until_ns - Now();
+    if (left <= 0) return false;
     waiters_.Park(slot, seen, left);
+  }
+}
+
+bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+  BackOff naps;
+  for (;;) {
+    if (LookOrEnd(slot, outcome)) return true;
+    const int64_t left = until_ns - Now();
+    if (left <= 0) return false;
+    Nap(std::min(left, naps.Next()));
   }
 }
 
@@ -129,8 +158,8 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
     absl::MutexLock lock(calls_[slot].mu);
     calls_[slot].callback = std::move(callback);
     polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
-    client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kPolled),
-                                     std::memory_order_relaxed);
+    view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+                static_cast<uint32_t>(CallWaiter::kPolled), std::memory_order_relaxed);
   }
   FullFence();  // matched by the one in ServerCalls::Tell(): it bumps `news`, or we see its word
   LookPolled(slot);
@@ -141,22 +170,25 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
   absl::MutexLock lock(call.mu);
   if (!call.live || call.generation != generation) return;
   if (std::exchange(call.cancelled, true)) return;
-  client_slots_[slot].cancelled_generation.store(generation, std::memory_order_relaxed);
+  view_.Store(Site::kCallCancelledGeneration, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
   // Publishes the generation; matched by the acquire load in ServerCalls::Run().
-  mine_->cancelled.fetch_xor(Bit(slot), std::memory_order_release);
+  view_.FetchXor(Site::kCallCancelled, mine_->cancelled, Bit(slot), std::memory_order_release);
   ring_();
 }
 
 uint32_t ClientCalls::Ping() {
   // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
-  const uint32_t ping = mine_->ping.fetch_add(1, std::memory_order_release) + 1;
+  const uint32_t ping =
+      view_.FetchAdd(Site::kCallPing, mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
   ring_();
   return ping;
 }
 
 bool ClientCalls::Answered(uint32_t ping) const {
   // Matched by the release store in ServerCalls::Run(). The count may wrap.
-  return static_cast<int32_t>(peer_->pong.load(std::memory_order_acquire) - ping) >= 0;
+  const uint32_t pong = view_.Load(Site::kSeeCallPong, peer_->pong, std::memory_order_acquire);
+  return static_cast<int32_t>(pong - ping) >= 0;
 }
 
 void ClientCalls::Finish(int slot) {
@@ -168,18 +200,20 @@ void ClientCalls::Finish(int slot) {
 }
 
 bool ClientCalls::Ready() const {
-  return peer_->news.load(std::memory_order_relaxed) != seen_news_.load(std::memory_order_relaxed);
+  return view_.Load(Site::kSeeCallNews, peer_->news, std::memory_order_relaxed) !=
+         seen_news_.load(std::memory_order_relaxed);
 }
 
 absl::Status ClientCalls::Run() {
-  // Matched by the release in ServerCalls::Tell(): what the news are about is visible.
+  // Matched by the release in ServerCalls::Tell(). Not brought up to date: what the news are
+  // about, LookPolled() looks at anew, and if there are newer ones, Ready() will say so.
   seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
   for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     // relaxed: the load of `news` came first. Most of many calls are running, and of those
-    // there is nothing to learn.
+    // there is nothing to learn. Without coherence this would be an old value.
     const uint32_t word = server_slots_[slot].word.load(std::memory_order_relaxed);
-    if (CallStateOf(word) != CallState::kTaken) LookPolled(slot);
+    if (CallStateOf(word) != CallState::kTaken || !view_.coherent()) LookPolled(slot);
   }
   if (broken_.load(std::memory_order_relaxed)) {
     return absl::DataLossError("the server broke the protocol of direct calls");
@@ -204,7 +238,8 @@ int ClientCalls::busy() const {
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
-  const uint32_t word = server_slots_[slot].word.load(std::memory_order_acquire);
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWord, server_slots_[slot].word, std::memory_order_acquire);
   const CallState state = CallStateOf(word);
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
@@ -220,6 +255,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     *outcome = {CallOutcome::Kind::kBroken, {}};
     return true;
   }
+  // In the line of the word.
   const uint32_t bytes = server_slots_[slot].part_bytes.load(std::memory_order_relaxed);
   const bool whole = state == CallState::kDone;
   if (bytes > buffer_bytes_ || (!whole && bytes == 0) || state > CallState::kDone) {
@@ -229,7 +265,9 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   }
   if (call.response.size() + bytes > call.response_limit) call.too_large = true;
   if (!call.too_large || call.parts == 0) {
-    call.response.append(responses_ + slot * buffer_bytes_, bytes);
+    const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
+    view_.Acquire(Site::kSeeCallResponse, part);
+    call.response.append(part.data(), part.size());
   }
   ++call.parts;
   if (whole) {
@@ -237,7 +275,8 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
                 std::exchange(call.response, {})};
     return true;
   }
-  mine_->acked.fetch_xor(Bit(slot), std::memory_order_release);  // matched in ServerCalls::Run()
+  // Matched in ServerCalls::Run().
+  view_.FetchXor(Site::kCallAcked, mine_->acked, Bit(slot), std::memory_order_release);
   ring_();
   return false;
 }
@@ -245,9 +284,11 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
 void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
   if (Look(slot, outcome)) return;
   const uint32_t generation = calls_[slot].generation;
-  client_slots_[slot].cancelled_generation.store(generation, std::memory_order_relaxed);
+  view_.Store(Site::kCallTakenBack, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
   FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
-  const uint32_t word = server_slots_[slot].word.load(std::memory_order_acquire);
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWordAtEnd, server_slots_[slot].word, std::memory_order_acquire);
   const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
   *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }

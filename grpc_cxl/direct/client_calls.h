@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/direct/slot_waiters.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
@@ -47,9 +48,11 @@ class ClientCalls {
   using Callback = absl::AnyInvocable<void(CallOutcome)>;
 
   // `region` (CallRegionBytes(buffer_bytes) large) must stay mapped while this object lives;
-  // `ring` wakes the server and is called from any thread. `spin` is for whichever of several
-  // waiting threads looks out for all of them.
+  // `ring` wakes the server and is called from any thread. `polls`: the server cannot wake us,
+  // as it cannot when memory is not coherent. `spin` is for whichever of several waiting
+  // threads looks out for all of them.
   ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+              SharedView view = {}, bool polls = false,
               SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()));
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
@@ -71,7 +74,8 @@ class ClientCalls {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
   enum class Waited { kDone, kStillRunning };
-  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over.
+  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. Where
+  // the server cannot wake us, the sleep is naps, by BackOff.
   // kDone: `*outcome` is set and the slot is free. Otherwise the call goes on: WhenDone()
   // must follow. Tells whether the spin was worth it.
   Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
@@ -122,6 +126,12 @@ class ClientCalls {
   bool Look(int slot, CallOutcome* outcome);
   // The same once the connection has ended: always complete.
   void LookAtEnd(int slot, CallOutcome* outcome);
+  // Look(), or LookAtEnd() if it has.
+  bool LookOrEnd(int slot, CallOutcome* outcome);
+  // The rest of Wait(), as a parked waiter or where nobody can wake us. True: `*outcome` is
+  // complete; false: it is time.
+  bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
+  bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
   // Looks at a polled slot, and delivers its outcome if it is there.
   void LookPolled(int slot);
   // The outcome of a posted call is about to be delivered.
@@ -136,7 +146,9 @@ class ClientCalls {
   const char* const responses_;
   const size_t buffer_bytes_;
   const std::function<void()> ring_;
-  SlotWaiters waiters_;
+  const SharedView view_;
+  const bool polls_;
+  SlotWaiters waiters_;  // of no use to those who poll
 
   std::atomic<uint64_t> free_{~uint64_t{0}};
   std::atomic<uint64_t> polled_{0};

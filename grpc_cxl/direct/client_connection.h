@@ -49,8 +49,10 @@ class ClientLinks {
 class ClientConnection final : public LinkUser {
  public:
   ClientConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                   SpinBudget spin, std::shared_ptr<ClientLinks> links)
-      : calls_(region, buffer_bytes, std::move(ring), spin), links_(std::move(links)) {}
+                   std::shared_ptr<ClientLinks> links, SpinBudget spin, SharedView view = {},
+                   bool polls = false)
+      : calls_(region, buffer_bytes, std::move(ring), view, polls, spin),
+        links_(std::move(links)) {}
 
   ClientCalls& calls() { return calls_; }
 

@@ -37,7 +37,8 @@ namespace grpc_cxl {
 //     4. look once more                   d. sleep
 //
 // so that bytes which came without ringing, because they came before a, are seen by 4 or
-// by c.
+// by c. A link that polls (LinkOptions::polls) has no a and no b: the polling thread comes back
+// to c after every nap.
 //
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
@@ -83,6 +84,8 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   void Run() override;
   void PrepareToSleep() override;
   void Awake() override { link_->Awake(); }
+  bool wakes_us() const override { return !link_->polls(); }
+  bool PeerGone() override;
   int64_t spin_ns() const override { return spin_.nanoseconds(); }
   void SpinFound() override { spin_.SpinFound(); }
   void SpinWasted() override { spin_.SpinWasted(); }

@@ -13,6 +13,7 @@
 #include "grpc_cxl/direct/client_calls.h"
 #include "grpc_cxl/direct/server_calls.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 
@@ -23,8 +24,8 @@ struct CallPair {
 
   explicit CallPair(SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()))
       : client(
-            absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
-            [this] { ++rings_to_server; }, spin) {
+            client_side.At(image), kBuffer, [this] { ++rings_to_server; }, client_side.view(),
+            /*polls=*/false, spin) {
     server.SetAccepting(true);
   }
 
@@ -70,9 +71,11 @@ struct CallPair {
   std::unique_ptr<char, Free> memory{Zeroed()};
   std::atomic<int> rings_to_server{0};
   std::atomic<int> rings_to_client{0};
+  const absl::Span<char> image{memory.get(), CallRegionBytes(kBuffer)};
+  const Side client_side{image}, server_side{image};
   ClientCalls client;
-  ServerCalls server{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
-                     [this] { ++rings_to_client; }};
+  ServerCalls server{server_side.At(image), kBuffer, [this] { ++rings_to_client; },
+                     server_side.view()};
   uint32_t generation = 0;
   std::string last_request;
 };
