@@ -38,6 +38,7 @@ absl::Status Validate(const EndpointOptions& options) {
     return Invalid("max_spin", absl::FormatDuration(options.max_spin),
                    absl::StrCat("from 0 to ", absl::FormatDuration(kMaxSpin)));
   }
+  if (absl::Status status = Validate(options.distance); !status.ok()) return status;
   for (uid_t uid : options.allowed_uids) {
     // What the kernel reports when it does not know: no user.
     if (uid == static_cast<uid_t>(-1)) {
@@ -106,7 +107,12 @@ absl::Status Validate(const ServerOptions& options) {
       return Invalid("backing.kind", static_cast<int>(options.backing.kind),
                      "kMemfd, kMemfdHuge or kDirectory");
   }
-  return absl::OkStatus();
+  switch (options.coherence) {
+    case Coherence::kCoherent:
+    case Coherence::kFlush:
+      return absl::OkStatus();
+  }
+  return Invalid("coherence", static_cast<uint32_t>(options.coherence), "kCoherent or kFlush");
 }
 
 }  // namespace grpc_cxl

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 namespace grpc_cxl {
@@ -27,6 +28,13 @@ struct EndpointOptions {
   // other number is the limit in microseconds.
   WaitPolicy wait_policy = WaitPolicy::kAdaptive;
   absl::Duration max_spin = absl::Microseconds(50);
+
+  // How much further away than local memory this process makes every connection, to show what
+  // memory behind CXL would cost. Default: not at all, which costs nothing. Otherwise threads
+  // wait, spinning; far_memory.h says for what. In the environment: GRPC_CXL_PRESET=expander,
+  // for one, or GRPC_CXL_MEMORY=load_ns=250,store_ns=250,gbps=25. Each end waits for its own
+  // accesses only, so give both the same.
+  MemoryDistance distance;
 
   // Users to meet besides ourselves and root. Default: none. A named user may fill their
   // own connection with anything, but cannot touch other connections.
@@ -82,6 +90,14 @@ struct ServerOptions : EndpointOptions {
   // with kDirectory only our own user and root can connect (allowed_uids must be empty),
   // since such memory cannot be sealed against being shrunk under us.
   ArenaBacking backing;
+
+  // Whether the ends' caches see each other's stores. Default: kCoherent, as on one host.
+  // kFlush is for memory that hosts share without that: both ends write back and invalidate
+  // cache lines, some 0.1 us for each word and more for large messages; and since nobody can be
+  // woken, they spin as wait_policy says and then look at the memory up to every millisecond,
+  // about 1 % of a core in an idle process. The client does as the server says.
+  // GRPC_CXL_COHERENCE=coherent|flush in the server's environment overrides it.
+  Coherence coherence = Coherence::kCoherent;
 
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
 };

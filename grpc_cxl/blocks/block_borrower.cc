@@ -8,11 +8,13 @@
 namespace grpc_cxl {
 
 BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area,
-                             BlockReturnWords* mine, absl::Span<BlockReturnEntry> entries)
+                             BlockReturnWords* mine, absl::Span<BlockReturnEntry> entries,
+                             SharedView view)
     : memory_(std::move(memory)),
       area_(area),
       mine_(mine),
       entries_(entries),
+      view_(view),
       // relaxed: our own word, nobody else writes it.
       returned_(mine->returned.load(std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
@@ -27,8 +29,10 @@ absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descri
                                             area_.size(),
                                             " bytes; nothing it says can be trusted now"));
   }
+  const absl::Span<char> bytes = area_.subspan(descriptor.begin, descriptor.bytes);
+  view_.Acquire(Site::kSeeBlockBytes, bytes);
   Totals().loans_held.fetch_add(1, std::memory_order_relaxed);
-  return Loan(shared_from_this(), area_.subspan(descriptor.begin, descriptor.bytes));
+  return Loan(shared_from_this(), bytes);
 }
 
 void BlockBorrower::Loan::Return() {
@@ -44,9 +48,10 @@ void BlockBorrower::Return(const char* begin) {
     absl::MutexLock lock(mu_);
     // relaxed: the release below publishes it. The owner has read what was here before: it
     // does not lend more than there are entries. (One that does loses its own returns.)
-    entries_[returned_ % entries_.size()].store(page, std::memory_order_relaxed);
+    view_.Store(Site::kBlockReturnEntry, entries_[returned_ % entries_.size()], page,
+                std::memory_order_relaxed);
     // Matched by the acquire load in BlockPool::TakeBackLocked(): our reads come first.
-    mine_->returned.store(++returned_, std::memory_order_release);
+    view_.Store(Site::kBlockReturned, mine_->returned, ++returned_, std::memory_order_release);
   }
   Totals().loans_held.fetch_sub(1, std::memory_order_relaxed);
 }

@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/coherence/shared_view.h"
 
 namespace grpc_cxl {
 
@@ -55,7 +56,7 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   // `memory` keeps all the other arguments mapped; `area` is the peer's, `entries` has one
   // entry for each of its pages.
   BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, BlockReturnWords* mine,
-                absl::Span<BlockReturnEntry> entries);
+                absl::Span<BlockReturnEntry> entries, SharedView view = {});
 
   // What the peer lent with `descriptor`, a private copy of its words. DATA_LOSS when that
   // is not inside its area. To be called once for each descriptor that comes.
@@ -68,6 +69,7 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   const absl::Span<char> area_;
   BlockReturnWords* const mine_;
   const absl::Span<BlockReturnEntry> entries_;
+  const SharedView view_;
 
   absl::Mutex mu_;
   uint64_t returned_ ABSL_GUARDED_BY(mu_);

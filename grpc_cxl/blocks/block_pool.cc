@@ -27,17 +27,19 @@ void BlockPool::Block::Reset() {
 
 BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
                      BlockOwnerWords* mine, const BlockReturnWords* returns,
-                     absl::Span<const BlockReturnEntry> entries)
+                     absl::Span<const BlockReturnEntry> entries, SharedView view)
     : memory_(std::move(memory)),
       area_(area),
       mine_(mine),
       returns_(returns),
       entries_(entries),
+      view_(view),
       runs_(static_cast<uint32_t>(AreaPages(area.size()))),
       blocks_(AreaPages(area.size())),
       first_of_(AreaPages(area.size())),
       // relaxed: nothing is lent yet, so no entry counts.
-      taken_back_(returns->returned.load(std::memory_order_relaxed)) {
+      taken_back_(
+          view.Load(Site::kSeeBlockReturned, returns->returned, std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
 }
@@ -62,8 +64,7 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   for (uint32_t page = run.first; page < run.first + run.pages; ++page) {
     first_of_[page] = run.first;
   }
-  // relaxed: for onlookers.
-  mine_->pages_in_use.store(runs_.in_use(), std::memory_order_relaxed);
+  TellPagesInUse();
   return Block(shared_from_this(), area_.subspan(size_t{run.first} * kBlockPageBytes,
                                                  size_t{run.pages} * kBlockPageBytes));
 }
@@ -77,6 +78,7 @@ bool BlockPool::Contains(absl::Span<const char> bytes) const {
 
 std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
   CHECK(!bytes.empty() && Contains(bytes));
+  view_.Publish(Site::kBlockBytes, bytes);
   absl::MutexLock lock(mu_);
   const uint32_t first = first_of_[PageOf(bytes.data())];
   State& block = blocks_[first];
@@ -112,13 +114,15 @@ absl::Status BlockPool::TakeBackLocked() {
   if (!broken_.ok()) return broken_;
   // Matched by the release store in BlockBorrower: the entries before it are complete, and
   // what the borrower read from these blocks it has read.
-  const uint64_t returned = returns_->returned.load(std::memory_order_acquire);
+  const uint64_t returned =
+      view_.Load(Site::kSeeBlockReturned, returns_->returned, std::memory_order_acquire);
   if (returned == taken_back_) return absl::OkStatus();
   if (returned - taken_back_ > loans_) {
     return broken_ = absl::DataLossError(absl::StrCat(
                "the peer broke the return ring: it says it has returned ", returned - taken_back_,
                " blocks, but ", loans_, " are lent to it; nothing it says can be trusted now"));
   }
+  AcquireEntries(returned);
   for (; taken_back_ != returned; ++taken_back_) {
     // relaxed: ordered by the acquire above. A hostile peer may still change it: read once.
     const uint32_t page = entries_[taken_back_ % entries_.size()].load(std::memory_order_relaxed);
@@ -149,8 +153,25 @@ void BlockPool::FreeIfUnused(uint32_t first) {
   if (block.held || block.loans > 0) return;
   runs_.Free({first, block.pages});
   block.pages = 0;
+  TellPagesInUse();
+}
+
+void BlockPool::TellPagesInUse() {
   // relaxed: for onlookers.
-  mine_->pages_in_use.store(runs_.in_use(), std::memory_order_relaxed);
+  view_.Store(Site::kBlockPagesInUse, mine_->pages_in_use, uint64_t{runs_.in_use()},
+              std::memory_order_relaxed);
+}
+
+void BlockPool::AcquireEntries(uint64_t returned) {
+  const auto acquire = [this](absl::Span<const BlockReturnEntry> entries) {
+    view_.Acquire(Site::kSeeBlockReturnEntries, {reinterpret_cast<const char*>(entries.data()),
+                                                 entries.size() * sizeof(entries[0])});
+  };
+  const size_t index = taken_back_ % entries_.size();
+  const size_t count = returned - taken_back_;
+  const size_t first = std::min(count, entries_.size() - index);
+  acquire(entries_.subspan(index, first));
+  acquire(entries_.subspan(0, count - first));
 }
 
 uint32_t BlockPool::pages_in_use() const {

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/blocks/page_runs.h"
+#include "grpc_cxl/coherence/shared_view.h"
 
 namespace grpc_cxl {
 
@@ -63,7 +64,8 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // `memory` keeps all the other arguments mapped; `area` has a size that is IsAreaSize(),
   // and `entries` one entry for each of its pages.
   BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area, BlockOwnerWords* mine,
-            const BlockReturnWords* returns, absl::Span<const BlockReturnEntry> entries);
+            const BlockReturnWords* returns, absl::Span<const BlockReturnEntry> entries,
+            SharedView view = {});
   ~BlockPool();
 
   // A block of at least `bytes` (at least 1); when only smaller ones are free, the largest of
@@ -75,8 +77,8 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // Whether `bytes` lie in this area: then somebody holds the block in which they do.
   bool Contains(absl::Span<const char> bytes) const;
 
-  // Lends `bytes`, which lie in a block that is held, to the peer, who must be told the
-  // descriptor. Nothing when as much is out as the peer could ever return.
+  // Lends `bytes`, which lie in a block that is held and are complete, to the peer, who must be
+  // told the descriptor. Nothing when as much is out as the peer could ever return.
   std::optional<BlockDescriptor> Lend(absl::Span<const char> bytes);
 
   // Takes back what was lent, for a peer that was not told after all or has said that it will
@@ -99,6 +101,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
 
   absl::Status TakeBackLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FreeIfUnused(uint32_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellPagesInUse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Entries from taken_back_ up to `returned`, in two pieces at most.
+  void AcquireEntries(uint64_t returned) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Release(absl::Span<char> memory);
   uint32_t PageOf(const char* byte) const {
     return static_cast<uint32_t>((byte - area_.data()) / kBlockPageBytes);
@@ -109,6 +114,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   BlockOwnerWords* const mine_;
   const BlockReturnWords* const returns_;
   const absl::Span<const BlockReturnEntry> entries_;
+  const SharedView view_;
 
   mutable absl::Mutex mu_;
   PageRuns runs_ ABSL_GUARDED_BY(mu_);

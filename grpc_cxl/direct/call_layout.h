@@ -58,6 +58,12 @@
 //
 // Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it). If a
 // process dies between any two steps, the connection's socket says so.
+//
+// Where caches do not see each other, all of this holds through SharedView
+// (coherence/shared_view.h): every line above has one writing side; a request is written back
+// before its slot, that before `posted`; a response before the slot's word; 1 and a are
+// written back before the fence, c and 3 read from memory after it. `waiter` is then never
+// kParked.
 namespace grpc_cxl {
 
 inline constexpr size_t kCallSlots = 64;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
@@ -19,9 +20,17 @@ int64_t Now() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+void Nap(int64_t nanoseconds) {
+  timespec nap;
+  nap.tv_sec = nanoseconds / 1'000'000'000;
+  nap.tv_nsec = nanoseconds % 1'000'000'000;
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);  // a signal may cut it short
+}
+
 }  // namespace
 
-ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring)
+ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+                         SharedView view)
     : mine_(reinterpret_cast<CallClientWords*>(region.data())),
       peer_(reinterpret_cast<const CallServerWords*>(region.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(region.data() + kCallClientSlotsAt)),
@@ -30,13 +39,14 @@ ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::func
       responses_(requests_ + kCallSlots * buffer_bytes),
       buffer_bytes_(buffer_bytes),
       ring_(std::move(ring)),
+      view_(view),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
 }
 
 bool ClientCalls::Accepting() const {
   // Matched by the release store in ServerCalls::SetAccepting(); nothing hangs on the order.
-  return peer_->accepting.load(std::memory_order_acquire) == 1 &&
+  return view_.Load(Site::kSeeCallAccepting, peer_->accepting, std::memory_order_acquire) == 1 &&
          !retired_.load(std::memory_order_relaxed) && !ended();
 }
 
@@ -44,8 +54,9 @@ int ClientCalls::Acquire() {
   uint64_t free = free_.load(std::memory_order_relaxed);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Run().
-    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^
-                                     peer_->cancels_seen.load(std::memory_order_acquire));
+    const uint64_t seen =
+        view_.Load(Site::kSeeCallCancelsSeen, peer_->cancels_seen, std::memory_order_acquire);
+    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
     const int slot = __builtin_ctzll(usable);
     // Matched by the release in Release(): what the last call did to the slot is over.
@@ -76,9 +87,11 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
-  mine.waiter.store(static_cast<uint32_t>(CallWaiter::kLooking), std::memory_order_relaxed);
+  view_.Publish(Site::kCallRequest, RequestBuffer(slot).subspan(0, request_bytes));
+  view_.Store(Site::kCallSlot, mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
+              std::memory_order_relaxed);  // with the rest of its line
   // Publishes all of the above; matched by the acquire load in ServerCalls::Run().
-  mine_->posted.fetch_xor(Bit(slot), std::memory_order_release);
+  view_.FetchXor(Site::kCallPosted, mine_->posted, Bit(slot), std::memory_order_release);
   ring_();
   return call.generation;
 }
@@ -101,10 +114,13 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     // Whoever needs this core gets it at once: it may be the server.
     sched_yield();
   }
+  BackOff naps;
   for (;;) {
-    client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
-                                     std::memory_order_relaxed);
-    FullFence();  // matched by the one in ServerCalls::Tell()
+    if (view_.coherent()) {
+      client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
+                                       std::memory_order_relaxed);
+      FullFence();  // matched by the one in ServerCalls::Tell()
+    }
     const uint32_t seen = word.load(std::memory_order_relaxed);
     if (Look(slot, outcome)) return finish();
     if (ended()) {
@@ -113,8 +129,12 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     }
     const int64_t left = start + patience_ns - Now();
     if (left <= 0) return Waited::kStillRunning;
-    // `seen` was read before Look(): if the server has moved on since, this returns at once.
-    FutexWait(word, seen, left);
+    if (view_.coherent()) {
+      // `seen` was read before Look(): if the server has moved on since, this returns at once.
+      FutexWait(word, seen, left);
+    } else {
+      Nap(std::min(left, naps.Next()));
+    }
   }
 }
 
@@ -123,8 +143,8 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
     absl::MutexLock lock(calls_[slot].mu);
     calls_[slot].callback = std::move(callback);
     polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
-    client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kPolled),
-                                     std::memory_order_relaxed);
+    view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+                static_cast<uint32_t>(CallWaiter::kPolled), std::memory_order_relaxed);
   }
   FullFence();  // matched by the one in ServerCalls::Tell(): it bumps `news`, or we see its word
   LookPolled(slot);
@@ -135,22 +155,25 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
   absl::MutexLock lock(call.mu);
   if (!call.live || call.generation != generation) return;
   if (std::exchange(call.cancelled, true)) return;
-  client_slots_[slot].cancelled_generation.store(generation, std::memory_order_relaxed);
+  view_.Store(Site::kCallCancelledGeneration, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
   // Publishes the generation; matched by the acquire load in ServerCalls::Run().
-  mine_->cancelled.fetch_xor(Bit(slot), std::memory_order_release);
+  view_.FetchXor(Site::kCallCancelled, mine_->cancelled, Bit(slot), std::memory_order_release);
   ring_();
 }
 
 uint32_t ClientCalls::Ping() {
   // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
-  const uint32_t ping = mine_->ping.fetch_add(1, std::memory_order_release) + 1;
+  const uint32_t ping =
+      view_.FetchAdd(Site::kCallPing, mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
   ring_();
   return ping;
 }
 
 bool ClientCalls::Answered(uint32_t ping) const {
   // Matched by the release store in ServerCalls::Run(). The count may wrap.
-  return static_cast<int32_t>(peer_->pong.load(std::memory_order_acquire) - ping) >= 0;
+  const uint32_t pong = view_.Load(Site::kSeeCallPong, peer_->pong, std::memory_order_acquire);
+  return static_cast<int32_t>(pong - ping) >= 0;
 }
 
 void ClientCalls::Finish(int slot) {
@@ -162,12 +185,14 @@ void ClientCalls::Finish(int slot) {
 }
 
 bool ClientCalls::Ready() const {
-  return peer_->news.load(std::memory_order_relaxed) != seen_news_.load(std::memory_order_relaxed);
+  return view_.Load(Site::kSeeCallNews, peer_->news, std::memory_order_relaxed) !=
+         seen_news_.load(std::memory_order_relaxed);
 }
 
 absl::Status ClientCalls::Run() {
   // Matched by the release in ServerCalls::Tell(): what the news are about is visible.
-  seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
+  seen_news_.store(view_.Load(Site::kSeeCallNewsInRun, peer_->news, std::memory_order_acquire),
+                   std::memory_order_relaxed);
   for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
     LookPolled(__builtin_ctzll(left));
   }
@@ -194,7 +219,8 @@ int ClientCalls::busy() const {
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
-  const uint32_t word = server_slots_[slot].word.load(std::memory_order_acquire);
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWord, server_slots_[slot].word, std::memory_order_acquire);
   const CallState state = CallStateOf(word);
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
@@ -210,6 +236,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     *outcome = {CallOutcome::Kind::kBroken, {}};
     return true;
   }
+  // In the line of the word.
   const uint32_t bytes = server_slots_[slot].part_bytes.load(std::memory_order_relaxed);
   const bool whole = state == CallState::kDone;
   if (bytes > buffer_bytes_ || (!whole && bytes == 0) || state > CallState::kDone) {
@@ -219,7 +246,9 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   }
   if (call.response.size() + bytes > call.response_limit) call.too_large = true;
   if (!call.too_large || call.parts == 0) {
-    call.response.append(responses_ + slot * buffer_bytes_, bytes);
+    const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
+    view_.Acquire(Site::kSeeCallResponse, part);
+    call.response.append(part.data(), part.size());
   }
   ++call.parts;
   if (whole) {
@@ -227,7 +256,8 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
                 std::exchange(call.response, {})};
     return true;
   }
-  mine_->acked.fetch_xor(Bit(slot), std::memory_order_release);  // matched in ServerCalls::Run()
+  // Matched in ServerCalls::Run().
+  view_.FetchXor(Site::kCallAcked, mine_->acked, Bit(slot), std::memory_order_release);
   ring_();
   return false;
 }
@@ -235,9 +265,11 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
 void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
   if (Look(slot, outcome)) return;
   const uint32_t generation = calls_[slot].generation;
-  client_slots_[slot].cancelled_generation.store(generation, std::memory_order_relaxed);
+  view_.Store(Site::kCallTakenBack, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
   FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
-  const uint32_t word = server_slots_[slot].word.load(std::memory_order_acquire);
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWordAtEnd, server_slots_[slot].word, std::memory_order_acquire);
   const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
   *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/direct/call_layout.h"
 
 namespace grpc_cxl {
@@ -45,7 +46,8 @@ class ClientCalls {
 
   // `region` (CallRegionBytes(buffer_bytes) large) must stay mapped while this object lives;
   // `ring` wakes the server and is called from any thread.
-  ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring);
+  ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+              SharedView view = {});
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
@@ -66,7 +68,8 @@ class ClientCalls {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
   enum class Waited { kDone, kStillRunning };
-  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over.
+  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. In
+  // memory that is not coherent nobody can wake us: the sleep is naps, by BackOff.
   // kDone: `*outcome` is set and the slot is free. Otherwise the call goes on: WhenDone()
   // must follow. Tells whether the spin was worth it.
   Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
@@ -131,6 +134,7 @@ class ClientCalls {
   const char* const responses_;
   const size_t buffer_bytes_;
   const std::function<void()> ring_;
+  const SharedView view_;
 
   std::atomic<uint64_t> free_{~uint64_t{0}};
   std::atomic<uint64_t> polled_{0};

@@ -19,7 +19,8 @@ absl::Status Broken(absl::string_view how) {
 
 }  // namespace
 
-ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring)
+ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+                         SharedView view)
     : peer_(reinterpret_cast<const CallClientWords*>(region.data())),
       mine_(reinterpret_cast<CallServerWords*>(region.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<const CallClientSlot*>(region.data() + kCallClientSlotsAt)),
@@ -28,6 +29,7 @@ ServerCalls::ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::func
       responses_(region.data() + kCallBuffersAt + kCallSlots * buffer_bytes),
       buffer_bytes_(buffer_bytes),
       ring_(std::move(ring)),
+      view_(view),
       slots_(new Slot[kCallSlots]) {
   CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
 }
@@ -36,10 +38,12 @@ void ServerCalls::SetAccepting(bool accepting) {
   absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
   accepting_.store(accepting, std::memory_order_relaxed);
   // Matched by the acquire load in ClientCalls::Accepting().
-  mine_->accepting.store(accepting ? 1 : 0, std::memory_order_release);
+  view_.Store(Site::kCallAccepting, mine_->accepting, uint32_t{accepting},
+              std::memory_order_release);
 }
 
 bool ServerCalls::Ready() const {
+  view_.Refresh(Site::kSeeCallClientWords, peer_);  // one line
   return peer_->posted.load(std::memory_order_relaxed) !=
              seen_posted_.load(std::memory_order_relaxed) ||
          peer_->acked.load(std::memory_order_relaxed) !=
@@ -62,6 +66,7 @@ absl::Status ServerCalls::Run(absl::FunctionRef<void(CallId, std::string request
 
 absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* cancelled) {
   absl::MutexLock lock(run_mu_);
+  view_.Refresh(Site::kSeeCallClientWordsInRun, peer_);
   // The three acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
@@ -78,7 +83,8 @@ absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* c
   for (; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     const uint32_t generation =
-        client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed);
+        view_.Load(Site::kSeeCallCancelledGeneration, client_slots_[slot].cancelled_generation,
+                   std::memory_order_relaxed);
     absl::MutexLock slot_lock(slots_[slot].mu);
     if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
       cancelled->push_back({slot, generation});
@@ -86,14 +92,16 @@ absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* c
   }
   // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
   // Answered().
-  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
+  view_.Store(Site::kCallPong, mine_->pong, peer_->ping.load(std::memory_order_acquire),
+              std::memory_order_release);
   // Matched by the acquire load in ClientCalls::Acquire().
-  mine_->cancels_seen.store(cancels, std::memory_order_release);
+  view_.Store(Site::kCallCancelsSeen, mine_->cancels_seen, cancels, std::memory_order_release);
   return absl::OkStatus();
 }
 
 absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
   Slot& state = slots_[slot];
+  view_.Refresh(Site::kSeeCallSlot, &client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
@@ -109,10 +117,11 @@ absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
     busy_.fetch_add(1, std::memory_order_seq_cst);
     running_.fetch_add(1, std::memory_order_seq_cst);
     // Steps a to c of call_layout.h.
-    server_slots_[slot].word.store(MakeCallWord(generation, 0, CallState::kTaken),
-                                   std::memory_order_relaxed);
+    view_.Store(Site::kCallTaken, server_slots_[slot].word,
+                MakeCallWord(generation, 0, CallState::kTaken), std::memory_order_relaxed);
     FullFence();  // matched by the one in ClientCalls::LookAtEnd()
-    if (client_slots_[slot].cancelled_generation.load(std::memory_order_relaxed) == generation) {
+    if (view_.Load(Site::kSeeCallTakenBack, client_slots_[slot].cancelled_generation,
+                   std::memory_order_relaxed) == generation) {
       state.stage = Stage::kIdle;
       running_.fetch_sub(1, std::memory_order_seq_cst);
       busy_.fetch_sub(1, std::memory_order_seq_cst);
@@ -120,7 +129,9 @@ absl::Status ServerCalls::Take(int slot, std::vector<Taken>* taken) {
       return absl::OkStatus();
     }
   }
-  taken->push_back({{slot, generation}, std::string(requests_ + slot * buffer_bytes_, bytes)});
+  const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
+  view_.Acquire(Site::kSeeCallRequest, request);
+  taken->push_back({{slot, generation}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
 
@@ -147,10 +158,12 @@ absl::Status ServerCalls::SendNext(int slot) {
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  view_.Publish(Site::kCallResponse, {responses_ + slot * buffer_bytes_, bytes});
   state.sent += bytes;
   const bool whole = state.sent == state.response.size();
   const uint32_t word =
       MakeCallWord(state.generation, state.parts++, whole ? CallState::kDone : CallState::kPart);
+  // Travels with the word, in its line.
   server_slots_[slot].part_bytes.store(static_cast<uint32_t>(bytes), std::memory_order_relaxed);
   if (whole) {
     // Before the word: the client may post the slot again as soon as it sees that.
@@ -163,14 +176,16 @@ void ServerCalls::SendPart(int slot, Slot& state) {
 
 void ServerCalls::Tell(int slot, uint32_t word) {
   // Publishes the part; matched by the acquire load in ClientCalls::Look().
-  server_slots_[slot].word.store(word, std::memory_order_release);
+  view_.Store(Site::kCallWord, server_slots_[slot].word, word, std::memory_order_release);
   FullFence();  // matched by those in ClientCalls::Wait() and WhenDone()
-  switch (static_cast<CallWaiter>(client_slots_[slot].waiter.load(std::memory_order_relaxed))) {
+  switch (static_cast<CallWaiter>(
+      view_.Load(Site::kSeeCallWaiter, client_slots_[slot].waiter, std::memory_order_relaxed))) {
     case CallWaiter::kParked:
       FutexWake(server_slots_[slot].word);
       break;
     case CallWaiter::kPolled:
-      mine_->news.fetch_add(1, std::memory_order_release);  // matched in ClientCalls::Run()
+      // Matched in ClientCalls::Run().
+      view_.FetchAdd(Site::kCallNews, mine_->news, uint64_t{1}, std::memory_order_release);
       ring_();
       break;
     default:  // looks by itself

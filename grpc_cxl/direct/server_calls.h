@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/direct/call_layout.h"
 
 namespace grpc_cxl {
@@ -33,7 +34,8 @@ class ServerCalls {
   };
 
   // As for ClientCalls; `ring` wakes the client.
-  ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring);
+  ServerCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+              SharedView view = {});
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
@@ -90,6 +92,7 @@ class ServerCalls {
   char* const responses_;
   const size_t buffer_bytes_;
   const std::function<void()> ring_;
+  const SharedView view_;
 
   std::atomic<bool> accepting_{false};
   std::atomic<int> busy_{0};

@@ -41,8 +41,8 @@ class ServerConnection final : public LinkUser {
  public:
   // `peer` is what ServerContext::peer() shows of the client on the stream road.
   ServerConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                   CallBlocks blocks, std::string peer)
-      : calls_(region, buffer_bytes, std::move(ring)),
+                   CallBlocks blocks, std::string peer, SharedView view = {})
+      : calls_(region, buffer_bytes, std::move(ring), view),
         blocks_(std::move(blocks)),
         peer_(std::move(peer)) {}
 

@@ -7,9 +7,10 @@
 
 namespace grpc_cxl {
 
-DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd)
+DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
       fd_(fd),
+      view_(view),
       // relaxed: our own word, nobody else writes it.
       epoch_(mine->epoch.load(std::memory_order_relaxed)) {}
 
@@ -17,7 +18,7 @@ void DoorbellSleeper::PrepareToSleep() {
   epoch_ = (epoch_ + 1) | 1;  // the next odd number, also when asleep
   // relaxed: ordered before the caller's look at the memory by the fence, which is matched
   // by the fence in Ring().
-  mine_->epoch.store(epoch_, std::memory_order_relaxed);
+  view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
   FullFence();
 }
 
@@ -25,7 +26,7 @@ void DoorbellSleeper::Awake() {
   if (!asleep()) return;
   ++epoch_;
   // relaxed: a ringer that sees it late sends a byte too many.
-  mine_->epoch.store(epoch_, std::memory_order_relaxed);
+  view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
 }
 
 DoorbellSleeper::Line DoorbellSleeper::Drain() {
@@ -49,7 +50,8 @@ bool DoorbellRinger::Ring() {
 
 bool DoorbellRinger::RingAfterFence() {
   // relaxed: ordered after what the caller published by the full fence.
-  const uint64_t epoch = peer_->epoch.load(std::memory_order_relaxed);
+  const uint64_t epoch =
+      view_.Load(Site::kSeeDoorbellEpoch, peer_->epoch, std::memory_order_relaxed);
   if ((epoch & 1) == 0) return false;
   // relaxed: whoever puts the number of this nap here sends its byte; no data hangs on it.
   // Looked at first, so that ringing threads do not take the line from each other.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/doorbell_layout.h"
 
 // Sleep and wake between two processes: a word in shared memory says who sleeps, a
@@ -31,7 +32,7 @@ namespace grpc_cxl {
 class DoorbellSleeper {
  public:
   // `mine` is this side's word; `fd` a connected unix socket, not owned.
-  DoorbellSleeper(DoorbellWords* mine, int fd);
+  DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view = {});
 
   // Steps 1 and 2. The caller does 3 and 4. Called when asleep it begins a new nap, which
   // is rung anew: needed before every sleep that follows a Drain().
@@ -54,6 +55,7 @@ class DoorbellSleeper {
  private:
   DoorbellWords* const mine_;
   const int fd_;
+  const SharedView view_;
   uint64_t epoch_;  // what mine_->epoch holds
 };
 
@@ -61,7 +63,8 @@ class DoorbellSleeper {
 class DoorbellRinger {
  public:
   // `peer` is the other side's word.
-  DoorbellRinger(const DoorbellWords* peer, int fd) : peer_(peer), fd_(fd) {}
+  DoorbellRinger(const DoorbellWords* peer, int fd, SharedView view = {})
+      : peer_(peer), fd_(fd), view_(view) {}
 
   // Steps b and c, after the caller's a. Never blocks. Returns whether a byte was sent;
   // that costs about 2 us, an awake peer only the fence (20 ns).
@@ -73,6 +76,7 @@ class DoorbellRinger {
  private:
   const DoorbellWords* const peer_;
   const int fd_;
+  const SharedView view_;
   std::atomic<uint64_t> last_rung_{0};  // the (odd) epoch that has its byte
 };
 

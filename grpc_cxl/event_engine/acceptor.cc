@@ -40,19 +40,24 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
   absl::StatusOr<SpinBudget> spin =
       SpinBudgetFromEnvironment(options.wait_policy, options.max_spin);
   if (!spin.ok()) return spin.status();
+  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(options.coherence);
+  if (!coherence.ok()) return coherence.status();
+  absl::StatusOr<MemoryModel> memory = MemoryModelFromEnvironment(*coherence, options.distance);
+  if (!memory.ok()) return memory.status();
   absl::StatusOr<std::string> directory =
       FindRendezvousDirectory(options.rendezvous_directory, Trust{options.allowed_uids});
   if (!directory.ok()) return directory.status();
   absl::StatusOr<NameListener> listener = NameListener::Listen(*directory, address.name);
   if (!listener.ok()) return listener.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(
-      std::move(executor), watchdog, *std::move(listener), address.name, context, *spin));
+      std::move(executor), watchdog, *std::move(listener), address.name, context, *spin, *memory));
   if (context.direct_calls) RegisterAcceptor(context.server, acceptor);
   return acceptor;
 }
 
 Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, NameListener listener,
-                   const ServiceName& name, const ListenContext& context, SpinBudget spin)
+                   const ServiceName& name, const ListenContext& context, SpinBudget spin,
+                   const MemoryModel& memory)
     : executor_(std::move(executor)),
       watchdog_(watchdog),
       poller_(watchdog->Assign()),
@@ -60,6 +65,7 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, Na
       options_(context.options),
       trust_{options_.allowed_uids},
       spin_(spin),
+      memory_(memory),
       budget_(std::make_shared<ConnectionBudget>(options_.max_connections,
                                                  options_.max_total_arena_bytes)),
       listener_fd_(listener.fd()),
@@ -197,14 +203,17 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   offer.payload_bytes = options_.payload_bytes;
   offer.call_buffer_bytes = static_cast<uint32_t>(options_.call_buffer_bytes);
   offer.sealed = arena->sealed();
+  offer.coherence = memory_.coherence;
   offer.features = direct ? kDirectCalls : kNoFeatures;
   if (absl::Status sent = SendWelcome(socket.get(), offer, arena->fd()); !sent.ok()) {
     return Refused{Refusal::kShuttingDown, std::string(sent.message())};
   }
   arena->CloseFile();
-  absl::StatusOr<std::unique_ptr<Link>> link =
-      Link::Create(Link::Side::kServer, *std::move(arena), std::move(socket), sizes,
-                   std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease))));
+  absl::StatusOr<std::unique_ptr<Link>> link = Link::Create(
+      Link::Side::kServer, *std::move(arena), std::move(socket), sizes,
+      {.memory = memory_,
+       .polls = memory_.coherence == Coherence::kFlush,
+       .lease = std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease)))});
   if (!link.ok()) return Refused{Refusal::kNoMemory, std::string(link.status().message())};
   Link* const raw_link = link->get();
   EnterPool(ServerPoolKey(PeerText(name_, hello.peer)), raw_link->pool());
@@ -213,7 +222,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     connection = std::make_unique<ServerConnection>(
         raw_link->call_region(), options_.call_buffer_bytes, [raw_link] { raw_link->Ring(); },
         CallBlocks{raw_link->pool(), raw_link->borrower(), Trust{}.Allows(hello.peer.uid)},
-        PeerText(name_, hello.peer));
+        PeerText(name_, hello.peer), raw_link->view());
   }
   ServerConnection* const raw_connection = connection.get();
   const auto core = std::make_shared<EndpointCore>(

@@ -15,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/server_connection.h"
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
@@ -79,7 +80,8 @@ class Acceptor final : public Pollable, public std::enable_shared_from_this<Acce
   };
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, NameListener listener,
-           const ServiceName& name, const ListenContext& context, SpinBudget spin);
+           const ServiceName& name, const ListenContext& context, SpinBudget spin,
+           const MemoryModel& memory);
 
   void AcceptAll();
   // AcceptAll() once more, some time after it could not accept.
@@ -101,6 +103,7 @@ class Acceptor final : public Pollable, public std::enable_shared_from_this<Acce
   const ServerOptions options_;
   const Trust trust_;
   const SpinBudget spin_;  // what every connection starts with
+  const MemoryModel memory_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const int listener_fd_;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/endpoint.h"
@@ -85,6 +86,9 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     absl::StatusOr<SpinBudget> spin =
         SpinBudgetFromEnvironment(options_.wait_policy, options_.max_spin);
     if (!spin.ok()) return spin.status();
+    absl::StatusOr<MemoryModel> memory =
+        MemoryModelFromEnvironment(welcome.offer.coherence, options_.distance);
+    if (!memory.ok()) return memory.status();
     absl::StatusOr<Arena> arena =
         Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, welcome.offer.sealed);
     if (!arena.ok()) return arena.status();
@@ -100,14 +104,16 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
         Link::Create(Link::Side::kClient, *std::move(arena), std::move(socket_),
                      {.ring_bytes = welcome.offer.ring_bytes,
                       .payload_bytes = welcome.offer.payload_bytes,
-                      .call_bytes = direct ? CallRegionBytes(buffer_bytes) : 0});
+                      .call_bytes = direct ? CallRegionBytes(buffer_bytes) : 0},
+                     {.memory = *memory, .polls = memory->coherence == Coherence::kFlush});
     if (!link.ok()) return link.status();
     Link* const raw_link = link->get();
     EnterPool(pool_key_, raw_link->pool());
     std::unique_ptr<ClientConnection> connection;
     if (direct) {
       connection = std::make_unique<ClientConnection>(
-          raw_link->call_region(), buffer_bytes, [raw_link] { raw_link->Ring(); }, links_);
+          raw_link->call_region(), buffer_bytes, [raw_link] { raw_link->Ring(); }, links_,
+          raw_link->view());
     }
     ClientConnection* const raw_connection = connection.get();
     auto core =

@@ -106,6 +106,10 @@ void EndpointCore::OnFdReadable() {
   }
 }
 
+bool EndpointCore::PeerGone() {
+  return !ended_.load(std::memory_order_acquire) && link_->PeerGone();
+}
+
 bool EndpointCore::Ready() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
   // Hints only: `pending` is atomic, the link's looks are single loads. What they lead to
   // happens in Run(), under the locks.

@@ -34,6 +34,14 @@ class Pollable {
   virtual void PrepareToSleep() {}
   virtual void Awake() {}
 
+  // Whether the peer wakes us through fd() as soon as Ready() would be true. If not, the polling
+  // thread goes on looking at this, ever more seldom (BackOff), and fd() may be -1, or tell of
+  // other things.
+  virtual bool wakes() const { return true; }
+  // Of one that does not wake us, asked before every nap: is there something for OnFdReadable()
+  // which fd() does not report?
+  virtual bool PeerGone() { return false; }
+
   // How long to keep looking after the last work was found; 0: sleep at once.
   virtual int64_t spin_ns() const { return 0; }
 

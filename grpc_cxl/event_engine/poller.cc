@@ -1,8 +1,10 @@
 #include "grpc_cxl/event_engine/poller.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include <algorithm>
@@ -60,10 +62,16 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   auto entry = std::make_shared<Entry>();
   entry->pollable = std::move(pollable);
   entry->active_ns = Now();
-  entry->pollable->PrepareToSleep();
+  const bool wakes = entry->pollable->wakes();
+  if (wakes) entry->pollable->PrepareToSleep();
   absl::MutexLock lock(mu_);
   entry->id = next_id_++;
   entries_[entry->id] = entry;
+  if (!wakes) {
+    again_.push_back(entry);  // the leader shall begin to look at it
+    WakeLeader();
+  }
+  if (entry->pollable->fd() < 0) return;
   epoll_event event{};
   event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
   event.data.u64 = entry->id;
@@ -81,7 +89,7 @@ void Poller::Remove(const Pollable* pollable) {
   entries_.erase(it);
   // Matched by the acquire loads of the leader, which drops what is removed.
   entry->removed.store(true, std::memory_order_release);
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
+  if (pollable->fd() >= 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
 }
 
 void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
@@ -125,6 +133,7 @@ void Poller::Lead(uint64_t term) {
     }
     const int64_t now = Now();
     Cool(now, /*all=*/!progress && now - before > kInterruption);
+    LookAtNapping(now);
     before = now;
     if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0) {
       WaitForEvents(/*may_sleep=*/true);
@@ -204,6 +213,7 @@ Poller::Turn Poller::RunReadable(uint64_t term) {
       entry->pollable->SleptFor(now - entry->active_ns);
       entry->hot = true;
       entry->active_ns = now;
+      std::erase(napping_, entry);
       hot_.push_back(entry);
     }
     if (!Call(term, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
@@ -220,6 +230,7 @@ Poller::Turn Poller::RunHot(uint64_t term) {
     if (Now() - entry->active_ns > kInstant) entry->pollable->SpinFound();
     if (!Call(term, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = Now();
+    entry->naps = BackOff();
     turn = Turn::kProgress;
   }
   return turn;
@@ -241,6 +252,10 @@ void Poller::Cool(int64_t now, bool all) {
         if (spin > 0) pollable.SpinWasted();
         entry->hot = false;
         entry->active_ns = now;
+        if (!pollable.wakes()) {
+          entry->look_ns = now + entry->naps.Next();
+          napping_.push_back(std::move(entry));
+        }
         entry = nullptr;
         continue;
       }
@@ -252,14 +267,61 @@ void Poller::Cool(int64_t now, bool all) {
   hot_.resize(kept);
 }
 
+void Poller::LookAtNapping(int64_t now) {
+  size_t kept = 0;
+  for (std::shared_ptr<Entry>& entry : napping_) {
+    bool naps_on = !entry->removed.load(std::memory_order_acquire);
+    if (naps_on && now >= entry->look_ns) {
+      Pollable& pollable = *entry->pollable;
+      if (pollable.Ready()) {
+        pollable.SleptFor(now - entry->active_ns);
+        entry->hot = true;
+        entry->active_ns = now;
+        hot_.push_back(entry);
+        naps_on = false;
+      } else if (pollable.PeerGone()) {
+        readable_.push_back(entry);
+      }
+      entry->look_ns = now + (naps_on ? entry->naps.Next() : 0);
+    }
+    if (!naps_on) {
+      entry = nullptr;
+    } else {
+      if (&napping_[kept] != &entry) napping_[kept] = std::move(entry);
+      ++kept;
+    }
+  }
+  napping_.resize(kept);
+}
+
+int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
+  if (timeout_ns <= 0) return epoll_wait(epoll_.get(), events, most, timeout_ns < 0 ? -1 : 0);
+  // Naps are as long as they are meant to be; the default adds 50 us to each.
+  thread_local const int punctual = prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  static_cast<void>(punctual);
+  timespec timeout;
+  timeout.tv_sec = timeout_ns / 1'000'000'000;
+  timeout.tv_nsec = timeout_ns % 1'000'000'000;
+  const int count = epoll_pwait2(epoll_.get(), events, most, &timeout, nullptr);
+  if (count >= 0 || errno != ENOSYS) return count;
+  return epoll_wait(epoll_.get(), events, most, 1);  // kernels before 5.11
+}
+
 void Poller::WaitForEvents(bool may_sleep) {
+  int64_t timeout_ns = may_sleep ? -1 : 0;
+  if (may_sleep && !napping_.empty()) {
+    const auto next =
+        std::min_element(napping_.begin(), napping_.end(),
+                         [](const auto& a, const auto& b) { return a->look_ns < b->look_ns; });
+    timeout_ns = std::max<int64_t>(0, (*next)->look_ns - Now());
+  }
   if (may_sleep) {
     absl::MutexLock lock(mu_);
     may_sleep = queue_.empty() && again_.empty();
     sleeping_ = may_sleep;
   }
   epoll_event events[64];
-  const int count = epoll_wait(epoll_.get(), events, 64, may_sleep ? -1 : 0);
+  const int count = Wait(events, 64, may_sleep ? timeout_ns : 0);
   absl::MutexLock lock(mu_);
   sleeping_ = false;
   for (int i = 0; i < count; ++i) {

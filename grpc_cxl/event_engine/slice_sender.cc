@@ -73,13 +73,18 @@ absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data, size_t run) {
   if (!block.ok()) return block.status();
   if (!*block) return 0;
   const absl::Span<char> memory = block->memory().subspan(0, std::min(run, block->memory().size()));
-  const std::optional<BlockDescriptor> lent = pool.Lend(memory);
-  if (!lent.has_value()) return 0;
+  const size_t slice = slice_, offset = offset_;
   for (absl::Span<char> left = memory; !left.empty();) {
     const absl::Span<const char> bytes = Current(data).subspan(0, left.size());
     if (!bytes.empty()) memcpy(left.data(), bytes.data(), bytes.size());
     left.remove_prefix(bytes.size());
     Advance(data, bytes.size());
+  }
+  const std::optional<BlockDescriptor> lent = pool.Lend(memory);
+  if (!lent.has_value()) {
+    slice_ = slice;  // nothing was sent
+    offset_ = offset;
+    return 0;
   }
   records_.WriteLoan(*lent);
   Count(Totals().sent_by_block, memory.size());

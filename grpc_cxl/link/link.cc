@@ -14,14 +14,15 @@
 namespace grpc_cxl {
 namespace {
 
-void WriteHeader(const Arena& arena, size_t ring_bytes) {
-  auto* header = reinterpret_cast<LinkHeader*>(arena.data());
+void WriteHeader(absl::Span<char> memory, SharedView view, size_t ring_bytes) {
+  auto* header = reinterpret_cast<LinkHeader*>(memory.data());
   header->magic = kArenaMagic;
-  header->arena_bytes = arena.size();
+  header->arena_bytes = memory.size();
   header->ring_bytes = ring_bytes;
   header->server_pid = static_cast<uint32_t>(getpid());
   // Matched by the acquire load of whoever looks at the arena from outside.
-  header->layout_version.store(kLayoutVersion, std::memory_order_release);
+  view.Store(Site::kLinkHeader, header->layout_version, kLayoutVersion,
+             std::memory_order_release);  // with the rest of its line
 }
 
 // For a counter that only one thread writes: no locked instruction.
@@ -41,8 +42,7 @@ struct Link::Map {
 };
 
 absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, UniqueFd socket,
-                                                   const LinkSizes& sizes,
-                                                   std::shared_ptr<void> lease) {
+                                                   const LinkSizes& sizes, LinkOptions options) {
   const size_t ring_bytes = sizes.ring_bytes;
   if (ring_bytes < (4 << 10) || ring_bytes > (1 << 30) || (ring_bytes & (ring_bytes - 1)) != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -59,9 +59,13 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
                      ring_bytes, " bytes, two payload areas of ", sizes.payload_bytes,
                      " bytes and ", sizes.call_bytes, " bytes of calls"));
   }
-  if (side == Side::kServer) WriteHeader(arena, ring_bytes);
+  const absl::Span<char> mapping(arena.data(), arena.size());
+  auto memory = std::make_shared<const Memory>(std::move(options.lease), std::move(arena),
+                                               FarMemory::Create(options.memory, mapping));
+  const absl::Span<char> working = WorkingMemory(memory->far.get(), mapping);
+  if (side == Side::kServer) WriteHeader(working, SharedView(memory->far.get()), ring_bytes);
   // In the order of link_layout.h; what the client writes comes first.
-  char* next = arena.data() + kLinkPageBytes;
+  char* next = working.data() + kLinkPageBytes;
   const auto take = [&next](size_t bytes) {
     return absl::Span<char>(std::exchange(next, next + bytes), bytes);
   };
@@ -87,30 +91,34 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
     std::swap(map.payload_out, map.payload_in);
     std::swap(map.returns_out, map.returns_in);
   }
-  auto memory = std::make_shared<const Memory>(std::move(lease), std::move(arena));
-  return std::unique_ptr<Link>(new Link(std::move(memory), std::move(socket), map));
+  const bool polls = options.polls || !socket;
+  return std::unique_ptr<Link>(
+      new Link(std::move(memory), std::move(socket), map, polls, std::move(options.liveness)));
 }
 
-Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map)
+Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map, bool polls,
+           std::unique_ptr<Liveness> liveness)
     : memory_(std::move(memory)),
       socket_(std::move(socket)),
+      polls_(polls),
+      liveness_(std::move(liveness)),
       pool_(map.payload_out.empty()
                 ? nullptr
                 : std::make_shared<BlockPool>(memory_, map.payload_out, &map.mine->blocks,
-                                              &map.peer->returns, map.returns_out)),
+                                              &map.peer->returns, map.returns_out, view())),
       borrower_(map.payload_in.empty()
                     ? nullptr
                     : std::make_shared<BlockBorrower>(memory_, map.payload_in, &map.mine->returns,
-                                                      map.returns_in)),
+                                                      map.returns_in, view())),
       call_region_(map.calls),
       mine_(map.mine),
       peer_(map.peer),
-      tx_(&map.mine->tx, &map.peer->rx, map.out),
-      rx_(&map.mine->rx, &map.peer->tx, map.in),
+      tx_(&map.mine->tx, &map.peer->rx, map.out, view()),
+      rx_(&map.mine->rx, &map.peer->tx, map.in, view()),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
-      sleeper_(&map.mine->doorbell, socket_.get()),
-      ringer_(&map.peer->doorbell, socket_.get()) {}
+      sleeper_(&map.mine->doorbell, socket_.get(), view()),
+      ringer_(&map.peer->doorbell, socket_.get(), view()) {}
 
 void Link::Publish() {
   const size_t bytes = tx_.Publish();
@@ -120,13 +128,13 @@ void Link::Publish() {
 }
 
 void Link::Ring() {
-  if (ringer_.Ring()) counters_.rings.fetch_add(1, std::memory_order_relaxed);
+  if (!polls_ && ringer_.Ring()) counters_.rings.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Link::WantSpace() {
   Count(counters_.full_waits, 1);
   const size_t bytes = tx_.capacity() / 2;
-  tx_.WantSpace(bytes);
+  if (!polls_) tx_.WantSpace(bytes);
   // relaxed: for MaybeWritable(), which may be early and, until the next look, late.
   space_wanted_at_.store(tx_.position() + bytes - tx_.capacity(), std::memory_order_relaxed);
   FullFence();  // matched by the one in Consume(): it sees the wish, or we see its space
@@ -137,6 +145,7 @@ void Link::Consume(size_t bytes) {
   // relaxed: for MaybeReadable(), as above.
   consumed_.store(rx_.position(), std::memory_order_relaxed);
   Count(counters_.bytes_read, bytes);
+  if (polls_) return;
   FullFence();  // matched by the one in WantSpace()
   if (rx_.WriterWantsRing() && ringer_.RingAfterFence()) {
     counters_.rings.fetch_add(1, std::memory_order_relaxed);
@@ -145,26 +154,37 @@ void Link::Consume(size_t bytes) {
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().
-  return peer_->tx.head.load(std::memory_order_acquire) !=
+  return view().Load(Site::kSeeLinkHeadHint, peer_->tx.head, std::memory_order_acquire) !=
          consumed_.load(std::memory_order_relaxed);
 }
 
 bool Link::MaybeWritable() const {
   // Matched by the release store in the peer's RingReader::Consume().
-  const uint64_t tail = peer_->rx.tail.load(std::memory_order_acquire);
+  const uint64_t tail =
+      view().Load(Site::kSeeLinkTailHint, peer_->rx.tail, std::memory_order_acquire);
   return static_cast<int64_t>(tail - space_wanted_at_.load(std::memory_order_relaxed)) >= 0;
 }
 
 void Link::CloseStream() {
   // Matched by the acquire load in the peer's PeerClosedStream(): what was published is seen.
-  mine_->state.stream_closed.store(1, std::memory_order_release);
+  view().Store(Site::kLinkStreamClosed, mine_->state.stream_closed, uint32_t{1},
+               std::memory_order_release);
   Ring();
 }
 
 bool Link::PeerClosedStream() const {
-  return peer_->state.stream_closed.load(std::memory_order_acquire) != 0;
+  return view().Load(Site::kSeeLinkStreamClosed, peer_->state.stream_closed,
+                     std::memory_order_acquire) != 0;
 }
 
-void Link::Close() { ::shutdown(socket_.get(), SHUT_RDWR); }
+DoorbellSleeper::Line Link::Drain() {
+  if (PeerGone()) return DoorbellSleeper::Line::kPeerGone;
+  return socket_ ? sleeper_.Drain() : DoorbellSleeper::Line::kOpen;
+}
+
+void Link::Close() {
+  if (socket_) ::shutdown(socket_.get(), SHUT_RDWR);
+  if (liveness_ != nullptr) liveness_->Close();
+}
 
 }  // namespace grpc_cxl

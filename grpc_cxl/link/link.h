@@ -13,8 +13,11 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/doorbell.h"
 #include "grpc_cxl/link/link_layout.h"
+#include "grpc_cxl/link/liveness.h"
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 
@@ -28,9 +31,22 @@ struct LinkCounters {
   std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
 };
 
+// What a link is beside its memory. The defaults are those of a link with a socket.
+struct LinkOptions {
+  MemoryModel memory{};  // how this process gets at the arena; both ends need the same coherence
+  // Nobody rings and nobody sleeps: both ends look at the memory by themselves, so both must
+  // say so. For peers that cannot be woken; needed when there is no socket.
+  bool polls = false;
+  std::unique_ptr<Liveness> liveness{};  // instead of the socket
+  std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
+};
+
 // One end of a connection: an arena with a ring and maybe payload blocks in each direction, a
 // doorbell, and the unix socket whose end-of-file says that the peer is gone. Its twin lives
 // in the peer's process. Knows no gRPC and never blocks.
+//
+// Between hosts there is no socket: LinkOptions::polls, and a Liveness that knows when the peer
+// is gone.
 //
 // Blocks and loans of blocks may outlive the link; the arena stays mapped until the last.
 //
@@ -46,12 +62,12 @@ class Link {
   enum class Side { kServer, kClient };
 
   // Takes an arena (fresh on the server's side, attached on the client's) and the
-  // connection's socket (SOCK_SEQPACKET, non-blocking, handshake done). `lease`, which may
-  // be null, is given back when the arena is unmapped. INVALID_ARGUMENT when a size is not
-  // legal (see LinkSizes) or the arena is too small for them.
+  // connection's socket (SOCK_SEQPACKET, non-blocking, handshake done), or an empty one.
+  // INVALID_ARGUMENT when a size is not legal (see LinkSizes) or the arena is too small for
+  // them.
   static absl::StatusOr<std::unique_ptr<Link>> Create(Side side, Arena arena, UniqueFd socket,
                                                       const LinkSizes& sizes,
-                                                      std::shared_ptr<void> lease = nullptr);
+                                                      LinkOptions options = {});
 
   // Writing: copies what fits and returns how much that was. The peer sees it, and is
   // woken if it sleeps, after Publish(). Room() is RingWriter's.
@@ -62,7 +78,9 @@ class Link {
   // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
   // on ringing whenever it reads.
   void WantSpace();
-  void ClearWantSpace() { tx_.ClearWantSpace(); }
+  void ClearWantSpace() {
+    if (!polls_) tx_.ClearWantSpace();
+  }
 
   // Reading: how much there is, the next piece of it in place, and giving it back; the
   // peer is woken if it waits for that space.
@@ -75,11 +93,18 @@ class Link {
   bool MaybeReadable() const;
   bool MaybeWritable() const;
 
-  // Sleeping, as in doorbell.h: PrepareToSleep(), look once more, sleep on socket().
-  void PrepareToSleep() { sleeper_.PrepareToSleep(); }
+  // Sleeping, as in doorbell.h: PrepareToSleep(), look once more, sleep on socket(). When the
+  // link polls, there is nothing to prepare, and socket() may be -1; Drain() then asks the
+  // Liveness.
+  void PrepareToSleep() {
+    if (!polls_) sleeper_.PrepareToSleep();
+  }
   void Awake() { sleeper_.Awake(); }
-  DoorbellSleeper::Line Drain() { return sleeper_.Drain(); }
+  DoorbellSleeper::Line Drain();
   int socket() const { return socket_.get(); }
+  bool polls() const { return polls_; }
+  // Whether the Liveness says so; a socket tells by itself.
+  bool PeerGone() { return liveness_ != nullptr && liveness_->PeerGone(); }
 
   // Ends the stream: the peer gets what was published, then PeerClosedStream() tells it.
   void CloseStream();
@@ -94,6 +119,7 @@ class Link {
 
   // Memory for direct calls, `call_bytes` large, and waking the peer for their sake.
   absl::Span<char> call_region() const { return call_region_; }
+  SharedView view() const { return SharedView(memory_->far.get()); }
   void Ring();
 
   const LinkCounters& counters() const { return counters_; }
@@ -104,17 +130,21 @@ class Link {
   struct Memory {
     std::shared_ptr<void> lease;
     Arena arena;
+    std::unique_ptr<FarMemory> far;  // null: plain
 
-    Memory(std::shared_ptr<void> lease, Arena arena)
-        : lease(std::move(lease)), arena(std::move(arena)) {}
+    Memory(std::shared_ptr<void> lease, Arena arena, std::unique_ptr<FarMemory> far)
+        : lease(std::move(lease)), arena(std::move(arena)), far(std::move(far)) {}
   };
   // Where everything is, seen from one side.
   struct Map;
 
-  Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map);
+  Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map, bool polls,
+       std::unique_ptr<Liveness> liveness);
 
   const std::shared_ptr<const Memory> memory_;
   const UniqueFd socket_;
+  const bool polls_;
+  const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
   const std::shared_ptr<BlockPool> pool_;
   const std::shared_ptr<BlockBorrower> borrower_;
   const absl::Span<char> call_region_;

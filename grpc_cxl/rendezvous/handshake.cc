@@ -130,6 +130,7 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   welcome.payload_bytes = offer.payload_bytes;
   welcome.call_buffer_bytes = offer.call_buffer_bytes;
   welcome.sealed = offer.sealed ? 1 : 0;
+  welcome.coherence = static_cast<uint32_t>(offer.coherence);
   return SendDatagram(socket, &welcome, sizeof(welcome), arena_fd);
 }
 
@@ -168,6 +169,12 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& t
     return absl::FailedPreconditionError(fault.text);
   }
   if (message.refusal != static_cast<uint32_t>(Refusal::kNone)) return FromRefusal(message);
+  if (message.coherence > static_cast<uint32_t>(Coherence::kFlush)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the server wants coherence ", message.coherence,
+                     " of its memory, and this release of grpc_cxl knows only 0 (coherent) and 1 "
+                     "(flush)"));
+  }
   absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();
   if (!arena.ok()) return arena.status();
 
@@ -179,6 +186,7 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& t
   welcome.offer.payload_bytes = message.payload_bytes;
   welcome.offer.call_buffer_bytes = message.call_buffer_bytes;
   welcome.offer.sealed = message.sealed != 0;
+  welcome.offer.coherence = static_cast<Coherence>(message.coherence);
   welcome.offer.features = message.preamble.features;
   welcome.arena_fd = *std::move(arena);
   return welcome;

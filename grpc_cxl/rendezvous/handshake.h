@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/trust.h"
 
@@ -39,6 +40,7 @@ struct ArenaOffer {
   uint64_t payload_bytes = 0;
   uint32_t call_buffer_bytes = 0;
   bool sealed = true;
+  Coherence coherence = Coherence::kCoherent;
   uint32_t features = kNoFeatures;
 };
 
@@ -71,7 +73,8 @@ struct Welcome {
 
 // Client, step 2. The server's uid must be trusted as well, whoever owns the socket reads
 // our requests: checked before anything is read, PERMISSION_DENIED if not.
-// FAILED_PRECONDITION when the message is none of ours or of another version. A refusal
+// FAILED_PRECONDITION when the message is none of ours, of another version, or wants a kind of
+// coherence that we do not know. A refusal
 // becomes PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol),
 // RESOURCE_EXHAUSTED (limit, budget, memory) or UNAVAILABLE (shutting down) with the
 // server's reason in the text.

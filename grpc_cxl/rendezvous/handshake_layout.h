@@ -73,9 +73,11 @@ struct WelcomeMessage {
   uint64_t payload_bytes;      // of each direction's payload blocks; 0: none
   uint32_t sealed;             // 1: the arena's file must be sealed
   uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
-  char reason[256];            // of the refusal, for people; zero-terminated
+  uint32_t coherence;          // a Coherence: how both ends get at the arena
+  uint32_t reserved;
+  char reason[256];  // of the refusal, for people; zero-terminated
 };
-static_assert(sizeof(WelcomeMessage) == 312);
+static_assert(sizeof(WelcomeMessage) == 320);
 static_assert(offsetof(WelcomeMessage, preamble) == 0);
 static_assert(offsetof(WelcomeMessage, pid) == 16);
 static_assert(offsetof(WelcomeMessage, refusal) == 20);
@@ -84,7 +86,9 @@ static_assert(offsetof(WelcomeMessage, ring_bytes) == 32);
 static_assert(offsetof(WelcomeMessage, payload_bytes) == 40);
 static_assert(offsetof(WelcomeMessage, sealed) == 48);
 static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 52);
-static_assert(offsetof(WelcomeMessage, reason) == 56);
+static_assert(offsetof(WelcomeMessage, coherence) == 56);
+static_assert(offsetof(WelcomeMessage, reserved) == 60);
+static_assert(offsetof(WelcomeMessage, reason) == 64);
 
 }  // namespace grpc_cxl
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
 namespace grpc_cxl {
@@ -23,7 +24,8 @@ namespace grpc_cxl {
 // Not thread-safe: one thread at a time, with a happens-before between them.
 class RingReader {
  public:
-  RingReader(RingReaderWords* mine, const RingWriterWords* peer, absl::Span<const char> data);
+  RingReader(RingReaderWords* mine, const RingWriterWords* peer, absl::Span<const char> data,
+             SharedView view = {});
 
   // Bytes published and not yet consumed, at least one if there are any (a cached
   // index may hide the newest). DATA_LOSS when the peer's index breaks an invariant of
@@ -46,9 +48,13 @@ class RingReader {
   uint64_t position() const { return tail_; }
 
  private:
+  // The bytes from the tail up to `head`, in two pieces at most.
+  void AcquireUpTo(uint64_t head);
+
   RingReaderWords* const mine_;
   const RingWriterWords* const peer_;
   const absl::Span<const char> data_;
+  const SharedView view_;
   uint64_t tail_;
   uint64_t cached_head_;  // the peer's head when we last looked
 };

@@ -12,10 +12,12 @@ namespace grpc_cxl {
 // Positions are compared by their distance (unsigned subtraction), so nothing below
 // depends on how far the ring has come.
 
-RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data)
+RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data,
+                       SharedView view)
     : mine_(mine),
       peer_(peer),
       data_(data),
+      view_(view),
       // relaxed: our own word, nobody else writes it.
       head_(mine->head.load(std::memory_order_relaxed)),
       published_(head_),
@@ -28,7 +30,7 @@ RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl:
 absl::Status RingWriter::RefreshTail() {
   // acquire: matched by the release in RingReader::Consume(); what the reader read out of
   // the bytes before `tail` was read before we overwrite them.
-  const uint64_t tail = peer_->tail.load(std::memory_order_acquire);
+  const uint64_t tail = view_.Load(Site::kSeeRingTail, peer_->tail, std::memory_order_acquire);
   // cached_tail_ <= tail <= published_: both invariants, as cached_tail_ kept the first.
   if (tail - cached_tail_ > published_ - cached_tail_) {
     return absl::DataLossError(absl::StrCat(
@@ -62,9 +64,13 @@ absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
 size_t RingWriter::Publish() {
   const size_t bytes = head_ - published_;
   if (bytes == 0) return 0;
+  const size_t index = published_ & (capacity() - 1);
+  const size_t first = std::min(bytes, capacity() - index);
+  view_.Publish(Site::kRingBytes, data_.subspan(index, first));
+  view_.Publish(Site::kRingBytes, data_.subspan(0, bytes - first));
   published_ = head_;
   // release: matched by the acquire in RingReader::Readable(); the bytes come first.
-  mine_->head.store(head_, std::memory_order_release);
+  view_.Store(Site::kRingHead, mine_->head, head_, std::memory_order_release);
   return bytes;
 }
 
@@ -76,12 +82,12 @@ void RingWriter::WantSpace(size_t bytes) {
   if (position == 0) --position;
   // relaxed: the full fence that follows orders it before our last look at `tail`, and is
   // matched by the reader's fence between Consume() and WriterWantsRing().
-  mine_->want_space.store(position, std::memory_order_relaxed);
+  view_.Store(Site::kRingWantSpace, mine_->want_space, position, std::memory_order_relaxed);
 }
 
 void RingWriter::ClearWantSpace() {
   // relaxed: a reader that sees it late rings once in vain.
-  mine_->want_space.store(0, std::memory_order_relaxed);
+  view_.Store(Site::kRingWantSpace, mine_->want_space, uint64_t{0}, std::memory_order_relaxed);
 }
 
 }  // namespace grpc_cxl

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
 namespace grpc_cxl {
@@ -27,7 +28,8 @@ class RingWriter {
  public:
   // `data` is the ring's memory; its size is the capacity, a power of two. All three
   // must outlive this object. Starts at the position that `mine` holds.
-  RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data);
+  RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data,
+             SharedView view = {});
 
   // Copies the first bytes of `bytes` that fit and returns how many that is, possibly
   // 0. DATA_LOSS when the peer's index breaks an invariant of ring_layout.h.
@@ -59,6 +61,7 @@ class RingWriter {
   RingWriterWords* const mine_;
   const RingReaderWords* const peer_;
   const absl::Span<char> data_;
+  const SharedView view_;
   uint64_t head_;         // written, maybe not yet published
   uint64_t published_;    // last value stored in mine_->head
   uint64_t cached_tail_;  // the peer's tail when we last looked

@@ -1,0 +1,88 @@
+#include "grpc_cxl/coherence/cache_lines.h"
+
+#include <cstdint>
+
+#include "absl/log/check.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
+namespace grpc_cxl {
+namespace {
+
+#if defined(__x86_64__)
+
+using Flush = void (*)(const char* begin, const char* end);
+
+// CLFLUSH is ordered with itself and with stores; the other two only by fences.
+void FlushByClflush(const char* begin, const char* end) {
+  for (; begin < end; begin += kLineBytes) _mm_clflush(begin);
+}
+__attribute__((target("clflushopt"))) void FlushByClflushopt(const char* begin, const char* end) {
+  for (; begin < end; begin += kLineBytes) _mm_clflushopt(const_cast<char*>(begin));
+}
+__attribute__((target("clwb"))) void FlushByClwb(const char* begin, const char* end) {
+  for (; begin < end; begin += kLineBytes) _mm_clwb(const_cast<char*>(begin));
+}
+
+// Intel SDM, CPUID leaf 7, subleaf 0: EBX bits 23 and 24.
+struct Instructions {
+  bool clflushopt = false;
+  bool clwb = false;
+  Flush write_back = FlushByClflush;
+  Flush invalidate = FlushByClflush;
+
+  Instructions() {
+    unsigned eax, ebx = 0, ecx, edx;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return;
+    clflushopt = (ebx >> 23 & 1) != 0;
+    clwb = (ebx >> 24 & 1) != 0;
+    if (clflushopt) write_back = invalidate = FlushByClflushopt;
+    if (clwb) write_back = FlushByClwb;  // which may keep the line, clean: ours to read on
+  }
+};
+
+const Instructions& TheInstructions() {
+  static const Instructions instructions;
+  return instructions;
+}
+
+const char* LineOf(const void* byte) {
+  return reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(byte) & ~(kLineBytes - 1));
+}
+
+#endif
+
+}  // namespace
+
+#if defined(__x86_64__)
+
+bool CanFlushLines() { return true; }
+
+void WriteBackLines(const void* begin, size_t bytes) {
+  TheInstructions().write_back(LineOf(begin), static_cast<const char*>(begin) + bytes);
+  _mm_sfence();
+}
+
+void InvalidateLines(const void* begin, size_t bytes) {
+  TheInstructions().invalidate(LineOf(begin), static_cast<const char*>(begin) + bytes);
+  _mm_mfence();  // an sfence would let a load go first
+}
+
+absl::string_view WriteBackInstruction() {
+  const Instructions& instructions = TheInstructions();
+  return instructions.clwb ? "clwb" : instructions.clflushopt ? "clflushopt" : "clflush";
+}
+
+#else
+
+bool CanFlushLines() { return false; }
+void WriteBackLines(const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
+void InvalidateLines(const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
+absl::string_view WriteBackInstruction() { return "none"; }
+
+#endif
+
+}  // namespace grpc_cxl

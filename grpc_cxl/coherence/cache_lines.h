@@ -1,0 +1,30 @@
+#ifndef GRPC_CXL_COHERENCE_CACHE_LINES_H_
+#define GRPC_CXL_COHERENCE_CACHE_LINES_H_
+
+#include <cstddef>
+
+#include "absl/strings/string_view.h"
+
+// The processor's instructions for cache lines, and nothing else: clwb where there is one,
+// else clflushopt, else clflush, chosen once at run time. x86-64 only.
+namespace grpc_cxl {
+
+inline constexpr size_t kLineBytes = 64;
+
+// Whether this processor can do what follows.
+bool CanFlushLines();
+
+// Writes the lines of these bytes back to memory, and waits: a store after it becomes visible
+// to another host after them. About 50 to 200 cycles a line; lines overlap.
+void WriteBackLines(const void* begin, size_t bytes);
+
+// Drops the lines of these bytes, which this host has not written, from our caches, and waits:
+// a load after it comes from memory.
+void InvalidateLines(const void* begin, size_t bytes);
+
+// "clwb", "clflushopt" or "clflush", for people.
+absl::string_view WriteBackInstruction();
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_COHERENCE_CACHE_LINES_H_

@@ -1,0 +1,63 @@
+#include "grpc_cxl/coherence/calibrated_wait.h"
+
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
+
+namespace grpc_cxl {
+namespace {
+
+constexpr int64_t kCalibrationNs = 2'000'000;
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+#if defined(__x86_64__)
+
+// Intel SDM, CPUID leaf 80000007H, EDX bit 8: the counter runs at one rate, whatever the core
+// does.
+bool CounterIsInvariant() {
+  unsigned eax, ebx, ecx, edx = 0;
+  return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 8 & 1) != 0;
+}
+
+// Ticks of the counter in a nanosecond; 0: not to be used.
+double MeasureTicks() {
+  if (!CounterIsInvariant()) return 0;
+  const int64_t start_ns = Now();
+  const uint64_t start = __rdtsc();
+  int64_t now;
+  do {
+    now = Now();
+  } while (now - start_ns < kCalibrationNs);
+  return static_cast<double>(__rdtsc() - start) / static_cast<double>(now - start_ns);
+}
+
+#endif
+
+}  // namespace
+
+void WaitNanoseconds(int64_t nanoseconds) {
+#if defined(__x86_64__)
+  static const double ticks = MeasureTicks();
+  if (ticks > 0) {
+    const uint64_t start = __rdtsc();
+    const auto enough = static_cast<uint64_t>(static_cast<double>(nanoseconds) * ticks);
+    // No pause instruction: one may take as long as the wait.
+    while (__rdtsc() - start < enough) {
+    }
+    return;
+  }
+#endif
+  const int64_t start = Now();
+  while (Now() - start < nanoseconds) {
+  }
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,72 @@
+#ifndef GRPC_CXL_COHERENCE_FAR_MEMORY_H_
+#define GRPC_CXL_COHERENCE_FAR_MEMORY_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/types/span.h"
+#include "grpc_cxl/coherence/checker.h"
+#include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/coherence/site.h"
+
+namespace grpc_cxl {
+
+// Nanoseconds that this process has waited for the sake of MemoryDistance so far, and for how
+// many accesses. Thread-safe, relaxed.
+struct DistanceTotals {
+  std::atomic<uint64_t> charged_ns{0};
+  std::atomic<uint64_t> accesses{0};
+};
+DistanceTotals& TheDistanceTotals();
+
+// Memory that is not simply there: not coherent, far away, or both. The slow half of
+// SharedView, whose docstring has the contract.
+//
+// What distance costs: store_ns for every write-back, since the next step waits for it;
+// load_ns for every line that a word is loaded from, and for the first line of bytes that are
+// acquired (the others are fetched meanwhile); and for bytes their number divided by gbps, in
+// both directions. In coherent memory a word that has not changed since it was last loaded is
+// still in the cache and costs nothing, so that polling is free until something comes; without
+// coherence every look goes to memory.
+//
+// Thread-safe.
+class FarMemory {
+ public:
+  // For `memory`, which must be aligned to lines and outlive this. Null when the model needs
+  // nothing of it: coherent and not far.
+  static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory);
+
+  // Where to read and write: `memory`, or the checker's private copy of it. The same size.
+  absl::Span<char> memory() const { return checker_ ? checker_->copy() : memory_; }
+
+  bool coherent() const { return model_.coherence == Coherence::kCoherent; }
+
+  void Refresh(Site site, const void* words);
+  void WriteBack(Site site, const void* word);
+  void Publish(Site site, absl::Span<const char> bytes);
+  void Acquire(Site site, absl::Span<const char> bytes);
+
+ private:
+  FarMemory(const MemoryModel& model, absl::Span<char> memory);
+
+  // Whether the line has changed since the last time, as far as we remember.
+  bool Changed(const void* line);
+  int64_t TransferNs(size_t bytes) const;
+
+  const MemoryModel model_;
+  const absl::Span<char> memory_;
+  const std::unique_ptr<Checker> checker_;  // null but with MemoryModel::private_copy
+  // What was seen in a line, by its address; for a coherent memory that is far.
+  std::unique_ptr<std::atomic<uint64_t>[]> seen_;
+};
+
+// Where this process works on `memory`, and how; both are just that when `far` is null.
+inline absl::Span<char> WorkingMemory(const FarMemory* far, absl::Span<char> memory) {
+  return far == nullptr ? memory : far->memory();
+}
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_COHERENCE_FAR_MEMORY_H_

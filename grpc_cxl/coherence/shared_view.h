@@ -1,0 +1,110 @@
+#ifndef GRPC_CXL_COHERENCE_SHARED_VIEW_H_
+#define GRPC_CXL_COHERENCE_SHARED_VIEW_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "absl/base/optimization.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/coherence/site.h"
+
+namespace grpc_cxl {
+
+// How code touches what another process writes or reads; rings, blocks, doorbells, links and
+// calls all go through it, and it alone knows whether caches see each other.
+//
+//                     coherent             flush
+//   Publish(bytes)    -                    write their lines back, wait
+//   Store(word)       store                store, write its line back, wait
+//   Refresh(line)     -                    drop the line, wait
+//   Load(word)        load                 drop its line, wait; load
+//   Acquire(bytes)    -                    drop their lines, wait
+//
+// So a message is published with Publish(bytes), Store(flag), and read with Load(flag),
+// Acquire(bytes). "Wait" is for this host's own order: the lines are in memory, or the load
+// will come from there. The memory order that a call is given is that of the access itself,
+// and still pairs with the other side's as if memory were coherent.
+//
+// What makes it sound where caches do not see each other:
+//
+//   1. A line (64 bytes) is written by one host only. No host then ever writes back, with its
+//      own words, old copies of another's. Hence kWriterAlignment, and no read-modify-write
+//      on a word that the other end writes. The checker enforces it.
+//   2. Own words may be read and modified at will, by all threads of the process: within one
+//      host caches are coherent, so a line that is written back has every thread's stores up
+//      to then, and never goes back in time. FetchXor() and FetchAdd() are such.
+//   3. In one line, a word that says that others are good has the lowest offset. The line
+//      travels as a whole; but the checker moves it word by word.
+//   4. "My store, then your word" (Dekker): Store() has the line in memory before the
+//      FullFence() that follows, and Load() goes to memory after it. Of the two sides'
+//      write-backs one is in memory first; the other side's load comes after its own
+//      write-back, so it sees it.
+//   5. A stale line costs time, not sense: words only move on, and whoever reads an old value
+//      looks again.
+//
+// If a process dies between a write and its write-back, the other side sees an older state
+// that was whole. Between payload and flag: nothing was sent.
+//
+// Default: coherent memory, not far away; then every call is the plain access behind one
+// branch. A value, as large as a pointer. Thread-safe.
+class SharedView {
+ public:
+  SharedView() = default;
+  // `far` may be null (as by default), and must outlive this.
+  explicit SharedView(FarMemory* far) : far_(far) {}
+
+  // Whether a word that one end stores is seen by the other without further ado, so that
+  // a kernel can sleep on it.
+  bool coherent() const { return far_ == nullptr || far_->coherent(); }
+
+  // The line of `words`, which the peer writes, is up to date from here on.
+  void Refresh(Site site, const void* words) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Refresh(site, words);
+  }
+  // A word that the peer writes.
+  template <typename T>
+  T Load(Site site, const std::atomic<T>& word, std::memory_order order) const {
+    Refresh(site, &word);
+    return word.load(order);
+  }
+
+  // Words that only this process writes.
+  template <typename T>
+  void Store(Site site, std::atomic<T>& word, T value, std::memory_order order) const {
+    word.store(value, order);
+    WriteBack(site, &word);
+  }
+  template <typename T>
+  T FetchXor(Site site, std::atomic<T>& word, T bits, std::memory_order order) const {
+    const T before = word.fetch_xor(bits, order);
+    WriteBack(site, &word);
+    return before;
+  }
+  template <typename T>
+  T FetchAdd(Site site, std::atomic<T>& word, T more, std::memory_order order) const {
+    const T before = word.fetch_add(more, order);
+    WriteBack(site, &word);
+    return before;
+  }
+
+  // Bytes that this process has written, before the word that tells of them.
+  void Publish(Site site, absl::Span<const char> bytes) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Publish(site, bytes);
+  }
+  // Bytes that the peer has written, after the word that tells of them.
+  void Acquire(Site site, absl::Span<const char> bytes) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(site, bytes);
+  }
+
+ private:
+  void WriteBack(Site site, const void* word) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->WriteBack(site, word);
+  }
+
+  FarMemory* far_ = nullptr;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_COHERENCE_SHARED_VIEW_H_
