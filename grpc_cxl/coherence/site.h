@@ -67,7 +67,31 @@ namespace grpc_cxl {
   X(SeeCallRequest)             \
   X(SeeCallCancelledGeneration) \
   X(SeeCallTakenBack)           \
-  X(SeeCallWaiter)
+  X(SeeCallWaiter)              \
+  /* region */                  \
+  X(RegionHeader)               \
+  X(RegionHost)                 \
+  X(RegionProcess)              \
+  X(RegionBeat)                 \
+  X(RegionName)                 \
+  X(RegionRequest)              \
+  X(RegionRequestState)         \
+  X(RegionRequestsMade)         \
+  X(RegionAnswer)               \
+  X(RegionAnswerState)          \
+  X(RegionAnswersMade)          \
+  X(RegionMemory)               \
+  X(SeeRegionHeader)            \
+  X(SeeRegionHost)              \
+  X(SeeRegionProcess)           \
+  X(SeeRegionBeat)              \
+  X(SeeRegionName)              \
+  X(SeeRegionRequest)           \
+  X(SeeRegionRequestState)      \
+  X(SeeRegionRequestsMade)      \
+  X(SeeRegionAnswer)            \
+  X(SeeRegionAnswerState)       \
+  X(SeeRegionAnswersMade)
 
 enum class Site {
 #define GRPC_CXL_SITE(name) k##name,

@@ -10,6 +10,10 @@
 namespace grpc_cxl {
 namespace {
 
+struct Part {
+  uint64_t begin, bytes;
+};
+
 template <typename Entry, size_t kEntries>
 uint32_t FindFree(const Entry (&entries)[kEntries]) {
   uint32_t i = 0;
@@ -30,10 +34,6 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
         absl::StrCat("host ", region.host(), " of the region \"", region.path(), "\" serves ",
                      kHostAnswers, " connections already, and cannot serve more"));
   }
-  struct Part {
-    uint64_t begin, bytes;
-    friend bool operator<(const Part& a, const Part& b) { return a.begin < b.begin; }
-  };
   std::vector<Part> used;
   uint64_t used_bytes = 0;
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
@@ -46,7 +46,8 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
     used.push_back({answer->offset, answer->bytes});
     used_bytes += answer->bytes;
   }
-  std::sort(used.begin(), used.end());
+  std::sort(used.begin(), used.end(),
+            [](const Part& a, const Part& b) { return a.begin < b.begin; });
   const uint64_t total = region.memory_per_host();
   const uint64_t end = region.memory_begin(region.host()) + total;
   used.push_back({end, 0});
@@ -59,10 +60,10 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
                                               region.granule() * region.granule();
   for (const Part& part : used) {
     if (part.begin < free_from) {
-      return absl::DataLossError(absl::StrCat(
-          "the directory of host ", region.host(), " in the region \"", region.path(),
-          "\" is corrupt: two connections have the memory at ", part.begin,
-          "; stop all that use the region and format it anew"));
+      return absl::DataLossError(
+          absl::StrCat("the directory of host ", region.host(), " in the region \"", region.path(),
+                       "\" is corrupt: two connections have the memory at ", part.begin,
+                       "; stop all that use the region and format it anew"));
     }
     largest = std::max(largest, part.begin - free_from);
     if (!place.has_value() && part.begin - free_from >= wanted) place = free_from;

@@ -39,8 +39,8 @@ bool IsOurs(const HostWords& words, const BootId& id) {
 // another machine that takes itself for this host. FAILED_PRECONDITION when they are alive.
 absl::Status CheckNobodyElseIsThisHost(const std::shared_ptr<const Region>& region) {
   // Their host is ours, so our loads would not look beyond our caches.
-  RegionOptions options{.path = region->path(), .host = Region::kObserver, .bytes = 0,
-                        .model = region->model()};
+  RegionOptions options{
+      .path = region->path(), .host = Region::kObserver, .bytes = 0, .model = region->model()};
   options.model.private_copy = false;
   absl::StatusOr<std::shared_ptr<Region>> look = Region::Open(options);
   if (!look.ok()) return look.status();
@@ -114,8 +114,7 @@ absl::StatusOr<std::unique_ptr<Member>> Member::Join(std::shared_ptr<const Regio
   const Region::HostLock lock(*region);
   ClearUpAfterTheDead(*region, nullptr);
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
-    const bool used =
-        region->mine().processes[i].incarnation.load(std::memory_order_acquire) != 0;
+    const bool used = region->mine().processes[i].incarnation.load(std::memory_order_acquire) != 0;
     if (used && region->model().private_copy) {
       return absl::FailedPreconditionError(
           "with GRPC_CXL_CHECK_FLUSHES=1 a host of a region can have one process only, since the "
@@ -132,12 +131,13 @@ absl::StatusOr<std::unique_ptr<Member>> Member::Join(std::shared_ptr<const Regio
                          .pid = static_cast<uint32_t>(getpid()),
                          .uid = static_cast<uint32_t>(geteuid())};
     WriteProcess(*region, i, record);
-    region->Store(Site::kRegionHost, words.opened, words.opened.load(std::memory_order_relaxed) + 1);
+    region->Store(Site::kRegionHost, words.opened,
+                  words.opened.load(std::memory_order_relaxed) + 1);
     return std::unique_ptr<Member>(new Member(region, record.process));
   }
-  return absl::ResourceExhaustedError(
-      absl::StrCat("host ", region->host(), " of the region \"", region->path(), "\" has ",
-                   kHostProcesses, " processes already, and cannot have more"));
+  return absl::ResourceExhaustedError(absl::StrCat("host ", region->host(), " of the region \"",
+                                                   region->path(), "\" has ", kHostProcesses,
+                                                   " processes already, and cannot have more"));
 }
 
 Member::~Member() {

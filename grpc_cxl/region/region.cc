@@ -30,7 +30,9 @@ absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment() {
     return absl::InvalidArgumentError(
         absl::StrCat("GRPC_CXL_REGION_BYTES is \"", bytes, "\"; it must be a number of bytes"));
   }
-  absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(Coherence::kFlush, {});
+  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kFlush);
+  if (!coherence.ok()) return coherence.status();
+  absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(*coherence, {});
   if (!model.ok()) return model.status();
   options.model = *model;
   return options;
@@ -104,10 +106,9 @@ absl::Status Region::CheckHeader(uint64_t file_bytes) {
   const uint64_t lease_ms = header.lease_ms.load(std::memory_order_relaxed);
   lease_ = absl::Milliseconds(lease_ms);
   if (bytes_ > file_bytes) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the region \"", path(), "\" was formatted with ", bytes_,
-                     " bytes, but there are only ", file_bytes,
-                     "; it is not the same file or device, or was made shorter"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the region \"", path(), "\" was formatted with ", bytes_, " bytes, but there are only ",
+        file_bytes, "; it is not the same file or device, or was made shorter"));
   }
   if (hosts_ == 0 || hosts_ > kMaxRegionHosts || granule_ < 4096 || granule_ > (1 << 30) ||
       (granule_ & (granule_ - 1)) != 0 || lease_ms < 100 || lease_ms > 600'000 ||
@@ -123,10 +124,11 @@ absl::Status Region::CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes)
   const uint64_t begin = memory_begin(host);
   if (bytes == 0 || bytes % granule_ != 0 || offset % granule_ != 0 || offset < begin ||
       bytes > memory_per_host() || offset - begin > memory_per_host() - bytes) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the directory of host ", host, " in the region \"", path(), "\" is corrupt: ", bytes,
-        " bytes at ", offset, " are not part of its memory; stop all that use the region and "
-        "format it anew"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the directory of host ", host, " in the region \"", path(),
+                     "\" is corrupt: ", bytes, " bytes at ", offset,
+                     " are not part of its memory; stop all that use the region and "
+                     "format it anew"));
   }
   return absl::OkStatus();
 }

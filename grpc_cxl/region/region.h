@@ -38,9 +38,9 @@ struct RegionOptions {
 absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment();
 
 struct RegionFormat {
-  uint32_t hosts = 16;      // 1 to 256
-  uint64_t bytes = 0;       // 0: all there is. A plain file becomes as large as this
-  uint64_t granule = 0;     // 0: the alignment of the file or device
+  uint32_t hosts = 16;   // 1 to 256
+  uint64_t bytes = 0;    // 0: all there is. A plain file becomes as large as this
+  uint64_t granule = 0;  // 0: the alignment of the file or device
   absl::Duration lease = absl::Seconds(1);  // 100 ms to 10 min, the same for all
 };
 

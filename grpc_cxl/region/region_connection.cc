@@ -43,10 +43,8 @@ bool RegionConnection::Look() {
     }
   } else {
     const RequestEntry& entry = region_->control(place_.peer_host).requests[place_.peer_index];
-    if (region_->Load(place_.peer_host, Site::kSeeRegionRequestState, entry.id) !=
-            place_.peer_id ||
-        entry.state.load(std::memory_order_acquire) !=
-            static_cast<uint32_t>(RequestState::kOpen)) {
+    if (region_->Load(place_.peer_host, Site::kSeeRegionRequestState, entry.id) != place_.peer_id ||
+        entry.state.load(std::memory_order_acquire) != static_cast<uint32_t>(RequestState::kOpen)) {
       return true;
     }
   }

@@ -22,8 +22,9 @@ absl::Status OpenError(int error, const std::string& path) {
     case ENOENT:
     case ENOTDIR:
       return absl::NotFoundError(
-          absl::StrCat(what, ": there is no such file; GRPC_CXL_REGION must name a file or device "
-                             "that was formatted with cxl_region"));
+          absl::StrCat(what,
+                       ": there is no such file; GRPC_CXL_REGION must name a file or device "
+                       "that was formatted with cxl_region"));
     case EACCES:
     case EPERM:
     case EROFS:
@@ -80,8 +81,8 @@ absl::StatusOr<RegionFile> OpenRegionFile(const std::string& path, uint64_t byte
   if (S_ISREG(found.st_mode)) {
     there = found.st_size;
   } else if (S_ISCHR(found.st_mode)) {
-    const std::string device = absl::StrCat(sysfs, "/dev/char/", major(found.st_rdev), ":",
-                                            minor(found.st_rdev));
+    const std::string device =
+        absl::StrCat(sysfs, "/dev/char/", major(found.st_rdev), ":", minor(found.st_rdev));
     there = NumberIn(device + "/size");
     if (there == 0 && bytes == 0) {
       return absl::InvalidArgumentError(
@@ -91,8 +92,8 @@ absl::StatusOr<RegionFile> OpenRegionFile(const std::string& path, uint64_t byte
     const uint64_t alignment = NumberIn(device + "/align");
     file.alignment = alignment != 0 ? alignment : kDaxAlignment;
   } else {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the region \"", path, "\" is neither a plain file nor a character device"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the region \"", path, "\" is neither a plain file nor a character device"));
   }
   if (there != 0 && bytes > there) {
     return absl::InvalidArgumentError(absl::StrCat("the region \"", path, "\" has ", there,

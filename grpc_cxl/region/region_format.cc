@@ -23,8 +23,8 @@ absl::Status Invalid(const std::string& path, const std::string& why) {
 // A plain file gets its size, and all of its space at once: a page that is missing later would
 // be a SIGBUS.
 absl::Status Reserve(const std::string& path, int fd, uint64_t bytes) {
-  const std::string what = absl::StrCat("cannot reserve ", bytes, " bytes for the region \"",
-                                        path, "\"");
+  const std::string what =
+      absl::StrCat("cannot reserve ", bytes, " bytes for the region \"", path, "\"");
   struct stat found;
   if (fstat(fd, &found) != 0) return absl::ErrnoToStatus(errno, what);
   if (static_cast<uint64_t>(found.st_size) < bytes && ftruncate(fd, bytes) != 0) {
@@ -76,8 +76,10 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
   const uint64_t bytes = format.bytes != 0 ? format.bytes : file->bytes;
   const uint64_t granule = format.granule != 0 ? format.granule : file->alignment;
   if (granule < file->alignment || granule > (1 << 30) || (granule & (granule - 1)) != 0) {
-    return Invalid(path, absl::StrCat("a granule of ", granule, " bytes: must be a power of two "
-                                      "from ", file->alignment, " bytes to 1 GiB"));
+    return Invalid(path, absl::StrCat("a granule of ", granule,
+                                      " bytes: must be a power of two "
+                                      "from ",
+                                      file->alignment, " bytes to 1 GiB"));
   }
   if (bytes % granule != 0 || MemoryPerHost(bytes, format.hosts, granule) == 0) {
     return Invalid(path,
@@ -100,11 +102,9 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
       Arena::AttachPart(file->fd.get(), 0, MemoryBegin(format.hosts, granule));
   if (!control.ok()) return control.status();
   const absl::Span<char> memory = absl::MakeSpan(control->data(), control->size());
-  // In memory also where caches are not coherent, if this processor can.
-  absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(Coherence::kFlush, {});
-  if (!model.ok()) return model.status();
-  model->private_copy = false;
-  const std::unique_ptr<FarMemory> far = FarMemory::Create(*model, memory);
+  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kFlush);
+  if (!coherence.ok()) return coherence.status();
+  const std::unique_ptr<FarMemory> far = FarMemory::Create({.coherence = *coherence}, memory);
   const SharedView view(far.get());
   auto& header = *reinterpret_cast<RegionHeader*>(memory.data());
   // Nothing that is opened meanwhile is valid.
@@ -117,8 +117,7 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
   header.lease_ms.store(absl::ToInt64Milliseconds(format.lease), std::memory_order_relaxed);
   view.Publish(Site::kRegionHeader, memory);
   // Matched by the load in Region::Open().
-  view.Store(Site::kRegionHeader, header.layout_version, kLayoutVersion,
-             std::memory_order_release);
+  view.Store(Site::kRegionHeader, header.layout_version, kLayoutVersion, std::memory_order_release);
   return absl::OkStatus();
 }
 

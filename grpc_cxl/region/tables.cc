@@ -70,13 +70,13 @@ std::string LoadText(const SharedU64* words, size_t count) {
 
 std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index) {
   const ProcessEntry& entry = region.control(host).processes[index];
-  return ReadEntry<ProcessRecord>(
-      region, host, Site::kSeeRegionProcess, entry, entry.incarnation, [&](uint64_t id) {
-        return ProcessRecord{.process = {host, index, id},
-                             .beat = entry.beat.load(kAcquire),
-                             .pid = entry.pid.load(kAcquire),
-                             .uid = entry.uid.load(kAcquire)};
-      });
+  return ReadEntry<ProcessRecord>(region, host, Site::kSeeRegionProcess, entry, entry.incarnation,
+                                  [&](uint64_t id) {
+                                    return ProcessRecord{.process = {host, index, id},
+                                                         .beat = entry.beat.load(kAcquire),
+                                                         .pid = entry.pid.load(kAcquire),
+                                                         .uid = entry.uid.load(kAcquire)};
+                                  });
 }
 
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
