@@ -200,9 +200,8 @@ TEST_P(RegionKillTest, AtEveryStore) {
   for (bool survived = false; !survived;) {
     std::map<pid_t, int> running;
     for (int i = 0; i < kAtATime; ++i, ++n) {
-      running[Fork(0, [&] {
-        return Scenario(absl::StrCat(directory.path(), "/", n), GetParam(), n);
-      })] = n;
+      running[Fork(
+          0, [&] { return Scenario(absl::StrCat(directory.path(), "/", n), GetParam(), n); })] = n;
     }
     for (const auto& [pid, store] : running) {
       const int result = Await(pid);

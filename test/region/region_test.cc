@@ -82,8 +82,9 @@ TEST_F(RegionTest, ThatThisUserMayNotWrite) {
   ASSERT_EQ(chmod(open_to_all.path().c_str(), 0755), 0);
   const std::string path = open_to_all.path() + "/region";
   ASSERT_THAT(FormatRegion(path, {.hosts = 1, .bytes = kBytes}), IsOk());
-  EXPECT_THAT(Child(kNobody, [&] { return Region::Open({.path = path}).status().ToString(); }).Join(),
-              HasSubstr("PERMISSION_DENIED: cannot open the region"));
+  EXPECT_THAT(
+      Child(kNobody, [&] { return Region::Open({.path = path}).status().ToString(); }).Join(),
+      HasSubstr("PERMISSION_DENIED: cannot open the region"));
 }
 
 TEST_F(RegionTest, ThatIsTooSmall) {
