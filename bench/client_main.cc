@@ -103,6 +103,10 @@ class Client {
       result->set_copies_there(Copies(*before, *after));
       result->set_copies_back(
           Copies({before->second, before->first}, {after->second, after->first}));
+      // Counted from before the warm-up.
+      result->set_memory_us_per_call((after->first.memory_ns - before->first.memory_ns +
+                                      after->second.memory_ns - before->second.memory_ns) /
+                                     1e3 / (result->calls() * (1 + kWarmUpShare)));
     }
     Reply reply;
     *reply.mutable_round_result() = *std::move(result);

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "bench/echo.grpc.pb.h"
+#include "grpc_cxl/coherence/far_memory.h"
 #include "grpc_cxl/payload_counters.h"
 
 namespace grpc_cxl::bench {
@@ -29,6 +30,7 @@ Workload::Traffic TrafficOfThisProcess() {
   traffic.sent = traffic.copied_to_send + counters.sent_in_place;
   traffic.copied_to_receive = counters.received_from_block + counters.received_from_ring;
   traffic.received = traffic.copied_to_receive + counters.received_in_place;
+  traffic.memory_ns = TheDistanceTotals().charged_ns;
   return traffic;
 }
 
@@ -80,6 +82,7 @@ void CountTraffic(Counters* response) {
   response->set_copied_to_send(traffic.copied_to_send);
   response->set_received(traffic.received);
   response->set_copied_to_receive(traffic.copied_to_receive);
+  response->set_memory_ns(traffic.memory_ns);
 }
 
 class SyncEchoService : public Echo::Service {
@@ -325,6 +328,7 @@ std::optional<std::pair<Workload::Traffic, Workload::Traffic>> EchoWorkload::Cli
   server.copied_to_send = counters.copied_to_send();
   server.received = counters.received();
   server.copied_to_receive = counters.copied_to_receive();
+  server.memory_ns = counters.memory_ns();
   return std::pair(TrafficOfThisProcess(), server);
 }
 

@@ -15,6 +15,8 @@ namespace grpc_cxl::bench {
 struct LaneOptions {
   std::string transport;  // transport.h tells the names
   std::string wait;
+  std::string cxl_preset{};              // as in Path
+  std::string cxl_coherence{};           // as in Path
   std::string service_api = "callback";  // what the service is written in, or "sync"
   std::string service = "bench";         // what the cxl address is called
   std::string client_role = "client";    // --role of the client process; the server's is "server"

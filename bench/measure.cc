@@ -115,7 +115,7 @@ double Median(std::vector<double> values) { return Quantile(values, 0.5); }
 absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& callers,
                                     const Round& round, pid_t server_pid) {
   CHECK(!callers.empty());
-  Run(callers, round, 0.1);
+  Run(callers, round, kWarmUpShare);
 
   const Usage client_before = UsageOf(getpid()), server_before = UsageOf(server_pid);
   const Clock::time_point start = Clock::now();

@@ -16,6 +16,9 @@ namespace grpc_cxl::bench {
 double Quantile(std::vector<double>& values, double q);
 double Median(std::vector<double> values);
 
+// How much of a round goes before it, unmeasured.
+inline constexpr double kWarmUpShare = 0.1;
+
 // Keeps every caller busy with one call after the other until the round is over. A tenth
 // of the round goes before it, unmeasured, because caches, buffers and spin budgets have
 // seen other transports in between. Latencies are those of single calls; CPU time and

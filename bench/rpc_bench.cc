@@ -7,6 +7,8 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --pairs=8
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
 //   ./bazelw run -c opt //bench:rpc_bench -- --parts
+//   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local,expander,switch,pool
+//   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local --cxl_coherence=coherent,flush
 //   ./bazelw run -c opt //bench:rpc_bench -- --faults
 //   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
 
@@ -34,6 +36,7 @@
 #include "bench/blocked.h"
 #include "bench/client_main.h"
 #include "bench/echo_workload.h"
+#include "bench/far_memory.h"
 #include "bench/fault_client.h"
 #include "bench/faults.h"
 #include "bench/idle.h"
@@ -61,6 +64,9 @@ ABSL_FLAG(double, seconds, 0.5, "how long a turn takes");
 ABSL_FLAG(uint64_t, calls, 0, "how many calls a turn takes, instead of --seconds");
 ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
 ABSL_FLAG(bool, faults, false, "measure a killed server and its successor instead");
+ABSL_FLAG(List, cxl_preset, {},
+          "measure cxl on memory that is further away instead: local, expander, switch, pool");
+ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "of that memory: coherent, flush");
 ABSL_FLAG(int, idle, 0, "measure the CPU time that this many idle connections cost instead");
 ABSL_FLAG(bool, blocking, false, "measure calls while a handler sleeps instead");
 ABSL_FLAG(bool, parts, false, "measure the way there, the handler and the way back instead");
@@ -239,6 +245,21 @@ absl::Status RunParts(const std::vector<LaneOptions>& contenders) {
   return absl::OkStatus();
 }
 
+absl::Status RunFarMemory(const std::vector<LaneOptions>& contenders) {
+  const absl::StatusOr<std::vector<Case>> cases = Cases();
+  if (!cases.ok()) return cases.status();
+  const absl::StatusOr<std::vector<LaneOptions>> lanes =
+      OnEachMemory(contenders, absl::GetFlag(FLAGS_cxl_preset), absl::GetFlag(FLAGS_cxl_coherence));
+  if (!lanes.ok()) return lanes.status();
+  const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
+                      absl::GetFlag(FLAGS_calls)};
+  absl::PrintF(
+      "Calls through memory that is further away than here, or not coherent; medians of %d "
+      "interleaved rounds. memory: waits for it in both processes, in a call\n",
+      effort.rounds);
+  return MeasureFarMemory(*lanes, *cases, effort);
+}
+
 absl::Status RunIdle(const std::vector<LaneOptions>& contenders) {
   constexpr double kSeconds = 5;
   const int connections = absl::GetFlag(FLAGS_idle);
@@ -287,6 +308,7 @@ absl::Status Coordinate() {
   if (absl::GetFlag(FLAGS_parts)) return RunParts(*contenders);
   if (absl::GetFlag(FLAGS_blocking)) return RunBlocking(*contenders);
   if (absl::GetFlag(FLAGS_idle) > 0) return RunIdle(*contenders);
+  if (!absl::GetFlag(FLAGS_cxl_preset).empty()) return RunFarMemory(*contenders);
   return RunCalls(*contenders);
 }
 

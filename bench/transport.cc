@@ -33,6 +33,11 @@ Options CxlOptions(const Path& path) {
   options.rendezvous_directory = path.directory();
   if (path.wait() == "park") options.wait_policy = WaitPolicy::kPark;
   if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
+  if (!path.cxl_preset().empty()) {
+    const absl::StatusOr<MemoryDistance> distance = DistancePreset(path.cxl_preset());
+    CHECK_OK(distance);  // checked where the flag was read
+    options.distance = *distance;
+  }
   return options;
 }
 
@@ -88,7 +93,9 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();
-  return grpc_cxl::ServerCredentials(CxlOptions<ServerOptions>(path));
+  ServerOptions options = CxlOptions<ServerOptions>(path);
+  if (path.cxl_coherence() == "flush") options.coherence = Coherence::kFlush;
+  return grpc_cxl::ServerCredentials(options);
 }
 
 void Configure(const Path& path, grpc::ServerBuilder& builder) {

@@ -56,6 +56,7 @@ class Workload {
   // server's. Nothing when it does not count.
   struct Traffic {
     double sent = 0, copied_to_send = 0, received = 0, copied_to_receive = 0;
+    double memory_ns = 0;  // waited for emulated memory
   };
   virtual std::optional<std::pair<Traffic, Traffic>> ClientAndServerTraffic(
       std::shared_ptr<grpc::Channel>) {

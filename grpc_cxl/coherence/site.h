@@ -51,7 +51,6 @@ namespace grpc_cxl {
   X(SeeCallWordAtEnd)           \
   X(SeeCallResponse)            \
   X(SeeCallNews)                \
-  X(SeeCallNewsInRun)           \
   X(SeeCallPong)                \
   /* direct: the server's */    \
   X(CallAccepting)              \
@@ -59,7 +58,6 @@ namespace grpc_cxl {
   X(CallResponse)               \
   X(CallWord)                   \
   X(CallNews)                   \
-  X(CallPong)                   \
   X(CallCancelsSeen)            \
   X(SeeCallClientWords)         \
   X(SeeCallClientWordsInRun)    \

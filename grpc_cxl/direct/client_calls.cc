@@ -30,7 +30,7 @@ void Nap(int64_t nanoseconds) {
 }  // namespace
 
 ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                         SharedView view)
+                         SharedView view, bool polls)
     : mine_(reinterpret_cast<CallClientWords*>(region.data())),
       peer_(reinterpret_cast<const CallServerWords*>(region.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(region.data() + kCallClientSlotsAt)),
@@ -40,6 +40,7 @@ ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::func
       buffer_bytes_(buffer_bytes),
       ring_(std::move(ring)),
       view_(view),
+      polls_(polls || !view.coherent()),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
 }
@@ -116,9 +117,9 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
   }
   BackOff naps;
   for (;;) {
-    if (view_.coherent()) {
-      client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
-                                       std::memory_order_relaxed);
+    if (!polls_) {
+      view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+                  static_cast<uint32_t>(CallWaiter::kParked), std::memory_order_relaxed);
       FullFence();  // matched by the one in ServerCalls::Tell()
     }
     const uint32_t seen = word.load(std::memory_order_relaxed);
@@ -129,7 +130,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     }
     const int64_t left = start + patience_ns - Now();
     if (left <= 0) return Waited::kStillRunning;
-    if (view_.coherent()) {
+    if (!polls_) {
       // `seen` was read before Look(): if the server has moved on since, this returns at once.
       FutexWait(word, seen, left);
     } else {
@@ -190,9 +191,9 @@ bool ClientCalls::Ready() const {
 }
 
 absl::Status ClientCalls::Run() {
-  // Matched by the release in ServerCalls::Tell(): what the news are about is visible.
-  seen_news_.store(view_.Load(Site::kSeeCallNewsInRun, peer_->news, std::memory_order_acquire),
-                   std::memory_order_relaxed);
+  // Matched by the release in ServerCalls::Tell(). Not brought up to date: what the news are
+  // about, LookPolled() looks at anew, and if there are newer ones, Ready() will say so.
+  seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
   for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
     LookPolled(__builtin_ctzll(left));
   }

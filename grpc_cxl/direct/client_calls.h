@@ -45,9 +45,10 @@ class ClientCalls {
   using Callback = absl::AnyInvocable<void(CallOutcome)>;
 
   // `region` (CallRegionBytes(buffer_bytes) large) must stay mapped while this object lives;
-  // `ring` wakes the server and is called from any thread.
+  // `ring` wakes the server and is called from any thread. `polls`: the server cannot wake us,
+  // as it cannot when memory is not coherent.
   ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-              SharedView view = {});
+              SharedView view = {}, bool polls = false);
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
@@ -68,8 +69,8 @@ class ClientCalls {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
   enum class Waited { kDone, kStillRunning };
-  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. In
-  // memory that is not coherent nobody can wake us: the sleep is naps, by BackOff.
+  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. Where
+  // the server cannot wake us, the sleep is naps, by BackOff.
   // kDone: `*outcome` is set and the slot is free. Otherwise the call goes on: WhenDone()
   // must follow. Tells whether the spin was worth it.
   Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
@@ -135,6 +136,7 @@ class ClientCalls {
   const size_t buffer_bytes_;
   const std::function<void()> ring_;
   const SharedView view_;
+  const bool polls_;
 
   std::atomic<uint64_t> free_{~uint64_t{0}};
   std::atomic<uint64_t> polled_{0};

@@ -48,8 +48,8 @@ class ClientLinks {
 class ClientConnection final : public LinkUser {
  public:
   ClientConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                   std::shared_ptr<ClientLinks> links, SharedView view = {})
-      : calls_(region, buffer_bytes, std::move(ring), view), links_(std::move(links)) {}
+                   std::shared_ptr<ClientLinks> links, SharedView view = {}, bool polls = false)
+      : calls_(region, buffer_bytes, std::move(ring), view, polls), links_(std::move(links)) {}
 
   ClientCalls& calls() { return calls_; }
 

@@ -92,10 +92,10 @@ absl::Status ServerCalls::Look(std::vector<Taken>* taken, std::vector<CallId>* c
   }
   // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
   // Answered().
-  view_.Store(Site::kCallPong, mine_->pong, peer_->ping.load(std::memory_order_acquire),
-              std::memory_order_release);
+  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
   // Matched by the acquire load in ClientCalls::Acquire().
-  view_.Store(Site::kCallCancelsSeen, mine_->cancels_seen, cancels, std::memory_order_release);
+  view_.Store(Site::kCallCancelsSeen, mine_->cancels_seen, cancels,
+              std::memory_order_release);  // with `pong`, in its line
   return absl::OkStatus();
 }
 

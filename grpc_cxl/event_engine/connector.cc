@@ -69,7 +69,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Client::Open(Meeting meet
   if (direct) {
     connection = std::make_unique<ClientConnection>(
         raw_link->call_region(), buffer_bytes, [raw_link] { raw_link->Ring(); }, links,
-        raw_link->view());
+        raw_link->view(), raw_link->polls());
   }
   ClientConnection* const raw_connection = connection.get();
   auto core = std::make_shared<EndpointCore>(*std::move(link), *spin, executor, trusted,

@@ -83,7 +83,7 @@ class EndpointCore final : public Pollable, public std::enable_shared_from_this<
   void Run() override;
   void PrepareToSleep() override;
   void Awake() override { link_->Awake(); }
-  bool wakes() const override { return !link_->polls(); }
+  bool wakes_us() const override { return !link_->polls(); }
   bool PeerGone() override;
   int64_t spin_ns() const override { return spin_.nanoseconds(); }
   void SpinFound() override { spin_.SpinFound(); }

@@ -37,7 +37,7 @@ class Pollable {
   // Whether the peer wakes us through fd() as soon as Ready() would be true. If not, the polling
   // thread goes on looking at this, ever more seldom (BackOff), and fd() may be -1, or tell of
   // other things.
-  virtual bool wakes() const { return true; }
+  virtual bool wakes_us() const { return true; }
   // Of one that does not wake us, asked before every nap: is there something for OnFdReadable()
   // which fd() does not report?
   virtual bool PeerGone() { return false; }

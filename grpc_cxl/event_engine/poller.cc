@@ -62,12 +62,12 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   auto entry = std::make_shared<Entry>();
   entry->pollable = std::move(pollable);
   entry->active_ns = Now();
-  const bool wakes = entry->pollable->wakes();
-  if (wakes) entry->pollable->PrepareToSleep();
+  const bool wakes_us = entry->pollable->wakes_us();
+  if (wakes_us) entry->pollable->PrepareToSleep();
   absl::MutexLock lock(mu_);
   entry->id = next_id_++;
   entries_[entry->id] = entry;
-  if (!wakes) {
+  if (!wakes_us) {
     again_.push_back(entry);  // the leader shall begin to look at it
     WakeLeader();
   }
@@ -252,7 +252,7 @@ void Poller::Cool(int64_t now, bool all) {
         if (spin > 0) pollable.SpinWasted();
         entry->hot = false;
         entry->active_ns = now;
-        if (!pollable.wakes()) {
+        if (!pollable.wakes_us()) {
           entry->look_ns = now + entry->naps.Next();
           napping_.push_back(std::move(entry));
         }

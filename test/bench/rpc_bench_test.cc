@@ -135,6 +135,20 @@ TEST(RpcBenchTest, MeasuresIdleConnections) {
   EXPECT_THAT(bench->Files(), IsEmpty());
 }
 
+TEST(RpcBenchTest, MeasuresFarMemory) {
+  const auto bench = Program::Start(
+      kRpcBench, {"--transports=unix,cxl_direct", "--cxl_preset=local,pool", "--sizes=64",
+                  "--cxl_coherence=coherent,flush", "--rounds=1", "--calls=200"});
+  EXPECT_EQ(bench->Wait(), 0) << bench->output();
+  const std::string waits = " +[0-9.]+ +[0-9.]+ +[1-9][0-9.]* +[0-9]+%\n";
+  const std::string waits_not = " +[0-9.]+ +[0-9.]+ +0[.]0 +0%\n";
+  EXPECT_THAT(bench->output(), ContainsRegex("\nunix " + waits_not));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +local +coherent" + waits_not));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +pool +coherent" + waits));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +local +flush" + waits_not));
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +pool +flush" + waits));
+}
+
 struct Refusal {
   std::string flag;
   std::string text;
@@ -160,6 +174,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"--concurrency=0", "--concurrency=0 is not a number from 1 to 4096."},
         Refusal{"--services=rest", "There is no --services=rest; there are callback and sync."},
         Refusal{"--pairs=0", "--pairs must be from 1 to 64."},
+        Refusal{"--cxl_preset=moon", "--cxl_preset: \"moon\" is none of local, expander"},
         Refusal{"--rounds=0", "--rounds must be at least 1"}));
 
 }  // namespace

@@ -2,28 +2,48 @@
 #define GRPC_CXL_TEST_BLOCKS_BLOCK_PAIR_H_
 
 #include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
-#include <vector>
+#include <new>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/blocks/block_pool.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 
 // Both sides of one direction's blocks, over memory of this process. All shared words are in
 // the hands of the test.
 struct BlockPair {
+  // The image; what each side sees of it is its Side's.
   struct Memory {
-    explicit Memory(size_t pages) : area(pages), entries(pages) {}
-    struct alignas(kBlockPageBytes) Page {
-      char bytes[kBlockPageBytes];
+    explicit Memory(size_t pages)
+        : bytes(Zeroed(Bytes(pages))),
+          area(bytes.get(), pages * kBlockPageBytes),
+          entries(reinterpret_cast<BlockReturnEntry*>(area.end()), pages),
+          owner(*new (area.end() + ReturnBytes(area.size())) BlockOwnerWords{}),
+          returns(*new (&owner + 1) BlockReturnWords{}) {}
+    static char* Zeroed(size_t bytes) {
+      return static_cast<char*>(memset(aligned_alloc(kBlockPageBytes, bytes), 0, bytes));
+    }
+    static size_t Bytes(size_t pages) {
+      return (pages + 1) * kBlockPageBytes + ReturnBytes(pages * kBlockPageBytes);
+    }
+    struct Free {
+      void operator()(char* bytes) const { free(bytes); }
     };
-    std::vector<Page> area;
-    std::vector<BlockReturnEntry> entries;
-    BlockOwnerWords owner{};
-    BlockReturnWords returns{};
+
+    const std::unique_ptr<char, Free> bytes;
+    const absl::Span<char> area;
+    const absl::Span<BlockReturnEntry> entries;
+    BlockOwnerWords& owner;
+    BlockReturnWords& returns;
+    const Side owning{{bytes.get(), Bytes(AreaPages(area.size()))}};
+    const Side borrowing{{bytes.get(), Bytes(AreaPages(area.size()))}};
   };
 
   explicit BlockPair(size_t pages) : BlockPair(std::make_shared<Memory>(pages)) {}
@@ -40,15 +60,15 @@ struct BlockPair {
 
  private:
   explicit BlockPair(std::shared_ptr<Memory> memory)
-      : pool(std::make_shared<BlockPool>(memory, Area(*memory), &memory->owner, &memory->returns,
-                                         absl::MakeConstSpan(memory->entries))),
-        borrower(std::make_shared<BlockBorrower>(memory, Area(*memory), &memory->returns,
-                                                 absl::MakeSpan(memory->entries))),
+      : pool(std::make_shared<BlockPool>(
+            memory, memory->owning.At(memory->area), memory->owning.At(&memory->owner),
+            memory->owning.At(&memory->returns),
+            memory->owning.At(absl::Span<const BlockReturnEntry>(memory->entries)),
+            memory->owning.view())),
+        borrower(std::make_shared<BlockBorrower>(
+            memory, memory->borrowing.At(memory->area), memory->borrowing.At(&memory->returns),
+            memory->borrowing.At(memory->entries), memory->borrowing.view())),
         memory_(std::move(memory)) {}
-
-  static absl::Span<char> Area(Memory& memory) {
-    return {memory.area.data()->bytes, memory.area.size() * kBlockPageBytes};
-  }
 
  public:
   std::shared_ptr<BlockPool> pool;

@@ -54,6 +54,7 @@ TEST(BlockTest, SizesAroundThePages) {
     ASSERT_THAT(loan, IsOk());
     EXPECT_EQ(std::string(loan->bytes().begin(), loan->bytes().end()), text);
     EXPECT_EQ(pair.pool->pages_in_use(), (bytes + kPage - 1) / kPage);
+    EXPECT_EQ(pair.words().owner.pages_in_use.load(), pair.pool->pages_in_use());
     *loan = {};
     ASSERT_THAT(pair.pool->TakeBack(), IsOk());
     EXPECT_EQ(pair.words().owner.pages_in_use.load(), 0u);

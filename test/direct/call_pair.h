@@ -11,6 +11,7 @@
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/direct/client_calls.h"
 #include "grpc_cxl/direct/server_calls.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 
@@ -63,10 +64,12 @@ struct CallPair {
   std::unique_ptr<char, Free> memory{Zeroed()};
   std::atomic<int> rings_to_server{0};
   std::atomic<int> rings_to_client{0};
-  ClientCalls client{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
-                     [this] { ++rings_to_server; }};
-  ServerCalls server{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
-                     [this] { ++rings_to_client; }};
+  const absl::Span<char> image{memory.get(), CallRegionBytes(kBuffer)};
+  const Side client_side{image}, server_side{image};
+  ClientCalls client{client_side.At(image), kBuffer, [this] { ++rings_to_server; },
+                     client_side.view()};
+  ServerCalls server{server_side.At(image), kBuffer, [this] { ++rings_to_client; },
+                     server_side.view()};
   uint32_t generation = 0;
   std::string last_request;
 };

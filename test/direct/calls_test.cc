@@ -95,6 +95,24 @@ TEST(CallsTest, PolledCallsAreRungForAndDeliveredByRun) {
   EXPECT_EQ(outcome->response, "a");
 }
 
+TEST(CallsTest, ACallMayBeLeftToThePollerWhileItRuns) {
+  CallPair pair;
+  const int slot = pair.Post("q");
+  std::optional<ServerCalls::CallId> running;
+  ASSERT_TRUE(pair.server
+                  .Run([&](ServerCalls::CallId call, const std::string&) { running = call; },
+                       [](ServerCalls::CallId) {})
+                  .ok());
+  std::optional<CallOutcome> outcome;
+  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
+  pair.server.Respond(*running, "a");
+  EXPECT_EQ(pair.rings_to_client, 1);
+  EXPECT_TRUE(pair.client.Ready());
+  ASSERT_TRUE(pair.client.Run().ok());
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->response, "a");
+}
+
 TEST(CallsTest, WhenDoneOfAFinishedCallDeliversAtOnce) {
   CallPair pair;
   const int slot = pair.Post("q");
@@ -117,6 +135,7 @@ TEST(CallsTest, SlotsRunOutAndComeBack) {
 
 TEST(CallsTest, AServerThatDoesNotAcceptRefuses) {
   CallPair pair;
+  EXPECT_TRUE(pair.client.Accepting());
   pair.server.SetAccepting(false);
   EXPECT_FALSE(pair.client.Accepting());
   const int slot = pair.Post("q");  // posted all the same, as in a race

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "test/coherence/side.h"
 #include "test/doorbell/line.h"
 
 namespace grpc_cxl {
@@ -38,8 +39,9 @@ class DoorbellTest : public ::testing::TestWithParam<int> {
  protected:
   LinePair line_{GetParam()};
   DoorbellWords words_{};
-  DoorbellSleeper sleeper_{&words_, line_.ours.get()};
-  DoorbellRinger ringer_{&words_, line_.theirs.get()};
+  Side sleeping_{&words_}, ringing_{&words_};
+  DoorbellSleeper sleeper_{sleeping_.At(&words_), line_.ours.get(), sleeping_.view()};
+  DoorbellRinger ringer_{ringing_.At(&words_), line_.theirs.get(), ringing_.view()};
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, DoorbellTest, ::testing::Values(SOCK_SEQPACKET, SOCK_STREAM),
@@ -98,7 +100,7 @@ TEST_P(DoorbellTest, AwakeEndsTheNapOnce) {
 TEST_P(DoorbellTest, ASecondSleeperNeverReusesANumber) {
   sleeper_.PrepareToSleep();
   EXPECT_TRUE(ringer_.Ring());
-  DoorbellSleeper next(&words_, line_.ours.get());
+  DoorbellSleeper next(sleeping_.At(&words_), line_.ours.get(), sleeping_.view());
   EXPECT_TRUE(next.asleep());
   next.PrepareToSleep();
   EXPECT_TRUE(ringer_.Ring());

@@ -16,6 +16,7 @@
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 
@@ -74,6 +75,7 @@ class SleepyEnd {
 
   SleepyPipe& pipe_;
   const int side_;
+  const Side memory_;
   RingWriter tx_;
   RingReader rx_;
   DoorbellSleeper sleeper_;

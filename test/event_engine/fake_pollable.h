@@ -31,12 +31,16 @@ class FakePollable final : public Pollable {
 
   std::function<void()> on_readable, on_run;
   std::atomic<int64_t> spin{0};
+  bool has_fd = true;  // set before it is added; without it, nothing wakes the poller
+  std::atomic<bool> peer_gone{false};
 
   std::atomic<int> readable_calls{0}, run_calls{0}, looks{0}, naps{0}, wakes{0};
   std::atomic<int> found{0}, wasted{0}, slept{0};
   std::atomic<bool> asleep{false};
 
-  int fd() const override { return fd_.get(); }
+  int fd() const override { return has_fd ? fd_.get() : -1; }
+  bool wakes_us() const override { return has_fd; }
+  bool PeerGone() override { return peer_gone; }
   void OnFdReadable() override {
     ++readable_calls;
     on_readable ? on_readable() : static_cast<void>(TakeSignals());

@@ -7,6 +7,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 namespace {
@@ -36,11 +37,12 @@ LinkPair::LinkPair(size_t ring_bytes, size_t payload_bytes)
 void LinkPair::Reconnect() {
   int ends[2];
   PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-  absl::StatusOr<std::unique_ptr<Link>> made =
-      Link::Create(Link::Side::kServer, Attach(memory), UniqueFd(ends[0]), sizes);
+  absl::StatusOr<std::unique_ptr<Link>> made = Link::Create(
+      Link::Side::kServer, Attach(memory), UniqueFd(ends[0]), sizes, {.memory = TestMemoryModel()});
   CHECK_OK(made);
   server = *std::move(made);
-  made = Link::Create(Link::Side::kClient, Attach(memory), UniqueFd(ends[1]), sizes);
+  made = Link::Create(Link::Side::kClient, Attach(memory), UniqueFd(ends[1]), sizes,
+                      {.memory = TestMemoryModel()});
   CHECK_OK(made);
   client = *std::move(made);
 }

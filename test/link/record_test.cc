@@ -135,6 +135,7 @@ TEST(RecordTest, AWordThatComesByteByByte) {
   absl::StatusOr<BlockPool::Block> block = pipe.pair.client->pool()->Allocate(1);
   ASSERT_THAT(block, IsOk());
   memcpy(block->memory().data() + 7, "xy", 2);
+  ASSERT_TRUE(pipe.pair.client->pool()->Lend(block->memory().subspan(7, 2)).has_value());
   for (const char byte : bytes) {
     pipe.WriteRaw(std::string(1, byte));
     ASSERT_THAT(ReadAll(pipe.reader, random, &received, &kept), IsOk());

@@ -208,7 +208,7 @@ TEST_F(HandshakeTest, MessagesOfAWrongSizeAreRefused) {
     SendRaw(peers(), buffer, size, {file_.get()});
     EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
-                         HasSubstr(absl::StrCat(size, " bytes instead of 312"))));
+                         HasSubstr(absl::StrCat(size, " bytes instead of 320"))));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 namespace {
@@ -38,10 +39,17 @@ class HostileReaderTest : public ::testing::Test {
     writer_.Publish();
   }
 
-  RingWriterWords mine_;
-  RingReaderWords theirs_;
-  char data_[kCapacity];
-  RingWriter writer_{&mine_, &theirs_, absl::MakeSpan(data_)};
+  struct Image {
+    RingWriterWords mine;
+    RingReaderWords theirs;
+    alignas(kWriterAlignment) char data[kCapacity] = {};
+  };
+  Image image_;
+  RingWriterWords& mine_ = image_.mine;
+  RingReaderWords& theirs_ = image_.theirs;
+  Side side_{&image_};
+  RingWriter writer_{side_.At(&mine_), side_.At(&theirs_), side_.At(absl::MakeSpan(image_.data)),
+                     side_.view()};
 };
 
 TEST_F(HostileReaderTest, EveryTailBetweenTheLastAndThePublishedIsFine) {
@@ -95,16 +103,27 @@ class HostileWriterTest : public ::testing::Test {
     }
   }
 
-  RingReaderWords mine_;
-  RingWriterWords theirs_;
-  char data_[kCapacity] = {};
-  RingReader reader_{&mine_, &theirs_, absl::MakeConstSpan(data_)};
+  RingReader MakeReader() {
+    return RingReader(side_.At(&mine_), side_.At(&theirs_),
+                      side_.At(absl::MakeConstSpan(image_.data)), side_.view());
+  }
+
+  struct Image {
+    RingReaderWords mine;
+    RingWriterWords theirs;
+    alignas(kWriterAlignment) char data[kCapacity] = {};
+  };
+  Image image_;
+  RingReaderWords& mine_ = image_.mine;
+  RingWriterWords& theirs_ = image_.theirs;
+  Side side_{&image_};
+  RingReader reader_ = MakeReader();
 };
 
 TEST_F(HostileWriterTest, EveryHeadWithinTheCapacityIsFine) {
   for (uint64_t head = 24; head <= 24 + kCapacity; ++head) {
     theirs_.head = head;
-    RingReader fresh(&mine_, &theirs_, absl::MakeConstSpan(data_));
+    RingReader fresh = MakeReader();
     EXPECT_THAT(fresh.Readable(), IsOkAndHolds(head - 24));
     EXPECT_LE(fresh.Front().size(), head - 24);
   }

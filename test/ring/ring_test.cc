@@ -9,6 +9,7 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
+#include "test/coherence/side.h"
 
 namespace grpc_cxl {
 namespace {
@@ -19,16 +20,33 @@ using ::absl_testing::IsOkAndHolds;
 
 constexpr size_t kCapacity = 16;
 
-// A ring that has come as far as `position`.
-struct Ring {
-  explicit Ring(uint64_t position = 0)
-      : writer_words{.head = position, .want_space = 0}, reader_words{.tail = position} {}
-
+// What both ends share.
+struct Image {
   RingWriterWords writer_words;
   RingReaderWords reader_words;
-  char data[kCapacity] = {};
-  RingWriter writer{&writer_words, &reader_words, absl::MakeSpan(data)};
-  RingReader reader{&reader_words, &writer_words, absl::MakeConstSpan(data)};
+  alignas(kWriterAlignment) char data[kCapacity] = {};
+  char unused[kWriterAlignment - kCapacity] = {};  // else Ring's members would come here
+};
+
+// A ring that has come as far as `position`.
+struct Ring : Image {
+  explicit Ring(uint64_t position = 0)
+      : Image{.writer_words = {.head = position, .want_space = 0},
+              .reader_words = {.tail = position}} {}
+
+  RingWriter MakeWriter() {
+    return RingWriter(writing.At(&writer_words), writing.At(&reader_words),
+                      writing.At(absl::MakeSpan(data)), writing.view());
+  }
+  RingReader MakeReader() {
+    return RingReader(reading.At(&reader_words), reading.At(&writer_words),
+                      reading.At(absl::MakeConstSpan(data)), reading.view());
+  }
+
+  Side writing{static_cast<Image*>(this)};
+  Side reading{static_cast<Image*>(this)};
+  RingWriter writer = MakeWriter();
+  RingReader reader = MakeReader();
 
   void Send(std::string_view text) {
     ASSERT_THAT(writer.Write(text), IsOkAndHolds(text.size()));
@@ -152,8 +170,8 @@ TEST_P(RingTest, ASecondEndGoesOnWhereTheFirstStopped) {
   ring_.Send("abc"sv);
   ASSERT_THAT(ring_.reader.Readable(), IsOkAndHolds(3));
   ring_.reader.Consume(1);
-  RingWriter writer(&ring_.writer_words, &ring_.reader_words, absl::MakeSpan(ring_.data));
-  RingReader reader(&ring_.reader_words, &ring_.writer_words, absl::MakeConstSpan(ring_.data));
+  RingWriter writer = ring_.MakeWriter();
+  RingReader reader = ring_.MakeReader();
   EXPECT_THAT(writer.Write("d"sv), IsOkAndHolds(1));
   writer.Publish();
   EXPECT_THAT(reader.Readable(), IsOkAndHolds(3));

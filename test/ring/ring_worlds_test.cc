@@ -15,6 +15,7 @@
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
+#include "test/coherence/side.h"
 #include "test/ring/shared_ring.h"
 
 namespace grpc_cxl {
@@ -27,7 +28,10 @@ char ByteAt(uint64_t position) { return static_cast<char>((position * 0x9e3779b9
 class Sender {
  public:
   Sender(SharedRing& ring, uint64_t total)
-      : writer_(ring.writer_words(), ring.reader_words(), ring.data()), left_(total) {}
+      : side_(ring.image()),
+        writer_(side_.At(ring.writer_words()), side_.At(ring.reader_words()), side_.At(ring.data()),
+                side_.view()),
+        left_(total) {}
 
   bool done() const { return left_ == 0 && published_; }
 
@@ -45,6 +49,7 @@ class Sender {
   }
 
  private:
+  const Side side_;
   RingWriter writer_;
   uint64_t left_;
   bool published_ = true;
@@ -54,7 +59,10 @@ class Sender {
 class Receiver {
  public:
   Receiver(SharedRing& ring, uint64_t total)
-      : reader_(ring.reader_words(), ring.writer_words(), ring.data()), left_(total) {}
+      : side_(ring.image()),
+        reader_(side_.At(ring.reader_words()), side_.At(ring.writer_words()), side_.At(ring.data()),
+                side_.view()),
+        left_(total) {}
 
   bool done() const { return left_ == 0; }
 
@@ -75,6 +83,7 @@ class Receiver {
   }
 
  private:
+  const Side side_;
   RingReader reader_;
   uint64_t left_;
   std::minstd_rand random_{2};

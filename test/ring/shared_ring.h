@@ -27,6 +27,8 @@ class SharedRing {
   RingWriterWords* writer_words() { return &words_->writer; }
   RingReaderWords* reader_words() { return &words_->reader; }
   absl::Span<char> data() { return data_; }
+  // All of it.
+  absl::Span<char> image() { return {arena_.data(), arena_.size()}; }
 
  private:
   struct Words {

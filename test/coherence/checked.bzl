@@ -1,0 +1,20 @@
+"""Tests that run a second time in flush mode, where each side has a private copy."""
+
+load("@rules_cc//cc:defs.bzl", "cc_test")
+
+# What makes a test run so: side.h and the library itself read it.
+CHECKED_ENV = {
+    "GRPC_CXL_COHERENCE": "flush",
+    "GRPC_CXL_CHECK_FLUSHES": "1",
+}
+
+def cc_checked_test(name, checked_args = [], **kwargs):
+    """A cc_test, and NAME_checked: the same in flush mode, under the checker.
+
+    Args:
+      name: of the plain test.
+      checked_args: arguments of the second run.
+      **kwargs: of both.
+    """
+    cc_test(name = name, **kwargs)
+    cc_test(name = name + "_checked", args = checked_args, env = CHECKED_ENV, **kwargs)

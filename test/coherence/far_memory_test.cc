@@ -1,0 +1,111 @@
+// Proves what distance is charged for, by the charges themselves: they are exact, and the time
+// that passes is at least as long. And that real cache instructions leave all bytes as they are.
+
+#include "grpc_cxl/coherence/far_memory.h"
+
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "grpc_cxl/base/shared_word.h"
+#include "grpc_cxl/coherence/cache_lines.h"
+#include "grpc_cxl/coherence/shared_view.h"
+#include "gtest/gtest.h"
+
+namespace grpc_cxl {
+namespace {
+
+constexpr uint32_t kLoad = 10'000, kStore = 20'000;
+
+struct Memory {
+  alignas(kWriterAlignment) SharedU64 word{0};
+  SharedU64 neighbour{0};
+  alignas(kWriterAlignment) char bytes[4096] = {};
+};
+
+class FarMemoryTest : public ::testing::TestWithParam<Coherence> {
+ protected:
+  static MemoryModel Model() {
+    return {.coherence = GetParam(), .distance = {.load_ns = kLoad, .store_ns = kStore, .gbps = 1}};
+  }
+  // What `access` is charged, and that this time passes.
+  template <typename Access>
+  int64_t Charged(Access access) {
+    const uint64_t before = TheDistanceTotals().charged_ns;
+    const auto start = std::chrono::steady_clock::now();
+    access();
+    const int64_t passed =
+        std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
+    const auto charged = static_cast<int64_t>(TheDistanceTotals().charged_ns - before);
+    EXPECT_GE(passed, charged * 95 / 100);
+    return charged;
+  }
+
+  Memory memory_;
+  const std::unique_ptr<FarMemory> far_ = FarMemory::Create(
+      Model(), absl::Span<char>(reinterpret_cast<char*>(&memory_), sizeof(memory_)));
+  const SharedView view_{far_.get()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Coherences, FarMemoryTest,
+                         ::testing::Values(Coherence::kCoherent, Coherence::kFlush),
+                         [](const ::testing::TestParamInfo<Coherence>& info) {
+                           return info.param == Coherence::kFlush ? "flush" : "coherent";
+                         });
+
+TEST_P(FarMemoryTest, AWordThatStaysTheSameIsFreeInACoherentCacheOnly) {
+  const auto load = [&] {
+    view_.Load(Site::kSeeRingHead, memory_.word, std::memory_order_acquire);
+  };
+  EXPECT_EQ(Charged(load), kLoad);
+  EXPECT_EQ(Charged(load), GetParam() == Coherence::kFlush ? kLoad : 0);
+  memory_.word = 1;
+  EXPECT_EQ(Charged(load), kLoad);
+  memory_.neighbour = 1;  // in the same line
+  EXPECT_EQ(Charged(load), kLoad);
+}
+
+TEST_P(FarMemoryTest, StoresAndBytes) {
+  EXPECT_EQ(Charged([&] {
+              view_.Store(Site::kRingHead, memory_.word, uint64_t{7}, std::memory_order_release);
+            }),
+            kStore);
+  EXPECT_EQ(memory_.word, 7u);
+  EXPECT_EQ(Charged([&] { view_.Acquire(Site::kSeeRingBytes, memory_.bytes); }), kLoad + 4096);
+  EXPECT_EQ(Charged([&] { view_.Publish(Site::kRingBytes, memory_.bytes); }),
+            4096 + (GetParam() == Coherence::kFlush ? kStore : 0));
+  EXPECT_EQ(Charged([&] { view_.Publish(Site::kRingBytes, {}); }), 0);
+}
+
+TEST_P(FarMemoryTest, ReadModifyWriteOfOwnWords) {
+  EXPECT_EQ(view_.FetchAdd(Site::kCallPing, memory_.word, uint64_t{5}, std::memory_order_relaxed),
+            0u);
+  EXPECT_EQ(view_.FetchXor(Site::kCallPosted, memory_.word, uint64_t{4}, std::memory_order_relaxed),
+            5u);
+  EXPECT_EQ(memory_.word, 1u);
+}
+
+TEST(FarMemoryPlainTest, CoherentAndNearIsNothing) {
+  Memory memory;
+  EXPECT_EQ(FarMemory::Create({}, {reinterpret_cast<char*>(&memory), sizeof(memory)}), nullptr);
+  EXPECT_TRUE(SharedView().coherent());
+}
+
+TEST(CacheLinesTest, BytesStayAsTheyAre) {
+  if (!CanFlushLines()) GTEST_SKIP() << "this processor has no such instructions";
+  std::string text(10'000, '\0');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31);
+  const std::string copy = text;
+  for (const size_t begin : {0, 1, 63, 64, 1000}) {
+    for (const size_t bytes : {1, 2, 64, 65, 5000}) {
+      WriteBackLines(text.data() + begin, bytes);
+      InvalidateLines(text.data() + begin, bytes);
+      ASSERT_EQ(text, copy) << begin << " " << bytes;
+    }
+  }
+  EXPECT_NE(WriteBackInstruction(), "none");
+}
+
+}  // namespace
+}  // namespace grpc_cxl
