@@ -67,7 +67,6 @@ namespace grpc_cxl {
   X(SeeCallTakenBack)           \
   X(SeeCallWaiter)              \
   /* region */                  \
-  X(RegionHeader)               \
   X(RegionHost)                 \
   X(RegionProcess)              \
   X(RegionBeat)                 \
@@ -78,8 +77,6 @@ namespace grpc_cxl {
   X(RegionAnswer)               \
   X(RegionAnswerState)          \
   X(RegionAnswersMade)          \
-  X(RegionMemory)               \
-  X(SeeRegionHeader)            \
   X(SeeRegionHost)              \
   X(SeeRegionProcess)           \
   X(SeeRegionBeat)              \
@@ -95,6 +92,9 @@ enum class Site {
 #define GRPC_CXL_SITE(name) k##name,
   GRPC_CXL_SITES(GRPC_CXL_SITE)
 #undef GRPC_CXL_SITE
+  // Memory before anybody else uses it, and what this process's caches may still hold of what
+  // was there before. Not for checkers, whose copies are as new.
+  kNewMapping,
 };
 
 inline constexpr const char* kSiteNames[] = {

@@ -86,8 +86,8 @@ absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
   // Matched by the store in FormatRegion().
   const uint32_t version =
-      view_.Load(Site::kSeeRegionHeader, header.layout_version, std::memory_order_acquire);
-  view_.Acquire(Site::kSeeRegionHeader,
+      view_.Load(Site::kNewMapping, header.layout_version, std::memory_order_acquire);
+  view_.Acquire(Site::kNewMapping,
                 absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
   if (magic != kRegionMagic || version == 0) {
@@ -145,7 +145,7 @@ absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t
   const MemoryModel model = {.coherence = options_.model.coherence};
   const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
   const SharedView view(far.get());
-  zero ? view.Publish(Site::kRegionMemory, memory) : view.Acquire(Site::kRegionMemory, memory);
+  zero ? view.Publish(Site::kNewMapping, memory) : view.Acquire(Site::kNewMapping, memory);
   return arena;
 }
 
@@ -178,7 +178,7 @@ void Region::UnlockProcess(uint32_t index) const {
 }
 
 bool Region::IsProcessLocked(uint32_t index) const {
-  return IsByteLocked(fd_.get(), ProcessLock(host(), index));
+  return IsLocked(fd_.get(), ProcessLock(host(), index), 1);
 }
 
 uint64_t Region::NextId() const {

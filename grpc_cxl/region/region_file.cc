@@ -47,12 +47,13 @@ uint64_t NumberIn(const std::string& path) {
   return number;
 }
 
-int Lock(int fd, int command, short type, uint64_t offset, short* found = nullptr) {
+int Lock(int fd, int command, short type, uint64_t offset, uint64_t bytes = 1,
+         short* found = nullptr) {
   struct flock range = {};
   range.l_type = type;
   range.l_whence = SEEK_SET;
   range.l_start = static_cast<off_t>(offset);
-  range.l_len = 1;
+  range.l_len = static_cast<off_t>(bytes);
   int result;
   do {
     result = fcntl(fd, command, &range);
@@ -115,9 +116,9 @@ absl::StatusOr<bool> TryLockByte(int fd, uint64_t offset) {
 
 void UnlockByte(int fd, uint64_t offset) { Lock(fd, F_OFD_SETLK, F_UNLCK, offset); }
 
-bool IsByteLocked(int fd, uint64_t offset) {
+bool IsLocked(int fd, uint64_t offset, uint64_t bytes) {
   short found = F_UNLCK;
-  return Lock(fd, F_OFD_GETLK, F_WRLCK, offset, &found) == 0 && found != F_UNLCK;
+  return Lock(fd, F_OFD_GETLK, F_WRLCK, offset, bytes, &found) == 0 && found != F_UNLCK;
 }
 
 }  // namespace grpc_cxl

@@ -36,8 +36,8 @@ absl::Status LockByte(int fd, uint64_t offset);
 // False when another process has it.
 absl::StatusOr<bool> TryLockByte(int fd, uint64_t offset);
 void UnlockByte(int fd, uint64_t offset);
-// Whether another opening of the file holds it.
-bool IsByteLocked(int fd, uint64_t offset);
+// Whether another opening of the file holds any of these.
+bool IsLocked(int fd, uint64_t offset, uint64_t bytes);
 
 }  // namespace grpc_cxl
 

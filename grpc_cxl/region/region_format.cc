@@ -42,17 +42,9 @@ absl::Status Reserve(const std::string& path, int fd, uint64_t bytes) {
       absl::StrCat(what, ": ", absl::ErrnoToStatus(error, "make room for it").message()));
 }
 
-// Whether a process of this machine holds a process entry, by the locks.
+// Whether a process of this machine is in the region, whose locks lie in the hosts' controls.
 bool InUse(int fd) {
-  for (uint32_t host = 0; host < kMaxRegionHosts; ++host) {
-    for (uint32_t i = 0; i < kHostProcesses; ++i) {
-      if (IsByteLocked(fd, ControlOffset(host) + offsetof(HostControl, processes) +
-                               i * sizeof(ProcessEntry))) {
-        return true;
-      }
-    }
-  }
-  return false;
+  return IsLocked(fd, ControlOffset(0), ControlOffset(kMaxRegionHosts) - ControlOffset(0));
 }
 
 }  // namespace
@@ -108,16 +100,16 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
   const SharedView view(far.get());
   auto& header = *reinterpret_cast<RegionHeader*>(memory.data());
   // Nothing that is opened meanwhile is valid.
-  view.Store(Site::kRegionHeader, header.layout_version, uint32_t{0}, std::memory_order_release);
+  view.Store(Site::kNewMapping, header.layout_version, uint32_t{0}, std::memory_order_release);
   memset(memory.data(), 0, memory.size());
   header.hosts.store(format.hosts, std::memory_order_relaxed);
   header.magic.store(kRegionMagic, std::memory_order_relaxed);
   header.region_bytes.store(bytes, std::memory_order_relaxed);
   header.granule_bytes.store(granule, std::memory_order_relaxed);
   header.lease_ms.store(absl::ToInt64Milliseconds(format.lease), std::memory_order_relaxed);
-  view.Publish(Site::kRegionHeader, memory);
+  view.Publish(Site::kNewMapping, memory);
   // Matched by the load in Region::Open().
-  view.Store(Site::kRegionHeader, header.layout_version, kLayoutVersion, std::memory_order_release);
+  view.Store(Site::kNewMapping, header.layout_version, kLayoutVersion, std::memory_order_release);
   return absl::OkStatus();
 }
 

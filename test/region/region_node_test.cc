@@ -127,12 +127,26 @@ TEST_P(RegionNodeTest, TwoHostsMeet) {
   ASSERT_EQ(server->offers.size(), 1);
   RegionOffer& theirs = *server->offers[0];
   EXPECT_EQ(theirs.connection->peer_host(), 2);
+  EXPECT_EQ(theirs.connection->peer_pid(), getpid());
   strcpy(mine->arena->data(), "hello");
   EXPECT_STREQ(theirs.arena->data(), "hello");
   EXPECT_FALSE(mine->connection->PeerGone());
   EXPECT_FALSE(theirs.connection->PeerGone());
   mine->connection->Close();
   EXPECT_TRUE(Eventually([&] { return theirs.connection->PeerGone(); }));
+}
+
+TEST_P(RegionNodeTest, AConnectionOutlivesManyLeases) {
+  const auto server = Serve(0, "a");
+  const auto client = *Join(1);
+  absl::StatusOr<RegionOffer> mine = Connect(*client, "a");
+  ASSERT_THAT(mine, IsOk());
+  for (int i = 0; i < 20; ++i) {
+    absl::SleepFor(client->region().lease() / 5);
+    absl::MutexLock lock(server->mu);
+    EXPECT_FALSE(mine->connection->PeerGone());
+    EXPECT_FALSE(server->offers[0]->connection->PeerGone());
+  }
 }
 
 TEST_P(RegionNodeTest, TheClientHearsThatTheServerCloses) {
