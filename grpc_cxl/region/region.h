@@ -24,7 +24,7 @@ namespace grpc_cxl {
 
 // Which region, and as which host. A plain value.
 struct RegionOptions {
-  std::string path;
+  std::string path{};
   uint32_t host = 0;
   uint64_t bytes = 0;  // 0: all that the file or device has
   MemoryModel model = {.coherence = Coherence::kFlush, .distance = {}, .private_copy = false};

@@ -35,7 +35,7 @@ std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, ui
 struct NameRecord {
   uint64_t id = 0;
   ProcessRef owner;  // the index may be none of the table's
-  std::string text;
+  std::string text{};
 };
 std::optional<NameRecord> ReadName(const Region& region, uint32_t host, uint32_t index);
 
@@ -65,7 +65,7 @@ struct AnswerRecord {
   uint32_t call_buffer_bytes = 0;
   uint32_t features = 0;
   uint32_t coherence = 0;
-  std::string reason;
+  std::string reason{};
 };
 std::optional<AnswerRecord> ReadAnswer(const Region& region, uint32_t host, uint32_t index);
 
