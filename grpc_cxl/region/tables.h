@@ -24,7 +24,7 @@ struct ProcessRef {
 };
 
 struct ProcessRecord {
-  ProcessRef process;
+  ProcessRef process{};
   uint64_t beat = 0;
   uint32_t pid = 0;
   uint32_t uid = 0;
@@ -34,7 +34,7 @@ std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, ui
 
 struct NameRecord {
   uint64_t id = 0;
-  ProcessRef owner;  // the index may be none of the table's
+  ProcessRef owner{};  // the index may be none of the table's
   std::string text{};
 };
 std::optional<NameRecord> ReadName(const Region& region, uint32_t host, uint32_t index);
@@ -43,7 +43,7 @@ struct RequestRecord {
   uint64_t id = 0;
   RequestState state{};
   uint32_t features = 0;
-  ProcessRef owner;
+  ProcessRef owner{};
   uint32_t to_host = 0;
   uint32_t to_name = 0;
   uint64_t to_name_id = 0;
@@ -54,7 +54,7 @@ struct AnswerRecord {
   uint64_t id = 0;
   AnswerState state{};
   uint32_t refusal = 0;
-  ProcessRef owner;
+  ProcessRef owner{};
   uint32_t to_host = 0;
   uint32_t to_request = 0;
   uint64_t to_request_id = 0;

@@ -2,6 +2,7 @@
 // server and a client go on using it. Every step ends, OK or with a status; no arena lies outside
 // of its host's memory.
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ struct Image {
     PCHECK(fd >= 0 && ftruncate(fd, kBytes) == 0);
     bytes = static_cast<char*>(mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
     PCHECK(bytes != MAP_FAILED);
+    setenv("GRPC_CXL_COHERENCE", "coherent", 1);  // formatting is ten times as fast
   }
   const int fd;
   const std::string path;
