@@ -37,7 +37,8 @@ namespace grpc_cxl {
 //     4. look once more                   d. sleep
 //
 // so that bytes which came without ringing, because they came before a, are seen by 4 or
-// by c.
+// by c. A link that polls (LinkOptions::polls) has no a and no b: the polling thread comes back
+// to c after every nap.
 //
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
