@@ -19,6 +19,9 @@ namespace grpc_cxl {
 struct EndpointOptions {
   // The folder in which names are registered and looked up. Default: $GRPC_CXL_DIR, else
   // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
+  //
+  // With GRPC_CXL_REGION in the environment names are in that region instead, and its memory is
+  // used: this, allowed_uids, ServerOptions::backing and ServerOptions::coherence do not count.
   std::string rendezvous_directory;
 
   // How the polling threads of this process wait for this connection, and how long they

@@ -22,8 +22,12 @@ namespace {
 // (0.9 us a page) in the first messages that go round the rings; reserving the memory
 // takes 100 us, a gRPC connection as a whole around a millisecond. MAP_POPULATE would
 // take 225 us and hide its failures.
-absl::StatusOr<char*> Map(int fd, size_t size) {
-  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset = 0) {
+  constexpr int kProtection = PROT_READ | PROT_WRITE;
+  // Where the file system writes to memory itself (fs-dax), the file's metadata is safe before
+  // a store is, so that a crash of the host loses no pages. All others refuse.
+  void* data = mmap(nullptr, size, kProtection, MAP_SHARED_VALIDATE | MAP_SYNC, fd, offset);
+  if (data == MAP_FAILED) data = mmap(nullptr, size, kProtection, MAP_SHARED, fd, offset);
   if (data == MAP_FAILED) {
     return absl::ErrnoToStatus(
         errno, absl::StrCat("cannot map an arena of ", size, " bytes (see ulimit -v)"));
@@ -81,6 +85,12 @@ absl::StatusOr<Arena> Arena::Attach(UniqueFd fd, size_t bytes, bool sealed) {
   absl::StatusOr<char*> data = Map(fd.get(), bytes);
   if (!data.ok()) return data.status();
   return Arena(std::move(fd), *data, bytes, sealed);
+}
+
+absl::StatusOr<Arena> Arena::AttachPart(int fd, uint64_t offset, size_t bytes) {
+  absl::StatusOr<char*> data = Map(fd, bytes, offset);
+  if (!data.ok()) return data.status();
+  return Arena(UniqueFd(), *data, bytes, /*sealed=*/false);
 }
 
 }  // namespace grpc_cxl

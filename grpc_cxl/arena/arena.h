@@ -2,6 +2,7 @@
 #define GRPC_CXL_ARENA_ARENA_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/arena/arena_backing.h"
@@ -29,6 +30,13 @@ class Arena {
   // must be sealed against shrinking. FAILED_PRECONDITION when the file is not what was
   // announced, RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB.
   static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed);
+
+  // Maps `bytes` of a region's file or device from `offset` on, both multiples of what that
+  // can map (grpc_cxl/region). Not zeroed, nor checked: whoever divides the region answers for
+  // it. No file comes with it. RESOURCE_EXHAUSTED or what mmap says when it cannot be mapped.
+  // MAP_SYNC where the file system offers it (fs-dax): what was written back to such memory is
+  // not lost with the file's metadata.
+  static absl::StatusOr<Arena> AttachPart(int fd, uint64_t offset, size_t bytes);
 
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;

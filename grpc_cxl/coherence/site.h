@@ -65,12 +65,36 @@ namespace grpc_cxl {
   X(SeeCallRequest)             \
   X(SeeCallCancelledGeneration) \
   X(SeeCallTakenBack)           \
-  X(SeeCallWaiter)
+  X(SeeCallWaiter)              \
+  /* region */                  \
+  X(RegionHost)                 \
+  X(RegionProcess)              \
+  X(RegionBeat)                 \
+  X(RegionName)                 \
+  X(RegionRequest)              \
+  X(RegionRequestState)         \
+  X(RegionRequestsMade)         \
+  X(RegionAnswer)               \
+  X(RegionAnswerState)          \
+  X(RegionAnswersMade)          \
+  X(SeeRegionHost)              \
+  X(SeeRegionProcess)           \
+  X(SeeRegionBeat)              \
+  X(SeeRegionName)              \
+  X(SeeRegionRequest)           \
+  X(SeeRegionRequestState)      \
+  X(SeeRegionRequestsMade)      \
+  X(SeeRegionAnswer)            \
+  X(SeeRegionAnswerState)       \
+  X(SeeRegionAnswersMade)
 
 enum class Site {
 #define GRPC_CXL_SITE(name) k##name,
   GRPC_CXL_SITES(GRPC_CXL_SITE)
 #undef GRPC_CXL_SITE
+  // Memory before anybody else uses it, and what this process's caches may still hold of what
+  // was there before. Not for checkers, whose copies are as new.
+  kNewMapping,
 };
 
 inline constexpr const char* kSiteNames[] = {

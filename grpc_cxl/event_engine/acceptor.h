@@ -6,46 +6,41 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/server_connection.h"
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
+#include "grpc_cxl/event_engine/door.h"
 #include "grpc_cxl/event_engine/listen_context.h"
-#include "grpc_cxl/event_engine/pollable.h"
 #include "grpc_cxl/event_engine/watchdog.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/rendezvous/handshake.h"
-#include "grpc_cxl/rendezvous/name_listener.h"
 
 namespace grpc_cxl {
 
-class Greeting;
-
-// Serves one name: accepts connections, shakes hands, makes their arenas.
+// Serves one name: makes the connections of the clients that come in by its door, which is a
+// socket, or with GRPC_CXL_REGION in the environment the directory of that region.
 //
-//   accepted --Hello--> arena made, Welcome sent --> endpoint handed over
-//       |                  |
-//       | 10 s, or Stop()  | a limit reached, no memory
-//       v                  v
-//     closed            refused with the reason
+//   caller --> arena made, client told --> endpoint handed over
+//       |
+//       | a limit reached, no memory, Stop()
+//       v
+//     refused with the reason
 //
 // Thread-safe; owned by a shared_ptr.
-class Acceptor final : public Pollable, public std::enable_shared_from_this<Acceptor> {
+class Acceptor final : public std::enable_shared_from_this<Acceptor> {
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
   using EndpointCallback = std::function<void(std::unique_ptr<EventEngine::Endpoint>)>;
 
   // Registers the name at once; connections wait until Start(). Errors are those of
-  // Validate(), FindRendezvousDirectory() and NameListener::Listen().
+  // Validate(), SocketDoor::Open() and RegionDoor::Open().
   static absl::StatusOr<std::shared_ptr<Acceptor>> Listen(std::shared_ptr<EventEngine> executor,
                                                           Watchdog* watchdog,
                                                           const CxlAddress& address);
@@ -67,54 +62,35 @@ class Acceptor final : public Pollable, public std::enable_shared_from_this<Acce
   // closes the in-process channel under them.
   void Stop();
 
-  // Pollable: somebody wants to connect.
-  int fd() const override { return listener_fd_; }
-  void OnFdReadable() override { AcceptAll(); }
-
  private:
-  friend class Greeting;
-
   struct Refused {
     Refusal refusal;
     std::string reason;
   };
 
-  Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, NameListener listener,
-           const ServiceName& name, const ListenContext& context, SpinBudget spin,
-           const MemoryModel& memory);
+  Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, std::shared_ptr<Door> door,
+           const ServiceName& name, const ListenContext& context, SpinBudget spin);
 
-  void AcceptAll();
-  // AcceptAll() once more, some time after it could not accept.
-  void Retry();
-  // A client has said hello: gives it an arena, and its endpoint to gRPC, or says why not.
-  void Answer(UniqueFd socket, const ClientHello& hello);
-  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(UniqueFd& socket,
-                                                                     const ClientHello& hello);
+  // Gives a client its arena, and its endpoint to gRPC, or says why not.
+  void Answer(Caller& caller);
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(Caller& caller);
   bool OffersDirectCalls();
   // A connection that can carry direct calls has been made.
   void Enlist(const std::shared_ptr<ServerConnection>& connection);
-  // `greeting` is over.
-  void Forget(const Greeting* greeting);
 
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
-  Poller* const poller_;
   const ServiceName name_;
   const ServerOptions options_;
-  const Trust trust_;
   const SpinBudget spin_;  // what every connection starts with
-  const MemoryModel memory_;
   const std::shared_ptr<ConnectionBudget> budget_;
-  const int listener_fd_;
+  const std::shared_ptr<Door> door_;
 
   absl::Mutex mu_;
-  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: no direct calls
   std::vector<std::weak_ptr<ServerConnection>> connections_ ABSL_GUARDED_BY(mu_);
-  std::unordered_map<const Greeting*, std::shared_ptr<Greeting>> greetings_ ABSL_GUARDED_BY(mu_);
-  bool paused_ ABSL_GUARDED_BY(mu_) = false;    // too many greetings: some wait in the queue
-  bool retrying_ ABSL_GUARDED_BY(mu_) = false;  // Retry() is due
 };
 
 }  // namespace grpc_cxl

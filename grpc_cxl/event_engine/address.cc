@@ -67,21 +67,25 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
 
 namespace {
 
-std::string PeerName(const ServiceName& name, const PeerIdentity& peer) {
+std::string PeerName(const ServiceName& name, const std::string& who) {
   // The longest name leaves too little room in a unix address for the rest; it is cut.
-  const std::string who = absl::StrCat("@pid=", peer.pid, ",uid=", peer.uid);
   constexpr size_t kRoom = sizeof(sockaddr_un::sun_path) - 1;
-  return absl::StrCat(absl::StrCat("cxl:///", name.str()).substr(0, kRoom - 1 - who.size()), who);
+  return absl::StrCat(absl::StrCat("cxl:///", name.str()).substr(0, kRoom - 2 - who.size()), "@",
+                      who);
 }
 
 }  // namespace
 
-ResolvedAddress PeerAddress(const ServiceName& name, const PeerIdentity& peer) {
-  return AbstractAddress(PeerName(name, peer));
+ResolvedAddress PeerAddress(const ServiceName& name, const std::string& who) {
+  return AbstractAddress(PeerName(name, who));
 }
 
-std::string PeerText(const ServiceName& name, const PeerIdentity& peer) {
-  return absl::StrCat("unix-abstract:", PeerName(name, peer));
+std::string PeerText(const ServiceName& name, const std::string& who) {
+  return absl::StrCat("unix-abstract:", PeerName(name, who));
+}
+
+std::string Describe(const PeerIdentity& peer) {
+  return absl::StrCat("pid=", peer.pid, ",uid=", peer.uid);
 }
 
 }  // namespace grpc_cxl

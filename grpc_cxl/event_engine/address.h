@@ -36,11 +36,13 @@ ResolvedAddress EncodeAddress(const CxlAddress& address);
 std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address);
 
 // What ServerContext::peer() and ClientContext::peer() show, as "unix-abstract:" and
-// this, percent-encoded where gRPC does: "cxl:///payments@pid=4711,uid=1000". The numbers
-// are the other process's, as the kernel tells them.
-ResolvedAddress PeerAddress(const ServiceName& name, const PeerIdentity& peer);
+// this, percent-encoded where gRPC does: "cxl:///payments@pid=4711,uid=1000". `who` is the
+// other process.
+ResolvedAddress PeerAddress(const ServiceName& name, const std::string& who);
 // peer() itself.
-std::string PeerText(const ServiceName& name, const PeerIdentity& peer);
+std::string PeerText(const ServiceName& name, const std::string& who);
+// "pid=4711,uid=1000": the other process's numbers, as the kernel tells them.
+std::string Describe(const PeerIdentity& peer);
 
 }  // namespace grpc_cxl
 

@@ -13,7 +13,8 @@
 
 namespace grpc_cxl {
 
-// Connects to a name: finds its socket, shakes hands, maps the arena. Returns at once;
+// Connects to a name: finds its socket (or, with GRPC_CXL_REGION in the environment, its entry
+// in that region), shakes hands, maps the arena. Returns at once;
 // `on_connect` is called exactly once, from another thread, with an endpoint or with the
 // reason why there is none, at the latest after `timeout`. When `links` is not null, the
 // connection carries direct calls if the server agrees, and is entered there. Its blocks are

@@ -6,7 +6,7 @@
 
 #include "absl/log/log.h"
 #include "absl/status/statusor.h"
-#include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/socket_door.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
 namespace grpc_cxl {
@@ -21,10 +21,10 @@ void Greeting::Start() {
   // Refuse() may have come first, when there was nothing yet for it to remove.
   if (ended_.load(std::memory_order_acquire)) poller_->Remove(this);
   // Holds no reference: a greeting that is over leaves nothing behind but this small closure.
-  acceptor_->executor_->RunAfter(kHelloTimeout, [weak = weak_from_this()] {
+  door_->executor_->RunAfter(kHelloTimeout, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self != nullptr && self->End()) {
-      LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << self->acceptor_->name_.str()
+      LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << self->door_->name_.str()
                                   << " connected and said nothing for 10 s; dropped";
     }
   });
@@ -41,27 +41,26 @@ void Greeting::OnFdReadable() {
     // A leader that was deposed in here may still read when the next one calls.
     absl::MutexLock lock(mu_);
     if (!socket_) return;
-    hello = ReceiveHello(socket_.get(), acceptor_->trust_);
+    hello = ReceiveHello(socket_.get(), door_->trust_);
     if (hello.ok() && !hello->has_value()) return;  // not yet
     if (!End()) return;
     socket = std::move(socket_);
   }
   if (!hello.ok()) {
-    LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << acceptor_->name_.str()
+    LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << door_->name_.str()
                                 << " was turned away: " << hello.status().message();
     return;
   }
   // Elsewhere, because making an arena takes a while (about 0.2 ms a MiB).
-  acceptor_->executor_->Run(
-      [acceptor = acceptor_, socket = std::move(socket), hello = **hello]() mutable {
-        acceptor->Answer(std::move(socket), hello);
-      });
+  door_->executor_->Run([door = door_, socket = std::move(socket), hello = **hello]() mutable {
+    door->HandOver(std::move(socket), hello);
+  });
 }
 
 bool Greeting::End() {
   if (ended_.exchange(true, std::memory_order_acq_rel)) return false;
   poller_->Remove(this);
-  acceptor_->Forget(this);
+  door_->Forget(this);
   return true;
 }
 

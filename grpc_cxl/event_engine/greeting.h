@@ -13,17 +13,17 @@
 
 namespace grpc_cxl {
 
-class Acceptor;
+class SocketDoor;
 
 // A connection that has been accepted and has not said hello yet. Ends once: with the
-// client's Hello, with an error, after 10 s, or when the acceptor stops.
+// client's Hello, with an error, after 10 s, or when the door closes.
 class Greeting final : public Pollable, public std::enable_shared_from_this<Greeting> {
  public:
-  Greeting(std::shared_ptr<Acceptor> acceptor, Poller* poller, UniqueFd socket)
-      : acceptor_(std::move(acceptor)), poller_(poller), socket_(std::move(socket)) {}
+  Greeting(std::shared_ptr<SocketDoor> door, Poller* poller, UniqueFd socket)
+      : door_(std::move(door)), poller_(poller), socket_(std::move(socket)) {}
 
   void Start();
-  // The acceptor stops: refuses the client.
+  // The door closes: refuses the client.
   void Refuse();
 
   int fd() const override { return socket_.get(); }
@@ -33,7 +33,7 @@ class Greeting final : public Pollable, public std::enable_shared_from_this<Gree
   // True for the first caller only.
   bool End();
 
-  const std::shared_ptr<Acceptor> acceptor_;
+  const std::shared_ptr<SocketDoor> door_;
   Poller* const poller_;
   absl::Mutex mu_;
   UniqueFd socket_;  // given away under mu_, by who has ended the greeting

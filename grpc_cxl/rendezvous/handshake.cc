@@ -62,13 +62,14 @@ Fault FindFault(const Message& message, size_t size, absl::string_view peer,
   return {};
 }
 
-absl::Status FromRefusal(const WelcomeMessage& welcome) {
-  std::string reason(welcome.reason, strnlen(welcome.reason, sizeof(welcome.reason)));
+}  // namespace
+
+absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
   // It will be printed on terminals and into logs, and may hold any bytes.
   std::replace_if(
       reason.begin(), reason.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   const std::string text = absl::StrCat("the server refused the connection: ", reason);
-  switch (static_cast<Refusal>(welcome.refusal)) {
+  switch (static_cast<Refusal>(refusal)) {
     case Refusal::kUid:
       return absl::PermissionDeniedError(text);
     case Refusal::kConnectionLimit:
@@ -84,8 +85,6 @@ absl::Status FromRefusal(const WelcomeMessage& welcome) {
   }
   return absl::FailedPreconditionError(text);
 }
-
-}  // namespace
 
 absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
   ucred credentials;
@@ -168,7 +167,11 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& t
       fault.refusal != Refusal::kNone) {
     return absl::FailedPreconditionError(fault.text);
   }
-  if (message.refusal != static_cast<uint32_t>(Refusal::kNone)) return FromRefusal(message);
+  if (message.refusal != static_cast<uint32_t>(Refusal::kNone)) {
+    return RefusalStatus(
+        message.refusal,
+        std::string(message.reason, strnlen(message.reason, sizeof(message.reason))));
+  }
   if (message.coherence > static_cast<uint32_t>(Coherence::kFlush)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the server wants coherence ", message.coherence,

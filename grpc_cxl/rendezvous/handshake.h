@@ -80,6 +80,10 @@ struct Welcome {
 // server's reason in the text.
 absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& trust);
 
+// That status, for a refusal that came another way. Of `reason`, which may hold anything,
+// unprintable characters become `?`.
+absl::Status RefusalStatus(uint32_t refusal, std::string reason);
+
 }  // namespace grpc_cxl
 
 #endif  // GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_

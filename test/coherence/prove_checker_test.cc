@@ -26,12 +26,13 @@ namespace {
 // A test that hangs this long, many times what it takes otherwise, has failed.
 constexpr auto kPatience = std::chrono::seconds(20);
 
-const char* const kTests[] = {"ring/ring_test",      "doorbell/doorbell_test", "blocks/block_test",
-                              "link/link_test",      "link/far_link_test",     "direct/calls_test",
-                              "direct/call_end_test"};
+const char* const kTests[] = {"ring/ring_test",       "doorbell/doorbell_test", "blocks/block_test",
+                              "link/link_test",       "link/far_link_test",     "direct/calls_test",
+                              "direct/call_end_test", "region/region_node_test"};
 
 // The one whose business the site is.
 std::string TestOf(absl::string_view site) {
+  if (absl::StrContains(site, "Region")) return "region/region_node_test";
   if (absl::StrContains(site, "Ring")) return "ring/ring_test";
   if (absl::StrContains(site, "Doorbell")) return "doorbell/doorbell_test";
   if (absl::StrContains(site, "Block")) return "blocks/block_test";

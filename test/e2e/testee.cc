@@ -8,7 +8,10 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -43,6 +46,11 @@ ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or cxl_direct");
 ABSL_FLAG(std::string, place, "", "Transport::place()");
 ABSL_FLAG(int, uid, -1, "the user to become, or -1");
 ABSL_FLAG(bool, own_network, false, "in a network namespace of its own");
+ABSL_FLAG(std::string, region, "", "the region to meet in, if any");
+ABSL_FLAG(int, host, 0, "which host of the region to be");
+ABSL_FLAG(bool, own_namespaces, false,
+          "in network, mount, IPC and PID namespaces of its own, from which only the region can be "
+          "written");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
 
@@ -84,6 +92,49 @@ void EnterOwnNetwork() {
     up += (i->ifa_flags & IFF_UP) != 0;
   freeifaddrs(interfaces);
   Say(absl::StrCat("interfaces up: ", up));
+}
+
+void MustMount(const char* source, const char* target, const char* type, unsigned long flags) {
+  PCHECK(mount(source, target, type, flags, nullptr) == 0) << target;
+}
+
+// Before anything else, while there is only one thread. Exit code 77: not permitted. Returns
+// where the region is now.
+std::string EnterOwnNamespaces(const std::string& region) {
+  const uid_t uid = geteuid();
+  const int flags =
+      CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | (uid == 0 ? 0 : CLONE_NEWUSER);
+  if (unshare(flags) != 0) {
+    Say(absl::StrCat("no namespace: ", strerror(errno)));
+    _exit(77);
+  }
+  // The new process namespace begins with our child; we only wait for it.
+  const pid_t child = fork();
+  PCHECK(child >= 0);
+  if (child > 0) {
+    int status;
+    PCHECK(waitpid(child, &status, 0) == child);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int file = open(region.c_str(), O_PATH | O_CLOEXEC);
+  PCHECK(file >= 0) << region;
+  MustMount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE);
+  // Fresh memory where processes usually leave things for each other; all else is read only.
+  MustMount("shm", "/dev/shm", "tmpfs", 0);
+  MustMount("tmp", "/tmp", "tmpfs", 0);
+  const std::string here = "/tmp/region";
+  close(open(here.c_str(), O_CREAT | O_WRONLY, 0600));
+  MustMount(absl::StrCat("/proc/self/fd/", file).c_str(), here.c_str(), nullptr, MS_BIND);
+  close(file);
+  MustMount("proc", "/proc", "proc", 0);  // of the new process namespace
+  MustMount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY);
+  CHECK_NE(access("/", W_OK), 0);
+  for (const char* variable : {"GRPC_CXL_DIR", "XDG_RUNTIME_DIR", "TEST_TMPDIR"}) {
+    unsetenv(variable);
+  }
+  Say(absl::StrCat("alone, as process ", getpid()));
+  return here;
 }
 
 // "serving", or "not serving: " and what was logged; maybe "at gate"; at the end a summary.
@@ -223,6 +274,12 @@ int Main() {
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when we are stopped; after the change of user
   if (absl::GetFlag(FLAGS_own_network)) EnterOwnNetwork();
+  std::string region = absl::GetFlag(FLAGS_region);
+  if (absl::GetFlag(FLAGS_own_namespaces)) region = EnterOwnNamespaces(region);
+  if (!region.empty()) {
+    setenv("GRPC_CXL_REGION", region.c_str(), 1);
+    setenv("GRPC_CXL_HOST", absl::StrCat(absl::GetFlag(FLAGS_host)).c_str(), 1);
+  }
   const std::string role = absl::GetFlag(FLAGS_role);
   if (role == "server") return RunServer();
   if (role == "journal_server") return RunJournalServer();

@@ -1,0 +1,130 @@
+#!/bin/bash
+# Two virtual machines without a network, one memory device between them, and a gRPC call
+# from one to the other; see README.md. Run it with
+#
+#   ./bazelw run //examples/two_hosts:demo
+#
+# Leaves nothing behind but two Debian packages in a cache (GRPC_CXL_CACHE, else
+# ~/.cache/grpc_cxl). QEMU_ACCEL=kvm takes the processor's help instead of emulating one.
+set -euo pipefail
+
+skip() {
+  echo "skipped: $*"
+  exit 0
+}
+command -v qemu-system-x86_64 >/dev/null ||
+  skip "this demonstration needs QEMU (apt-get install qemu-system-x86)"
+command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+  skip "this demonstration takes its kernel from Debian packages, and there is no apt-get here"
+[ "$(uname -m)" = x86_64 ] || skip "the guests are x86-64, and so must this machine be"
+
+readonly runfiles=$(cd "${RUNFILES_DIR:-$0.runfiles}"/* 2>/dev/null && pwd || pwd)
+readonly cache=${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/grpc_cxl}/two_hosts
+readonly work=$(mktemp -d)
+readonly region_bytes=$((64 << 20))
+# In memory if there is room, or the guests' memory would go through a disk's page cache.
+if [ "$(stat -f -c %a /dev/shm 2>/dev/null || echo 0)" -gt $((region_bytes / 4096 * 2)) ]; then
+  readonly region=$(mktemp /dev/shm/grpc_cxl_two_hosts.XXXXXX)
+else
+  readonly region=$work/region
+fi
+guests=()
+clean_up() {
+  for pid in "${guests[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait
+  rm -rf "$work" "$region"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+# Unpacks a Debian package into $cache/NAME, which is made at once or not at all.
+unpack() {
+  local name=$1
+  [ -e "$cache/$name" ] && return
+  echo "fetching Debian's $name ..."
+  mkdir -p "$cache" "$work/download"
+  (cd "$work/download" && apt-get -qq download "$name" 2>"$work/apt.log") ||
+    skip "Debian's package $name cannot be had: $(tail -1 "$work/apt.log")"
+  dpkg-deb -x "$work/download/$name"_*.deb "$work/$name"
+  mv -T "$work/$name" "$cache/$name" 2>/dev/null || [ -e "$cache/$name" ]
+}
+
+kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+  sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+[ -n "$kernel_package" ] ||
+  skip "apt knows no linux-image-cloud-amd64 (apt-get update, on Debian)"
+unpack "$kernel_package"
+unpack busybox-static
+readonly kernel=$(echo "$cache/$kernel_package"/boot/vmlinuz-*)
+readonly busybox=$cache/busybox-static/bin/busybox
+
+# The guests' whole file system: busybox, the two programs, and the libraries these load.
+readonly root=$work/root
+mkdir -p "$root"/{bin,proc,sys,dev,tmp}
+cp "$busybox" "$root/bin/busybox"
+cp -L "$runfiles/examples/two_hosts/init.sh" "$root/init"
+cp -L "$runfiles/examples/greeter/server" "$runfiles/examples/greeter/client" "$root/"
+chmod -R u+w "$root"
+chmod +x "$root/init"
+strip "$root/server" "$root/client" 2>/dev/null || true  # smaller, no more
+for library in $(ldd "$root/server" "$root/client" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
+  mkdir -p "$root$(dirname "$library")"
+  cp -L "$library" "$root$library"
+done
+(cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null | gzip -1) >"$work/initramfs"
+
+"$runfiles/grpc_cxl/tools/cxl_region" format "$region" --hosts=2 --bytes=$region_bytes --lease=3s
+
+# guest NAME KERNEL_ARGUMENTS...: starts one; it writes to $work/NAME.log.
+guest() {
+  local name=$1
+  shift
+  qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -nic none \
+    -machine q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 512 \
+    -object memory-backend-file,id=region,share=on,size=$region_bytes,mem-path="$region" \
+    -device ivshmem-plain,memdev=region \
+    -kernel "$kernel" -initrd "$work/initramfs" \
+    -append "console=ttyS0 quiet panic=-1 $*" -serial "file:$work/$name.log" &
+  guests+=($!)
+}
+
+# wait_for NAME TEXT PID: until the guest's log has the text.
+wait_for() {
+  for _ in $(seq 1200); do
+    grep -q "$2" "$work/$1.log" 2>/dev/null && return
+    kill -0 "$3" 2>/dev/null || break
+    sleep 0.1
+  done
+  grep -q "$2" "$work/$1.log" 2>/dev/null && return
+  echo "FAILED: the guest '$1' did not say '$2'. What it said:"
+  cat "$work/$1.log"
+  exit 1
+}
+
+show() { sed -n "s/\r\$//; s/^/  $1 | /p" "$work/$1.log"; }
+
+# call NAME: a guest of its own greets the server.
+call() {
+  guest "$1" role=client host=1 name="$1"
+  wait_for "$1" 'client ended with status' "${guests[-1]}"
+  show "$1"
+  grep -q "Hello, $1!" "$work/$1.log" || { echo "FAILED: no greeting came back"; exit 1; }
+  wait "${guests[-1]}" || true
+}
+
+echo "starting the server's guest ..."
+guest server role=server host=0
+wait_for server 'Listening' "${guests[-1]}"
+readonly first_server=${guests[-1]}
+show server
+echo "starting a client's guest ..."
+call Ada
+echo "the region, seen from outside:"
+"$runfiles/grpc_cxl/tools/cxl_region" show "$region" | sed 's/^/  /'
+echo "pulling the plug of the server's guest, and starting it again ..."
+kill -KILL "$first_server"
+wait "$first_server" 2>/dev/null || true
+guest successor role=server host=0
+wait_for successor 'Listening' "${guests[-1]}"
+call Grace
+echo "Two machines, two calls, $SECONDS seconds."

@@ -1,0 +1,46 @@
+#include "grpc_cxl/region/peer_lease.h"
+
+#include <time.h>
+
+#include <utility>
+
+namespace grpc_cxl {
+
+absl::Time SteadyNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::TimeFromTimespec(now);
+}
+
+PeerLease::PeerLease(std::shared_ptr<const Region> region, const ProcessRef& self,
+                     const ProcessRef& peer)
+    : region_(std::move(region)), self_(self), peer_(peer), moved_(SteadyNow()) {
+  dead_ = peer_.host >= region_->hosts() || peer_.index >= kHostProcesses;
+}
+
+bool PeerLease::IsSilentFor(absl::Duration patience) {
+  if (peer_ == self_) return false;
+  absl::MutexLock lock(mu_);
+  if (dead_) return true;
+  const ProcessEntry& entry = region_->control(peer_.host).processes[peer_.index];
+  // Both stand in one line: the second look would bring the same. Matched by the stores of
+  // WriteProcess() and Member::Renew().
+  if (region_->Load(peer_.host, Site::kSeeRegionBeat, entry.incarnation) != peer_.incarnation) {
+    dead_ = true;
+    return true;
+  }
+  const uint64_t beat = entry.beat.load(std::memory_order_acquire);
+  const absl::Time now = SteadyNow();
+  if (beat != beat_) {
+    beat_ = beat;
+    moved_ = now;
+  }
+  // Of our own host the kernel knows at once.
+  if (peer_.host == region_->host() && !region_->IsProcessLocked(peer_.index)) {
+    dead_ = true;
+    return true;
+  }
+  return now - moved_ > patience;
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,55 @@
+#ifndef GRPC_CXL_REGION_PEER_LEASE_H_
+#define GRPC_CXL_REGION_PEER_LEASE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/region/region.h"
+#include "grpc_cxl/region/tables.h"
+
+namespace grpc_cxl {
+
+// Watches another process by its beat, with our own clock.
+//
+//   its host's lock is free, or its entry is gone  -> dead, for certain
+//   its beat stood still for the lease             -> dead: the connection ends
+//   ... and for kQuarantine leases                 -> its memory may be given to others
+//
+// A process that was only stopped for a while (SIGSTOP, a host that swaps) notices itself that
+// it is late, and ends its connections (RegionNode). What it had in the middle of writing when
+// it was stopped for longer than the quarantine can still hit memory that is another's by then:
+// nothing but a switch that cuts a host off would prevent that.
+//
+// Thread-safe.
+class PeerLease {
+ public:
+  static constexpr int kQuarantine = 10;
+
+  // `self` is the process we are: never dead.
+  PeerLease(std::shared_ptr<const Region> region, const ProcessRef& self, const ProcessRef& peer);
+
+  bool Expired() { return IsSilentFor(region_->lease()); }
+  bool ExpiredForGood() { return IsSilentFor(kQuarantine * region_->lease()); }
+
+ private:
+  bool IsSilentFor(absl::Duration patience);
+
+  const std::shared_ptr<const Region> region_;
+  const ProcessRef self_;
+  const ProcessRef peer_;
+
+  absl::Mutex mu_;
+  bool dead_ ABSL_GUARDED_BY(mu_) = false;  // for certain
+  uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Time moved_ ABSL_GUARDED_BY(mu_);  // when the beat last did, of a steady clock
+};
+
+// Now, by a clock that nobody sets.
+absl::Time SteadyNow();
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_REGION_PEER_LEASE_H_

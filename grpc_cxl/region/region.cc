@@ -1,0 +1,192 @@
+#include "grpc_cxl/region/region.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/layout_version.h"
+#include "grpc_cxl/region/region_file.h"
+
+namespace grpc_cxl {
+
+std::atomic<Region::Hook*> Region::hook_{nullptr};
+
+absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment() {
+  const char* const path = std::getenv("GRPC_CXL_REGION");
+  if (path == nullptr || *path == '\0') return std::nullopt;
+  RegionOptions options;
+  options.path = path;
+  if (const char* const host = std::getenv("GRPC_CXL_HOST");
+      host != nullptr && !absl::SimpleAtoi(host, &options.host)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "GRPC_CXL_HOST is \"", host, "\"; it must be this host's number in the region: 0, 1, ..."));
+  }
+  if (const char* const bytes = std::getenv("GRPC_CXL_REGION_BYTES");
+      bytes != nullptr && !absl::SimpleAtoi(bytes, &options.bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_REGION_BYTES is \"", bytes, "\"; it must be a number of bytes"));
+  }
+  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kFlush);
+  if (!coherence.ok()) return coherence.status();
+  absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(*coherence, {});
+  if (!model.ok()) return model.status();
+  options.model = *model;
+  return options;
+}
+
+Region::Region(const RegionOptions& options, UniqueFd fd, Arena control)
+    : options_(options),
+      fd_(std::move(fd)),
+      control_(std::move(control)),
+      far_(FarMemory::Create(options.model, absl::MakeSpan(control_.data(), control_.size()))),
+      view_(far_.get()),
+      memory_(WorkingMemory(far_.get(), absl::MakeSpan(control_.data(), control_.size()))) {}
+
+absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
+  absl::StatusOr<RegionFile> file = OpenRegionFile(options.path, options.bytes);
+  if (!file.ok()) return file.status();
+  const uint64_t least = MemoryBegin(1, file->alignment);
+  if (file->bytes < least) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", options.path, "\" has ", file->bytes,
+                     " bytes and cannot be a region; the smallest has more than ", least,
+                     ". Make one with cxl_region format"));
+  }
+  // First as little as there is of any region, to see how large the directory of this one is.
+  RegionOptions look = options;
+  look.host = kObserver;
+  look.model.private_copy = false;
+  look.model.distance = {};
+  absl::StatusOr<Arena> first = Arena::AttachPart(file->fd.get(), 0, least);
+  if (!first.ok()) return first.status();
+  Region small(look, UniqueFd(), *std::move(first));
+  if (absl::Status status = small.CheckHeader(file->bytes); !status.ok()) return status;
+  if (options.host != kObserver && options.host >= small.hosts_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_HOST is ", options.host, ", but the region \"", options.path,
+                     "\" was formatted for ", small.hosts_, " hosts: 0 to ", small.hosts_ - 1));
+  }
+  absl::StatusOr<Arena> control =
+      Arena::AttachPart(file->fd.get(), 0, MemoryBegin(small.hosts_, small.granule_));
+  if (!control.ok()) return control.status();
+  std::shared_ptr<Region> region(new Region(options, std::move(file->fd), *std::move(control)));
+  if (absl::Status status = region->CheckHeader(file->bytes); !status.ok()) return status;
+  if (region->hosts_ != small.hosts_ || region->granule_ != small.granule_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the region \"", options.path, "\" was formatted anew just now; try again"));
+  }
+  return region;
+}
+
+absl::Status Region::CheckHeader(uint64_t file_bytes) {
+  auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
+  // Matched by the store in FormatRegion().
+  const uint32_t version =
+      view_.Load(Site::kNewMapping, header.layout_version, std::memory_order_acquire);
+  view_.Acquire(Site::kNewMapping,
+                absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
+  const uint64_t magic = header.magic.load(std::memory_order_relaxed);
+  if (magic != kRegionMagic || version == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", path(), "\" is not a region; make one with cxl_region format"));
+  }
+  if (version != kLayoutVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the region \"", path(), "\" has version ", version,
+        " of grpc_cxl's shared memory layout, and this program has version ", kLayoutVersion,
+        "; use the same release of grpc_cxl on all hosts, and format the region anew"));
+  }
+  hosts_ = header.hosts.load(std::memory_order_relaxed);
+  bytes_ = header.region_bytes.load(std::memory_order_relaxed);
+  granule_ = header.granule_bytes.load(std::memory_order_relaxed);
+  const uint64_t lease_ms = header.lease_ms.load(std::memory_order_relaxed);
+  lease_ = absl::Milliseconds(lease_ms);
+  if (bytes_ > file_bytes) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the region \"", path(), "\" was formatted with ", bytes_, " bytes, but there are only ",
+        file_bytes, "; it is not the same file or device, or was made shorter"));
+  }
+  if (hosts_ == 0 || hosts_ > kMaxRegionHosts || granule_ < 4096 || granule_ > (1 << 30) ||
+      (granule_ & (granule_ - 1)) != 0 || lease_ms < 100 || lease_ms > 600'000 ||
+      MemoryPerHost(bytes_, hosts_, granule_) == 0) {
+    return absl::DataLossError(absl::StrCat("the header of the region \"", path(),
+                                            "\" makes no sense; stop all that use it and "
+                                            "format it anew"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Region::CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes) const {
+  const uint64_t begin = memory_begin(host);
+  if (bytes == 0 || bytes % granule_ != 0 || offset % granule_ != 0 || offset < begin ||
+      bytes > memory_per_host() || offset - begin > memory_per_host() - bytes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the directory of host ", host, " in the region \"", path(),
+                     "\" is corrupt: ", bytes, " bytes at ", offset,
+                     " are not part of its memory; stop all that use the region and "
+                     "format it anew"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t bytes,
+                                        bool zero) const {
+  if (absl::Status status = CheckMemory(host, offset, bytes); !status.ok()) return status;
+  absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
+  if (!arena.ok()) return arena;
+  const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
+  if (zero) memset(memory.data(), 0, memory.size());
+  // Whoever had this memory before us may have left lines of it in our caches; with what we
+  // write next to them they would go back.
+  const MemoryModel model = {.coherence = options_.model.coherence};
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
+  const SharedView view(far.get());
+  zero ? view.Publish(Site::kNewMapping, memory) : view.Acquire(Site::kNewMapping, memory);
+  return arena;
+}
+
+Region::HostLock::HostLock(const Region& region) : region_(region) {
+  region.mu_.lock();
+  // That the file can be locked was seen when the process joined.
+  const absl::Status locked = LockByte(region.fd_.get(), ControlOffset(region.host()));
+  CHECK(locked.ok()) << locked;
+}
+
+Region::HostLock::~HostLock() {
+  UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
+  region_.mu_.unlock();
+}
+
+namespace {
+
+uint64_t ProcessLock(uint32_t host, uint32_t index) {
+  return ControlOffset(host) + offsetof(HostControl, processes) + index * sizeof(ProcessEntry);
+}
+
+}  // namespace
+
+absl::StatusOr<bool> Region::TryLockProcess(uint32_t index) const {
+  return TryLockByte(fd_.get(), ProcessLock(host(), index));
+}
+
+void Region::UnlockProcess(uint32_t index) const {
+  UnlockByte(fd_.get(), ProcessLock(host(), index));
+}
+
+bool Region::IsProcessLocked(uint32_t index) const {
+  return IsLocked(fd_.get(), ProcessLock(host(), index), 1);
+}
+
+uint64_t Region::NextId() const {
+  SharedU64& next = mine().words.next_id;
+  // Never zero, even if somebody made a mess of the word.
+  const uint64_t id = std::max<uint64_t>(next.load(std::memory_order_relaxed), 1);
+  Store(Site::kRegionHost, next, id + 1);
+  return id;
+}
+
+}  // namespace grpc_cxl

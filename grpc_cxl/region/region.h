@@ -1,0 +1,163 @@
+#ifndef GRPC_CXL_REGION_REGION_H_
+#define GRPC_CXL_REGION_REGION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/region/region_layout.h"
+
+namespace grpc_cxl {
+
+// Which region, and as which host. A plain value.
+struct RegionOptions {
+  std::string path{};
+  uint32_t host = 0;
+  uint64_t bytes = 0;  // 0: all that the file or device has
+  MemoryModel model = {.coherence = Coherence::kFlush, .distance = {}, .private_copy = false};
+
+  friend bool operator==(const RegionOptions&, const RegionOptions&) = default;
+};
+
+// What the environment says: GRPC_CXL_REGION=PATH, GRPC_CXL_HOST=0 (default), 1, ...,
+// GRPC_CXL_REGION_BYTES, and what MemoryModelFromEnvironment() reads, where GRPC_CXL_COHERENCE
+// is `flush` unless it is set. nullopt without GRPC_CXL_REGION; INVALID_ARGUMENT for nonsense.
+absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment();
+
+struct RegionFormat {
+  uint32_t hosts = 16;   // 1 to 256
+  uint64_t bytes = 0;    // 0: all there is. A plain file becomes as large as this
+  uint64_t granule = 0;  // 0: the alignment of the file or device
+  absl::Duration lease = absl::Seconds(1);  // 100 ms to 10 min, the same for all
+};
+
+// Makes a region of a file or device: whatever was in it is gone. FAILED_PRECONDITION when a
+// process of this machine uses it as a region, RESOURCE_EXHAUSTED when there is no room for it,
+// INVALID_ARGUMENT, and what OpenRegionFile() returns. Processes of other machines must have
+// let go of it; nothing can tell from here.
+absl::Status FormatRegion(const std::string& path, const RegionFormat& format);
+
+// One process's view of a region: its directory mapped, its words within reach. Who waits for
+// what is for the files above.
+//
+// Nothing that is read here can be trusted to make sense (see region_layout.h).
+//
+// Thread-safe.
+class Region {
+ public:
+  // Belongs to no host: looks only.
+  static constexpr uint32_t kObserver = UINT32_MAX;
+
+  // The errors of OpenRegionFile(), FAILED_PRECONDITION for what is not a region or one of
+  // another version, INVALID_ARGUMENT for a host that it does not have.
+  static absl::StatusOr<std::shared_ptr<Region>> Open(const RegionOptions& options);
+
+  const std::string& path() const { return options_.path; }
+  const MemoryModel& model() const { return options_.model; }
+  uint32_t host() const { return options_.host; }
+  uint32_t hosts() const { return hosts_; }
+  uint64_t granule() const { return granule_; }
+  absl::Duration lease() const { return lease_; }
+  uint64_t memory_per_host() const { return MemoryPerHost(bytes_, hosts_, granule_); }
+  uint64_t memory_begin(uint32_t host) const {
+    return MemoryBegin(hosts_, granule_) + host * memory_per_host();
+  }
+
+  // REQUIRES: host < hosts().
+  HostControl& control(uint32_t host) const {
+    return reinterpret_cast<HostControl*>(memory_.data() + kRegionHeaderBytes)[host];
+  }
+  HostControl& mine() const { return control(host()); }
+
+  // A word in the control of `host`. Processes of one host see each other's stores, so only
+  // those of other hosts need more than the load. Pairs with Store().
+  template <typename T>
+  T Load(uint32_t host, Site site, const std::atomic<T>& word) const {
+    if (host == options_.host) return word.load(std::memory_order_acquire);
+    return view_.Load(site, word, std::memory_order_acquire);
+  }
+  // A word in our own host's control: what was written before it is seen by who sees it.
+  template <typename T>
+  void Store(Site site, std::atomic<T>& word, T value) const {
+    if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
+    view_.Store(site, word, value, std::memory_order_release);
+  }
+  // Words before the one that tells of them, written with relaxed stores, and after that
+  // one has been read.
+  void Publish(Site site, absl::Span<const char> bytes) const {
+    if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
+    view_.Publish(site, bytes);
+  }
+  void Acquire(uint32_t host, Site site, absl::Span<const char> bytes) const {
+    if (host != options_.host) view_.Acquire(site, bytes);
+  }
+
+  // Memory of `host`. FAILED_PRECONDITION unless it lies there, in whole granules.
+  absl::Status CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes) const;
+  // Maps it. Nobody's caches hold anything of it that is older than this call; with `zero`,
+  // all of it is zero as well.
+  absl::StatusOr<Arena> MapMemory(uint32_t host, uint64_t offset, uint64_t bytes, bool zero) const;
+
+  // The processes of this host, one at a time. Held for microseconds; a process that is stopped
+  // in between stops the others of its host.
+  class ABSL_SCOPED_LOCKABLE HostLock {
+   public:
+    explicit HostLock(const Region& region) ABSL_EXCLUSIVE_LOCK_FUNCTION(region.mu_);
+    HostLock(const HostLock&) = delete;
+    HostLock& operator=(const HostLock&) = delete;
+    ~HostLock() ABSL_UNLOCK_FUNCTION();
+
+   private:
+    const Region& region_;
+  };
+  absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
+
+  // The lock that process entry `index` of this host is held by.
+  absl::StatusOr<bool> TryLockProcess(uint32_t index) const;
+  void UnlockProcess(uint32_t index) const;
+  // Whether another process holds it; not our own.
+  bool IsProcessLocked(uint32_t index) const;
+
+  // An id for whatever this host makes next.
+  uint64_t NextId() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
+
+  // For tests: called before every store of this process in any region.
+  using Hook = void();
+  static void SetStoreHook(Hook* hook) { hook_.store(hook, std::memory_order_relaxed); }
+
+ private:
+  Region(const RegionOptions& options, UniqueFd fd, Arena control);
+  absl::Status CheckHeader(uint64_t file_bytes);
+
+  const RegionOptions options_;
+  const UniqueFd fd_;
+  const Arena control_;
+  const std::unique_ptr<FarMemory> far_;
+  const SharedView view_;
+  const absl::Span<char> memory_;
+  // From the header, checked.
+  uint32_t hosts_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t granule_ = 0;
+  absl::Duration lease_;
+
+  mutable absl::Mutex mu_;
+  static std::atomic<Hook*> hook_;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_REGION_REGION_H_

@@ -1,0 +1,230 @@
+// Kills a server and a client of a region before every store that they make there, one after
+// the other, and expects each time that the other side notices, that successors meet again, and
+// that in the end nothing is left: no entry, no memory.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/log/check.h"
+#include "absl/log/log.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/region/region_node.h"
+#include "test/rendezvous/temporary_directory.h"
+
+namespace grpc_cxl {
+namespace {
+
+constexpr size_t kBytes = 64 << 10;
+constexpr absl::Duration kPatience = absl::Seconds(60);  // of everybody; a failure only
+
+std::atomic<int> stores_left{0};
+
+void DieBeforeStore() {
+  if (stores_left.fetch_sub(1) == 1) kill(getpid(), SIGKILL);
+}
+
+std::shared_ptr<RegionNode> Join(const std::string& path, uint32_t host) {
+  auto node = RegionNode::Join({.path = path, .host = host});
+  CHECK_OK(node.status());
+  return *std::move(node);
+}
+
+// Serves until `stop` is closed at its other end. Every connection ends when its client does.
+int Serve(const std::string& path, int stop) {
+  const auto node = Join(path, 0);
+  absl::Mutex mu;
+  std::deque<RegionNode::Request> requests;
+  const auto listener = node->Listen("mortal", [&](const RegionNode::Request& request) {
+    absl::MutexLock lock(mu);
+    requests.push_back(request);
+  });
+  if (!listener.ok()) return 2;
+  std::vector<std::pair<std::optional<Arena>, std::shared_ptr<RegionConnection>>> open;
+  for (;;) {
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(stop, &set);
+    timeval tick{0, 2000};
+    if (select(stop + 1, &set, nullptr, nullptr, &tick) > 0) break;
+    absl::MutexLock lock(mu);
+    for (; !requests.empty(); requests.pop_front()) {
+      absl::StatusOr<RegionOffer> offer = node->Accept(requests.front(), kBytes, {});
+      if (!offer.ok()) return 3;
+      open.emplace_back(std::move(offer->arena), std::move(offer->connection));
+    }
+    std::erase_if(open, [](auto& connection) {
+      if (!connection.second->PeerGone()) return false;
+      connection.first.reset();  // unmapped first
+      return true;
+    });
+  }
+  for (auto& connection : open) connection.first.reset();
+  open.clear();
+  node->StopListening(*listener);
+  return 0;
+}
+
+// Meets the server of the day, and tries until it does.
+int Call(const std::string& path) {
+  const auto node = Join(path, 1);
+  const absl::Time start = absl::Now();
+  while (absl::Now() - start < kPatience) {
+    absl::Notification done;
+    absl::StatusOr<RegionOffer> offer;
+    node->Connect("mortal", 0, [&](absl::StatusOr<RegionOffer> result) {
+      offer = std::move(result);
+      done.Notify();
+    });
+    if (!done.WaitForNotificationWithTimeout(kPatience)) return 2;  // hangs
+    if (!offer.ok() || offer->connection == nullptr) {
+      absl::SleepFor(absl::Milliseconds(2));
+      continue;
+    }
+    const char* const bytes = offer->arena->data();
+    if (std::any_of(bytes, bytes + kBytes, [](char byte) { return byte != 0; })) return 3;
+    std::fill_n(offer->arena->data(), kBytes, 'x');
+    offer->connection->Close();
+    offer->arena.reset();
+    return 0;
+  }
+  return 4;
+}
+
+template <typename Body>
+pid_t Fork(int die_before_store, Body body) {
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  stores_left = die_before_store;
+  if (die_before_store > 0) Region::SetStoreHook(&DieBeforeStore);
+  _exit(body());
+}
+
+// Its exit code, or minus the signal that killed it.
+int Await(pid_t pid) {
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+// Whether soon nothing is in use but what the two who look need themselves.
+int AwaitEmpty(const std::string& path) {
+  const auto host0 = Join(path, 0), host1 = Join(path, 1);
+  const Region& region = host0->region();
+  std::string left;
+  const absl::Time start = absl::Now();
+  do {
+    absl::SleepFor(absl::Milliseconds(5));
+    left.clear();
+    for (uint32_t host = 0; host < 2; ++host) {
+      int processes = 0, names = 0, requests = 0, answers = 0;
+      for (uint32_t i = 0; i < kHostProcesses; ++i)
+        processes += ReadProcess(region, host, i).has_value();
+      for (uint32_t i = 0; i < kHostNames; ++i) names += ReadName(region, host, i).has_value();
+      for (uint32_t i = 0; i < kHostRequests; ++i)
+        requests += ReadRequest(region, host, i).has_value();
+      for (uint32_t i = 0; i < kHostAnswers; ++i)
+        answers += ReadAnswer(region, host, i).has_value();
+      if (processes != 1 || names + requests + answers != 0) {
+        absl::StrAppend(&left, " host ", host, ": ", processes, " processes, ", names, " names, ",
+                        requests, " requests, ", answers, " answers;");
+      }
+    }
+  } while (!left.empty() && absl::Now() - start < kPatience);
+  if (left.empty()) return 0;
+  LOG(ERROR) << "left behind:" << left;
+  return 1;
+}
+
+constexpr int kSurvived = 100;
+
+// One life and death; kSurvived when the victim came to its end before store number `n`.
+int Scenario(const std::string& path, bool kill_server, int n) {
+  CHECK_OK(FormatRegion(path, {.hosts = 2, .bytes = 1 << 20, .lease = absl::Milliseconds(100)}));
+  int stop[2];
+  PCHECK(pipe(stop) == 0);
+  const auto serve = [&] {
+    close(stop[1]);
+    return Serve(path, stop[0]);
+  };
+  const pid_t first = Fork(kill_server ? n : 0, serve);
+  pid_t client = Fork(kill_server ? 0 : n, [&] {
+    close(stop[1]);
+    return Call(path);
+  });
+  pid_t server = first;
+  bool survived = false;
+  if (kill_server) {
+    int status;
+    const pid_t ended = waitpid(-1, &status, 0);
+    if (ended == client) {
+      if (status != 0) return 10;
+      survived = true;
+    } else {
+      if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) return 11;
+      server = Fork(0, serve);
+      if (Await(client) != 0) return 12;
+    }
+  } else {
+    const int ended = Await(client);
+    survived = ended == 0;
+    if (!survived && ended != -SIGKILL) return 13;
+    if (!survived && Await(Fork(0, [&] { return Call(path); })) != 0) return 14;
+  }
+  close(stop[1]);
+  const int served = Await(server);
+  if (kill_server && server == first && served == -SIGKILL) {
+    survived = false;  // it died on its way out
+  } else if (served != 0) {
+    return 15;
+  }
+  if (Await(Fork(0, [&] { return AwaitEmpty(path); })) != 0) return 16;
+  return survived ? kSurvived : 0;
+}
+
+class RegionKillTest : public ::testing::TestWithParam<bool> {};
+
+TEST_P(RegionKillTest, AtEveryStore) {
+  const TemporaryDirectory directory;
+  constexpr int kAtATime = 8;  // they mostly wait for leases
+  int n = 1;
+  for (bool survived = false; !survived;) {
+    std::map<pid_t, int> running;
+    for (int i = 0; i < kAtATime; ++i, ++n) {
+      running[Fork(
+          0, [&] { return Scenario(absl::StrCat(directory.path(), "/", n), GetParam(), n); })] = n;
+    }
+    for (const auto& [pid, store] : running) {
+      const int result = Await(pid);
+      survived |= result == kSurvived;
+      EXPECT_TRUE(result == 0 || result == kSurvived)
+          << "killed before store " << store << ": step " << result;
+    }
+    ASSERT_LT(n, 1000) << "it never survives";
+  }
+  std::cout << "killed before " << n - kAtATime << " stores and more" << std::endl;
+  // To see that there was something to kill: join, listen or connect, meet, leave.
+  EXPECT_GT(n, 15);
+}
+
+INSTANTIATE_TEST_SUITE_P(Victims, RegionKillTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Server" : "Client"; });
+
+}  // namespace
+}  // namespace grpc_cxl
