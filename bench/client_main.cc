@@ -17,6 +17,7 @@
 #include "bench/break_down.h"
 #include "bench/control.pb.h"
 #include "bench/measure.h"
+#include "bench/pinning.h"
 #include "bench/transport.h"
 #include "bench/usage.h"
 
@@ -49,6 +50,9 @@ class Client {
  private:
   absl::StatusOr<Reply> Start(const StartClient& start) {
     start_ = start;
+    if (start.path().pinned()) {  // before there are other threads
+      if (absl::Status pinned = PinToHalf(Side::kClient); !pinned.ok()) return pinned;
+    }
     channel_ =
         start.path().transport() == "inproc" ? InProcessChannel() : MakeChannel(start.path());
     return Finished();
@@ -59,11 +63,13 @@ class Client {
     service_ = workload_.MakeService(start_.path().service_api());
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
+    builder.SetMaxSendMessageSize(-1);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     CHECK(server_ != nullptr);
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
+    arguments.SetMaxSendMessageSize(-1);
     return server_->InProcessChannel(arguments);
   }
 

@@ -22,6 +22,8 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Start(const LaneOptions& options) {
   if (!directory.ok()) return directory.status();
   Path path = MakePath(options.service, options.transport, options.wait, directory->path());
   path.set_service_api(options.service_api);
+  path.set_pinned(options.pinned);
+  *path.mutable_arena() = options.arena;
   auto lane = std::unique_ptr<Lane>(new Lane(*std::move(directory), std::move(path)));
   if (auto started = lane->StartServer(); !started.ok()) return started.status();
   if (absl::Status started = lane->StartClient(options.client_role); !started.ok()) return started;

@@ -18,6 +18,8 @@ struct LaneOptions {
   std::string service_api = "callback";  // what the service is written in, or "sync"
   std::string service = "bench";         // what the cxl address is called
   std::string client_role = "client";    // --role of the client process; the server's is "server"
+  bool pinned = false;                   // each side keeps to its half of the cores
+  ArenaSizes arena = {};                 // of cxl
 };
 
 // A server process and a client process that call each other over one path and nothing

@@ -1,4 +1,4 @@
-#include "examples/hotel_reservation/launcher/svg_chart.h"
+#include "bench/svg_chart.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,9 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
-namespace hotel_reservation {
+namespace grpc_cxl::bench {
 namespace {
 
 constexpr double kWidth = 760, kHeight = 380;
@@ -34,15 +35,15 @@ std::vector<SvgChart::Tick> RoundTicks(double highest) {
 
 std::string SvgChart::ToString() const {
   CHECK_GE(x_ticks.size(), 2u);
-  double low = 1e9, high = 0;
+  double low = 1e300, high = 0;
   for (const Line& line : lines) {
-    for (const auto& [x, y] : line.points) {
-      low = std::min(low, y);
-      high = std::max(high, y);
+    for (const Point& point : line.points) {
+      low = std::min({low, point.y, point.low > 0 ? point.low : point.y});
+      high = std::max({high, point.y, point.high});
     }
   }
   if (high == 0) low = high = 1;
-  const double bottom = std::floor(std::log10(low)), top = std::floor(std::log10(high)) + 1;
+  const double bottom = std::floor(std::log10(low)), top = std::ceil(std::log10(high) + 1e-9);
   const Axis x_axis = {x_ticks.front().x, x_ticks.back().x, kLeft, kWidth - kRight};
   const Axis y_axis = {bottom, top, kHeight - kBottom, kTop};
 
@@ -65,19 +66,26 @@ std::string SvgChart::ToString() const {
   }
   for (const Line& line : lines) {
     std::string points;
-    for (const auto& [x, y] : line.points) {
-      absl::StrAppendFormat(&points, "%.1f,%.1f ", x_axis.At(x), y_axis.At(std::log10(y)));
+    for (const Point& point : line.points) {
+      absl::StrAppendFormat(&points, "%.1f,%.1f ", x_axis.At(point.x),
+                            y_axis.At(std::log10(point.y)));
     }
     absl::StrAppendFormat(&svg,
                           "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" "
                           "stroke-width=\"2\"%s><title>%s</title></polyline>\n",
                           points, line.color, line.dashed ? " stroke-dasharray=\"6 4\"" : "",
-                          line.name);
-    for (const auto& [x, y] : line.points) {
+                          EscapeHtml(line.name));
+    for (const Point& point : line.points) {
+      const double x = x_axis.At(point.x), y = y_axis.At(std::log10(point.y));
+      if (point.low > 0 && point.high > 0) {
+        absl::StrAppendFormat(
+            &svg, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x,
+            y_axis.At(std::log10(point.low)), x, y_axis.At(std::log10(point.high)), line.color);
+      }
       absl::StrAppendFormat(&svg,
-                            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%s: %.3f "
+                            "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%s: %.4g"
                             "</title></circle>\n",
-                            x_axis.At(x), y_axis.At(std::log10(y)), line.color, line.name, y);
+                            x, y, line.color, EscapeHtml(line.name), point.y);
     }
   }
   absl::StrAppendFormat(
@@ -90,9 +98,39 @@ std::string SvgChart::ToString() const {
   std::string legend = "<p class=\"legend\">";
   for (const Line& line : lines) {
     absl::StrAppendFormat(&legend, "<span><i style=\"border-top: 3px %s %s\"></i>%s</span> ",
-                          line.dashed ? "dashed" : "solid", line.color, line.name);
+                          line.dashed ? "dashed" : "solid", line.color, EscapeHtml(line.name));
   }
   return absl::StrCat(svg, legend, "</p>\n");
 }
 
-}  // namespace hotel_reservation
+std::string SvgBars::ToString() const {
+  constexpr double kBar = 22, kNames = 190, kValues = 70;
+  double highest = 0;
+  for (const Bar& bar : bars) highest = std::max({highest, bar.value, bar.high});
+  const Axis axis = {0, highest > 0 ? highest : 1, kNames, kWidth - kValues};
+  std::string svg = absl::StrFormat(
+      "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n"
+      "<text x=\"%.0f\" y=\"14\">%s</text>\n",
+      kWidth, kBar * (bars.size() + 1), EscapeHtml(title), kNames, EscapeHtml(title));
+  double y = kBar;
+  for (const Bar& bar : bars) {
+    const double middle = y + kBar / 2 - 2;
+    absl::StrAppendFormat(&svg,
+                          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
+                          "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>"
+                          "<line class=\"range\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
+                          "<text x=\"%.1f\" y=\"%.1f\">%.4g</text>\n",
+                          kNames - 8, middle + 4, EscapeHtml(bar.name), kNames, y,
+                          axis.At(bar.value) - kNames, kBar - 5, bar.color, axis.At(bar.low),
+                          middle, axis.At(bar.high), middle,
+                          axis.At(std::max(bar.value, bar.high)) + 6, middle + 4, bar.value);
+    y += kBar;
+  }
+  return svg + "</svg>\n";
+}
+
+std::string EscapeHtml(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
+}
+
+}  // namespace grpc_cxl::bench

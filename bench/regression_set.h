@@ -1,0 +1,50 @@
+#ifndef GRPC_CXL_BENCH_REGRESSION_SET_H_
+#define GRPC_CXL_BENCH_REGRESSION_SET_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bench/baseline.h"
+#include "bench/control.pb.h"
+#include "bench/lane.h"
+#include "bench/rounds.h"
+
+namespace grpc_cxl::bench {
+
+// The fixed set of cases that //bench:regression measures, each over tcp, unix and the cxl
+// contenders that it names. A case has one ratio for each of them: p50 of its calls divided by
+// the geometric mean of the p50 over tcp and over unix, taken round by round; the ratio is the
+// median over the rounds.
+//
+// Used by one thread. Processes are started when they are first needed.
+class RegressionSet {
+ public:
+  struct Contender {
+    std::string transport, wait;
+  };
+  struct CaseOfSet {
+    std::string name;  // "sync 64 B"
+    Case what;
+    std::vector<Contender> contenders;
+  };
+
+  // All of them, in the order in which they are measured.
+  static const std::vector<CaseOfSet>& Cases();
+
+  // Measures one case in interleaved rounds.
+  absl::StatusOr<std::vector<MeasuredRatio>> Measure(const CaseOfSet& what, const Effort& effort);
+
+ private:
+  // The lane of a contender, which is at index 0 of its group.
+  absl::StatusOr<LaneGroup*> GroupOf(const Contender& contender);
+
+  std::map<std::string, LaneGroup> groups_;
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_REGRESSION_SET_H_
