@@ -44,7 +44,7 @@ bool SameKind(const Machine& a, const Machine& b) {
 }
 
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs) {
-  constexpr double kSpreads = 3, kLeast = 0.4, kMost = 1;
+  constexpr double kSpreads = 3, kLeast = 0.15, kMost = 1;
   Baseline baseline;
   *baseline.mutable_machine() = ThisMachine();
   baseline.set_runs(runs.size());

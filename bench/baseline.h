@@ -24,9 +24,9 @@ Machine ThisMachine();
 bool SameKind(const Machine& a, const Machine& b);
 
 // A baseline of several runs, one list of ratios each, all with the same names in the same
-// order. The tolerance of a ratio is three times the spread of the runs, at least 0.4 and at
-// most 1: a machine has worse hours than those in which it was measured, and what doubles is
-// no noise any more.
+// order. The tolerance of a ratio is three times the spread of the runs, at least 0.15 and
+// at most 1: a machine has worse hours than those in which it was measured (regression_set.h
+// tells how much worse), and what doubles is no noise any more.
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs);
 
 // NOT_FOUND or INVALID_ARGUMENT with a sentence that says how to make a good one.

@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -129,15 +130,22 @@ class Client {
   absl::StatusOr<Reply> Open(const OpenConnections& open) {
     Case what;
     what.set_size_bytes(1);
+    std::vector<double> took_ms;
     for (uint32_t i = 0; i < open.count(); ++i) {
+      const absl::Time start = absl::Now();
       idle_.push_back(MakeChannel(start_.path()));
       const grpc::Status status = workload_.MakeCaller(idle_.back(), what)->Call();
       if (!status.ok()) {
         return absl::AbortedError(absl::StrCat("connection ", i + 1, " of ", open.count(),
                                                " failed: ", status.error_message()));
       }
+      took_ms.push_back(absl::ToDoubleMilliseconds(absl::Now() - start));
     }
-    return Finished();
+    Reply reply;
+    ConnectionsOpened& opened = *reply.mutable_connections_opened();
+    opened.set_longest_ms(took_ms.empty() ? 0 : *std::max_element(took_ms.begin(), took_ms.end()));
+    opened.set_median_ms(Median(std::move(took_ms)));
+    return reply;
   }
 
   absl::StatusOr<Reply> RestFor(const Rest& rest) {

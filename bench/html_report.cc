@@ -80,6 +80,7 @@ void DrawGroups(const Report& report, Key key, uint32_t (Row::*x)() const,
 }
 
 void DrawCase(const std::vector<Row>& rows, HtmlPage& page) {
+  if (rows.front().services() > 0) return;  // all that there is to see is in the chart
   SvgBars latency{"p50 in microseconds; the line goes from the fastest to the slowest round", {}};
   SvgBars cpu{"CPU time of both processes, microseconds a call", {}};
   for (const Row& row : rows) {

@@ -34,6 +34,7 @@ class Lane {
 
   const Path& path() const { return path_; }
   pid_t server_pid() const { return server_->pid(); }
+  pid_t client_pid() const { return client_->pid(); }
 
   // One request to the client process and its reply, at most `timeout` later. The error
   // names the server process when that is what failed.

@@ -36,8 +36,8 @@ ABSL_FLAG(bool, update, false, "measure a new baseline and write it, instead of 
 ABSL_FLAG(int, runs, 7, "how many runs --update takes; limits follow from their spread");
 ABSL_FLAG(std::string, baseline, "", "the file; default: bench/baseline.json of the workspace");
 ABSL_FLAG(List, cases, {}, "only cases whose name begins with one of these; default: all");
-ABSL_FLAG(int, rounds, 11, "how often each transport takes its turn; ratios are medians");
-ABSL_FLAG(double, seconds, 0.25, "how long a turn takes");
+ABSL_FLAG(int, rounds, 7, "how often each transport takes its turn; ratios are medians");
+ABSL_FLAG(double, seconds, 0.2, "how long a turn takes");
 
 namespace grpc_cxl::bench {
 namespace {

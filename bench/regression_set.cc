@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bench/measure.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -55,13 +54,9 @@ absl::StatusOr<std::vector<MeasuredRatio>> RegressionSet::Measure(const CaseOfSe
   if (!rows.ok()) return rows.status();
 
   std::vector<MeasuredRatio> ratios;
+  const double of_kernel = std::sqrt((*rows)[0].p50_us() * (*rows)[1].p50_us());
   for (size_t i = 2; i < contenders.size(); ++i) {
-    std::vector<double> of_rounds;
-    for (int round = 0; round < effort.rounds; ++round) {
-      const auto p50 = [&](size_t row) { return (*rows)[row].p50_us_of_rounds(round); };
-      of_rounds.push_back(p50(i) / std::sqrt(p50(0) * p50(1)));
-    }
-    ratios.push_back({NameOf(what.name, contenders[i]), Median(std::move(of_rounds))});
+    ratios.push_back({NameOf(what.name, contenders[i]), (*rows)[i].p50_us() / of_kernel});
   }
   return ratios;
 }

@@ -17,8 +17,12 @@ namespace grpc_cxl::bench {
 
 // The fixed set of cases that //bench:regression measures, each over tcp, unix and the cxl
 // contenders that it names. A case has one ratio for each of them: p50 of its calls divided by
-// the geometric mean of the p50 over tcp and over unix, taken round by round; the ratio is the
-// median over the rounds.
+// the geometric mean of the p50 over tcp and over unix, each the median of interleaved rounds.
+//
+// Medians first, then the ratio: with a neighbour that took a core a third of the time, that
+// stayed within 12 % of the ratio of a quiet machine. The median of the ratios of single rounds
+// was off by 38 %, that of the fastest rounds was doubled: two processes that share the core which
+// is left wake each other faster, so a neighbour makes tcp's best round better.
 //
 // Used by one thread. Processes are started when they are first needed.
 class RegressionSet {

@@ -29,7 +29,7 @@ void Dress(grpc::ClientContext* context) {
 struct Station {
   explicit Station(std::shared_ptr<grpc::Channel> next) : service(std::move(next)) {}
 
-  // Null address: reached in this process only. Returns the port of a tcp address.
+  // Null: to be reached from this process only. Returns the port of a tcp address.
   absl::StatusOr<int> Start(const Path* path) {
     grpc::ServerBuilder builder;
     int port = 0;
@@ -40,8 +40,7 @@ struct Station {
     builder.RegisterService(&service);
     server = builder.BuildAndStart();
     if (server == nullptr) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot listen on ", path->address(), "; its log says why"));
+      return absl::UnavailableError("cannot listen; its log says why");
     }
     if (path != nullptr) {
       if (absl::Status started = Started(*path, *server); !started.ok()) return started;

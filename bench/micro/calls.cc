@@ -54,7 +54,7 @@ size_t Encode(const RequestView& view, absl::Span<char> buffer) {
   return head + view.message.size();
 }
 
-void EncodeRequest(benchmark::State& state) {
+void BM_EncodeRequest(benchmark::State& state) {
   const std::string message(state.range(0), 'x');
   std::string buffer(kBuffer, '\0');
   for (auto _ : state) {
@@ -62,9 +62,9 @@ void EncodeRequest(benchmark::State& state) {
     benchmark::DoNotOptimize(bytes);
   }
 }
-BENCHMARK(EncodeRequest)->Name("calls/encode_request")->Arg(64)->Arg(2048);
+BENCHMARK(BM_EncodeRequest)->Name("calls/encode_request")->Arg(64)->Arg(2048);
 
-void DecodeRequest(benchmark::State& state) {
+void BM_DecodeRequest(benchmark::State& state) {
   const std::string message(state.range(0), 'x');
   std::string buffer(kBuffer, '\0');
   buffer.resize(Encode(View(message), absl::MakeSpan(buffer)));
@@ -74,7 +74,7 @@ void DecodeRequest(benchmark::State& state) {
     benchmark::DoNotOptimize(view);
   }
 }
-BENCHMARK(DecodeRequest)->Name("calls/decode_request")->Arg(64)->Arg(2048);
+BENCHMARK(BM_DecodeRequest)->Name("calls/decode_request")->Arg(64)->Arg(2048);
 
 void Answer(ServerCalls& server, const std::string& response) {
   CHECK_OK(server.Run(
@@ -96,15 +96,15 @@ void CallOnce(ClientCalls& client, Serve serve) {
   CHECK(outcome.kind == CallOutcome::Kind::kResponse);
 }
 
-void SlotInOneThread(benchmark::State& state) {
+void BM_SlotInOneThread(benchmark::State& state) {
   Pair pair;
   pair.server.SetAccepting(true);
   const std::string response(100, 'x');
   for (auto _ : state) CallOnce(pair.client, [&] { Answer(pair.server, response); });
 }
-BENCHMARK(SlotInOneThread)->Name("calls/slot_in_one_thread");
+BENCHMARK(BM_SlotInOneThread)->Name("calls/slot_in_one_thread");
 
-void SlotBetweenSpinningThreads(benchmark::State& state) {
+void BM_SlotBetweenSpinningThreads(benchmark::State& state) {
   Pair pair;
   pair.server.SetAccepting(true);
   std::atomic<bool> stop{false};
@@ -118,7 +118,9 @@ void SlotBetweenSpinningThreads(benchmark::State& state) {
   stop = true;
   server.join();
 }
-BENCHMARK(SlotBetweenSpinningThreads)->Name("calls/slot_between_spinning_threads")->UseRealTime();
+BENCHMARK(BM_SlotBetweenSpinningThreads)
+    ->Name("calls/slot_between_spinning_threads")
+    ->UseRealTime();
 
 BENCHMARK(bench::LimitMemcpy)->Name("calls/limit/memcpy")->Args({64, 1})->Args({2048, 1});
 BENCHMARK(bench::LimitSharedWord)->Name("calls/limit/shared_word_ping_pong")->UseRealTime();

@@ -1,0 +1,27 @@
+// Proves that every room has its micro benchmarks, with a limit beside them, and that they run
+// to their end. What they find is not a matter for a test.
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/bench/program.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+using testing::ContainsRegex;
+
+TEST(MicroTest, RunsEveryRoomBesideItsLimit) {
+  const auto micro = Program::Start("bench/micro/micro", {"--benchmark_min_time=0.001"});
+  ASSERT_EQ(micro->Wait(), 0) << micro->output();
+  for (const std::string room : {"ring", "doorbell", "blocks", "calls", "rendezvous"}) {
+    const std::string time = "[a-z_/0-9]* +[0-9.]+ ns";
+    EXPECT_THAT(micro->output(), ContainsRegex("\n" + room + "/[a-km-z]" + time));
+    EXPECT_THAT(micro->output(), ContainsRegex("\n" + room + "/limit/" + time));
+  }
+  EXPECT_TRUE(micro->Processes("", 0).empty());
+}
+
+}  // namespace
+}  // namespace grpc_cxl::bench
