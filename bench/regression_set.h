@@ -24,6 +24,10 @@ namespace grpc_cxl::bench {
 // was off by 38 %, that of the fastest rounds was doubled: two processes that share the core which
 // is left wake each other faster, so a neighbour makes tcp's best round better.
 //
+// Where the adaptive policy finds two ways to live with the same calls, and some pairs of
+// processes take the one and some the other, the set has the parking one alone: 64 KiB once took
+// twice as long as in six other runs.
+//
 // Used by one thread. Processes are started when they are first needed.
 class RegressionSet {
  public:
