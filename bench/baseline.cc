@@ -44,15 +44,17 @@ bool SameKind(const Machine& a, const Machine& b) {
 }
 
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs) {
-  constexpr double kSpreads = 3, kLeast = 0.15, kMost = 1;
+  constexpr double kSpreads = 3, kLeast = 0.15, kMost = 0.4;
   Baseline baseline;
   *baseline.mutable_machine() = ThisMachine();
   baseline.set_runs(runs.size());
   for (size_t i = 0; i < runs.front().size(); ++i) {
     std::vector<double> ratios;
     for (const auto& run : runs) ratios.push_back(run[i].ratio);
+    std::sort(ratios.begin(), ratios.end());
     const double median = Median(ratios);
-    const double spread = *std::max_element(ratios.begin(), ratios.end()) / median - 1;
+    const double highest = ratios[ratios.size() - (ratios.size() < 4 ? 1 : 2)];
+    const double spread = highest / median - 1;
     Expectation& expectation = *baseline.add_expectations();
     expectation.set_name(runs.front()[i].name);
     expectation.set_ratio(Rounded(median));

@@ -24,9 +24,11 @@ Machine ThisMachine();
 bool SameKind(const Machine& a, const Machine& b);
 
 // A baseline of several runs, one list of ratios each, all with the same names in the same
-// order. The tolerance of a ratio is three times the spread of the runs, at least 0.15 and
-// at most 1: a machine has worse hours than those in which it was measured (regression_set.h
-// tells how much worse), and what doubles is no noise any more.
+// order. The spread of a ratio is how far the highest run lies above the median; of four runs or
+// more, the second highest, since one of them may have been disturbed. The tolerance is three
+// times the spread, at least 0.15 and at most 0.4: a machine has worse hours than those in which
+// it was measured (regression_set.h tells how much worse), and what is still slower by more after
+// a second and a third look is no noise.
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs);
 
 // NOT_FOUND or INVALID_ARGUMENT with a sentence that says how to make a good one.
