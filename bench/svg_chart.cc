@@ -20,6 +20,13 @@ struct Axis {
   double At(double value) const { return from + (value - low) / (high - low) * (to - from); }
 };
 
+// As short as people write it: 0.01, 10, 100k, 1M.
+std::string PowerOfTen(double power) {
+  const double value = std::pow(10, power);
+  if (value >= 1e6) return absl::StrFormat("%gM", value / 1e6);
+  return value >= 1e4 ? absl::StrFormat("%gk", value / 1e3) : absl::StrFormat("%g", value);
+}
+
 }  // namespace
 
 std::vector<SvgChart::Tick> RoundTicks(double highest) {
@@ -60,9 +67,9 @@ std::string SvgChart::ToString() const {
   for (double power = bottom; power <= top; ++power) {
     absl::StrAppendFormat(&svg,
                           "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>"
-                          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+                          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
                           kLeft, y_axis.At(power), kWidth - kRight, y_axis.At(power), kLeft - 6,
-                          y_axis.At(power) + 4, std::pow(10, power));
+                          y_axis.At(power) + 4, PowerOfTen(power));
   }
   for (const Line& line : lines) {
     std::string points;
