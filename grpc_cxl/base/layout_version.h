@@ -7,7 +7,7 @@ namespace grpc_cxl {
 
 // Version of everything two processes share: the handshake's messages and every
 // *_layout.h. Two processes talk only if theirs are equal.
-inline constexpr uint32_t kLayoutVersion = 2;
+inline constexpr uint32_t kLayoutVersion = 3;
 
 }  // namespace grpc_cxl
 

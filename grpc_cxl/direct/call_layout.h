@@ -46,6 +46,20 @@
 // slot whose cancellation the server has not seen yet (`cancelled` ^ `cancels_seen`) is not
 // used.
 //
+// A parked thread is woken by the server, or by another thread of its own process: to wake a
+// sleeper on another core costs several microseconds, which the server's one thread for a
+// connection has not got. `awake` counts the client's threads that are looking at slots; while
+// there is one, the server leaves the waking to it. Each, when it stops looking (it parks, or
+// its call is over), sees to those who sleep on calls that are done:
+//
+//     server                                    client's thread that stops looking
+//     1. word := kDone or kPart                 a. awake := awake - 1
+//     2. full fence                             b. full fence
+//     3. waiter kParked and awake 0? wake       c. parked slots whose word has changed? wake
+//
+// Whichever fence comes first, 3 sees a or c sees 1. A thread that parks does so between its
+// a and its c, so that none is overlooked in c that parks meanwhile: it looks for itself.
+//
 // A call runs at most once. When the connection ends, the client wants to know whether a
 // posted call can still run. It takes the call back, then looks; the server takes it, then
 // looks:
@@ -74,7 +88,7 @@ enum class CallState : uint32_t {
 // How the client waits for a slot.
 enum class CallWaiter : uint32_t {
   kLooking = 0,  // a thread looks at the slot's word by itself
-  kParked = 1,   // a thread sleeps on the slot's word: FutexWake() it
+  kParked = 1,   // a thread sleeps on the slot's word: FutexWake() it, unless `awake`
   kPolled = 2,   // nobody waits: bump `news` and ring the connection's doorbell
 };
 
@@ -83,8 +97,11 @@ struct alignas(kWriterAlignment) CallClientWords {
   SharedU64 cancelled;  // bitmap: the client has given the call up
   SharedU64 acked;      // bitmap: the part was read
   SharedU32 ping;       // counts questions whether the server still turns its wheels
+  // On a line of its own: it changes with every call, while the server watches the others.
+  alignas(kWriterAlignment) SharedU32 awake;  // threads that look at slots by themselves
 };
-static_assert(sizeof(CallClientWords) == 128);
+static_assert(sizeof(CallClientWords) == 256);
+static_assert(offsetof(CallClientWords, awake) == 128);
 static_assert(offsetof(CallClientWords, cancelled) == 8);
 static_assert(offsetof(CallClientWords, acked) == 16);
 static_assert(offsetof(CallClientWords, ping) == 24);

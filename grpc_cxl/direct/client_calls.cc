@@ -8,7 +8,6 @@
 
 #include "absl/log/check.h"
 #include "grpc_cxl/doorbell/full_fence.h"
-#include "grpc_cxl/doorbell/futex.h"
 
 namespace grpc_cxl {
 namespace {
@@ -21,7 +20,8 @@ int64_t Now() {
 
 }  // namespace
 
-ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring)
+ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+                         SpinBudget spin)
     : mine_(reinterpret_cast<CallClientWords*>(region.data())),
       peer_(reinterpret_cast<const CallServerWords*>(region.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(region.data() + kCallClientSlotsAt)),
@@ -30,6 +30,7 @@ ClientCalls::ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::func
       responses_(requests_ + kCallSlots * buffer_bytes),
       buffer_bytes_(buffer_bytes),
       ring_(std::move(ring)),
+      waiters_(&mine_->awake, server_slots_, spin),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(region.size(), CallRegionBytes(buffer_bytes));
 }
@@ -85,36 +86,41 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
 
 ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
                                       CallOutcome* outcome, bool* found_spinning) {
-  const SharedU32& word = server_slots_[slot].word;
   const int64_t start = Now();
   *found_spinning = false;
   const auto finish = [&] {
+    waiters_.StopLooking();
     Finish(slot);
     return Waited::kDone;
   };
+  waiters_.StartLooking();
   while (spin_ns > 0) {
     if (Look(slot, outcome)) {
       *found_spinning = true;
       return finish();
     }
+    waiters_.WakeParked();
     if (Now() - start >= spin_ns) break;
     // Whoever needs this core gets it at once: it may be the server.
     sched_yield();
   }
+  client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
+                                   std::memory_order_relaxed);
   for (;;) {
-    client_slots_[slot].waiter.store(static_cast<uint32_t>(CallWaiter::kParked),
-                                     std::memory_order_relaxed);
-    FullFence();  // matched by the one in ServerCalls::Tell()
-    const uint32_t seen = word.load(std::memory_order_relaxed);
+    if (waiters_.LookOut([&] { return Look(slot, outcome); })) return finish();
+    // Before the last look: if the server has moved on since, Park() returns at once.
+    const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
     if (Look(slot, outcome)) return finish();
     if (ended()) {
       LookAtEnd(slot, outcome);
       return finish();
     }
     const int64_t left = start + patience_ns - Now();
-    if (left <= 0) return Waited::kStillRunning;
-    // `seen` was read before Look(): if the server has moved on since, this returns at once.
-    FutexWait(word, seen, left);
+    if (left <= 0) {
+      waiters_.StopLooking();
+      return Waited::kStillRunning;
+    }
+    waiters_.Park(slot, seen, left);
   }
 }
 
@@ -169,7 +175,11 @@ absl::Status ClientCalls::Run() {
   // Matched by the release in ServerCalls::Tell(): what the news are about is visible.
   seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
   for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
-    LookPolled(__builtin_ctzll(left));
+    const int slot = __builtin_ctzll(left);
+    // relaxed: the load of `news` came first. Most of many calls are running, and of those
+    // there is nothing to learn.
+    const uint32_t word = server_slots_[slot].word.load(std::memory_order_relaxed);
+    if (CallStateOf(word) != CallState::kTaken) LookPolled(slot);
   }
   if (broken_.load(std::memory_order_relaxed)) {
     return absl::DataLossError("the server broke the protocol of direct calls");
@@ -182,7 +192,7 @@ void ClientCalls::Ended() {
   const uint64_t used = ~free_.load(std::memory_order_relaxed);
   for (uint64_t left = used; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
-    FutexWake(server_slots_[slot].word);  // our own thread in Wait()
+    waiters_.Wake(slot);  // our own thread in Wait()
     LookPolled(slot);
   }
 }

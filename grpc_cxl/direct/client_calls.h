@@ -11,8 +11,11 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/direct/call_layout.h"
+#include "grpc_cxl/direct/slot_waiters.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
 
 namespace grpc_cxl {
 
@@ -44,8 +47,10 @@ class ClientCalls {
   using Callback = absl::AnyInvocable<void(CallOutcome)>;
 
   // `region` (CallRegionBytes(buffer_bytes) large) must stay mapped while this object lives;
-  // `ring` wakes the server and is called from any thread.
-  ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring);
+  // `ring` wakes the server and is called from any thread. `spin` is for whichever of several
+  // waiting threads looks out for all of them.
+  ClientCalls(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
+              SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()));
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
@@ -131,6 +136,7 @@ class ClientCalls {
   const char* const responses_;
   const size_t buffer_bytes_;
   const std::function<void()> ring_;
+  SlotWaiters waiters_;
 
   std::atomic<uint64_t> free_{~uint64_t{0}};
   std::atomic<uint64_t> polled_{0};

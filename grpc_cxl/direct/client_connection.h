@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/direct/call_blocks.h"
 #include "grpc_cxl/direct/client_calls.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/event_engine/link_user.h"
 
 namespace grpc_cxl {
@@ -48,8 +49,8 @@ class ClientLinks {
 class ClientConnection final : public LinkUser {
  public:
   ClientConnection(absl::Span<char> region, size_t buffer_bytes, std::function<void()> ring,
-                   std::shared_ptr<ClientLinks> links)
-      : calls_(region, buffer_bytes, std::move(ring)), links_(std::move(links)) {}
+                   SpinBudget spin, std::shared_ptr<ClientLinks> links)
+      : calls_(region, buffer_bytes, std::move(ring), spin), links_(std::move(links)) {}
 
   ClientCalls& calls() { return calls_; }
 

@@ -164,10 +164,11 @@ void ServerCalls::SendPart(int slot, Slot& state) {
 void ServerCalls::Tell(int slot, uint32_t word) {
   // Publishes the part; matched by the acquire load in ClientCalls::Look().
   server_slots_[slot].word.store(word, std::memory_order_release);
-  FullFence();  // matched by those in ClientCalls::Wait() and WhenDone()
+  FullFence();  // matched by those in SlotWaiters::StopLooking() and WhenDone()
   switch (static_cast<CallWaiter>(client_slots_[slot].waiter.load(std::memory_order_relaxed))) {
     case CallWaiter::kParked:
-      FutexWake(server_slots_[slot].word);
+      // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking().
+      if (peer_->awake.load(std::memory_order_relaxed) == 0) FutexWake(server_slots_[slot].word);
       break;
     case CallWaiter::kPolled:
       mine_->news.fetch_add(1, std::memory_order_release);  // matched in ClientCalls::Run()

@@ -1,12 +1,18 @@
 #include "grpc_cxl/direct/server_connection.h"
 
 #include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "grpc_cxl/event_engine/poller.h"
 
 namespace grpc_cxl {
 
-void ServerConnection::SetOwner(std::weak_ptr<void> owner, std::function<void()> finished) {
+void ServerConnection::SetOwner(std::weak_ptr<void> owner, std::function<void()> finished,
+                                std::function<void(absl::Status)> fail) {
   owner_ = std::move(owner);
   finished_ = std::move(finished);
+  fail_ = std::move(fail);
 }
 
 void ServerConnection::SetHandler(std::shared_ptr<CallHandler> handler) {
@@ -57,24 +63,45 @@ bool ServerConnection::AwaitResponses(absl::Time deadline) {
 }
 
 absl::Status ServerConnection::Run() {
-  absl::Status malformed;
+  struct Taken {
+    ServerCalls::CallId call;
+    std::string request;
+  };
+  std::vector<Taken> taken;
   const absl::Status status = calls_.Run(
       [&](ServerCalls::CallId call, std::string request) {
-        std::shared_ptr<CallHandler> handler;
-        {
-          absl::MutexLock lock(mu_);
-          handler = handler_;  // not null: calls are taken only with one, and this one is busy
-        }
-        absl::Status handled = handler->OnCall(
-            std::shared_ptr<ServerConnection>(owner_.lock(), this), call, std::move(request));
-        if (handled.ok()) return;
-        // Malformed: the connection ends, and with it the call.
-        Respond(call, {});
-        malformed = std::move(handled);
+        taken.push_back({call, std::move(request)});
       },
       [&](ServerCalls::CallId call) { Cancel(call); });
   Finished();  // a part that was acked may have been followed by the last
-  return status.ok() ? malformed : status;
+  Poller* const poller = Poller::Current();
+  if (poller == nullptr || (taken.size() == 1 && !poller->HasDeferred())) {
+    for (Taken& one : taken) Begin(one.call, std::move(one.request));
+  } else if (!taken.empty()) {
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.reserve(taken.size());
+    for (Taken& one : taken) {
+      work.push_back(
+          [self = std::shared_ptr<ServerConnection>(owner_.lock(), this),
+           one = std::move(one)]() mutable { self->Begin(one.call, std::move(one.request)); });
+    }
+    poller->Defer(std::move(work));
+  }
+  return status;
+}
+
+void ServerConnection::Begin(ServerCalls::CallId call, std::string request) {
+  std::shared_ptr<CallHandler> handler;
+  {
+    absl::MutexLock lock(mu_);
+    handler = handler_;  // not null: calls are taken only with one, and this one is busy
+  }
+  absl::Status handled = handler->OnCall(std::shared_ptr<ServerConnection>(owner_.lock(), this),
+                                         call, std::move(request));
+  if (handled.ok()) return;
+  // Malformed: the connection ends, and with it the call.
+  Respond(call, {});
+  fail_(std::move(handled));
 }
 
 void ServerConnection::Ended() {

@@ -46,9 +46,10 @@ class ServerConnection final : public LinkUser {
         blocks_(std::move(blocks)),
         peer_(std::move(peer)) {}
 
-  // The connection's owner, whose life calls in flight extend, and what to call when one is
-  // over. Once, before anything else.
-  void SetOwner(std::weak_ptr<void> owner, std::function<void()> finished);
+  // The connection's owner, whose life calls in flight extend, what to call when one is over,
+  // and what ends the connection. Once, before anything else.
+  void SetOwner(std::weak_ptr<void> owner, std::function<void()> finished,
+                std::function<void(absl::Status)> fail);
 
   // Calls are taken from here on, until Retire(), and go to `handler`.
   void SetHandler(std::shared_ptr<CallHandler> handler);
@@ -73,6 +74,8 @@ class ServerConnection final : public LinkUser {
   bool Busy() const override { return calls_.busy() > 0; }
 
  private:
+  // Gives a taken call to the handler.
+  void Begin(ServerCalls::CallId call, std::string request);
   void Cancel(ServerCalls::CallId call);
   // A call is over, or none will come: lets go of what is no longer needed.
   void Finished();
@@ -82,6 +85,7 @@ class ServerConnection final : public LinkUser {
   const std::string peer_;
   std::weak_ptr<void> owner_;
   std::function<void()> finished_;
+  std::function<void(absl::Status)> fail_;
 
   absl::Mutex mu_;
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept for the last call taken

@@ -219,7 +219,9 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   const auto core = std::make_shared<EndpointCore>(
       *std::move(link), spin_, executor_, Trust{}.Allows(hello.peer.uid), std::move(connection));
   if (direct) {
-    raw_connection->SetOwner(core, [raw = core.get()] { raw->UserIdle(); });
+    raw_connection->SetOwner(
+        core, [raw = core.get()] { raw->UserIdle(); },
+        [raw = core.get()](absl::Status why) { raw->End(std::move(why)); });
     Enlist(std::shared_ptr<ServerConnection>(core, raw_connection));
   }
   return std::make_unique<Endpoint>(core, watchdog_->Assign(), EncodeAddress({name_}),

@@ -107,7 +107,7 @@ class Attempt final : public Pollable, public std::enable_shared_from_this<Attem
     std::unique_ptr<ClientConnection> connection;
     if (direct) {
       connection = std::make_unique<ClientConnection>(
-          raw_link->call_region(), buffer_bytes, [raw_link] { raw_link->Ring(); }, links_);
+          raw_link->call_region(), buffer_bytes, [raw_link] { raw_link->Ring(); }, *spin, links_);
     }
     ClientConnection* const raw_connection = connection.get();
     auto core =

@@ -109,14 +109,22 @@ void Poller::NoteClosure(int64_t nanoseconds) {
                     std::memory_order_relaxed);
 }
 
-void Poller::Lead(uint64_t term) {
+void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
+  absl::MutexLock lock(mu_);
+  for (absl::AnyInvocable<void()>& piece : work) deferred_.push_back(std::move(piece));
+  deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
+  WakeLeader();
+}
+
+void Poller::Lead() {
   current_poller = this;
   int64_t looked = Now();
   int64_t before = looked;
   for (;;) {
     bool progress = false;
-    for (const auto step : {&Poller::RunQueue, &Poller::RunReadable, &Poller::RunHot}) {
-      const Turn turn = (this->*step)(term);
+    for (const auto step :
+         {&Poller::RunQueue, &Poller::RunDeferred, &Poller::RunReadable, &Poller::RunHot}) {
+      const Turn turn = (this->*step)();
       if (turn == Turn::kDeposed) {
         current_poller = nullptr;
         return;
@@ -124,12 +132,15 @@ void Poller::Lead(uint64_t term) {
       progress |= turn == Turn::kProgress;
     }
     const int64_t now = Now();
-    Cool(now, /*all=*/!progress && now - before > kInterruption);
+    const bool look = now - looked > kLookInterval;
+    // While the leader has work it is awake, whatever is hot costs it only a look.
+    if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
     before = now;
-    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0) {
+    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
+        !HasDeferred()) {
       WaitForEvents(/*may_sleep=*/true);
       looked = before = Now();
-    } else if (now - looked > kLookInterval) {
+    } else if (look) {
       WaitForEvents(/*may_sleep=*/false);
       looked = now;
     } else if (!progress) {
@@ -138,61 +149,68 @@ void Poller::Lead(uint64_t term) {
   }
 }
 
-bool Poller::Call(uint64_t term, const std::shared_ptr<Entry>& entry,
-                  absl::FunctionRef<void()> callback) {
-  {
-    absl::MutexLock lock(mu_);
-    // Looked at under the lock: no call begins once Remove() has returned.
-    if (entry != nullptr && entry->removed.load(std::memory_order_relaxed)) return true;
-    // Matched by the loads in busy(); see Watchdog for why seq_cst.
-    busy_.store(busy_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
-  }
+bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback) {
+  const uint64_t busy = busy_.load(std::memory_order_relaxed) + 1;
+  // Matched by the loads in busy(); see Watchdog for why seq_cst. Hands over what the leader
+  // has done so far: matched by the exchange in DeposeIfStuckIn().
+  busy_.store(busy, std::memory_order_seq_cst);
   watchdog_->NoteBusy();
   ++callbacks;
   callback();
-  absl::MutexLock lock(mu_);
-  if (term_ == term) {
-    busy_.store(busy_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
-    return true;
-  }
+  uint64_t expected = busy;
+  if (busy_.compare_exchange_strong(expected, busy + 1, std::memory_order_seq_cst)) return true;
   // The callback may have read bytes off the descriptor after the new leader had put the
   // pollable to sleep. With them went the new leader's event, so it is told of it here.
   if (entry != nullptr) {
+    absl::MutexLock lock(mu_);
     again_.push_back(entry);
     WakeLeader();
   }
   return false;
 }
 
-Poller::Turn Poller::RunQueue(uint64_t term) {
-  if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
-  size_t left;
-  {
+Poller::Turn Poller::RunQueue() {
+  if (running_.empty()) {
+    if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
     absl::MutexLock lock(mu_);
-    left = queue_.size();
+    running_.swap(queue_);
+    queued_.store(0, std::memory_order_relaxed);
   }
-  // Only what is there now: closures that enqueue others must not starve the connections.
-  for (; left > 0; --left) {
-    absl::AnyInvocable<void()> closure;
-    {
-      absl::MutexLock lock(mu_);
-      if (queue_.empty()) break;
-      closure = std::move(queue_.front());
-      queue_.pop_front();
-      queued_.store(queue_.size(), std::memory_order_relaxed);
-    }
-    const bool leads = Call(term, /*entry=*/nullptr, [&] {
-      const int64_t start = Now();
+  // Only what was there: closures that enqueue others must not starve the connections.
+  int64_t start = Now();
+  while (!running_.empty()) {
+    absl::AnyInvocable<void()> closure = std::move(running_.front());
+    running_.pop_front();
+    const bool leads = Call(/*entry=*/nullptr, [&] {
       closure();
       closure = nullptr;
-      NoteClosure(Now() - start);
+      const int64_t end = Now();
+      NoteClosure(end - start);
+      start = end;
     });
     if (!leads) return Turn::kDeposed;
   }
   return Turn::kProgress;
 }
 
-Poller::Turn Poller::RunReadable(uint64_t term) {
+Poller::Turn Poller::RunDeferred() {
+  if (!HasDeferred() || queued_.load(std::memory_order_relaxed) != 0) return Turn::kNothing;
+  absl::AnyInvocable<void()> work;
+  {
+    absl::MutexLock lock(mu_);
+    if (deferred_.empty()) return Turn::kNothing;
+    work = std::move(deferred_.front());
+    deferred_.pop_front();
+    deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
+  }
+  const bool leads = Call(/*entry=*/nullptr, [&] {
+    work();
+    work = nullptr;
+  });
+  return leads ? Turn::kProgress : Turn::kDeposed;
+}
+
+Poller::Turn Poller::RunReadable() {
   if (readable_.empty()) return Turn::kNothing;
   while (!readable_.empty()) {
     const std::shared_ptr<Entry> entry = std::move(readable_.front());
@@ -206,19 +224,19 @@ Poller::Turn Poller::RunReadable(uint64_t term) {
       entry->active_ns = now;
       hot_.push_back(entry);
     }
-    if (!Call(term, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+    if (!Call(entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
   return Turn::kProgress;
 }
 
-Poller::Turn Poller::RunHot(uint64_t term) {
+Poller::Turn Poller::RunHot() {
   Turn turn = Turn::kNothing;
   for (size_t i = 0; i < hot_.size(); ++i) {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
     if (Now() - entry->active_ns > kInstant) entry->pollable->SpinFound();
-    if (!Call(term, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = Now();
     turn = Turn::kProgress;
   }
@@ -255,7 +273,7 @@ void Poller::Cool(int64_t now, bool all) {
 void Poller::WaitForEvents(bool may_sleep) {
   if (may_sleep) {
     absl::MutexLock lock(mu_);
-    may_sleep = queue_.empty() && again_.empty();
+    may_sleep = queue_.empty() && deferred_.empty() && again_.empty();
     sleeping_ = may_sleep;
   }
   epoll_event events[64];
@@ -274,11 +292,8 @@ void Poller::WaitForEvents(bool may_sleep) {
   again_.clear();
 }
 
-uint64_t Poller::DeposeIfStuckIn(uint64_t busy) {
-  absl::MutexLock lock(mu_);
-  if (busy_.load(std::memory_order_relaxed) != busy) return 0;
-  busy_.store(busy + 1, std::memory_order_seq_cst);
-  return ++term_;
+bool Poller::DeposeIfStuckIn(uint64_t busy) {
+  return busy_.compare_exchange_strong(busy, busy + 1, std::memory_order_seq_cst);
 }
 
 }  // namespace grpc_cxl

@@ -24,17 +24,18 @@ class Watchdog;
 // enqueued them: no hop to another thread.
 //
 // A callback may block (a handler that sleeps, or waits for another call). Then the
-// watchdog deposes the leader: the term ends, another thread leads from where it was, and
-// the old leader leaves when its callback returns.
+// watchdog deposes the leader: another thread leads from where it was, and the old leader
+// leaves when its callback returns. Who takes `busy` from the callback's odd number to the
+// next even one decides which of the two leads:
 //
-//     leader of term t            watchdog                    leader of term t+1
+//     leader                      watchdog                    next leader
 //     busy := odd
 //     callback() ...              sees the same odd twice:
-//                                 term := t+1, asks for a
-//                                 thread                      busy := even, polls on
-//     ... returns, sees t+1,
-//     gives its pollable back
-//     and leaves
+//                                 busy: odd -> even, asks
+//                                 for a thread                polls on
+//     ... returns, cannot do
+//     the same, gives its
+//     pollable back, leaves
 //
 // Thread-safe.
 class Poller {
@@ -58,20 +59,27 @@ class Poller {
   // Runs `closure` on the leader, after what it does now.
   void Enqueue(absl::AnyInvocable<void()> closure);
 
+  // Runs each of `work` on the leader, in order, but only when no closure is left: each is
+  // thus followed by all that it enqueues before the next one begins, which finds the
+  // processor's cache as the last one left it.
+  void Defer(std::vector<absl::AnyInvocable<void()>> work);
+  // Whether some of it has not begun. A look without the lock.
+  bool HasDeferred() const { return deferred_count_.load(std::memory_order_relaxed) > 0; }
+
   // Whether the closures of late were so short (a few dozen microseconds on average) that
   // running them one after the other beats handing them to other threads.
   bool ClosuresAreShort() const;
   // Tells how long a closure took that ran elsewhere because they were not.
   void NoteClosure(int64_t nanoseconds);
 
-  // Polls until the term ends. For the threads that the watchdog keeps.
-  void Lead(uint64_t term);
+  // Polls until deposed. For the threads that the watchdog keeps.
+  void Lead();
 
   // For the watchdog. The number is odd while a callback runs, and changes with each.
   uint64_t busy() const { return busy_.load(std::memory_order_seq_cst); }
-  // Ends the leader's term if it is still in the callback that `busy` counted, and returns
-  // the new term; otherwise 0.
-  uint64_t DeposeIfStuckIn(uint64_t busy);
+  // Deposes the leader if it is still in the callback that `busy` counted: true, and another
+  // thread must Lead().
+  bool DeposeIfStuckIn(uint64_t busy);
 
  private:
   struct Entry {
@@ -85,12 +93,13 @@ class Poller {
 
   // What one turn of the leader came to.
   enum class Turn { kNothing, kProgress, kDeposed };
-  // Calls `callback` without the lock; false when the term ended meanwhile. A callback of
-  // `entry` (null for closures) is left out when that is removed.
-  bool Call(uint64_t term, const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
-  Turn RunQueue(uint64_t term);
-  Turn RunReadable(uint64_t term);
-  Turn RunHot(uint64_t term);
+  // Calls `callback` without the lock; false when the leader was deposed meanwhile. `entry`
+  // is what it is a callback of; null for closures.
+  bool Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
+  Turn RunQueue();
+  Turn RunDeferred();
+  Turn RunReadable();
+  Turn RunHot();
   // Puts to sleep what had no work for long enough, or all of it.
   void Cool(int64_t now, bool all);
   // Collects events; sleeps for them unless there is something else to do.
@@ -102,22 +111,24 @@ class Poller {
   UniqueFd poke_;  // eventfd, never leaves the process: ends the leader's sleep
 
   absl::Mutex mu_;
-  uint64_t term_ ABSL_GUARDED_BY(mu_) = 1;
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   std::unordered_map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::AnyInvocable<void()>> deferred_ ABSL_GUARDED_BY(mu_);
   // What deposed leaders were called back from: to be told once more that it is readable.
   std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
   bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
 
-  // Size of queue_, for the leader's look without the lock. Stored under mu_, relaxed: the
+  // Sizes of queue_ and deferred_, for looks without the lock. Stored under mu_, relaxed: the
   // leader takes mu_ before it sleeps.
   std::atomic<size_t> queued_{0};
-  // See busy(). Written under mu_.
+  std::atomic<size_t> deferred_count_{0};
+  // See busy(). From even to odd by the leader alone.
   std::atomic<uint64_t> busy_{0};
   std::atomic<int64_t> closure_ns_{0};  // moving average
 
-  // Touched by the leader outside callbacks only; handed over through mu_.
+  // Touched by the leader outside callbacks only; handed over through busy_.
+  std::deque<absl::AnyInvocable<void()>> running_;  // taken out of queue_
   std::vector<std::shared_ptr<Entry>> hot_;
   std::deque<std::shared_ptr<Entry>> readable_;  // reported by epoll, not yet told
 };

@@ -30,7 +30,7 @@ Watchdog::Watchdog(int pollers)
     Watch();
   }).detach();
   for (Watched& watched : watched_) {
-    CHECK(Staff(watched.poller.get(), /*term=*/1)) << "no thread left for polling";
+    CHECK(Staff(watched.poller.get())) << "no thread left for polling";
   }
 }
 
@@ -54,9 +54,9 @@ void Watchdog::Watch() {
     for (Watched& watched : watched_) {
       const uint64_t busy = watched.poller->busy();
       if (busy % 2 == 1 && busy == watched.last_busy) {
-        if (const uint64_t term = watched.poller->DeposeIfStuckIn(busy); term != 0) {
+        if (watched.poller->DeposeIfStuckIn(busy)) {
           takeovers_.fetch_add(1, std::memory_order_relaxed);
-          if (!Staff(watched.poller.get(), term)) {
+          if (!Staff(watched.poller.get())) {
             LOG_EVERY_N_SEC(ERROR, 1)
                 << "a callback blocks a polling thread of grpc_cxl, and no other thread can be "
                    "started; its connections wait until a callback returns";
@@ -70,10 +70,10 @@ void Watchdog::Watch() {
   }
 }
 
-bool Watchdog::Staff(Poller* poller, uint64_t term) {
+bool Watchdog::Staff(Poller* poller) {
   {
     absl::MutexLock lock(mu_);
-    offers_.emplace_back(poller, term);
+    offers_.push_back(poller);
     if (idle_threads_ >= offers_.size()) return true;
   }
   try {
@@ -89,7 +89,7 @@ bool Watchdog::Staff(Poller* poller, uint64_t term) {
 
 void Watchdog::LeadOneAfterAnother() {
   for (;;) {
-    std::pair<Poller*, uint64_t> offer;
+    Poller* offer;
     {
       absl::MutexLock lock(mu_);
       ++idle_threads_;
@@ -100,7 +100,7 @@ void Watchdog::LeadOneAfterAnother() {
       offer = offers_.front();
       offers_.pop_front();
     }
-    offer.first->Lead(offer.second);
+    offer->Lead();
   }
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -59,7 +58,7 @@ class Watchdog {
   void Watch();
   // Has some thread lead `poller`: one that waits for work, else a new one; when there can
   // be no more threads (false), the first that comes back from a blocked callback.
-  bool Staff(Poller* poller, uint64_t term);
+  bool Staff(Poller* poller);
   void LeadOneAfterAnother();
 
   UniqueFd timer_;
@@ -69,7 +68,7 @@ class Watchdog {
   std::vector<Watched> watched_;  // constant after the constructor but for last_busy
 
   absl::Mutex mu_;
-  std::deque<std::pair<Poller*, uint64_t>> offers_ ABSL_GUARDED_BY(mu_);
+  std::deque<Poller*> offers_ ABSL_GUARDED_BY(mu_);
   size_t idle_threads_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

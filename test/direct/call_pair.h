@@ -7,10 +7,12 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/direct/client_calls.h"
 #include "grpc_cxl/direct/server_calls.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
 
 namespace grpc_cxl {
 
@@ -19,7 +21,12 @@ namespace grpc_cxl {
 struct CallPair {
   static constexpr size_t kBuffer = kCallPageBytes;
 
-  CallPair() { server.SetAccepting(true); }
+  explicit CallPair(SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()))
+      : client(
+            absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
+            [this] { ++rings_to_server; }, spin) {
+    server.SetAccepting(true);
+  }
 
   CallClientWords& client_words() { return *At<CallClientWords>(0); }
   CallServerWords& server_words() { return *At<CallServerWords>(kCallServerWordsAt); }
@@ -63,8 +70,7 @@ struct CallPair {
   std::unique_ptr<char, Free> memory{Zeroed()};
   std::atomic<int> rings_to_server{0};
   std::atomic<int> rings_to_client{0};
-  ClientCalls client{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
-                     [this] { ++rings_to_server; }};
+  ClientCalls client;
   ServerCalls server{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer,
                      [this] { ++rings_to_client; }};
   uint32_t generation = 0;

@@ -18,8 +18,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/payload_counters.h"
-#include "grpc_cxl/payload_placement.h"
-#include "test/e2e/blobs.grpc.pb.h"
+#include "test/e2e/blobs_server.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
 
@@ -27,28 +26,6 @@ namespace grpc_cxl::e2e {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
-
-class BlobsService final : public Blobs::CallbackService {
- public:
-  std::vector<absl::Cord> kept;  // every request's; one call at a time
-
- private:
-  grpc::ServerUnaryReactor* Swap(grpc::CallbackServerContext* context, const Blob* request,
-                                 Blob* response) override {
-    kept.push_back(request->data());
-    response->set_data(request->data());
-    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-};
-
-void UsePlacement(grpc::ServerBuilder* builder) {
-  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(PayloadPlacement());
-  builder->experimental().SetInterceptorCreators(std::move(creators));
-  builder->SetMaxReceiveMessageSize(-1);
-}
 
 const ServerSettings kPlacing = {.configure = UsePlacement};
 const ChannelSettings kAnySizeBack = {.configure = [](grpc::ChannelArguments* arguments) {
@@ -82,24 +59,17 @@ class PayloadTest : public ::testing::TestWithParam<TransportKind> {
 };
 
 struct BlobsPair {
-  explicit BlobsPair(TransportKind kind) : transport(Transport::Make(kind)) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(transport->address(), transport->ServerCredentials());
-    builder.RegisterService(&service);
-    UsePlacement(&builder);
-    server = builder.BuildAndStart();
-    EXPECT_NE(server, nullptr);
-    transport->Started(*server);
-    channel = MakeChannel(*transport, kAnySizeBack);
+  explicit BlobsPair(TransportKind kind)
+      : transport(Transport::Make(kind)),
+        server(*transport),
+        channel(MakeChannel(*transport, kAnySizeBack)) {
     EXPECT_TRUE(
         channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
   }
-  ~BlobsPair() { server->Shutdown(std::chrono::system_clock::now()); }
 
   const std::unique_ptr<Transport> transport;
-  BlobsService service;
-  std::unique_ptr<grpc::Server> server;
-  std::shared_ptr<grpc::Channel> channel;
+  BlobsServer server;
+  const std::shared_ptr<grpc::Channel> channel;
 };
 
 TEST_P(PayloadTest, MessagesArePlacedAndCordsAreReadInPlace) {
@@ -130,9 +100,9 @@ TEST_P(PayloadTest, SmallCordsOutliveTheirCalls) {
     grpc::ClientContext context;
     ASSERT_TRUE(stub->Swap(&context, request, &response).ok());
   }
-  ASSERT_EQ(pair.service.kept.size(), 50u);
+  ASSERT_EQ(pair.server.kept.size(), 50u);
   for (int i = 0; i < 50; ++i) {
-    EXPECT_TRUE(pair.service.kept[i] == std::string(kBytes, static_cast<char>('a' + i % 26))) << i;
+    EXPECT_TRUE(pair.server.kept[i] == std::string(kBytes, static_cast<char>('a' + i % 26))) << i;
   }
 }
 

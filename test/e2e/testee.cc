@@ -27,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
+#include "test/e2e/blobs_server.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_call.h"
 #include "test/e2e/echo_pair.h"
@@ -34,7 +35,9 @@
 #include "test/e2e/log_capture.h"
 #include "test/e2e/transport.h"
 
-ABSL_FLAG(std::string, role, "", "server, journal_server, client, hanging_client or busy_client");
+ABSL_FLAG(
+    std::string, role, "",
+    "server, journal_server, client, hanging_client, busy_client, blobs_server or blobs_client");
 ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
 ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or cxl_direct");
 ABSL_FLAG(std::string, place, "", "Transport::place()");
@@ -183,6 +186,33 @@ int RunBusyClient() {
   _exit(0);
 }
 
+// "serving". Large messages.
+int RunBlobsServer() {
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const BlobsServer server(*transport);
+  Say("serving");
+  AwaitEndOfInput();
+  return 0;
+}
+
+// "done" after three calls of 1 MiB.
+int RunBlobsClient() {
+  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
+  const auto channel = MakeChannel(*transport);
+  CHECK(channel->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
+  const auto stub = Blobs::NewStub(channel);
+  for (uint64_t i = 0; i < 3; ++i) {
+    Blob request, response;
+    request.set_data(Pattern(size_t{1} << 20, i));
+    grpc::ClientContext context;
+    const grpc::Status status = stub->Swap(&context, request, &response);
+    CHECK(status.ok()) << status.error_message();
+  }
+  Say("done");
+  AwaitEndOfInput();
+  return 0;
+}
+
 int Main() {
   signal(SIGPIPE, SIG_IGN);
   if (const int uid = absl::GetFlag(FLAGS_uid); uid >= 0) {
@@ -198,6 +228,8 @@ int Main() {
   if (role == "journal_server") return RunJournalServer();
   if (role == "client") return RunClient();
   if (role == "hanging_client") return RunHangingClient();
+  if (role == "blobs_server") return RunBlobsServer();
+  if (role == "blobs_client") return RunBlobsClient();
   CHECK_EQ(role, "busy_client");
   return RunBusyClient();
 }

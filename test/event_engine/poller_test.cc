@@ -8,10 +8,14 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/event_engine/watchdog.h"
 #include "gtest/gtest.h"
 #include "test/event_engine/eventually.h"
@@ -76,6 +80,45 @@ TEST(PollerTest, ClosuresFromManyThreadsAllRun) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(Eventually([&] { return ran == kMany / 4 * 4; }));
+}
+
+TEST(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
+  Poller* const poller = ThePoller();
+  std::vector<std::string> order;
+  absl::Notification done;
+  poller->Enqueue([&] {
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.push_back([&] {
+      order.push_back("a");
+      poller->Enqueue([&] {
+        order.push_back("a's");
+        poller->Enqueue([&] { order.push_back("a's closure's"); });
+      });
+    });
+    work.push_back([&] {
+      order.push_back("b");
+      done.Notify();
+    });
+    poller->Defer(std::move(work));
+    EXPECT_TRUE(poller->HasDeferred());
+    poller->Enqueue([&] { order.push_back("before"); });
+  });
+  done.WaitForNotification();
+  Flush(poller);
+  EXPECT_FALSE(poller->HasDeferred());
+  EXPECT_EQ(order, (std::vector<std::string>{"before", "a", "a's", "a's closure's", "b"}));
+}
+
+// From a thread that is no leader, the leader asleep: it is woken.
+TEST(PollerTest, DeferredWorkWakesTheLeader) {
+  Poller* const poller = ThePoller();
+  for (int i = 0; i < 1000; ++i) {
+    absl::Notification done;
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.push_back([&] { done.Notify(); });
+    poller->Defer(std::move(work));
+    ASSERT_TRUE(done.WaitForNotificationWithTimeout(absl::Minutes(1))) << i;
+  }
 }
 
 TEST(PollerTest, CurrentIsThePollerInsideCallbacksAndNullOutside) {

@@ -1,0 +1,97 @@
+#include "grpc_cxl/direct/slot_waiters.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include "grpc_cxl/doorbell/full_fence.h"
+#include "grpc_cxl/doorbell/futex.h"
+
+namespace grpc_cxl {
+namespace {
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+}  // namespace
+
+void SlotWaiters::StartLooking() {
+  // relaxed: seen too late by the server, it costs a wake-up too many.
+  awake_->fetch_add(1, std::memory_order_relaxed);
+}
+
+void SlotWaiters::StopLooking() {
+  awake_->fetch_sub(1, std::memory_order_relaxed);
+  FullFence();  // steps a to c of call_layout.h; matched by the one in ServerCalls::Tell()
+  WakeParked();
+}
+
+int SlotWaiters::WakeParked() {
+  int woken = 0;
+  // seq_cst: matched by the exchanges in Park(). A thread whose bit is not seen here sets it
+  // later, and looks at its word after that.
+  for (uint64_t left = parked_.load(std::memory_order_seq_cst); left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
+    if (now == parked_words_[slot].load(std::memory_order_relaxed) ||
+        CallStateOf(now) == CallState::kTaken) {
+      continue;
+    }
+    // Who clears the bit wakes. A sleeper that is not asleep yet finds another word than it
+    // expects.
+    if ((parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst) & Bit(slot)) != 0) {
+      Wake(slot);
+      ++woken;
+    }
+  }
+  return woken;
+}
+
+bool SlotWaiters::LookOut(absl::FunctionRef<bool()> done) {
+  // relaxed, both: a thread that is overlooked here is woken by the server.
+  if (parked_.load(std::memory_order_relaxed) == 0 || awake_->load(std::memory_order_relaxed) > 1) {
+    return false;
+  }
+  // Matched by the release below: spin_ has one user at a time.
+  if (looking_out_.exchange(true, std::memory_order_acquire)) return false;
+  bool is_done = false;
+  int64_t start = Now();
+  for (int64_t budget = spin_.nanoseconds(); budget > 0;) {
+    is_done = done();
+    if (is_done || WakeParked() > 0) {
+      spin_.SpinFound();
+      if (is_done) break;
+      budget = spin_.nanoseconds();
+      start = Now();
+    } else if (Now() - start >= budget) {
+      spin_.SpinWasted();
+      break;
+    }
+    // Whoever needs this core gets it at once: the server, or one that was just woken.
+    sched_yield();
+  }
+  looking_out_.store(false, std::memory_order_release);
+  return is_done;
+}
+
+void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
+  parked_words_[slot].store(seen, std::memory_order_relaxed);
+  parked_.fetch_or(Bit(slot), std::memory_order_seq_cst);  // matched by the load in WakeParked()
+  if (awake_->load(std::memory_order_relaxed) == 1) {
+    unwatched_since_.store(Now(), std::memory_order_relaxed);
+  }
+  StopLooking();
+  FutexWait(slots_[slot].word, seen, nanoseconds);
+  StartLooking();
+  parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst);
+  const int64_t since = unwatched_since_.exchange(0, std::memory_order_relaxed);
+  if (since == 0 || looking_out_.exchange(true, std::memory_order_acquire)) return;
+  spin_.SleptFor(Now() - since);
+  looking_out_.store(false, std::memory_order_release);
+}
+
+void SlotWaiters::Wake(int slot) const { FutexWake(slots_[slot].word); }
+
+}  // namespace grpc_cxl
