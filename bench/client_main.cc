@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "bench/break_down.h"
 #include "bench/control.pb.h"
 #include "bench/measure.h"
+#include "bench/pinning.h"
 #include "bench/transport.h"
 #include "bench/usage.h"
 
@@ -49,6 +51,9 @@ class Client {
  private:
   absl::StatusOr<Reply> Start(const StartClient& start) {
     start_ = start;
+    if (start.path().pinned()) {  // before there are other threads
+      if (absl::Status pinned = PinToHalf(Side::kClient); !pinned.ok()) return pinned;
+    }
     channel_ =
         start.path().transport() == "inproc" ? InProcessChannel() : MakeChannel(start.path());
     return Finished();
@@ -59,11 +64,13 @@ class Client {
     service_ = workload_.MakeService(start_.path().service_api());
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
+    builder.SetMaxSendMessageSize(-1);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     CHECK(server_ != nullptr);
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
+    arguments.SetMaxSendMessageSize(-1);
     return server_->InProcessChannel(arguments);
   }
 
@@ -127,15 +134,22 @@ class Client {
   absl::StatusOr<Reply> Open(const OpenConnections& open) {
     Case what;
     what.set_size_bytes(1);
+    std::vector<double> took_ms;
     for (uint32_t i = 0; i < open.count(); ++i) {
+      const absl::Time start = absl::Now();
       idle_.push_back(MakeChannel(start_.path()));
       const grpc::Status status = workload_.MakeCaller(idle_.back(), what)->Call();
       if (!status.ok()) {
         return absl::AbortedError(absl::StrCat("connection ", i + 1, " of ", open.count(),
                                                " failed: ", status.error_message()));
       }
+      took_ms.push_back(absl::ToDoubleMilliseconds(absl::Now() - start));
     }
-    return Finished();
+    Reply reply;
+    ConnectionsOpened& opened = *reply.mutable_connections_opened();
+    opened.set_longest_ms(took_ms.empty() ? 0 : *std::max_element(took_ms.begin(), took_ms.end()));
+    opened.set_median_ms(Median(std::move(took_ms)));
+    return reply;
   }
 
   absl::StatusOr<Reply> RestFor(const Rest& rest) {

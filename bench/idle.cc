@@ -15,14 +15,14 @@ absl::StatusOr<Rested> RestFor(Lane& lane, double seconds) {
   return reply->rested();
 }
 
+}  // namespace
+
 // What starting and connecting leave to be done (timers, threads that go to sleep) is not
 // idleness: that has two seconds to pass.
 absl::StatusOr<Rested> RestWhenSettled(Lane& lane, double seconds) {
   if (const auto settled = RestFor(lane, 2); !settled.ok()) return settled.status();
   return RestFor(lane, seconds);
 }
-
-}  // namespace
 
 absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds) {
   absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(options);

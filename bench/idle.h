@@ -2,6 +2,7 @@
 #define GRPC_CXL_BENCH_IDLE_H_
 
 #include "absl/status/statusor.h"
+#include "bench/control.pb.h"
 #include "bench/lane.h"
 
 namespace grpc_cxl::bench {
@@ -12,6 +13,9 @@ struct IdleCost {
   double server_before = 0, client_before = 0;
   double server_after = 0, client_after = 0;
 };
+
+// CPU time that both processes of a lane take in `seconds` of rest, after they have settled.
+absl::StatusOr<Rested> RestWhenSettled(Lane& lane, double seconds);
 
 absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds);
 

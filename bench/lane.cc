@@ -24,6 +24,8 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Start(const LaneOptions& options) {
   path.set_service_api(options.service_api);
   path.set_cxl_preset(options.cxl_preset);
   path.set_cxl_coherence(options.cxl_coherence);
+  path.set_pinned(options.pinned);
+  *path.mutable_arena() = options.arena;
   auto lane = std::unique_ptr<Lane>(new Lane(*std::move(directory), std::move(path)));
   if (auto started = lane->StartServer(); !started.ok()) return started.status();
   if (absl::Status started = lane->StartClient(options.client_role); !started.ok()) return started;

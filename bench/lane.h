@@ -20,6 +20,8 @@ struct LaneOptions {
   std::string service_api = "callback";  // what the service is written in, or "sync"
   std::string service = "bench";         // what the cxl address is called
   std::string client_role = "client";    // --role of the client process; the server's is "server"
+  bool pinned = false;                   // each side keeps to its half of the cores
+  ArenaSizes arena = {};                 // of cxl
 };
 
 // A server process and a client process that call each other over one path and nothing
@@ -34,6 +36,7 @@ class Lane {
 
   const Path& path() const { return path_; }
   pid_t server_pid() const { return server_->pid(); }
+  pid_t client_pid() const { return client_->pid(); }
 
   // One request to the client process and its reply, at most `timeout` later. The error
   // names the server process when that is what failed.

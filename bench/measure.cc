@@ -12,6 +12,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "bench/syscall_counter.h"
 #include "bench/usage.h"
 
 namespace grpc_cxl::bench {
@@ -117,10 +118,20 @@ absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& 
   CHECK(!callers.empty());
   Run(callers, round, kWarmUpShare);
 
+  std::vector<SyscallCounter> counters;
+  if (round.count_syscalls()) {
+    for (const pid_t pid : {getpid(), server_pid}) {
+      absl::StatusOr<SyscallCounter> counter = SyscallCounter::Start(pid);
+      if (!counter.ok()) return counter.status();
+      counters.push_back(*std::move(counter));
+    }
+  }
   const Usage client_before = UsageOf(getpid()), server_before = UsageOf(server_pid);
   const Clock::time_point start = Clock::now();
   const std::vector<Record> records = Run(callers, round, 1);
   const double seconds = Seconds(Clock::now() - start);
+  int64_t syscalls = 0;
+  for (const SyscallCounter& counter : counters) syscalls += counter.Count();
   const Usage client = UsageOf(getpid()), server = UsageOf(server_pid);
 
   std::vector<double> latencies;
@@ -144,6 +155,10 @@ absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& 
   result.set_page_faults_per_call((client.page_faults - client_before.page_faults +
                                    server.page_faults - server_before.page_faults) /
                                   calls);
+  result.set_context_switches_per_call((client.context_switches - client_before.context_switches +
+                                        server.context_switches - server_before.context_switches) /
+                                       calls);
+  if (round.count_syscalls()) result.set_syscalls_per_call(syscalls / calls);
   return result;
 }
 

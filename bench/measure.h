@@ -21,10 +21,11 @@ inline constexpr double kWarmUpShare = 0.1;
 
 // Keeps every caller busy with one call after the other until the round is over. A tenth
 // of the round goes before it, unmeasured, because caches, buffers and spin budgets have
-// seen other transports in between. Latencies are those of single calls; CPU time and
-// page faults are those of this process and of `server_pid`.
+// seen other transports in between. Latencies are those of single calls; CPU time, page
+// faults, context switches and system calls are those of this process and of `server_pid`.
 //
-// An error when any call fails, with its status in the text.
+// An error when any call fails, with its status in the text, or when system calls are to be
+// counted and the kernel does not tell.
 absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& callers,
                                     const Round& round, pid_t server_pid);
 

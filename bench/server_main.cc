@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/child_process.h"
 #include "bench/message_socket.h"
+#include "bench/pinning.h"
 #include "bench/transport.h"
 
 namespace grpc_cxl::bench {
@@ -32,7 +33,8 @@ int ServerMain(Workload& workload) {
   const absl::StatusOr<bool> received = ReceiveMessage(kControlFd, request);
   CHECK_OK(received.status());
   if (!*received) return 0;
-  const Path& path = request.start_server().path();
+  const Path path = request.start_server().path();
+  if (path.pinned()) CHECK_OK(PinToHalf(Side::kServer));
 
   const std::unique_ptr<grpc::Service> service = workload.MakeService(path.service_api());
   grpc::ServerBuilder builder;

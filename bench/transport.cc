@@ -95,6 +95,13 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();
   ServerOptions options = CxlOptions<ServerOptions>(path);
   if (path.cxl_coherence() == "flush") options.coherence = Coherence::kFlush;
+  const ArenaSizes& sizes = path.arena();
+  if (sizes.has_ring_bytes()) options.ring_bytes = sizes.ring_bytes();
+  if (sizes.has_payload_bytes()) options.payload_bytes = sizes.payload_bytes();
+  if (sizes.has_max_total_arena_bytes()) {
+    options.max_total_arena_bytes = sizes.max_total_arena_bytes();
+  }
+  if (sizes.has_max_connections()) options.max_connections = sizes.max_connections();
   return grpc_cxl::ServerCredentials(options);
 }
 

@@ -4,6 +4,7 @@
 #include "bench/report.h"
 
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -34,12 +35,23 @@ TEST(ReportTest, ComparesWithTheBetterOfTcpAndUnix) {
   EXPECT_THAT(table, ContainsRegex("\ntcp .* 1\\.00 +2\\.00 *\n"));
   EXPECT_THAT(table, ContainsRegex("\ncxl .* 0\\.50 +0\\.50 *\n"));
   EXPECT_THAT(table, ContainsRegex("\nunix .* 2\\.00 +1\\.00 *\n"));
+  EXPECT_EQ(Ratio(rows, rows[2], &Row::p50_us), 2);
+}
+
+TEST(ReportTest, ComparesPinnedRowsWithPinnedOnes) {
+  std::vector<Row> rows = {MakeRow("tcp", 100, 400), MakeRow("tcp", 50, 400),
+                           MakeRow("cxl", 10, 100)};
+  rows[1].set_pinned(true);
+  rows[2].set_pinned(true);
+  EXPECT_EQ(Ratio(rows, rows[2], &Row::p50_us), 0.2);
+  EXPECT_EQ(ContenderName(rows, rows[2]), "cxl, pinned");
 }
 
 TEST(ReportTest, HasNoRatioWithoutTcpAndUnix) {
   const std::vector<Row> rows = {MakeRow("cxl", 50, 100)};
   EXPECT_THAT(RowsAsTable(rows),
-              ContainsRegex("\ncxl +kernel +50\\.0 +100\\.0 +0 +0\\.0 +0\\.0 +0\\.0 *\n"));
+              ContainsRegex("\ncxl +kernel +50\\.0 +0\\.0 +0\\.0 +100\\.0 +0 +0\\.0 *\n"));
+  EXPECT_EQ(Ratio(rows, rows[0], &Row::p50_us), std::nullopt);
 }
 
 TEST(ReportTest, WritesEveryFieldOfARow) {

@@ -74,8 +74,72 @@ TEST(RpcBenchTest, MeasuresStreamsAndCountsCopies) {
   }
   // MB/s, a share of memcpy, and a copy or less each way.
   EXPECT_THAT(bench->output(),
-              ContainsRegex("\ncxl +adaptive +callback( +[0-9.]+){7} +[01][.][0-9]+"));
+              ContainsRegex("\ncxl +adaptive +callback( +[0-9.]+){5} +[01][.][0-9]+"));
   EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+Report ReportOf(const std::string& file) {
+  std::ostringstream json;
+  json << std::ifstream(file).rdbuf();
+  Report report;
+  EXPECT_TRUE(google::protobuf::json::JsonStringToMessage(json.str(), &report).ok()) << json.str();
+  return report;
+}
+
+TEST(RpcBenchTest, MeasuresNoBytesAndManyWithBothKindsOfPingPong) {
+  const auto directory = TemporaryDirectory::Create();
+  ASSERT_TRUE(directory.ok());
+  const std::string file = directory->path() + "/report.json";
+  const auto bench = Program::Start(
+      kRpcBench, {"--transports=tcp,unix,inproc,cxl,cxl_direct", "--apis=sync,pingpong",
+                  "--sizes=0,16777216", "--rounds=2", "--calls=4", "--json=" + file});
+  ASSERT_EQ(bench->Wait(), 0) << bench->output();
+  const Report report = ReportOf(file);
+  EXPECT_EQ(report.rows_size(), 5 * 2 * 2);
+  for (const Row& row : report.rows()) {
+    ASSERT_EQ(row.p50_us_of_rounds_size(), 2);
+    EXPECT_GT(row.p50_low_us(), 1);
+    EXPECT_LE(row.p50_low_us(), row.p50_us());
+    EXPECT_GE(row.p50_high_us(), row.p50_us());
+    EXPECT_FALSE(row.has_syscalls_per_call());
+  }
+  EXPECT_THAT(bench->Files(), IsEmpty());
+}
+
+TEST(RpcBenchTest, PinsAndDrawsAPage) {
+  const auto directory = TemporaryDirectory::Create();
+  ASSERT_TRUE(directory.ok());
+  const std::string file = directory->path() + "/report.html";
+  const auto bench = Program::Start(
+      kRpcBench, {"--transports=unix,cxl_direct", "--pin=no,yes", "--sizes=64,256",
+                  "--concurrency=1,4", "--rounds=1", "--calls=20", "--html=" + file});
+  if (bench->Wait() == 1) {
+    ASSERT_THAT(bench->output(), HasSubstr("--pin=yes needs two cores"));
+    GTEST_SKIP() << "there is one core only";
+  }
+  EXPECT_THAT(bench->output(), ContainsRegex("\ncxl_direct +adaptive +callback +yes +[0-9.]+"));
+  std::ostringstream page;
+  page << std::ifstream(file).rdbuf();
+  for (const std::string text : {"<!doctype html>", "Against the size: sync", "Against the calls",
+                                 "cxl_direct adaptive, pinned", "<polyline", "<rect", "</html>"}) {
+    EXPECT_THAT(page.str(), HasSubstr(text));
+  }
+  EXPECT_THAT(page.str(), testing::Not(HasSubstr("http")));  // all that it needs is in it
+}
+
+TEST(RpcBenchTest, CountsSystemCallsWhereTheKernelTells) {
+  const auto directory = TemporaryDirectory::Create();
+  ASSERT_TRUE(directory.ok());
+  const std::string file = directory->path() + "/report.json";
+  const auto bench = Program::Start(kRpcBench, {"--transports=unix", "--sizes=64", "--syscalls",
+                                                "--rounds=1", "--calls=50", "--json=" + file});
+  if (bench->Wait() == 1) {
+    ASSERT_THAT(bench->output(), HasSubstr("this kernel does not tell system calls"));
+    GTEST_SKIP() << bench->output();
+  }
+  const Report report = ReportOf(file);
+  ASSERT_EQ(report.rows_size(), 1);
+  EXPECT_GE(report.rows(0).syscalls_per_call(), 4);  // two messages, sent and received
 }
 
 TEST(RpcBenchTest, MeasuresFaults) {
@@ -168,11 +232,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"--transports=pigeon",
                 "There is no transport 'pigeon'; there are tcp, unix, inproc, cxl, cxl_direct."},
         Refusal{"--wait=long", "There is no --wait=long; there are adaptive, park, spin."},
-        Refusal{"--apis=rest", "There is no --apis=rest; there are sync, callback and stream."},
+        Refusal{"--apis=rest",
+                "There is no --apis=rest; there are sync, callback, stream and pingpong."},
         Refusal{"--payloads=json", "There is no --payloads=json; there are string and cord."},
         Refusal{"--sizes=-1", "--sizes=-1 is not a number of bytes up to 1 GiB."},
         Refusal{"--concurrency=0", "--concurrency=0 is not a number from 1 to 4096."},
         Refusal{"--services=rest", "There is no --services=rest; there are callback and sync."},
+        Refusal{"--pin=maybe", "There is no --pin=maybe; there are yes and no."},
         Refusal{"--pairs=0", "--pairs must be from 1 to 64."},
         Refusal{"--cxl_preset=moon", "--cxl_preset: \"moon\" is none of local, expander"},
         Refusal{"--rounds=0", "--rounds must be at least 1"}));

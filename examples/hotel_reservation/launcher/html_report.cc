@@ -5,12 +5,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "bench/svg_chart.h"
 #include "examples/hotel_reservation/launcher/summary.h"
-#include "examples/hotel_reservation/launcher/svg_chart.h"
 
 namespace hotel_reservation {
 namespace {
+
+using grpc_cxl::bench::EscapeHtml;
+using grpc_cxl::bench::RoundTicks;
+using grpc_cxl::bench::SvgChart;
 
 constexpr char kHead[] = R"html(<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -32,10 +35,6 @@ svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; 
 </style></head><body>
 )html";
 
-std::string Escape(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
-}
-
 std::string Color(const std::string& transport) {
   if (transport == "tcp") return "#c2410c";
   return transport == "unix" ? "#0f766e" : "#1d4ed8";
@@ -44,11 +43,11 @@ std::string Color(const std::string& transport) {
 std::string Table(const Report& report) {
   std::string html = "<table><tr>";
   for (const std::string& title : SummaryTitles()) {
-    absl::StrAppend(&html, "<th>", Escape(title), "</th>");
+    absl::StrAppend(&html, "<th>", EscapeHtml(title), "</th>");
   }
   for (const std::vector<std::string>& row : SummaryRows(report)) {
     absl::StrAppend(&html, "</tr>\n<tr>");
-    for (const std::string& cell : row) absl::StrAppend(&html, "<td>", Escape(cell), "</td>");
+    for (const std::string& cell : row) absl::StrAppend(&html, "<td>", EscapeHtml(cell), "</td>");
   }
   return html + "</tr></table>\n";
 }
@@ -95,8 +94,8 @@ std::string Errors(const Report& report) {
   std::string html;
   for (const TransportReport& transport : report.transports()) {
     for (const auto& [text, count] : transport.kill().errors_by_text()) {
-      absl::StrAppend(&html, "<li>", transport.transport(), ", ", count, " times: ", Escape(text),
-                      "</li>\n");
+      absl::StrAppend(&html, "<li>", transport.transport(), ", ", count,
+                      " times: ", EscapeHtml(text), "</li>\n");
     }
   }
   return html.empty() ? "" : absl::StrCat("<ul class=\"note\">", html, "</ul>\n");
@@ -108,7 +107,7 @@ std::string HtmlReport(const Report& report) {
   std::string html = kHead;
   absl::StrAppend(
       &html, "<h1>Hotel reservation on three transports</h1>\n<p class=\"note\">",
-      Escape(MachineLine(report)), "</p>\n",
+      EscapeHtml(MachineLine(report)), "</p>\n",
       absl::StrFormat("<p>Eight services, the same programs on each transport: only addresses "
                       "and credentials differ. %.0f requests per second are offered to each; "
                       "latencies count from the moment a request was due.</p>\n",
@@ -124,7 +123,7 @@ std::string HtmlReport(const Report& report) {
                       report.same_load_per_s()),
       DistributionChart(report), "<h2>A service is killed and started again under load</h2>\n<ul>");
   for (const std::string& sentence : KillSentences(report)) {
-    absl::StrAppend(&html, "<li>", Escape(sentence), "</li>\n");
+    absl::StrAppend(&html, "<li>", EscapeHtml(sentence), "</li>\n");
   }
   absl::StrAppend(&html, "</ul>\n", Errors(report), "</body></html>\n");
   return html;

@@ -1,7 +1,6 @@
 // What the parts of a direct call cost that are ours: putting a request into its buffer,
-// taking it apart, and passing a slot to and fro, in one thread and between two that spin.
-//
-//   ./bazelw run -c opt //bench:calls_bench
+// taking it apart, and passing a slot to and fro, in one thread and between two that spin,
+// beside memcpy() of the message and a bare word that two processes pass to and fro.
 
 #include <benchmark/benchmark.h>
 
@@ -15,6 +14,7 @@
 
 #include "absl/log/check.h"
 #include "absl/types/span.h"
+#include "bench/micro/limits.h"
 #include "grpc_cxl/direct/call_codec.h"
 #include "grpc_cxl/direct/call_layout.h"
 #include "grpc_cxl/direct/client_calls.h"
@@ -62,7 +62,7 @@ void BM_EncodeRequest(benchmark::State& state) {
     benchmark::DoNotOptimize(bytes);
   }
 }
-BENCHMARK(BM_EncodeRequest)->Arg(64)->Arg(2048);
+BENCHMARK(BM_EncodeRequest)->Name("calls/encode_request")->Arg(64)->Arg(2048);
 
 void BM_DecodeRequest(benchmark::State& state) {
   const std::string message(state.range(0), 'x');
@@ -74,7 +74,7 @@ void BM_DecodeRequest(benchmark::State& state) {
     benchmark::DoNotOptimize(view);
   }
 }
-BENCHMARK(BM_DecodeRequest)->Arg(64)->Arg(2048);
+BENCHMARK(BM_DecodeRequest)->Name("calls/decode_request")->Arg(64)->Arg(2048);
 
 void Answer(ServerCalls& server, const std::string& response) {
   CHECK_OK(server.Run(
@@ -102,7 +102,7 @@ void BM_SlotInOneThread(benchmark::State& state) {
   const std::string response(100, 'x');
   for (auto _ : state) CallOnce(pair.client, [&] { Answer(pair.server, response); });
 }
-BENCHMARK(BM_SlotInOneThread);
+BENCHMARK(BM_SlotInOneThread)->Name("calls/slot_in_one_thread");
 
 void BM_SlotBetweenSpinningThreads(benchmark::State& state) {
   Pair pair;
@@ -118,9 +118,12 @@ void BM_SlotBetweenSpinningThreads(benchmark::State& state) {
   stop = true;
   server.join();
 }
-BENCHMARK(BM_SlotBetweenSpinningThreads)->UseRealTime();
+BENCHMARK(BM_SlotBetweenSpinningThreads)
+    ->Name("calls/slot_between_spinning_threads")
+    ->UseRealTime();
+
+BENCHMARK(bench::LimitMemcpy)->Name("calls/limit/memcpy")->Args({64, 1})->Args({2048, 1});
+BENCHMARK(bench::LimitSharedWord)->Name("calls/limit/shared_word_ping_pong")->UseRealTime();
 
 }  // namespace
 }  // namespace grpc_cxl
-
-BENCHMARK_MAIN();

@@ -1,0 +1,146 @@
+// How the cost of a server grows with its connections: memory, connect time, CPU time while
+// nobody calls, and the latency of one connection among many that rest.
+//
+//   ./bazelw run -c opt //bench:connections_bench
+//   ./bazelw run -c opt //bench:connections_bench -- --transports=cxl --connections=1,400
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bench/bench_main.h"
+#include "bench/client_main.h"
+#include "bench/connection_growth.h"
+#include "bench/echo_workload.h"
+#include "bench/report.h"
+#include "bench/server_main.h"
+#include "bench/table.h"
+#include "bench/transport.h"
+
+using List = std::vector<std::string>;
+
+ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl", "cxl_direct"}), "what to compare");
+ABSL_FLAG(List, connections, List({"1", "10", "100", "1000"}), "how many, ascending from 1");
+ABSL_FLAG(List, arenas, List({"default", "small"}),
+          "sizes of cxl's arenas: default; or small, rings of 64 KiB without payload blocks");
+
+namespace grpc_cxl::bench {
+namespace {
+
+absl::StatusOr<std::vector<uint32_t>> Counts() {
+  std::vector<uint32_t> counts;
+  for (const std::string& text : absl::GetFlag(FLAGS_connections)) {
+    uint32_t count;
+    if (!absl::SimpleAtoi(text, &count) || count == 0 || count > 10'000 ||
+        (!counts.empty() && count <= counts.back())) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--connections=", text, " is not a number from 1 to 10000 above the one before it."));
+    }
+    counts.push_back(count);
+  }
+  return counts;
+}
+
+// Connections cost a file descriptor each, in both processes.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct Contender {
+  LaneOptions options;
+  std::string arena;
+};
+
+absl::StatusOr<std::vector<Contender>> Contenders(uint32_t most_connections) {
+  std::vector<Contender> contenders;
+  for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
+    const absl::StatusOr<List> waits = Waits(transport, {"adaptive"});
+    if (!waits.ok()) return waits.status();
+    const LaneOptions options = {.transport = transport, .wait = waits->front()};
+    if (transport == "inproc") return absl::InvalidArgumentError("inproc has no connections.");
+    if (transport == "tcp" || transport == "unix") {
+      contenders.push_back({options, ""});
+      continue;
+    }
+    for (const std::string& arena : absl::GetFlag(FLAGS_arenas)) {
+      Contender& added = contenders.emplace_back(Contender{options, arena});
+      if (arena == "small") {
+        added.options.arena.set_ring_bytes(64 << 10);
+        added.options.arena.set_payload_bytes(0);
+        added.options.arena.set_max_connections(std::max(1000u, most_connections));
+      } else if (arena != "default") {
+        return absl::InvalidArgumentError(
+            absl::StrCat("There is no --arenas=", arena, "; there are default and small."));
+      }
+    }
+  }
+  return contenders;
+}
+
+absl::StatusOr<int> Coordinate() {
+  const auto counts = Counts();
+  if (!counts.ok()) return counts.status();
+  const auto contenders = Contenders(counts->back());
+  if (!contenders.ok()) return contenders.status();
+  RaiseFileLimit();
+  absl::PrintF(
+      "%s\nOne client and one server process. Memory: what each connection beyond the first adds, "
+      "without the kernel's own for sockets; both map the arena. Idle: CPU time of processes that "
+      "make no call. p50: 64-byte calls on one connection while the others rest.\n\n",
+      MachineLine(NewReport()));
+  std::fflush(stdout);
+  Table table({"transport", "arena", "connections", "connect ms", "longest", "server KiB",
+               "client KiB", "arena KiB", "server idle ms/s", "client", "p50 us"},
+              2);
+  std::string ends;
+  for (const auto& [options, arena] : *contenders) {
+    const auto growth = MeasureGrowth(options, *counts);
+    if (!growth.ok()) return growth.status();
+    for (const ConnectionCost& cost : growth->costs) {
+      table.AddRow({options.transport, arena, absl::StrCat(cost.connections),
+                    absl::StrFormat("%.2f", cost.connect_ms),
+                    absl::StrFormat("%.2f", cost.longest_connect_ms),
+                    absl::StrFormat("%.0f", cost.server_bytes / 1024),
+                    absl::StrFormat("%.0f", cost.client_bytes / 1024),
+                    absl::StrFormat("%.0f", cost.arena_bytes / 1024),
+                    absl::StrFormat("%.2f", cost.server_idle_ms_per_s),
+                    absl::StrFormat("%.2f", cost.client_idle_ms_per_s),
+                    absl::StrFormat("%.1f", cost.p50_us)});
+    }
+    if (absl::IsCancelled(growth->end)) return growth->end;
+    if (!growth->end.ok()) {
+      absl::StrAppend(&ends, options.transport, " with arenas of the size ", arena,
+                      " has no more: ", growth->end.message(), "\n");
+    }
+  }
+  absl::PrintF("%s%s%s", table.ToString(), ends.empty() ? "" : "\n", ends);
+  return 0;
+}
+
+}  // namespace
+}  // namespace grpc_cxl::bench
+
+int main(int argc, char** argv) {
+  using namespace grpc_cxl::bench;  // NOLINT: the main() of these
+  EchoWorkload echo;
+  return BenchMain(argc, argv,
+                   {.name = "connections_bench",
+                    .usage = "how the cost of a server grows with its connections",
+                    .roles = {{"server", [&] { return ServerMain(echo); }},
+                              {"client", [&] { return ClientMain(echo); }}},
+                    .coordinate = Coordinate});
+}

@@ -1,0 +1,138 @@
+#include "bench/micro/limits.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+#include "bench/micro/peer_process.h"
+#include "grpc_cxl/base/shared_word.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/doorbell/futex.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+// Counts up: odd numbers are the peer's turn.
+struct Words {
+  alignas(kWriterAlignment) SharedU32 there;
+  alignas(kWriterAlignment) SharedU32 back;
+};
+
+void SpinUntil(const SharedU32& word, uint32_t value) {
+  while (word.load(std::memory_order_acquire) != value) {
+  }
+}
+
+void SleepUntil(const SharedU32& word, uint32_t value) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  for (uint32_t seen; (seen = word.load(std::memory_order_acquire)) != value;) {
+    FutexWait(word, seen, kSecond);
+  }
+}
+
+void SendByte(int socket) {
+  const char byte = 0;
+  PCHECK(send(socket, &byte, 1, MSG_NOSIGNAL) == 1);
+}
+
+// False at the end.
+bool ReceiveByte(int socket) {
+  char byte;
+  return recv(socket, &byte, 1, 0) == 1;
+}
+
+}  // namespace
+
+void LimitMemcpy(benchmark::State& state) {
+  const size_t bytes = state.range(0);
+  std::vector<char> from(bytes, 'x'), to(bytes, 'y');
+  for (auto _ : state) {
+    for (int i = 0; i < state.range(1); ++i) {
+      std::memcpy(to.data(), from.data(), bytes);
+      asm volatile("" : : "r"(to.data()), "r"(from.data()) : "memory");  // the copy is wanted
+    }
+  }
+  state.SetBytesProcessed(state.iterations() * bytes);
+}
+
+void LimitSharedWord(benchmark::State& state) {
+  const Shared<Words> words;
+  const PeerProcess peer([&] {
+    for (uint32_t turn = 1;; ++turn) {
+      SpinUntil(words->there, turn);
+      words->back.store(turn, std::memory_order_release);  // matched in SpinUntil()
+    }
+  });
+  uint32_t turn = 0;
+  for (auto _ : state) {
+    words->there.store(++turn, std::memory_order_release);  // matched in SpinUntil()
+    SpinUntil(words->back, turn);
+  }
+}
+
+void LimitFutex(benchmark::State& state) {
+  const Shared<Words> words;
+  const PeerProcess peer([&] {
+    for (uint32_t turn = 1;; ++turn) {
+      SleepUntil(words->there, turn);
+      words->back.store(turn, std::memory_order_release);  // matched in SleepUntil()
+      FutexWake(words->back);
+    }
+  });
+  uint32_t turn = 0;
+  for (auto _ : state) {
+    words->there.store(++turn, std::memory_order_release);  // matched in SleepUntil()
+    FutexWake(words->there);
+    SleepUntil(words->back, turn);
+  }
+}
+
+void LimitUnixSocket(benchmark::State& state) {
+  const Sockets sockets;
+  const PeerProcess peer([&] {
+    while (ReceiveByte(sockets.peers.get())) SendByte(sockets.peers.get());
+  });
+  for (auto _ : state) {
+    SendByte(sockets.ours.get());
+    CHECK(ReceiveByte(sockets.ours.get()));
+  }
+}
+
+void LimitUnixConnect(benchmark::State& state) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // Abstract: no file to remove.
+  const std::string name = absl::StrCat("grpc_cxl_limit_", getpid());
+  memcpy(address.sun_path + 1, name.data(), name.size());
+  const socklen_t length = offsetof(sockaddr_un, sun_path) + 1 + name.size();
+  const auto make = [] {
+    UniqueFd made(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    PCHECK(made);
+    return made;
+  };
+  const UniqueFd listener = make();
+  PCHECK(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+  PCHECK(listen(listener.get(), 8) == 0);
+  const PeerProcess peer([&] {
+    for (;;) {
+      const UniqueFd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!accepted) return;
+      SendByte(accepted.get());
+      ReceiveByte(accepted.get());  // until the client has gone
+    }
+  });
+  for (auto _ : state) {
+    const UniqueFd connected = make();
+    PCHECK(connect(connected.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+    CHECK(ReceiveByte(connected.get()));
+  }
+}
+
+}  // namespace grpc_cxl::bench

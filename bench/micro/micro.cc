@@ -1,0 +1,8 @@
+// The rooms of the library by themselves, each beside the limit that the machine sets.
+//
+//   ./bazelw run -c opt //bench/micro
+//   ./bazelw run -c opt //bench/micro -- --benchmark_filter=doorbell
+
+#include <benchmark/benchmark.h>
+
+BENCHMARK_MAIN();

@@ -1,0 +1,59 @@
+#ifndef GRPC_CXL_BENCH_MICRO_PEER_PROCESS_H_
+#define GRPC_CXL_BENCH_MICRO_PEER_PROCESS_H_
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <functional>
+#include <new>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+namespace grpc_cxl::bench {
+
+// A forked copy of this process that runs `body` until it is killed by the destructor: the
+// other side of a benchmark between two processes. To be made before there are threads.
+class PeerProcess {
+ public:
+  explicit PeerProcess(const std::function<void()>& body);
+  ~PeerProcess();
+
+  PeerProcess(const PeerProcess&) = delete;
+  PeerProcess& operator=(const PeerProcess&) = delete;
+
+ private:
+  pid_t pid_;
+};
+
+// A T, all zeros, in memory that a PeerProcess made later shares.
+template <typename T>
+class Shared {
+ public:
+  T* operator->() const { return get(); }
+  T* get() const { return reinterpret_cast<T*>(arena_.data()); }
+
+ private:
+  static Arena Make() {
+    absl::StatusOr<Arena> arena = Arena::Create(sizeof(T), {});
+    CHECK_OK(arena);
+    return *std::move(arena);
+  }
+  Arena arena_ = Make();
+};
+
+// Two connected sockets of the kind that connections have; blocking.
+struct Sockets {
+  Sockets() {
+    int ends[2];
+    PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+    ours = UniqueFd(ends[0]);
+    peers = UniqueFd(ends[1]);
+  }
+  UniqueFd ours, peers;
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_MICRO_PEER_PROCESS_H_

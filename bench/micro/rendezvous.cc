@@ -1,0 +1,87 @@
+// From Dial() until the arena is mapped on both sides, between two processes, beside the bare
+// connection of a unix socket and beside making and mapping memory of that size.
+
+#include <benchmark/benchmark.h>
+#include <poll.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "bench/micro/limits.h"
+#include "bench/micro/peer_process.h"
+#include "bench/temporary_directory.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+void WaitFor(int fd) {
+  pollfd readable{fd, POLLIN, 0};
+  PCHECK(poll(&readable, 1, 10'000) == 1);
+}
+
+// What `step` returns once it has to wait for the peer no more.
+template <typename Step>
+auto Finish(int socket, Step step) {
+  for (;;) {
+    auto result = step();
+    CHECK_OK(result.status());
+    if (result->has_value()) return **std::move(result);
+    WaitFor(socket);
+  }
+}
+
+void Serve(NameListener& listener, size_t arena_bytes) {
+  for (;;) {
+    WaitFor(listener.fd());
+    auto socket = listener.Accept();
+    CHECK_OK(socket.status());
+    if (!*socket) continue;
+    Finish(socket->get(), [&] { return ReceiveHello(socket->get(), Trust()); });
+    const auto arena = Arena::Create(arena_bytes, {});
+    CHECK_OK(arena.status());
+    ArenaOffer offer;
+    offer.arena_bytes = arena->size();
+    CHECK_OK(SendWelcome(socket->get(), offer, arena->fd()));
+    WaitFor(socket->get());  // until the client has gone
+  }
+}
+
+void Connect(benchmark::State& state) {
+  const auto directory = TemporaryDirectory::Create();
+  CHECK_OK(directory.status());
+  const auto name = ServiceName::Parse("bench");
+  CHECK_OK(name.status());
+  auto listener = NameListener::Listen(directory->path(), *name);
+  CHECK_OK(listener.status());
+  const PeerProcess server([&] { Serve(*listener, state.range(0)); });
+  for (auto _ : state) {
+    const auto socket = Dial(directory->path(), *name);
+    CHECK_OK(socket.status());
+    CHECK_OK(SendHello(socket->get(), kNoFeatures));
+    Welcome welcome = Finish(socket->get(), [&] { return ReceiveWelcome(socket->get(), Trust()); });
+    const auto arena = Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, true);
+    CHECK_OK(arena.status());
+  }
+}
+
+void MakeArena(benchmark::State& state) {
+  for (auto _ : state) {
+    auto arena = Arena::Create(state.range(0), {});
+    CHECK_OK(arena.status());
+  }
+}
+
+constexpr int64_t kSmall = 64 << 10, kDefault = 9 << 20;
+
+BENCHMARK(Connect)->Name("rendezvous/connect")->Arg(kSmall)->Arg(kDefault)->UseRealTime();
+BENCHMARK(LimitUnixConnect)->Name("rendezvous/limit/unix_connect")->UseRealTime();
+BENCHMARK(MakeArena)->Name("rendezvous/part/make_arena")->Arg(kSmall)->Arg(kDefault);
+
+}  // namespace
+}  // namespace grpc_cxl::bench

@@ -1,0 +1,31 @@
+// Proves that the regression check catches a real one: 20 us more in every ring of a doorbell
+// must be a verdict of SLOWER against the committed baseline, for callers that spin and for
+// those that sleep. That the same tree without them passes is checked beside it by .ci/run,
+// with //bench:regression itself.
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/bench/program.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+using testing::AnyOf;
+using testing::ContainsRegex;
+
+TEST(SlowDoorbellTest, IsARegression) {
+#ifndef NDEBUG
+  GTEST_SKIP() << "not an optimized build, to which the baseline does not apply: use -c opt";
+#endif
+  const auto check = Program::Start("test/bench/regression_with_slow_doorbell",
+                                    {"--baseline=bench/baseline.json", "--cases=sync 64 B"});
+  // 3: on another kind of machine than the baseline's it does not dare to say so.
+  EXPECT_THAT(check->Wait(), AnyOf(1, 3)) << check->output();
+  for (const char* wait : {"adaptive", "park"}) {
+    EXPECT_THAT(check->output(),
+                ContainsRegex(std::string("64 B, cxl_direct ") + wait + "[ 0-9.]*SLOWER"));
+  }
+}
+
+}  // namespace
+}  // namespace grpc_cxl::bench
