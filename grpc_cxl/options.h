@@ -98,7 +98,7 @@ struct ServerOptions : EndpointOptions {
   // kFlush is for memory that hosts share without that: both ends write back and invalidate
   // cache lines, some 0.1 us for each word and more for large messages; and since nobody can be
   // woken, they spin as wait_policy says and then look at the memory up to every millisecond,
-  // about 1 % of a core in an idle process. The client does as the server says.
+  // 2.6 % of a core in an idle process. The client does as the server says.
   // GRPC_CXL_COHERENCE=coherent|flush in the server's environment overrides it.
   Coherence coherence = Coherence::kCoherent;
 

@@ -42,7 +42,7 @@ class Watchdog;
 //
 // A pollable whose peer cannot wake us is hot like the others, and then naps: the leader looks
 // at all that nap together, after 5 us, 10 us, ... 1 ms. While there are any, an idle poller
-// wakes a thousand times a second, about 1 % of a core however many they are.
+// wakes a thousand times a second, 2.6 % of a core was measured, however many they are.
 //
 // Thread-safe.
 class Poller {
