@@ -2,7 +2,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 
-def cc_fuzz_test(name, srcs, corpus, deps = [], **kwargs):
+def cc_fuzz_test(name, srcs, corpus, deps = [], runs = None, **kwargs):
     """A test of one `LLVMFuzzerTestOneInput`.
 
     `bazel test` runs the corpus and a fixed number of seeded random inputs, the same every
@@ -14,6 +14,7 @@ def cc_fuzz_test(name, srcs, corpus, deps = [], **kwargs):
       srcs: the file with `LLVMFuzzerTestOneInput`.
       corpus: a folder of this package with inputs to begin with.
       deps: what the fuzzed code needs.
+      runs: how many random inputs; the driver's default if None. libFuzzer does not look at it.
       **kwargs: passed to the cc_test.
     """
     cc_test(
@@ -21,7 +22,7 @@ def cc_fuzz_test(name, srcs, corpus, deps = [], **kwargs):
         size = kwargs.pop("size", "small"),
         srcs = srcs,
         data = native.glob([corpus + "/**"]),
-        args = [native.package_name() + "/" + corpus],
+        args = [native.package_name() + "/" + corpus] + (["--runs=%d" % runs] if runs else []),
         linkopts = select({
             "//test/fuzz:libfuzzer": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
