@@ -38,7 +38,9 @@ absl::Status Validate(const EndpointOptions& options) {
     return Invalid("max_spin", absl::FormatDuration(options.max_spin),
                    absl::StrCat("from 0 to ", absl::FormatDuration(kMaxSpin)));
   }
-  if (absl::Status status = Validate(options.distance); !status.ok()) return status;
+  if (absl::Status status = Validate(options.distance); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("grpc_cxl option distance: ", status.message()));
+  }
   for (uid_t uid : options.allowed_uids) {
     // What the kernel reports when it does not know: no user.
     if (uid == static_cast<uid_t>(-1)) {

@@ -56,6 +56,10 @@ TEST(OptionsTest, TheLimitsThemselvesAreValid) {
         o.max_total_arena_bytes = 20 * kKiB + 2 * (o.ring_bytes + o.payload_bytes);
       }),
       With([](auto& o) { o.backing.kind = ArenaBacking::Kind::kMemfdHuge; }),
+      With([](auto& o) { o.coherence = Coherence::kFlush; }),
+      With([](auto& o) {
+        o.distance = {.load_ns = 1'000'000, .store_ns = 1'000'000, .gbps = 0.01};
+      }),
       With([](auto& o) {
         o.backing = {ArenaBacking::Kind::kDirectory, "/dev/shm"};
       }),
@@ -105,6 +109,11 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
          o.allowed_uids = {1000};
        }),
        "allowed_uids", "not empty", "cannot be sealed"},
+      {With([](auto& o) { o.coherence = static_cast<Coherence>(2); }), "coherence", "2",
+       "kCoherent or kFlush"},
+      {With([](auto& o) { o.distance.load_ns = 1'000'001; }), "distance", "1000001",
+       "at most 1000000 ns"},
+      {With([](auto& o) { o.distance.gbps = -1; }), "distance", "-1 GB/s", "at least 0.01"},
   };
   for (const auto& c : kInvalid) {
     EXPECT_THAT(Validate(c.options), StatusIs(absl::StatusCode::kInvalidArgument,

@@ -71,6 +71,7 @@ TEST_F(HandshakeTest, BothEndsLearnWhatTheOtherSaid) {
   offer.arena_bytes = uint64_t{1} << 40;
   offer.ring_bytes = 4096;
   offer.sealed = false;
+  offer.coherence = Coherence::kFlush;
   offer.features = 0x4;
   ASSERT_THAT(SendWelcome(ours(), offer, file_.get()), IsOk());
   auto welcome = ReceiveWelcome(peers(), Trust());
@@ -79,6 +80,7 @@ TEST_F(HandshakeTest, BothEndsLearnWhatTheOtherSaid) {
   EXPECT_EQ((*welcome)->offer.arena_bytes, offer.arena_bytes);
   EXPECT_EQ((*welcome)->offer.ring_bytes, offer.ring_bytes);
   EXPECT_EQ((*welcome)->offer.sealed, offer.sealed);
+  EXPECT_EQ((*welcome)->offer.coherence, offer.coherence);
   EXPECT_EQ((*welcome)->offer.features, offer.features);
   EXPECT_EQ((*welcome)->peer.uid, geteuid());
   EXPECT_EQ((*welcome)->peer.pid, getpid());
@@ -91,6 +93,14 @@ TEST_F(HandshakeTest, BothEndsLearnWhatTheOtherSaid) {
   EXPECT_EQ(sent.st_ino, received.st_ino);
   EXPECT_NE(file_.get(), (*welcome)->arena_fd.get());
   EXPECT_TRUE(fcntl((*welcome)->arena_fd.get(), F_GETFD) & FD_CLOEXEC);
+}
+
+TEST_F(HandshakeTest, AnUnknownKindOfCoherenceIsRefused) {
+  ArenaOffer offer;
+  offer.coherence = static_cast<Coherence>(7);
+  ASSERT_THAT(SendWelcome(ours(), offer, file_.get()), IsOk());
+  EXPECT_THAT(ReceiveWelcome(peers(), Trust()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("wants coherence 7")));
 }
 
 TEST_F(HandshakeTest, NothingYetIsNoError) {
