@@ -133,7 +133,7 @@ bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcom
   view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
               static_cast<uint32_t>(CallWaiter::kParked), std::memory_order_relaxed);
   for (;;) {
-    if (waiters_.LookOut([&] { return Look(slot, outcome); })) return true;
+    if (waiters_.LookOut(until_ns, [&] { return LookOrEnd(slot, outcome); })) return true;
     // Before the last look: if the server has moved on since, Park() returns at once.
     const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
     if (LookOrEnd(slot, outcome)) return true;

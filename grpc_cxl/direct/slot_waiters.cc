@@ -34,14 +34,13 @@ int SlotWaiters::WakeParked() {
   // later, and looks at its word after that.
   for (uint64_t left = parked_.load(std::memory_order_seq_cst); left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
+    uint32_t known = known_words_[slot].load(std::memory_order_relaxed);
     const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
-    if (now == parked_words_[slot].load(std::memory_order_relaxed) ||
-        CallStateOf(now) == CallState::kTaken) {
-      continue;
-    }
-    // Who clears the bit wakes. A sleeper that is not asleep yet finds another word than it
-    // expects.
-    if ((parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst) & Bit(slot)) != 0) {
+    if (now == known || CallStateOf(now) == CallState::kTaken) continue;
+    // The first to see a word wakes. The sleeper may not be asleep yet, or may by now be one
+    // that waits for another word: then this wakes nobody, or in vain, and takes nothing from
+    // those who look next, for the bit stays.
+    if (known_words_[slot].compare_exchange_strong(known, now, std::memory_order_relaxed)) {
       Wake(slot);
       ++woken;
     }
@@ -49,7 +48,7 @@ int SlotWaiters::WakeParked() {
   return woken;
 }
 
-bool SlotWaiters::LookOut(absl::FunctionRef<bool()> done) {
+bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
   // relaxed, both: a thread that is overlooked here is woken by the server.
   if (parked_.load(std::memory_order_relaxed) == 0 || awake_->load(std::memory_order_relaxed) > 1) {
     return false;
@@ -57,15 +56,18 @@ bool SlotWaiters::LookOut(absl::FunctionRef<bool()> done) {
   // Matched by the release below: spin_ has one user at a time.
   if (looking_out_.exchange(true, std::memory_order_acquire)) return false;
   bool is_done = false;
-  int64_t start = Now();
-  for (int64_t budget = spin_.nanoseconds(); budget > 0;) {
+  int64_t budget = spin_.nanoseconds();
+  int64_t give_up_ns = Now() + budget;
+  while (budget > 0) {
     is_done = done();
-    if (is_done || WakeParked() > 0) {
-      spin_.SpinFound();
-      if (is_done) break;
+    const bool found = is_done || WakeParked() > 0;
+    if (found) spin_.SpinFound();
+    const int64_t now = Now();
+    if (is_done || now >= until_ns) break;
+    if (found) {
       budget = spin_.nanoseconds();
-      start = Now();
-    } else if (Now() - start >= budget) {
+      give_up_ns = now + budget;
+    } else if (now >= give_up_ns) {
       spin_.SpinWasted();
       break;
     }
@@ -77,7 +79,7 @@ bool SlotWaiters::LookOut(absl::FunctionRef<bool()> done) {
 }
 
 void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
-  parked_words_[slot].store(seen, std::memory_order_relaxed);
+  known_words_[slot].store(seen, std::memory_order_relaxed);
   parked_.fetch_or(Bit(slot), std::memory_order_seq_cst);  // matched by the load in WakeParked()
   if (awake_->load(std::memory_order_relaxed) == 1) {
     unwatched_since_.store(Now(), std::memory_order_relaxed);

@@ -32,8 +32,9 @@ class SlotWaiters {
   int WakeParked();
 
   // If other threads are parked and nobody looks for them: looks for all, for as long as that
-  // brings anything. True as soon as `done` is, which is called again and again.
-  bool LookOut(absl::FunctionRef<bool()> done);
+  // brings anything, and not beyond `until_ns` (of CLOCK_MONOTONIC). True as soon as `done` is,
+  // which is called again and again.
+  bool LookOut(int64_t until_ns, absl::FunctionRef<bool()> done);
 
   // Sleeps while the slot's word is `seen`, at most `nanoseconds`; wakes for no reason now and
   // then. Called between StartLooking() and StopLooking().
@@ -48,9 +49,10 @@ class SlotWaiters {
   SharedU32* const awake_;
   const CallServerSlot* const slots_;
 
-  // Slots whose thread sleeps, or is about to, until their word is another than this.
+  // Slots whose thread sleeps, or is about to; changed by that thread alone.
   std::atomic<uint64_t> parked_{0};
-  std::atomic<uint32_t> parked_words_[kCallSlots] = {};
+  // The word that it went to sleep on, or that it has been woken for since.
+  std::atomic<uint32_t> known_words_[kCallSlots] = {};
   // When the last thread stopped looking, if none does; 0 when that is not known.
   std::atomic<int64_t> unwatched_since_{0};
   std::atomic<bool> looking_out_{false};

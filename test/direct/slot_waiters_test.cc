@@ -23,6 +23,7 @@ namespace grpc_cxl {
 namespace {
 
 constexpr int64_t kForEver = 60'000'000'000;  // ns; a test that sleeps this long has failed
+constexpr int64_t kEver = INT64_MAX;          // a time that does not come
 constexpr absl::Duration kSoon = absl::Seconds(30);
 
 SpinBudget Spin(absl::Duration most) { return SpinBudget(WaitPolicy::kSpin, most); }
@@ -85,7 +86,7 @@ TEST(SlotWaitersTest, OneLooksOutForAll) {
   Sleeper one(&fixture, 1), two(&fixture, 2);
   fixture.waiters.StartLooking();
   int step = 0;
-  EXPECT_TRUE(fixture.waiters.LookOut([&] {
+  EXPECT_TRUE(fixture.waiters.LookOut(kEver, [&] {
     switch (step++) {
       case 0:
         fixture.Finish(1);
@@ -102,17 +103,33 @@ TEST(SlotWaitersTest, OneLooksOutForAll) {
   fixture.waiters.StopLooking();
 }
 
+// Others' calls end again and again, so that looking out pays; yet it has a deadline itself.
+TEST(SlotWaitersTest, WhoLooksOutKeepsItsOwnTime) {
+  Fixture fixture(Spin(absl::Seconds(600)));
+  Sleeper one(&fixture, 1), two(&fixture, 2);
+  fixture.waiters.StartLooking();
+  int looks = 0;
+  EXPECT_FALSE(fixture.waiters.LookOut(/*until_ns=*/1, [&] {
+    if (++looks == 1) fixture.Finish(1);
+    return looks > 1;  // too late
+  }));
+  EXPECT_EQ(looks, 1);
+  EXPECT_TRUE(one.WokenSoon());
+  fixture.waiters.StopLooking();
+}
+
 TEST(SlotWaitersTest, NobodyLooksOutInVain) {
   Fixture alone(Spin(absl::Seconds(600)));
   alone.waiters.StartLooking();
-  EXPECT_FALSE(alone.waiters.LookOut([] { return true; })) << "there is nobody to look out for";
+  EXPECT_FALSE(alone.waiters.LookOut(kEver, [] { return true; }))
+      << "there is nobody to look out for";
   alone.waiters.StopLooking();
 
   Fixture second(Spin(absl::Seconds(600)));
   Sleeper sleeper(&second, 3);
   second.waiters.StartLooking();
   second.waiters.StartLooking();  // as another thread would
-  EXPECT_FALSE(second.waiters.LookOut([] { return true; })) << "another one looks";
+  EXPECT_FALSE(second.waiters.LookOut(kEver, [] { return true; })) << "another one looks";
   second.waiters.StopLooking();
   second.Finish(3);
   second.waiters.StopLooking();
@@ -121,7 +138,7 @@ TEST(SlotWaitersTest, NobodyLooksOutInVain) {
   Fixture park(SpinBudget(WaitPolicy::kPark, absl::Seconds(600)));
   Sleeper parked(&park, 3);
   park.waiters.StartLooking();
-  EXPECT_FALSE(park.waiters.LookOut([] { return true; })) << "this policy never spins";
+  EXPECT_FALSE(park.waiters.LookOut(kEver, [] { return true; })) << "this policy never spins";
   park.Finish(3);
   park.waiters.StopLooking();
   EXPECT_TRUE(parked.WokenSoon());
