@@ -101,7 +101,7 @@ void RegionDoor::OnRequest(const RegionNode::Request& request) {
       return;
     }
   }
-  // Elsewhere, because zeroing an arena takes a while (about 0.2 ms a MiB).
+  // Elsewhere, because zeroing an arena takes a while.
   executor_->Run([self = shared_from_this(), request] { self->HandOver(request); });
 }
 

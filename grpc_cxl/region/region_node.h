@@ -41,7 +41,7 @@ struct RegionOffer {
 //
 // The thread beats every 50 ms (or a tenth of the lease); while this process listens or connects
 // it looks every millisecond after something happened, and up to every 10 ms when nothing does.
-// One look is a cached word, or without coherence a load from the region (under 1 us), for each
+// One look is a cached word, or without coherence a load from the region, for each
 // host.
 //
 // Thread-safe. Callbacks come from that thread, without locks, and should not block: the lease
@@ -78,7 +78,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
 
   // Takes a request: memory of at least `bytes` zero bytes, of which the client is told with
   // `terms` (sizes, features, coherence). Errors as ReserveMemory() and Region::MapMemory().
-  // About 0.3 ms a MiB.
+  // Zeroes the memory, which takes a while.
   absl::StatusOr<RegionOffer> Accept(const Request& request, size_t bytes,
                                      const AnswerRecord& terms);
   // Tells the client why not.
