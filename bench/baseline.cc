@@ -44,7 +44,7 @@ bool SameKind(const Machine& a, const Machine& b) {
 }
 
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs) {
-  constexpr double kSpreads = 3, kLeast = 0.15, kMost = 0.4;
+  constexpr double kSpreads = 3, kLeast = 0.35, kMost = 0.6;
   Baseline baseline;
   *baseline.mutable_machine() = ThisMachine();
   baseline.set_runs(runs.size());

@@ -26,7 +26,7 @@ bool SameKind(const Machine& a, const Machine& b);
 // A baseline of several runs, one list of ratios each, all with the same names in the same
 // order. The spread of a ratio is how far the highest run lies above the median; of four runs or
 // more, the second highest, since one of them may have been disturbed. The tolerance is three
-// times the spread, at least 0.15 and at most 0.4: a machine has worse hours than those in which
+// times the spread, at least 0.35 and at most 0.6: a machine has worse hours than those in which
 // it was measured (regression_set.h tells how much worse), and what is still slower by more after
 // a second and a third look is no noise.
 Baseline MakeBaseline(absl::Span<const std::vector<MeasuredRatio>> runs);

@@ -88,7 +88,9 @@ absl::Status Compare() {
   bench::Case what;
   what.set_api("sync");
   what.set_concurrency(1);
-  const absl::StatusOr<std::vector<bench::Row>> rows = bench::MeasureInRounds(lanes, what, effort);
+  std::vector<bench::LaneGroup*> turns;
+  for (bench::LaneGroup& lane : lanes) turns.push_back(&lane);
+  const absl::StatusOr<std::vector<bench::Row>> rows = bench::MeasureInRounds(turns, what, effort);
   if (!rows.ok()) return rows.status();
 
   bench::Table table(
