@@ -156,7 +156,7 @@ constexpr int kSurvived = 100;
 
 // One life and death; kSurvived when the victim came to its end before store number `n`.
 int Scenario(const std::string& path, bool kill_server, int n) {
-  CHECK_OK(FormatRegion(path, {.hosts = 2, .bytes = 1 << 20, .lease = absl::Milliseconds(100)}));
+  CHECK_OK(FormatRegion(path, {.hosts = 2, .bytes = 1 << 20, .lease = absl::Milliseconds(300)}));
   int stop[2];
   PCHECK(pipe(stop) == 0);
   const auto serve = [&] {

@@ -27,6 +27,13 @@
 namespace grpc_cxl {
 namespace {
 
+// Long enough for a process to keep on a busy machine, short enough to wait for.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr absl::Duration kLease = absl::Seconds(2);
+#else
+constexpr absl::Duration kLease = absl::Milliseconds(500);
+#endif
+
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::HasSubstr;
@@ -53,7 +60,7 @@ struct Memory {
 class RegionNodeTest : public ::testing::TestWithParam<Memory> {
  protected:
   RegionNodeTest() {
-    CHECK_OK(FormatRegion(path_, {.hosts = 3, .bytes = 2 << 20, .lease = absl::Milliseconds(500)}));
+    CHECK_OK(FormatRegion(path_, {.hosts = 3, .bytes = 2 << 20, .lease = kLease}));
   }
 
   absl::StatusOr<std::shared_ptr<RegionNode>> Join(uint32_t host) {
