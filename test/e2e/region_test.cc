@@ -1,6 +1,8 @@
 // Processes that share one file and nothing else: calls of all kinds work between them, in
 // memory that is not coherent, with the checker watching; and they notice when the other dies.
 
+#include "grpc_cxl/region/region.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -15,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/tables.h"
 #include "test/e2e/child.h"
 #include "test/e2e/echo_call.h"
