@@ -137,7 +137,9 @@ class Client {
     std::vector<double> took_ms;
     for (uint32_t i = 0; i < open.count(); ++i) {
       const absl::Time start = absl::Now();
-      idle_.push_back(MakeChannel(start_.path()));
+      Path path = start_.path();
+      path.set_connection(idle_.size() + 1);
+      idle_.push_back(MakeChannel(path));
       const grpc::Status status = workload_.MakeCaller(idle_.back(), what)->Call();
       if (!status.ok()) {
         return absl::AbortedError(absl::StrCat("connection ", i + 1, " of ", open.count(),

@@ -6,14 +6,16 @@
 #include "absl/time/time.h"
 #include "bench/control.pb.h"
 #include "bench/idle.h"
+#include "bench/measure.h"
 #include "bench/usage.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr double kRestSeconds = 3, kRoundSeconds = 0.5;
+constexpr double kRestSeconds = 3, kRoundSeconds = 0.2;
+constexpr int kRounds = 5;
 
-// p50 of calls on the lane's own connection, which the first call opens.
+// p50 of calls on the lane's own connection, which the first call opens: the median of rounds.
 absl::StatusOr<double> P50(Lane& lane) {
   Request request;
   Round& round = *request.mutable_round();
@@ -22,9 +24,13 @@ absl::StatusOr<double> P50(Lane& lane) {
   round.mutable_what()->set_concurrency(1);
   round.mutable_what()->set_payload("string");
   round.set_seconds(kRoundSeconds);
-  const absl::StatusOr<Reply> reply = lane.Ask(request, absl::Seconds(60));
-  if (!reply.ok()) return reply.status();
-  return reply->round_result().p50_us();
+  std::vector<double> p50s;
+  for (int i = 0; i < kRounds; ++i) {
+    const absl::StatusOr<Reply> reply = lane.Ask(request, absl::Seconds(60));
+    if (!reply.ok()) return reply.status();
+    p50s.push_back(reply->round_result().p50_us());
+  }
+  return Median(std::move(p50s));
 }
 
 absl::StatusOr<ConnectionsOpened> Open(Lane& lane, uint32_t count) {
@@ -39,8 +45,8 @@ absl::StatusOr<ConnectionsOpened> Open(Lane& lane, uint32_t count) {
 absl::Status MeasureIdleTime(Lane& lane, ConnectionCost& cost) {
   const absl::StatusOr<Rested> rested = RestWhenSettled(lane, kRestSeconds);
   if (!rested.ok()) return rested.status();
-  cost.server_idle_ms_per_s = rested->server_cpu_ms() / kRestSeconds;
-  cost.client_idle_ms_per_s = rested->client_cpu_ms() / kRestSeconds;
+  cost.set_server_idle_ms_per_s(rested->server_cpu_ms() / kRestSeconds);
+  cost.set_client_idle_ms_per_s(rested->client_cpu_ms() / kRestSeconds);
   return absl::OkStatus();
 }
 
@@ -58,7 +64,8 @@ absl::StatusOr<ConnectionGrowth> MeasureGrowth(const LaneOptions& options,
   uint32_t open = 1;
   for (const uint32_t count : counts) {
     ConnectionCost cost;
-    cost.connections = count;
+    cost.set_transport(options.transport);
+    cost.set_connections(count);
     if (count > open) {
       const absl::StatusOr<ConnectionsOpened> opened = Open(**lane, count - open);
       if (!opened.ok()) {
@@ -66,22 +73,22 @@ absl::StatusOr<ConnectionGrowth> MeasureGrowth(const LaneOptions& options,
         return growth;
       }
       open = count;
-      cost.connect_ms = opened->median_ms();
-      cost.longest_connect_ms = opened->longest_ms();
+      cost.set_connect_ms(opened->median_ms());
+      cost.set_longest_connect_ms(opened->longest_ms());
     }
     if (absl::Status rested = MeasureIdleTime(**lane, cost); !rested.ok()) return rested;
     if (open > 1) {
       const Memory server = MemoryOf((*lane)->server_pid());
       const Memory client = MemoryOf((*lane)->client_pid());
       const double more = open - 1;
-      cost.server_bytes = (server.own - server_at_1.own) / more;
-      cost.client_bytes = (client.own - client_at_1.own) / more;
-      cost.arena_bytes = (server.shared - server_at_1.shared) / more;
+      cost.set_server_bytes((server.own - server_at_1.own) / more);
+      cost.set_client_bytes((client.own - client_at_1.own) / more);
+      cost.set_arena_bytes((server.shared - server_at_1.shared) / more);
     }
     const absl::StatusOr<double> p50 = P50(**lane);
     if (!p50.ok()) return p50.status();
-    cost.p50_us = *p50;
-    growth.costs.push_back(cost);
+    cost.set_p50_us(*p50);
+    growth.costs.push_back(std::move(cost));
   }
   return growth;
 }

@@ -3,6 +3,7 @@
 //
 //   ./bazelw run -c opt //bench:connections_bench
 //   ./bazelw run -c opt //bench:connections_bench -- --transports=cxl --connections=1,400
+//   ./bazelw run -c opt //bench:connections_bench -- --html=$PWD/connections.html
 
 #include <sys/resource.h>
 
@@ -22,10 +23,10 @@
 #include "bench/bench_main.h"
 #include "bench/client_main.h"
 #include "bench/connection_growth.h"
+#include "bench/connections_report.h"
 #include "bench/echo_workload.h"
 #include "bench/report.h"
 #include "bench/server_main.h"
-#include "bench/table.h"
 #include "bench/transport.h"
 
 using List = std::vector<std::string>;
@@ -34,6 +35,8 @@ ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl", "cxl_direct"}), "what to
 ABSL_FLAG(List, connections, List({"1", "10", "100", "1000"}), "how many, ascending from 1");
 ABSL_FLAG(List, arenas, List({"default", "small"}),
           "sizes of cxl's arenas: default; or small, rings of 64 KiB without payload blocks");
+ABSL_FLAG(std::string, json, "", "file to write the figures to as JSON");
+ABSL_FLAG(std::string, html, "", "file to write a report with plots to: one HTML page");
 
 namespace grpc_cxl::bench {
 namespace {
@@ -91,35 +94,31 @@ absl::StatusOr<std::vector<Contender>> Contenders(uint32_t most_connections) {
   return contenders;
 }
 
+absl::Status WriteFiles(const Report& report) {
+  if (const std::string json = FileOfFlag(absl::GetFlag(FLAGS_json)); !json.empty()) {
+    if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
+  }
+  const std::string html = FileOfFlag(absl::GetFlag(FLAGS_html));
+  return html.empty() ? absl::OkStatus() : WriteText(ConnectionsAsHtml(report), html);
+}
+
 absl::StatusOr<int> Coordinate() {
   const auto counts = Counts();
   if (!counts.ok()) return counts.status();
   const auto contenders = Contenders(counts->back());
   if (!contenders.ok()) return contenders.status();
+  Report report = NewReport();
+  if (absl::Status written = WriteFiles(report); !written.ok()) return written;
   RaiseFileLimit();
-  absl::PrintF(
-      "%s\nOne client and one server process. Memory: what each connection beyond the first adds, "
-      "without the kernel's own for sockets; both map the arena. Idle: CPU time of processes that "
-      "make no call. p50: 64-byte calls on one connection while the others rest.\n\n",
-      MachineLine(NewReport()));
+  absl::PrintF("%s\n%s\n\n", MachineLine(report), kWhatConnectionsCost);
   std::fflush(stdout);
-  Table table({"transport", "arena", "connections", "connect ms", "longest", "server KiB",
-               "client KiB", "arena KiB", "server idle ms/s", "client", "p50 us"},
-              2);
   std::string ends;
   for (const auto& [options, arena] : *contenders) {
     const auto growth = MeasureGrowth(options, *counts);
     if (!growth.ok()) return growth.status();
     for (const ConnectionCost& cost : growth->costs) {
-      table.AddRow({options.transport, arena, absl::StrCat(cost.connections),
-                    absl::StrFormat("%.2f", cost.connect_ms),
-                    absl::StrFormat("%.2f", cost.longest_connect_ms),
-                    absl::StrFormat("%.0f", cost.server_bytes / 1024),
-                    absl::StrFormat("%.0f", cost.client_bytes / 1024),
-                    absl::StrFormat("%.0f", cost.arena_bytes / 1024),
-                    absl::StrFormat("%.2f", cost.server_idle_ms_per_s),
-                    absl::StrFormat("%.2f", cost.client_idle_ms_per_s),
-                    absl::StrFormat("%.1f", cost.p50_us)});
+      *report.add_connections() = cost;
+      report.mutable_connections()->rbegin()->set_arena(arena);
     }
     if (absl::IsCancelled(growth->end)) return growth->end;
     if (!growth->end.ok()) {
@@ -127,7 +126,8 @@ absl::StatusOr<int> Coordinate() {
                       " has no more: ", growth->end.message(), "\n");
     }
   }
-  absl::PrintF("%s%s%s", table.ToString(), ends.empty() ? "" : "\n", ends);
+  absl::PrintF("%s%s%s", ConnectionsAsTable(report), ends.empty() ? "" : "\n", ends);
+  if (absl::Status written = WriteFiles(report); !written.ok()) return written;
   return 0;
 }
 

@@ -1,11 +1,12 @@
-// Tells whether calls have become slower than bench/baseline.json says, as ratios to tcp and
-// unix of the same run: absolute times belong to the machine and the hour.
+// Tells whether calls have become slower, or cost more CPU time, than bench/baseline.json says,
+// as ratios to tcp and unix of the same run: absolute times belong to the machine and the hour.
 //
 //   ./bazelw run -c opt //bench:regression
 //   ./bazelw run -c opt //bench:regression -- --update     # on an unchanged tree
 //
 // Exit codes: 0 nothing has; 1 something has; 2 could not measure; 3 something is beyond its
-// limit, but the baseline was measured on another kind of machine, so nobody can tell.
+// limit, but the baseline was measured on another kind of machine, or others used this one, so
+// nobody can tell.
 
 #include <stdlib.h>
 
@@ -39,6 +40,8 @@ ABSL_FLAG(std::string, baseline, "", "the file; default: bench/baseline.json of 
 ABSL_FLAG(List, cases, {}, "only cases whose name begins with one of these; default: all");
 ABSL_FLAG(int, rounds, 7, "how often each transport takes its turn; ratios are medians");
 ABSL_FLAG(double, seconds, 0.2, "how long a turn takes");
+ABSL_FLAG(double, max_neighbours, 0.15,
+          "the share of the machine, 0 to 1, that others may use without making the figures void");
 
 namespace grpc_cxl::bench {
 namespace {
@@ -84,15 +87,29 @@ std::string Describe(const Machine& machine) {
                          machine.kernel(), machine.grpc_version());
 }
 
+bool Disturbed(const RegressionSet::Measured& measured) {
+  return measured.neighbours.value_or(0) > absl::GetFlag(FLAGS_max_neighbours);
+}
+
+std::string NeighboursInWords(const RegressionSet::Measured& measured) {
+  return measured.neighbours ? absl::StrFormat("%.0f %%", 100 * *measured.neighbours) : "?";
+}
+
 absl::StatusOr<int> Update(const std::vector<RegressionSet::CaseOfSet>& cases) {
   const std::string file = BaselineFile();
   std::vector<std::vector<MeasuredRatio>> runs(absl::GetFlag(FLAGS_runs));
   for (auto& run : runs) {
     RegressionSet set;  // new processes each time, as every comparison has
     for (const auto& one : cases) {
-      const auto ratios = set.Measure(one, UsualEffort());
-      if (!ratios.ok()) return ratios.status();
-      run.insert(run.end(), ratios->begin(), ratios->end());
+      const auto measured = set.Measure(one, UsualEffort());
+      if (!measured.ok()) return measured.status();
+      if (Disturbed(*measured)) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            "Others used ", NeighboursInWords(*measured), " of this machine while '", one.name,
+            "' was measured, which makes a bad baseline. End them and try again; nothing was "
+            "written."));
+      }
+      run.insert(run.end(), measured->ratios.begin(), measured->ratios.end());
     }
     absl::PrintF("run %d of %d\n", &run - runs.data() + 1, runs.size());
     std::fflush(stdout);
@@ -114,6 +131,43 @@ std::string InWords(Verdict verdict) {
   return verdict == Verdict::kFaster ? "faster: worth an --update" : "ok";
 }
 
+// One case, and what it says against the baseline.
+struct Look {
+  RegressionSet::Measured measured;
+  std::vector<Comparison> comparisons;
+  int before = 0;  // how many looks were taken before this one
+
+  bool Slower() const {
+    return std::any_of(comparisons.begin(), comparisons.end(),
+                       [](const Comparison& c) { return c.verdict == Verdict::kSlower; });
+  }
+};
+
+absl::StatusOr<Look> LookAt(RegressionSet& set, const RegressionSet::CaseOfSet& one,
+                            const Effort& effort, const Baseline& baseline) {
+  auto measured = set.Measure(one, effort);
+  if (!measured.ok()) return measured.status();
+  auto comparisons = Compare(baseline, measured->ratios);
+  if (!comparisons.ok()) return comparisons.status();
+  return Look{*std::move(measured), *std::move(comparisons)};
+}
+
+// The last look at a case: the first one that finds nothing, or the last that is allowed.
+absl::StatusOr<Look> LookUpTo(RegressionSet& set, const RegressionSet::CaseOfSet& one,
+                              const Baseline& baseline) {
+  absl::FPrintF(stderr, "measuring %s\n", one.name);
+  absl::StatusOr<Look> look = LookAt(set, one, UsualEffort(), baseline);
+  Effort more = UsualEffort();
+  more.rounds *= kMoreRounds;
+  for (int again = 1; again <= kMoreLooks && look.ok() && look->Slower(); ++again) {
+    absl::FPrintF(stderr, "again, with new processes and %d times the rounds\n", kMoreRounds);
+    RegressionSet fresh;
+    look = LookAt(fresh, one, more, baseline);
+    if (look.ok()) look->before = again;
+  }
+  return look;
+}
+
 absl::StatusOr<int> CompareWithBaseline(const std::vector<RegressionSet::CaseOfSet>& cases) {
   const std::string file = BaselineFile();
   const absl::StatusOr<Baseline> baseline = ReadBaseline(file);
@@ -121,54 +175,48 @@ absl::StatusOr<int> CompareWithBaseline(const std::vector<RegressionSet::CaseOfS
   const Machine machine = ThisMachine();
   const bool comparable = SameKind(machine, baseline->machine());
   absl::PrintF(
-      "Ratios of the p50 to that over tcp and unix (their geometric mean) of the same run\n"
+      "Ratios of the p50, and of the CPU time of a call, to those over tcp and unix (their\n"
+      "geometric mean) of the same run. Others: how much of the machine they used meanwhile.\n"
       "this machine: %s\nbaseline:     %s\n\n",
       Describe(machine), Describe(baseline->machine()));
   std::fflush(stdout);
 
   RegressionSet set;
-  Table table({"case", "old", "new", "limit", "verdict"}, 1);
-  bool slower = false;
+  Table table({"case", "old", "new", "limit", "others", "verdict"}, 1);
+  bool slower = false, disturbed = false;
   for (const auto& one : cases) {
-    absl::FPrintF(stderr, "measuring %s\n", one.name);
-    auto ratios = set.Measure(one, UsualEffort());
-    if (!ratios.ok()) return ratios.status();
-    auto compared = Compare(*baseline, *ratios);
-    if (!compared.ok()) return compared.status();
-    const auto is_slower = [](const Comparison& c) { return c.verdict == Verdict::kSlower; };
-    int again = 0;
-    while (again < kMoreLooks && std::any_of(compared->begin(), compared->end(), is_slower)) {
-      ++again;
-      absl::FPrintF(stderr, "again, with new processes and %d times the rounds\n", kMoreRounds);
-      Effort more = UsualEffort();
-      more.rounds *= kMoreRounds;
-      ratios = RegressionSet().Measure(one, more);
-      if (!ratios.ok()) return ratios.status();
-      compared = Compare(*baseline, *ratios);
-      if (!compared.ok()) return compared.status();
-    }
-    for (const Comparison& c : *compared) {
-      slower |= is_slower(c);
+    const absl::StatusOr<Look> look = LookUpTo(set, one, *baseline);
+    if (!look.ok()) return look.status();
+    if (look->Slower()) (Disturbed(look->measured) ? disturbed : slower) = true;
+    for (const Comparison& c : look->comparisons) {
       table.AddRow({c.name, absl::StrFormat("%.3f", c.old_ratio),
                     absl::StrFormat("%.3f", c.new_ratio), absl::StrFormat("%.3f", c.limit),
-                    absl::StrCat(InWords(c.verdict), kAgain[again])});
+                    NeighboursInWords(look->measured),
+                    absl::StrCat(InWords(c.verdict), kAgain[look->before])});
     }
   }
   absl::PrintF("%s\n", table.ToString());
-  if (!slower) {
-    absl::PrintF("No regression.%s\n",
-                 comparable ? "" : " (The baseline is from another kind of machine.)");
-    return 0;
-  }
-  if (comparable) {
+  if (slower && comparable) {
     absl::PrintF(
         "REGRESSION. If it is meant to be: ./bazelw run -c opt //bench:regression -- --update\n");
     return 1;
   }
-  absl::PrintF(
-      "No verdict: the baseline is from another kind of machine, where waking a core may cost "
-      "something else. Measure one here, on an unchanged tree, with --update.\n");
-  return 3;
+  if (slower) {
+    absl::PrintF(
+        "No verdict: the baseline is from another kind of machine, where waking a core may cost "
+        "something else. Measure one here, on an unchanged tree, with --update.\n");
+    return 3;
+  }
+  if (disturbed) {
+    absl::PrintF(
+        "No verdict: others used more than %.0f %% of this machine meanwhile. Run it when nothing "
+        "else runs, after the tests and not beside them.\n",
+        100 * absl::GetFlag(FLAGS_max_neighbours));
+    return 3;
+  }
+  absl::PrintF("No regression.%s\n",
+               comparable ? "" : " (The baseline is from another kind of machine.)");
+  return 0;
 }
 
 absl::StatusOr<int> Coordinate() {

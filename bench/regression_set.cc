@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bench/neighbours.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -40,8 +41,8 @@ const std::vector<RegressionSet::CaseOfSet>& RegressionSet::Cases() {
   return *kCases;
 }
 
-absl::StatusOr<std::vector<MeasuredRatio>> RegressionSet::Measure(const CaseOfSet& what,
-                                                                  const Effort& effort) {
+absl::StatusOr<RegressionSet::Measured> RegressionSet::Measure(const CaseOfSet& what,
+                                                               const Effort& effort) {
   std::vector<Contender> contenders = {kTcp, kUnix};
   contenders.insert(contenders.end(), what.contenders.begin(), what.contenders.end());
   std::vector<LaneGroup*> groups;
@@ -50,15 +51,27 @@ absl::StatusOr<std::vector<MeasuredRatio>> RegressionSet::Measure(const CaseOfSe
     if (!group.ok()) return group.status();
     groups.push_back(*group);
   }
+  std::vector<pid_t> ours;  // those of the cases before have nothing to do, but are ours
+  for (const auto& [name, group] : groups_) {
+    ours.push_back(group.front()->server_pid());
+    ours.push_back(group.front()->client_pid());
+  }
+  const Neighbours neighbours(std::move(ours));
   const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(groups, what.what, effort);
   if (!rows.ok()) return rows.status();
 
-  std::vector<MeasuredRatio> ratios;
-  const double of_kernel = std::sqrt((*rows)[0].p50_us() * (*rows)[1].p50_us());
+  Measured measured;
+  measured.neighbours = neighbours.Share();
+  const auto add_ratio = [&](size_t i, const char* of_what, double (Row::*figure)() const) {
+    const double of_kernel = std::sqrt(((*rows)[0].*figure)() * ((*rows)[1].*figure)());
+    measured.ratios.push_back({absl::StrCat(NameOf(what.name, contenders[i]), of_what),
+                               ((*rows)[i].*figure)() / of_kernel});
+  };
   for (size_t i = 2; i < contenders.size(); ++i) {
-    ratios.push_back({NameOf(what.name, contenders[i]), (*rows)[i].p50_us() / of_kernel});
+    add_ratio(i, "", &Row::p50_us);
+    add_ratio(i, ", CPU", &Row::cpu_us_per_call);
   }
-  return ratios;
+  return measured;
 }
 
 absl::StatusOr<LaneGroup*> RegressionSet::GroupOf(const Contender& contender) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,9 @@
 namespace grpc_cxl::bench {
 
 // The fixed set of cases that //bench:regression measures, each over tcp, unix and the cxl
-// contenders that it names. A case has one ratio for each of them: p50 of its calls divided by
-// the geometric mean of the p50 over tcp and over unix, each the median of interleaved rounds.
+// contenders that it names. A case has two ratios for each of them: p50 of its calls, and CPU time
+// of both processes for one, divided by the geometric mean of that over tcp and over unix, each
+// the median of interleaved rounds.
 //
 // Medians first, then the ratio: with a neighbour that took a core a third of the time, that
 // stayed within 12 % of the ratio of a quiet machine. The median of the ratios of single rounds
@@ -39,12 +41,16 @@ class RegressionSet {
     Case what;
     std::vector<Contender> contenders;
   };
+  struct Measured {
+    std::vector<MeasuredRatio> ratios;
+    std::optional<double> neighbours;  // the share of the machine that others took meanwhile
+  };
 
   // All of them, in the order in which they are measured.
   static const std::vector<CaseOfSet>& Cases();
 
   // Measures one case in interleaved rounds.
-  absl::StatusOr<std::vector<MeasuredRatio>> Measure(const CaseOfSet& what, const Effort& effort);
+  absl::StatusOr<Measured> Measure(const CaseOfSet& what, const Effort& effort);
 
  private:
   // The lane of a contender, which is at index 0 of its group.

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/payload_placement.h"
@@ -45,6 +46,9 @@ std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureChannelCredentials();
   ChannelOptions options = CxlOptions<ChannelOptions>(path);
   options.direct_calls = path.transport() == "cxl_direct";
+  // Channels with equal options share the connection of their direct calls; a nanosecond is no
+  // difference but that.
+  options.max_spin += absl::Nanoseconds(path.connection());
   return grpc_cxl::ChannelCredentials(options);
 }
 

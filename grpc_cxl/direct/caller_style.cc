@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace grpc_cxl {
 namespace {
@@ -21,9 +22,9 @@ Entry& EntryOf(const char* method) {
 
 }  // namespace
 
-bool CallerWaits(const char* method) {
-  const Entry& entry = EntryOf(method);
-  return entry.method == method && entry.waits;
+bool TakeCallerWaits(const char* method) {
+  Entry& entry = EntryOf(method);
+  return entry.method == method && std::exchange(entry.waits, false);
 }
 
 void NoteCallerWaits(const char* method, bool waits) { EntryOf(method) = {method, waits}; }

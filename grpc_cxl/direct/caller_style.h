@@ -6,7 +6,7 @@ namespace grpc_cxl {
 // Whether a thread that makes calls waits for each of them (the synchronous API) or goes on
 // (the callback API). gRPC does not tell an interceptor, but it shows afterwards: the end of
 // a synchronous call is seen on the thread that began it, the end of any other elsewhere.
-// So each thread remembers, for each method, how its last call ended.
+// So each thread remembers, for each method, that its last call ended here.
 //
 // A wrong guess costs a callback caller a delay of at most kPatienceNs, once; a synchronous
 // caller one hop between threads, once. All functions are about the calling thread.
@@ -15,9 +15,10 @@ namespace grpc_cxl {
 // polling thread after all.
 inline constexpr long kPatienceNs = 2'000'000;
 
-// Whether the thread waited for its last call of this method (by address). False when there
-// was none.
-bool CallerWaits(const char* method);
+// Whether the thread waited for its last call of this method (by address); it waits for one
+// more. Believed once: a callback caller's end shows on other threads, which cannot take it back,
+// so that it is good until NoteCallerWaits() says so again.
+bool TakeCallerWaits(const char* method);
 
 // What was found out.
 void NoteCallerWaits(const char* method, bool waits);

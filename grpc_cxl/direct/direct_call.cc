@@ -101,7 +101,7 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   }
   Count(TheCallCounters().direct);
   methods_ = methods;
-  if (CallerWaits(method_)) {
+  if (TakeCallerWaits(method_)) {
     WaitHere();
   } else {
     WaitElsewhere();

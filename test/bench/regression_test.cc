@@ -5,8 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include <fstream>
+#include <atomic>
+#include <filesystem>
+#include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bench/baseline.h"
@@ -29,8 +33,10 @@ class RegressionTest : public testing::Test {
  protected:
   std::string file() const { return directory_->path() + "/baseline.json"; }
 
-  std::unique_ptr<Program> Run(std::vector<std::string> flags) {
-    flags.insert(flags.end(), {"--cases=sync 64 B", "--rounds=1", "--seconds=0.02"});
+  // Other tests may run beside this one, which must not matter here.
+  std::unique_ptr<Program> Run(std::vector<std::string> flags, double max_neighbours = 1) {
+    flags.insert(flags.end(), {"--cases=sync 64 B", "--rounds=1", "--seconds=0.02",
+                               absl::StrCat("--max_neighbours=", max_neighbours)});
     return Program::Start(kRegression, flags);
   }
 
@@ -45,6 +51,8 @@ class RegressionTest : public testing::Test {
       expectation.set_name(absl::StrCat("sync 64 B, ", lane));
       expectation.set_ratio(ratio);
       expectation.set_tolerance(1);
+      *baseline.add_expectations() = expectation;
+      baseline.mutable_expectations()->rbegin()->set_name(expectation.name() + ", CPU");
     }
     ASSERT_TRUE(WriteJson(baseline, file()).ok());
   }
@@ -57,9 +65,11 @@ TEST_F(RegressionTest, WritesABaseline) {
   ASSERT_EQ(update->Wait(), 0) << update->output();
   const auto baseline = ReadBaseline(file());
   ASSERT_TRUE(baseline.ok()) << baseline.status();
-  ASSERT_EQ(baseline->expectations_size(), 4);
+  ASSERT_EQ(baseline->expectations_size(), 8);
   EXPECT_EQ(baseline->expectations(0).name(), "sync 64 B, cxl_direct adaptive");
   EXPECT_GT(baseline->expectations(0).ratio(), 0);
+  EXPECT_EQ(baseline->expectations(1).name(), "sync 64 B, cxl_direct adaptive, CPU");
+  EXPECT_GT(baseline->expectations(1).ratio(), 0);
   EXPECT_EQ(baseline->runs(), 2u);
   EXPECT_THAT(update->Files(), IsEmpty());
 }
@@ -69,7 +79,10 @@ TEST_F(RegressionTest, PassesWhatIsFastEnough) {
   const auto check = Run({"--baseline=" + file()});
   EXPECT_EQ(check->Wait(), 0) << check->output();
   EXPECT_THAT(check->output(), HasSubstr("No regression."));
-  EXPECT_THAT(check->output(), ContainsRegex("cxl park +1000.000 +[0-9.]+ +2000.000 +faster"));
+  for (const std::string what : {"cxl park", "cxl park, CPU"}) {
+    EXPECT_THAT(check->output(),
+                ContainsRegex(what + " +1000.000 +[0-9.]+ +2000.000 +[0-9]+ % +faster"));
+  }
 }
 
 TEST_F(RegressionTest, FailsWhatIsTooSlowAtEveryLook) {
@@ -77,7 +90,8 @@ TEST_F(RegressionTest, FailsWhatIsTooSlowAtEveryLook) {
   const auto check = Run({"--baseline=" + file()});
   EXPECT_EQ(check->Wait(), 1) << check->output();
   EXPECT_THAT(check->output(),
-              ContainsRegex("cxl park +0.001 +[0-9.]+ +0.002 +SLOWER [(]measured twice again[)]"));
+              ContainsRegex("cxl park +0.001 +[0-9.]+ +0.002 +[0-9]+ % +SLOWER [(]measured "
+                            "twice again[)]"));
   EXPECT_THAT(check->output(), HasSubstr("REGRESSION."));
 }
 
@@ -86,6 +100,44 @@ TEST_F(RegressionTest, GivesNoVerdictAgainstAnotherMachine) {
   const auto check = Run({"--baseline=" + file()});
   EXPECT_EQ(check->Wait(), 3) << check->output();
   EXPECT_THAT(check->output(), HasSubstr("No verdict: the baseline is from another kind"));
+}
+
+// Keeps every core of the machine busy while it lives.
+class BusyMachine {
+ public:
+  BusyMachine() {
+    for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+      threads_.emplace_back([this] {
+        while (!done_.load(std::memory_order_relaxed)) {
+        }
+      });
+    }
+  }
+  ~BusyMachine() {
+    done_.store(true, std::memory_order_relaxed);  // read by the threads; orders nothing
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  std::atomic<bool> done_ = false;
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(RegressionTest, GivesNoVerdictOnABusyMachine) {
+  WriteBaseline(1e-3, "");
+  const BusyMachine busy;
+  const auto check = Run({"--baseline=" + file()}, /*max_neighbours=*/0.1);
+  EXPECT_EQ(check->Wait(), 3) << check->output();
+  EXPECT_THAT(check->output(), HasSubstr("No verdict: others used more than 10 % of this machine"));
+}
+
+TEST_F(RegressionTest, WritesNoBaselineOfABusyMachine) {
+  const BusyMachine busy;
+  const auto update = Run({"--update", "--baseline=" + file()}, /*max_neighbours=*/0.1);
+  EXPECT_EQ(update->Wait(), 2) << update->output();
+  EXPECT_THAT(update->output(),
+              ContainsRegex("Others used [0-9]+ % of this machine while 'sync 64"));
+  EXPECT_FALSE(std::filesystem::exists(file()));
 }
 
 // What it says of so few calls means nothing; that it is a verdict does.

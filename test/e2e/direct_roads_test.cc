@@ -13,8 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/caller_style.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/payload_counters.h"
@@ -123,6 +127,35 @@ TEST_F(DirectRoadsTest, OneMayBeLargeAndTheOtherSmall) {
   call.requests[0].mutable_script()->set_response_bytes(1);
   EXPECT_TRUE(pair_->Run(call).status.ok());
   EXPECT_EQ(roads.Taken().direct, 5u);
+}
+
+// A thread that has made synchronous calls of a method is believed to wait for its next one as
+// well. Starting a call in the callback API must not wait for it each time all the same: 30 calls
+// whose handlers wait at the gate would take 30 times kPatienceNs, and one alone does.
+TEST_F(DirectRoadsTest, ACallbackCallerIsNotKeptWaitingForWhatItDidBefore) {
+  constexpr int kCalls = 30;
+  struct Call {
+    grpc::ClientContext context;
+    EchoResponse response;
+  };
+  for (int i = 0; i < 3; ++i) ExpectEchoed(CallWith(64));
+  EchoRequest request;
+  request.mutable_script()->set_wait_at_gate(true);
+  std::vector<Call> calls(kCalls);
+  absl::BlockingCounter running(kCalls);
+  const Roads roads;
+  const absl::Time start = absl::Now();
+  for (Call& call : calls) {
+    pair_->stub->async()->Unary(&call.context, &request, &call.response,
+                                [&](const grpc::Status& status) {
+                                  EXPECT_TRUE(status.ok()) << status.error_message();
+                                  running.DecrementCount();
+                                });
+  }
+  EXPECT_LT(absl::Now() - start, kCalls * absl::Nanoseconds(kPatienceNs) / 2);
+  EXPECT_EQ(roads.Taken().direct, static_cast<uint64_t>(kCalls));
+  pair_->control().OpenGate();
+  running.Wait();
 }
 
 // The response comes when nobody waits for it any more: its block goes back.
