@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "bench/lanes/temporary_directory.h"
 #include "bench/micro/limits.h"
 #include "bench/micro/peer_process.h"
-#include "bench/temporary_directory.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"

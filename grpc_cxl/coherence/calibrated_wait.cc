@@ -1,22 +1,16 @@
 #include "grpc_cxl/coherence/calibrated_wait.h"
 
-#include <time.h>
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <x86intrin.h>
 #endif
 
+#include "grpc_cxl/base/steady_clock.h"
+
 namespace grpc_cxl {
 namespace {
 
 constexpr int64_t kCalibrationNs = 2'000'000;
-
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
 
 #if defined(__x86_64__)
 
@@ -30,11 +24,11 @@ bool CounterIsInvariant() {
 // Ticks of the counter in a nanosecond; 0: not to be used.
 double MeasureTicks() {
   if (!CounterIsInvariant()) return 0;
-  const int64_t start_ns = Now();
+  const int64_t start_ns = SteadyNs();
   const uint64_t start = __rdtsc();
   int64_t now;
   do {
-    now = Now();
+    now = SteadyNs();
   } while (now - start_ns < kCalibrationNs);
   return static_cast<double>(__rdtsc() - start) / static_cast<double>(now - start_ns);
 }
@@ -55,8 +49,8 @@ void WaitNanoseconds(int64_t nanoseconds) {
     return;
   }
 #endif
-  const int64_t start = Now();
-  while (Now() - start < nanoseconds) {
+  const int64_t start = SteadyNs();
+  while (SteadyNs() - start < nanoseconds) {
   }
 }
 

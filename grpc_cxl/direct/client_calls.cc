@@ -7,17 +7,12 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl {
 namespace {
-
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
 
 void Nap(int64_t nanoseconds) {
   timespec nap;
@@ -99,7 +94,7 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
 
 ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
                                       CallOutcome* outcome, bool* found_spinning) {
-  const int64_t start = Now();
+  const int64_t start = SteadyNs();
   *found_spinning = false;
   if (!polls_) waiters_.StartLooking();
   bool done = false;
@@ -107,7 +102,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     done = *found_spinning = Look(slot, outcome);
     if (done) break;
     if (!polls_) waiters_.WakeParked();
-    if (Now() - start >= spin_ns) break;
+    if (SteadyNs() - start >= spin_ns) break;
     // Whoever needs this core gets it at once: it may be the server.
     sched_yield();
   }
@@ -137,7 +132,7 @@ bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcom
     // Before the last look: if the server has moved on since, Park() returns at once.
     const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
     if (LookOrEnd(slot, outcome)) return true;
-    const int64_t left = until_ns - Now();
+    const int64_t left = until_ns - SteadyNs();
     if (left <= 0) return false;
     waiters_.Park(slot, seen, left);
   }
@@ -147,7 +142,7 @@ bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome)
   BackOff naps;
   for (;;) {
     if (LookOrEnd(slot, outcome)) return true;
-    const int64_t left = until_ns - Now();
+    const int64_t left = until_ns - SteadyNs();
     if (left <= 0) return false;
     Nap(std::min(left, naps.Next()));
   }

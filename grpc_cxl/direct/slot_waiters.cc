@@ -1,21 +1,12 @@
 #include "grpc_cxl/direct/slot_waiters.h"
 
 #include <sched.h>
-#include <time.h>
 
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
 namespace grpc_cxl {
-namespace {
-
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
-
-}  // namespace
 
 void SlotWaiters::StartLooking() {
   // relaxed: seen too late by the server, it costs a wake-up too many.
@@ -57,12 +48,12 @@ bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
   if (looking_out_.exchange(true, std::memory_order_acquire)) return false;
   bool is_done = false;
   int64_t budget = spin_.nanoseconds();
-  int64_t give_up_ns = Now() + budget;
+  int64_t give_up_ns = SteadyNs() + budget;
   while (budget > 0) {
     is_done = done();
     const bool found = is_done || WakeParked() > 0;
     if (found) spin_.SpinFound();
-    const int64_t now = Now();
+    const int64_t now = SteadyNs();
     if (is_done || now >= until_ns) break;
     if (found) {
       budget = spin_.nanoseconds();
@@ -82,7 +73,7 @@ void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
   known_words_[slot].store(seen, std::memory_order_relaxed);
   parked_.fetch_or(Bit(slot), std::memory_order_seq_cst);  // matched by the load in WakeParked()
   if (awake_->load(std::memory_order_relaxed) == 1) {
-    unwatched_since_.store(Now(), std::memory_order_relaxed);
+    unwatched_since_.store(SteadyNs(), std::memory_order_relaxed);
   }
   StopLooking();
   FutexWait(slots_[slot].word, seen, nanoseconds);
@@ -90,7 +81,7 @@ void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
   parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst);
   const int64_t since = unwatched_since_.exchange(0, std::memory_order_relaxed);
   if (since == 0 || looking_out_.exchange(true, std::memory_order_acquire)) return;
-  spin_.SleptFor(Now() - since);
+  spin_.SleptFor(SteadyNs() - since);
   looking_out_.store(false, std::memory_order_release);
 }
 

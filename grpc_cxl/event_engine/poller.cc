@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/event_engine/watchdog.h"
 
 namespace grpc_cxl {
@@ -35,12 +36,6 @@ constexpr int64_t kInstant = 500;  // ns
 // costs between 2 us and 35 us, and often its other core is busy.
 constexpr int64_t kShortClosure = 50'000;  // ns
 
-int64_t Now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-}
-
 }  // namespace
 
 Poller::Poller(Watchdog* watchdog)
@@ -61,7 +56,7 @@ uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : call
 void Poller::Add(std::shared_ptr<Pollable> pollable) {
   auto entry = std::make_shared<Entry>();
   entry->pollable = std::move(pollable);
-  entry->active_ns = Now();
+  entry->active_ns = SteadyNs();
   const bool wakes_us = entry->pollable->wakes_us();
   if (wakes_us) entry->pollable->PrepareToSleep();
   absl::MutexLock lock(mu_);
@@ -126,7 +121,7 @@ void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
 
 void Poller::Lead() {
   current_poller = this;
-  int64_t looked = Now();
+  int64_t looked = SteadyNs();
   int64_t before = looked;
   for (;;) {
     bool progress = false;
@@ -139,7 +134,7 @@ void Poller::Lead() {
       }
       progress |= turn == Turn::kProgress;
     }
-    const int64_t now = Now();
+    const int64_t now = SteadyNs();
     const bool look = now - looked > kLookInterval;
     // While the leader has work it is awake, whatever is hot costs it only a look.
     if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
@@ -148,7 +143,7 @@ void Poller::Lead() {
     if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
         !HasDeferred()) {
       WaitForEvents(/*may_sleep=*/true);
-      looked = before = Now();
+      looked = before = SteadyNs();
     } else if (look) {
       WaitForEvents(/*may_sleep=*/false);
       looked = now;
@@ -186,14 +181,14 @@ Poller::Turn Poller::RunQueue() {
     queued_.store(0, std::memory_order_relaxed);
   }
   // Only what was there: closures that enqueue others must not starve the connections.
-  int64_t start = Now();
+  int64_t start = SteadyNs();
   while (!running_.empty()) {
     absl::AnyInvocable<void()> closure = std::move(running_.front());
     running_.pop_front();
     const bool leads = Call(/*entry=*/nullptr, [&] {
       closure();
       closure = nullptr;
-      const int64_t end = Now();
+      const int64_t end = SteadyNs();
       NoteClosure(end - start);
       start = end;
     });
@@ -226,7 +221,7 @@ Poller::Turn Poller::RunReadable() {
     readable_.pop_front();
     if (entry->removed.load(std::memory_order_acquire)) continue;
     if (!entry->hot) {
-      const int64_t now = Now();
+      const int64_t now = SteadyNs();
       entry->pollable->Awake();
       entry->pollable->SleptFor(now - entry->active_ns);
       entry->hot = true;
@@ -245,9 +240,9 @@ Poller::Turn Poller::RunHot() {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (Now() - entry->active_ns > kInstant) entry->pollable->SpinFound();
+    if (SteadyNs() - entry->active_ns > kInstant) entry->pollable->SpinFound();
     if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
-    entry->active_ns = Now();
+    entry->active_ns = SteadyNs();
     entry->naps = BackOff();
     turn = Turn::kProgress;
   }
@@ -331,7 +326,7 @@ void Poller::WaitForEvents(bool may_sleep) {
     const auto next =
         std::min_element(napping_.begin(), napping_.end(),
                          [](const auto& a, const auto& b) { return a->look_ns < b->look_ns; });
-    timeout_ns = std::max<int64_t>(0, (*next)->look_ns - Now());
+    timeout_ns = std::max<int64_t>(0, (*next)->look_ns - SteadyNs());
   }
   if (may_sleep) {
     absl::MutexLock lock(mu_);

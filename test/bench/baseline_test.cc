@@ -1,14 +1,14 @@
 // Proves how the regression check judges: limits from the spread of runs, what is slower and
 // what is faster than they allow, and a clear sentence for a baseline that is no good.
 
-#include "bench/baseline.h"
+#include "bench/baseline/baseline.h"
 
 #include <fstream>
 #include <string>
 #include <vector>
 
-#include "bench/report.h"
-#include "bench/temporary_directory.h"
+#include "bench/lanes/temporary_directory.h"
+#include "bench/report/report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
 // Proves that a report about connections has every figure, none where nothing was measured, and a
 // plot of what can be plotted.
 
-#include "bench/connections_report.h"
+#include "bench/report/connections_report.h"
 
 #include <string>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/temporary_directory.h"
+#include "bench/lanes/temporary_directory.h"
 #include "grpc_cxl/base/unique_fd.h"
 
 namespace grpc_cxl::bench {

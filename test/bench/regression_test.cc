@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "bench/baseline.h"
-#include "bench/report.h"
-#include "bench/temporary_directory.h"
+#include "bench/baseline/baseline.h"
+#include "bench/lanes/temporary_directory.h"
+#include "bench/report/report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"

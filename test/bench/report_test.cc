@@ -1,7 +1,7 @@
 // Proves that ratios are taken against the better of tcp and unix, figure by figure, and
 // that the JSON carries every field under its documented name, zeros included.
 
-#include "bench/report.h"
+#include "bench/report/report.h"
 
 #include <fstream>
 #include <optional>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/temporary_directory.h"
+#include "bench/lanes/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "bench/report.pb.h"
-#include "bench/temporary_directory.h"
+#include "bench/lanes/temporary_directory.h"
+#include "bench/report/report.pb.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/json/json.h"
 #include "gtest/gtest.h"

@@ -1,6 +1,6 @@
 // Proves that charts put larger values higher, and longer, and that no name breaks the page.
 
-#include "bench/svg_chart.h"
+#include "bench/report/svg_chart.h"
 
 #include <cstdio>
 #include <string>

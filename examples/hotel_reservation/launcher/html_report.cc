@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/svg_chart.h"
+#include "bench/report/svg_chart.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
 namespace hotel_reservation {

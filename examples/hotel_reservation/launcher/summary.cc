@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/table.h"
+#include "bench/report/table.h"
 
 namespace hotel_reservation {
 namespace {

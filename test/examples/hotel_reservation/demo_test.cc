@@ -8,7 +8,7 @@
 #include <memory>
 #include <sstream>
 
-#include "bench/temporary_directory.h"
+#include "bench/lanes/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"

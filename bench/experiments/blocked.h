@@ -1,0 +1,17 @@
+#ifndef GRPC_CXL_BENCH_EXPERIMENTS_BLOCKED_H_
+#define GRPC_CXL_BENCH_EXPERIMENTS_BLOCKED_H_
+
+#include "absl/status/statusor.h"
+#include "bench/lanes/control.pb.h"
+#include "bench/lanes/lane.h"
+
+namespace grpc_cxl::bench {
+
+// What calls take while a handler sleeps for `seconds` on the thread it is called on,
+// measured `times` times.
+absl::StatusOr<HandlerBlocked> MeasureBlocked(const LaneOptions& options, int times,
+                                              double seconds);
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_EXPERIMENTS_BLOCKED_H_

@@ -1,0 +1,24 @@
+#ifndef GRPC_CXL_BENCH_EXPERIMENTS_IDLE_H_
+#define GRPC_CXL_BENCH_EXPERIMENTS_IDLE_H_
+
+#include "absl/status/statusor.h"
+#include "bench/lanes/control.pb.h"
+#include "bench/lanes/lane.h"
+
+namespace grpc_cxl::bench {
+
+// CPU time of a server and a client process that do nothing, in milliseconds per second:
+// before and after `connections` connections between them have been opened and used once.
+struct IdleCost {
+  double server_before = 0, client_before = 0;
+  double server_after = 0, client_after = 0;
+};
+
+// CPU time that both processes of a lane take in `seconds` of rest, after they have settled.
+absl::StatusOr<Rested> RestWhenSettled(Lane& lane, double seconds);
+
+absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds);
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_EXPERIMENTS_IDLE_H_

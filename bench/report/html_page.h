@@ -1,0 +1,33 @@
+#ifndef GRPC_CXL_BENCH_REPORT_HTML_PAGE_H_
+#define GRPC_CXL_BENCH_REPORT_HTML_PAGE_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace grpc_cxl::bench {
+
+// A report as one HTML page that needs nothing else, no network and no script, and that
+// follows the reader's choice of a light or a dark page.
+class HtmlPage {
+ public:
+  explicit HtmlPage(const std::string& title);
+
+  void Heading(const std::string& text);
+  void Note(const std::string& text);
+  void Chart(const std::string& svg) { body_ += svg; }
+  // A table in plain text, as Table makes them.
+  void Preformatted(const std::string& text);
+
+  std::string ToString() const { return body_ + "</body></html>\n"; }
+
+  // The colour of a transport, the same in all charts.
+  static std::string Color(absl::string_view transport);
+
+ private:
+  std::string body_;
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_REPORT_HTML_PAGE_H_

@@ -1,0 +1,20 @@
+#ifndef GRPC_CXL_BASE_STEADY_CLOCK_H_
+#define GRPC_CXL_BASE_STEADY_CLOCK_H_
+
+#include <time.h>
+
+#include <cstdint>
+
+namespace grpc_cxl {
+
+// CLOCK_MONOTONIC in nanoseconds: of this host, for the time that passes between two readings.
+// Some 20 to 30 ns each where the kernel lets processes read it (vDSO).
+inline int64_t SteadyNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_BASE_STEADY_CLOCK_H_
