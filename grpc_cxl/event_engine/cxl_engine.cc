@@ -1,11 +1,11 @@
 #include "grpc_cxl/event_engine/cxl_engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/listener.h"
@@ -79,11 +79,11 @@ void CxlEngine::Run(Closure* closure) {
 void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
   Poller* const poller = Poller::Current();
   if (poller == nullptr) return inner_->Run(std::move(closure));
-  if (poller->ClosuresAreShort()) return poller->Enqueue(std::move(closure));
+  if (poller->closure_times().AreShort()) return poller->Enqueue(std::move(closure));
   inner_->Run([poller, closure = std::move(closure)]() mutable {
-    const auto start = std::chrono::steady_clock::now();
+    ClosureTimes::Timing timing(poller->closure_times(), SteadyNs(), /*always_thorough=*/true);
     closure();
-    poller->NoteClosure((std::chrono::steady_clock::now() - start) / std::chrono::nanoseconds(1));
+    timing.End();
   });
 }
 

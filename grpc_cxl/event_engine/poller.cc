@@ -32,10 +32,6 @@ constexpr int64_t kInterruption = 200'000;  // ns
 // Work found sooner than this after the last was not waited for.
 constexpr int64_t kInstant = 500;  // ns
 
-// Up to this average, a closure is cheaper to run in place than to hand over: a wake-up
-// costs between 2 us and 35 us, and often its other core is busy.
-constexpr int64_t kShortClosure = 50'000;  // ns
-
 }  // namespace
 
 Poller::Poller(Watchdog* watchdog)
@@ -98,18 +94,6 @@ void Poller::WakeLeader() {
   if (!sleeping_) return;
   sleeping_ = false;
   eventfd_write(poke_.get(), 1);
-}
-
-bool Poller::ClosuresAreShort() const {
-  return closure_ns_.load(std::memory_order_relaxed) < kShortClosure;
-}
-
-void Poller::NoteClosure(int64_t nanoseconds) {
-  // Lost updates between threads do no harm. One long closure must not hide the short
-  // ones for ever, hence the limit.
-  const int64_t average = closure_ns_.load(std::memory_order_relaxed);
-  closure_ns_.store(average + (std::min<int64_t>(nanoseconds, 5'000'000) - average) / 8,
-                    std::memory_order_relaxed);
 }
 
 void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
@@ -186,11 +170,10 @@ Poller::Turn Poller::RunQueue() {
     absl::AnyInvocable<void()> closure = std::move(running_.front());
     running_.pop_front();
     const bool leads = Call(/*entry=*/nullptr, [&] {
+      ClosureTimes::Timing timing(closure_times_, start);
       closure();
       closure = nullptr;
-      const int64_t end = SteadyNs();
-      NoteClosure(end - start);
-      start = end;
+      start = timing.End();
     });
     if (!leads) return Turn::kDeposed;
   }

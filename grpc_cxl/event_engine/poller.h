@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/doorbell/back_off.h"
+#include "grpc_cxl/event_engine/closure_times.h"
 #include "grpc_cxl/event_engine/pollable.h"
 
 namespace grpc_cxl {
@@ -73,11 +74,8 @@ class Poller {
   // Whether some of it has not begun. A look without the lock.
   bool HasDeferred() const { return deferred_count_.load(std::memory_order_relaxed) > 0; }
 
-  // Whether the closures of late were so short (a few dozen microseconds on average) that
-  // running them one after the other beats handing them to other threads.
-  bool ClosuresAreShort() const;
-  // Tells how long a closure took that ran elsewhere because they were not.
-  void NoteClosure(int64_t nanoseconds);
+  // Of closures that were enqueued, and of those that Run() hands over because they are long.
+  ClosureTimes& closure_times() { return closure_times_; }
 
   // Polls until deposed. For the threads that the watchdog keeps.
   void Lead();
@@ -138,7 +136,7 @@ class Poller {
   std::atomic<size_t> deferred_count_{0};
   // See busy(). From even to odd by the leader alone.
   std::atomic<uint64_t> busy_{0};
-  std::atomic<int64_t> closure_ns_{0};  // moving average
+  ClosureTimes closure_times_;
 
   // Touched by the leader outside callbacks only; handed over through busy_.
   std::deque<absl::AnyInvocable<void()>> running_;  // taken out of queue_

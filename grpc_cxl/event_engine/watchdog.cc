@@ -63,7 +63,7 @@ void Watchdog::Watch() {
           }
         }
       }
-      active |= busy % 2 == 1 || busy != watched.last_busy;
+      active |= busy % 2 == 1;
       watched.last_busy = busy;
     }
     if (active) Arm();

@@ -18,13 +18,13 @@ namespace grpc_cxl {
 // that blocks stalls nobody else: a leader that has been inside one callback for two ticks
 // (2 to 4 ms) is replaced.
 //
-// The watchdog ticks only while there is something to watch; an idle process does not wake
-// up. Its clock is a timer that the pollers arm:
+// The watchdog ticks only while there is something to watch: an idle process does not wake
+// up, and one that is called now and then does once a call, 2 ms after it. Its clock is a timer that the pollers arm:
 //
 //     poller                              watchdog, woken by the timer
 //     1. busy := odd                      a. armed := false
-//     2. armed? if not, arm               b. look at every busy; if any has moved or is
-//     3. callback()                          odd, arm
+//     2. armed? if not, arm               b. look at every busy; if any is odd, arm
+//     3. callback()
 //
 // All four accesses are seq_cst. If 2 finds it armed, then 1 came before a in their total
 // order, so b sees the callback; otherwise 2 arms. No callback goes unwatched.

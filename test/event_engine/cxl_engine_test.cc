@@ -164,8 +164,7 @@ TEST_F(CxlEngineTest, OnlyPollingThreadsAreWorkers) {
 }
 
 TEST_F(CxlEngineTest, ShortClosuresStayOnTheirThreadInOrder) {
-  // The kernel may take the thread off its core in the middle, which makes a closure long,
-  // and another thread leader.
+  // The kernel may take the thread off its core in the middle, which makes another thread leader.
   bool in_order = false;
   for (int tries = 0; tries < 20 && !in_order; ++tries) {
     AwaitShortClosures();
@@ -190,14 +189,16 @@ TEST_F(CxlEngineTest, ShortClosuresStayOnTheirThreadInOrder) {
 
 TEST_F(CxlEngineTest, LongClosuresLeaveAndShortOnesComeBack) {
   AwaitShortClosures();
-  absl::Notification slept;
-  OnPollingThread([&] {
-    TestEngine()->Run([&] {
-      absl::SleepFor(absl::Milliseconds(100));
-      slept.Notify();
+  for (int i = 0; i < 2; ++i) {  // the first one is suspicious, the second one counts
+    absl::Notification slept;
+    OnPollingThread([&] {
+      TestEngine()->Run([&] {
+        absl::SleepFor(absl::Milliseconds(100));
+        slept.Notify();
+      });
     });
-  });
-  slept.WaitForNotification();
+    slept.WaitForNotification();
+  }
   // The closure is counted when it is over, a moment after it has said so.
   EXPECT_TRUE(Eventually([this] { return !ClosuresStay(); }));
   AwaitShortClosures();
