@@ -15,9 +15,9 @@
 namespace grpc_cxl {
 namespace {
 
-constexpr int64_t kShort = 50'000;       // ns
+constexpr int64_t kShort = 50'000;  // ns
+// More counts as so much: one long closure must not hide the short ones for ever.
 constexpr int64_t kLongest = 5'000'000;  // ns
-constexpr int kWatched = 64;             // closures after a suspicious one
 
 // How long the calling thread has waited for a core since it began, in nanoseconds: the second
 // number of its schedstat (Documentation/scheduler/sched-stats.rst). 0 where the kernel keeps
@@ -32,34 +32,34 @@ int64_t WaitedForACoreNs() {
   return numbers.size() > 1 && absl::SimpleAtoi(numbers[1], &waited_ns) ? waited_ns : 0;
 }
 
-}  // namespace
-
-bool ClosureTimes::AreShort() const { return average_ns_.load(std::memory_order_relaxed) < kShort; }
-
-void ClosureTimes::Note(int64_t nanoseconds) {
-  const int64_t average = average_ns_.load(std::memory_order_relaxed);
-  average_ns_.store(average + (std::min(nanoseconds, kLongest) - average) / 8,
-                    std::memory_order_relaxed);
+void Follow(std::atomic<int64_t>& average, int64_t ns) {
+  const int64_t old = average.load(std::memory_order_relaxed);
+  average.store(old + (std::clamp<int64_t>(ns, 0, kLongest) - old) / 8, std::memory_order_relaxed);
 }
 
-ClosureTimes::Timing::Timing(ClosureTimes& times, int64_t start_ns, bool always_thorough)
+}  // namespace
+
+bool ClosureTimes::AreShort() const {
+  return took_ns_.load(std::memory_order_relaxed) < kShort ||
+         worked_ns_.load(std::memory_order_relaxed) < kShort;
+}
+
+void ClosureTimes::Note(int64_t took_ns, std::optional<int64_t> worked_ns) {
+  Follow(took_ns_, took_ns);
+  if (worked_ns.has_value()) Follow(worked_ns_, *worked_ns);
+}
+
+ClosureTimes::Timing::Timing(ClosureTimes& times, int64_t start_ns)
     : times_(times), start_ns_(start_ns) {
-  const int suspicion = times_.suspicion_.load(std::memory_order_relaxed);
-  if (suspicion > 0) times_.suspicion_.store(suspicion - 1, std::memory_order_relaxed);
-  if (suspicion > 0 || always_thorough) waited_ns_ = WaitedForACoreNs();
+  if (times_.took_ns_.load(std::memory_order_relaxed) >= kShort) waited_ns_ = WaitedForACoreNs();
 }
 
 int64_t ClosureTimes::Timing::End() {
   const int64_t now = SteadyNs();
   const int64_t took_ns = now - start_ns_;
-  if (took_ns < kShort) {
-    times_.Note(took_ns);
-    return now;
-  }
-  times_.suspicion_.store(kWatched, std::memory_order_relaxed);
-  if (waited_ns_.has_value()) {
-    times_.Note(std::max<int64_t>(0, took_ns - (WaitedForACoreNs() - *waited_ns_)));
-  }
+  std::optional<int64_t> worked_ns;
+  if (waited_ns_.has_value()) worked_ns = took_ns - (WaitedForACoreNs() - *waited_ns_);
+  times_.Note(took_ns, worked_ns);
   return now;
 }
 

@@ -15,9 +15,9 @@ namespace grpc_cxl {
 // machine with more threads than cores that is milliseconds now and then, and another thread
 // would wait as long. (64 services on 2 cores took half as long again when this was taken for
 // long closures, and each of them was handed over.) Only the kernel knows it, and asking costs a
-// closure about 2 us, so it is asked about those alone that follow a suspicious one.
+// closure about 2 us, so it is asked only while the time that passes says that they are long.
 //
-// Thread-safe; counts of threads that meet may get lost, which does no harm.
+// Thread-safe; updates by threads that meet may get lost, which does no harm.
 class ClosureTimes {
  public:
   bool AreShort() const;
@@ -26,7 +26,7 @@ class ClosureTimes {
   class Timing {
    public:
     // The closure begins. `start_ns` is SteadyNs() of now, or of when the one before it ended.
-    Timing(ClosureTimes& times, int64_t start_ns, bool always_thorough = false);
+    Timing(ClosureTimes& times, int64_t start_ns);
     // It has ended. Returns SteadyNs().
     int64_t End();
 
@@ -36,13 +36,14 @@ class ClosureTimes {
     std::optional<int64_t> waited_ns_;  // of this thread, at the start
   };
 
-  // What a Timing found out. One long closure must not hide the short ones for ever: more than
-  // 5 ms count as 5 ms.
-  void Note(int64_t nanoseconds);
+  // What a Timing found out: how long a closure took, and how much of that it did not wait for a
+  // core, if that was asked.
+  void Note(int64_t took_ns, std::optional<int64_t> worked_ns);
 
  private:
-  std::atomic<int64_t> average_ns_{0};  // moving; relaxed: a number by itself
-  std::atomic<int> suspicion_{0};       // so many closures are still to be watched; relaxed
+  // Moving averages; relaxed: each is a number by itself.
+  std::atomic<int64_t> took_ns_{0};
+  std::atomic<int64_t> worked_ns_{0};
 };
 
 }  // namespace grpc_cxl

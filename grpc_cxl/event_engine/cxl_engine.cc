@@ -81,7 +81,7 @@ void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
   if (poller == nullptr) return inner_->Run(std::move(closure));
   if (poller->closure_times().AreShort()) return poller->Enqueue(std::move(closure));
   inner_->Run([poller, closure = std::move(closure)]() mutable {
-    ClosureTimes::Timing timing(poller->closure_times(), SteadyNs(), /*always_thorough=*/true);
+    ClosureTimes::Timing timing(poller->closure_times(), SteadyNs());
     closure();
     timing.End();
   });

@@ -5,6 +5,8 @@
 // With 64 calls in flight every ring is on somebody's way. A single caller that spins hides most
 // of them, since the service begins before the ringing has ended: half as much again, not twice.
 
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"
@@ -21,10 +23,13 @@ TEST(SlowDoorbellTest, IsARegression) {
 #endif
   const auto check = Program::Start("test/bench/regression_with_slow_doorbell",
                                     {"--baseline=bench/baseline.json", "--cases=callback 64 B"});
-  // 3: on another kind of machine than the baseline's it does not dare to say so.
+  // 3: on another kind of machine than the baseline's, or beside others, it does not dare to say
+  // so.
   EXPECT_THAT(check->Wait(), AnyOf(1, 3)) << check->output();
-  EXPECT_THAT(check->output(),
-              ContainsRegex("callback 64 B, 64 in flight, cxl_direct adaptive[ 0-9.]*SLOWER"));
+  for (const std::string what : {"cxl_direct adaptive", "cxl_direct adaptive, CPU"}) {
+    EXPECT_THAT(check->output(),
+                ContainsRegex("callback 64 B, 64 in flight, " + what + "[ 0-9.%]*SLOWER"));
+  }
 }
 
 }  // namespace

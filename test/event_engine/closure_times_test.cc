@@ -68,11 +68,17 @@ TEST(ClosureTimesTest, OneLongAmongFourIsEnough) {
 
 TEST(ClosureTimesTest, FollowTheAverage) {
   ClosureTimes times;
-  times.Note(1'000'000'000);
+  times.Note(1'000'000'000, 1'000'000'000);
   EXPECT_FALSE(times.AreShort());
   int short_ones = 0;
-  for (; !times.AreShort() && short_ones < 1000; ++short_ones) times.Note(1000);
+  for (; !times.AreShort() && short_ones < 1000; ++short_ones) times.Note(1000, 1000);
   EXPECT_LT(short_ones, 100) << "one long closure hides the short ones for too long";
+}
+
+TEST(ClosureTimesTest, AreShortWhenTheyOnlyWaited) {
+  ClosureTimes times;
+  for (int i = 0; i < 100; ++i) times.Note(1'000'000'000, 1000);
+  EXPECT_TRUE(times.AreShort());
 }
 
 // Both threads keep to one core, so that each sched_yield() lets the other run for a while:

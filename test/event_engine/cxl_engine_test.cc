@@ -189,7 +189,7 @@ TEST_F(CxlEngineTest, ShortClosuresStayOnTheirThreadInOrder) {
 
 TEST_F(CxlEngineTest, LongClosuresLeaveAndShortOnesComeBack) {
   AwaitShortClosures();
-  for (int i = 0; i < 2; ++i) {  // the first one is suspicious, the second one counts
+  for (int i = 0; i < 2; ++i) {  // after the first one, the kernel is asked about the second
     absl::Notification slept;
     OnPollingThread([&] {
       TestEngine()->Run([&] {
