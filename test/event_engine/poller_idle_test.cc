@@ -1,6 +1,7 @@
 // Proves that a process with nothing to do does nothing: with a hundred pollables asleep,
 // after work and after callbacks that blocked, neither the polling threads nor the watchdog
-// wake up even once in a while.
+// wake up even once in a while. And that one with little to do is woken by the watchdog once each
+// time.
 
 #include <memory>
 #include <vector>
@@ -45,6 +46,21 @@ TEST(PollerIdleTest, NoThreadWakesUp) {
     quiet = CountNaps("cxl_") == before;
   }
   EXPECT_TRUE(quiet);
+}
+
+TEST(PollerIdleTest, TheWatchdogLooksOnceAfterACallback) {
+  constexpr int kCallbacks = 50;
+  Watchdog* const watchdog = new Watchdog(1);
+  const uint64_t before = CountNaps("cxl_watchdog");
+  for (int i = 0; i < kCallbacks; ++i) {
+    absl::Notification done;
+    watchdog->Assign()->Enqueue([&] { done.Notify(); });
+    done.WaitForNotification();
+    absl::SleepFor(absl::Milliseconds(10));  // five ticks
+  }
+  const uint64_t looks = CountNaps("cxl_watchdog") - before;
+  EXPECT_GT(looks, 0u);
+  EXPECT_LT(looks, kCallbacks * 3 / 2);  // a second look each time would be 2
 }
 
 }  // namespace
