@@ -45,8 +45,7 @@ class RegressionTest : public testing::Test {
     Baseline baseline;
     *baseline.mutable_machine() = ThisMachine();
     if (!cpu.empty()) baseline.mutable_machine()->set_cpu(cpu);
-    for (const std::string lane :
-         {"cxl_direct adaptive", "cxl_direct park", "cxl adaptive", "cxl park"}) {
+    for (const std::string lane : {"cxl_direct adaptive", "cxl_direct park", "cxl park"}) {
       Expectation& expectation = *baseline.add_expectations();
       expectation.set_name(absl::StrCat("sync 64 B, ", lane));
       expectation.set_ratio(ratio);
@@ -65,7 +64,7 @@ TEST_F(RegressionTest, WritesABaseline) {
   ASSERT_EQ(update->Wait(), 0) << update->output();
   const auto baseline = ReadBaseline(file());
   ASSERT_TRUE(baseline.ok()) << baseline.status();
-  ASSERT_EQ(baseline->expectations_size(), 8);
+  ASSERT_EQ(baseline->expectations_size(), 6);
   EXPECT_EQ(baseline->expectations(0).name(), "sync 64 B, cxl_direct adaptive");
   EXPECT_GT(baseline->expectations(0).ratio(), 0);
   EXPECT_EQ(baseline->expectations(1).name(), "sync 64 B, cxl_direct adaptive, CPU");

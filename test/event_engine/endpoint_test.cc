@@ -77,9 +77,9 @@ TEST(EndpointTest, AWriteThatFitsIsDoneAtOnceAndOneThatDoesNotCallsBack) {
   EXPECT_TRUE(at_once.dropped());
   EXPECT_FALSE(pair.client->Write(later.Callback(), &too_much, {}));
   EXPECT_EQ(later.calls(), 0);
-  EXPECT_THAT(ReadExactly(*pair.server, kFits), IsOkAndHolds(std::string(kFits, 'a')));
+  // The rest may come as soon as part of the ring is free, with the last of what was there.
+  EXPECT_THAT(ReadExactly(*pair.server, kFits + 1), IsOkAndHolds(std::string(kFits, 'a') + "b"));
   EXPECT_THAT(later.Wait(), IsOk());
-  EXPECT_THAT(ReadExactly(*pair.server, 1), IsOkAndHolds("b"));
   EXPECT_EQ(at_once.calls(), 0);
   EXPECT_EQ(later.calls(), 1);
 }
