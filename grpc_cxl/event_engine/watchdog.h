@@ -19,7 +19,8 @@ namespace grpc_cxl {
 // (2 to 4 ms) is replaced.
 //
 // The watchdog ticks only while there is something to watch: an idle process does not wake
-// up, and one that is called now and then does once a call, 2 ms after it. Its clock is a timer that the pollers arm:
+// up, and one that is called now and then does once a call, 2 ms after it. Its clock is a
+// timer that the pollers arm:
 //
 //     poller                              watchdog, woken by the timer
 //     1. busy := odd                      a. armed := false
