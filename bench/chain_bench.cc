@@ -119,11 +119,8 @@ std::string ShapeAsTable(const std::vector<std::vector<Row>>& by_count) {
 }
 
 absl::Status WriteFiles(const Report& report) {
-  if (const std::string json = FileOfFlag(absl::GetFlag(FLAGS_json)); !json.empty()) {
-    if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
-  }
-  const std::string html = FileOfFlag(absl::GetFlag(FLAGS_html));
-  return html.empty() ? absl::OkStatus() : WriteText(HtmlReport(report), html);
+  return WriteReport(report, FileOfFlag(absl::GetFlag(FLAGS_json)), HtmlReport(report),
+                     FileOfFlag(absl::GetFlag(FLAGS_html)));
 }
 
 absl::StatusOr<int> Coordinate() {

@@ -95,11 +95,8 @@ absl::StatusOr<std::vector<Contender>> Contenders(uint32_t most_connections) {
 }
 
 absl::Status WriteFiles(const Report& report) {
-  if (const std::string json = FileOfFlag(absl::GetFlag(FLAGS_json)); !json.empty()) {
-    if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
-  }
-  const std::string html = FileOfFlag(absl::GetFlag(FLAGS_html));
-  return html.empty() ? absl::OkStatus() : WriteText(ConnectionsAsHtml(report), html);
+  return WriteReport(report, FileOfFlag(absl::GetFlag(FLAGS_json)), ConnectionsAsHtml(report),
+                     FileOfFlag(absl::GetFlag(FLAGS_html)));
 }
 
 absl::StatusOr<int> Coordinate() {

@@ -141,12 +141,8 @@ std::string Pairs() {
 
 // Of --json and --html.
 absl::Status WriteFiles(const Report& report) {
-  const std::string json = FileOfFlag(absl::GetFlag(FLAGS_json));
-  if (!json.empty()) {
-    if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
-  }
-  const std::string html = FileOfFlag(absl::GetFlag(FLAGS_html));
-  return html.empty() ? absl::OkStatus() : WriteText(HtmlReport(report), html);
+  return WriteReport(report, FileOfFlag(absl::GetFlag(FLAGS_json)), HtmlReport(report),
+                     FileOfFlag(absl::GetFlag(FLAGS_html)));
 }
 
 absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {

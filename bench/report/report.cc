@@ -150,4 +150,12 @@ absl::Status WriteText(const std::string& text, const std::string& file) {
   return absl::OkStatus();
 }
 
+absl::Status WriteReport(const Report& report, const std::string& json, const std::string& page,
+                         const std::string& html) {
+  if (!json.empty()) {
+    if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
+  }
+  return html.empty() ? absl::OkStatus() : WriteText(page, html);
+}
+
 }  // namespace grpc_cxl::bench

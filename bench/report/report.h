@@ -38,6 +38,11 @@ absl::Status WriteJson(const google::protobuf::Message& report, const std::strin
 
 absl::Status WriteText(const std::string& text, const std::string& file);
 
+// The report to the file `json`, and `page`, the same as HTML, to the file `html`; where the name
+// of a file is empty, nothing is written.
+absl::Status WriteReport(const Report& report, const std::string& json, const std::string& page,
+                         const std::string& html);
+
 }  // namespace grpc_cxl::bench
 
 #endif  // GRPC_CXL_BENCH_REPORT_REPORT_H_
