@@ -19,14 +19,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "bench/calls/relay_main.h"
 #include "bench/experiments/rounds.h"
-#include "bench/lanes/bench_main.h"
-#include "bench/lanes/service_chain.h"
-#include "bench/lanes/transport.h"
+#include "bench/harness/bench_main.h"
+#include "bench/harness/service_chain.h"
+#include "bench/harness/transport.h"
 #include "bench/report/html_report.h"
 #include "bench/report/report.h"
 #include "bench/report/table.h"
+#include "bench/roles/relay_main.h"
 
 using List = std::vector<std::string>;
 

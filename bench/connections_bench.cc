@@ -20,14 +20,14 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/calls/client_main.h"
-#include "bench/calls/echo_workload.h"
-#include "bench/calls/server_main.h"
 #include "bench/experiments/connection_growth.h"
-#include "bench/lanes/bench_main.h"
-#include "bench/lanes/transport.h"
+#include "bench/harness/bench_main.h"
+#include "bench/harness/transport.h"
 #include "bench/report/connections_report.h"
 #include "bench/report/report.h"
+#include "bench/roles/client_main.h"
+#include "bench/roles/echo_workload.h"
+#include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 

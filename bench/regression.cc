@@ -24,13 +24,13 @@
 #include "absl/strings/str_join.h"
 #include "bench/baseline/baseline.h"
 #include "bench/baseline/regression_set.h"
-#include "bench/calls/client_main.h"
-#include "bench/calls/echo_workload.h"
-#include "bench/calls/server_main.h"
-#include "bench/lanes/bench_main.h"
-#include "bench/lanes/transport.h"
+#include "bench/harness/bench_main.h"
+#include "bench/harness/transport.h"
 #include "bench/report/report.h"
 #include "bench/report/table.h"
+#include "bench/roles/client_main.h"
+#include "bench/roles/echo_workload.h"
+#include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 

@@ -26,18 +26,18 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/calls/client_main.h"
-#include "bench/calls/echo_workload.h"
-#include "bench/calls/fault_client.h"
-#include "bench/calls/server_main.h"
 #include "bench/experiments/far_memory.h"
 #include "bench/experiments/rounds.h"
-#include "bench/experiments/special_tables.h"
-#include "bench/lanes/bench_main.h"
-#include "bench/lanes/lane.h"
-#include "bench/lanes/transport.h"
+#include "bench/experiments/special_experiments.h"
+#include "bench/harness/bench_main.h"
+#include "bench/harness/process_pair.h"
+#include "bench/harness/transport.h"
 #include "bench/report/html_report.h"
 #include "bench/report/report.h"
+#include "bench/roles/client_main.h"
+#include "bench/roles/echo_workload.h"
+#include "bench/roles/fault_client.h"
+#include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 
@@ -151,9 +151,9 @@ absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
   std::vector<LaneGroup> groups(contenders.size());
   for (size_t i = 0; i < contenders.size(); ++i) {
     for (int pair = 0; pair < absl::GetFlag(FLAGS_pairs); ++pair) {
-      absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(contenders[i]);
-      if (!lane.ok()) return lane.status();
-      groups[i].push_back(*std::move(lane));
+      absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(contenders[i]);
+      if (!pair.ok()) return pair.status();
+      groups[i].push_back(*std::move(pair));
     }
   }
   std::vector<LaneGroup*> turns;
@@ -180,16 +180,16 @@ absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
 absl::Status RunFarMemory(const std::vector<LaneOptions>& contenders) {
   const absl::StatusOr<std::vector<Case>> cases = Cases();
   if (!cases.ok()) return cases.status();
-  const absl::StatusOr<std::vector<LaneOptions>> lanes =
+  const absl::StatusOr<std::vector<LaneOptions>> pairs =
       OnEachMemory(contenders, absl::GetFlag(FLAGS_cxl_preset), absl::GetFlag(FLAGS_cxl_coherence));
-  if (!lanes.ok()) return lanes.status();
+  if (!pairs.ok()) return pairs.status();
   const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
                       absl::GetFlag(FLAGS_calls)};
   absl::PrintF(
       "Calls through memory that is further away than here, or not coherent; medians of %d "
       "interleaved rounds. memory: waits for it in both processes, in a call\n",
       effort.rounds);
-  return MeasureFarMemory(*lanes, *cases, effort);
+  return MeasureFarMemory(*pairs, *cases, effort);
 }
 
 absl::Status Measure() {

@@ -11,13 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
-#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/interceptor.h"
-#include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/engine.h"
-#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/message_placement.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
@@ -27,6 +28,9 @@ namespace {
 
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::grpc_event_engine_arg_vtable;
+using internal::ChannelSettings;
+using internal::ServiceName;
+using internal::SettingsRegistry;
 
 bool Has(const grpc::ChannelArguments& arguments, const char* key) {
   const grpc_channel_args all = arguments.c_channel_args();
@@ -42,13 +46,12 @@ void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
 
 class CxlChannelCredentials final : public grpc::ChannelCredentials {
  public:
-  CxlChannelCredentials(const ChannelOptions& options,
+  CxlChannelCredentials(absl::StatusOr<ChannelSettings> settings,
                         std::shared_ptr<grpc::ChannelCredentials> inner)
       : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
-        options_(options),
-        number_(OptionsRegistry<ChannelOptions>::Register(options)),
+        settings_(std::move(settings)),
+        number_(SettingsRegistry<ChannelSettings>::Register(settings_)),
         plain_(inner == nullptr),
-        direct_calls_(options.direct_calls && plain_),
         inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
 
  private:
@@ -70,8 +73,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
   // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
   // of calls would be lost on them.
   bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
-    return direct_calls_ && ServiceName::FromTarget(target).ok() &&
-           !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+    return plain_ && settings_.ok() && settings_->direct_calls &&
+           ServiceName::FromTarget(target).ok() && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
            !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
   }
 
@@ -81,11 +84,9 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
     if (!DirectCallsFor(target, arguments)) return;
-    const absl::StatusOr<SpinBudget> spin =
-        SpinBudgetFromEnvironment(options_.wait_policy, options_.max_spin);
-    if (!spin.ok()) return;  // connecting fails with the reason
-    interceptors->push_back(MakeDirectInterceptor(
-        ClientLinks::For(ServiceName::FromTarget(target)->str(), number_), *spin, arguments));
+    interceptors->push_back(internal::MakeDirectInterceptor(
+        internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
+        settings_->spin(), arguments));
   }
 
   // After all others, which thus see messages as the application made them.
@@ -96,7 +97,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     // TLS would encrypt them into memory of its own.
     if (!plain_ || !name.ok()) return;
-    interceptors->push_back(MakeClientPlacement(ClientPoolKey(name->str(), number_)));
+    interceptors->push_back(
+        internal::MakeClientPlacement(internal::ClientPoolKey(name->str(), number_)));
   }
 
   // What the user set stands; the rest is set as suits shared memory.
@@ -107,8 +109,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     grpc::ChannelArguments adapted = arguments;
     std::shared_ptr<EventEngine> engine = Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());
-    adapted.SetInt(kOptionsArg, number_);
-    if (DirectCallsFor(target, arguments)) adapted.SetInt(kDirectArg, 1);
+    adapted.SetInt(internal::kSettingsArg, number_);
+    if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
     // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
     adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     if (name.ok() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
@@ -127,10 +129,9 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     return adapted;
   }
 
-  const ChannelOptions options_;
+  const absl::StatusOr<ChannelSettings> settings_;  // an error is every connection's
   const int number_;
   const bool plain_;
-  const bool direct_calls_;
   const std::shared_ptr<grpc::ChannelCredentials> inner_;
 };
 
@@ -139,7 +140,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
     const ChannelOptions& options, std::shared_ptr<grpc::ChannelCredentials> inner) {
   MakeEngineDefault();
-  return std::make_shared<CxlChannelCredentials>(options, std::move(inner));
+  return std::make_shared<CxlChannelCredentials>(internal::ResolveOptions(options),
+                                                 std::move(inner));
 }
 
 }  // namespace grpc_cxl

@@ -31,7 +31,7 @@ namespace grpc_cxl {
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
-//     channel. CallPeer() tells the client's pid and uid on both roads.
+//     channel. CallPeer() tells the client's pid and uid on both paths.
 //   * auth_context() says that the peer is not authenticated, as it does over HTTP/2 without
 //     TLS, and has no properties at all.
 //   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
@@ -55,20 +55,20 @@ absl::Status EnableDirectCalls(grpc::Server& server);
 // Shuts `server` down with its direct calls: lets those that run finish until `deadline`
 // (default: however long they take), then calls server.Shutdown(deadline). From the first
 // moment no direct call is taken, but other calls are, until the last direct call is over:
-// a client notices nothing but the slower road. Blocks; thread-safe. Does no harm to a server
+// a client notices nothing but the slower path. Blocks; thread-safe. Does no harm to a server
 // without direct calls.
 void Shutdown(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
 
-// Which road the unary calls of this process took on channels that may make direct calls.
+// Which path the unary calls of this process took on channels that may make direct calls.
 // Counted since the process began.
 struct DirectCallStats {
   uint64_t direct = 0;         // begun as direct calls
-  uint64_t not_taken = 0;      // of those, made on the stream road after all: the server was
+  uint64_t not_taken = 0;      // of those, made on the stream path after all: the server was
                                // shutting down or went before it had taken them
-  uint64_t no_connection = 0;  // stream road: no connection that offers direct calls was up
-  uint64_t not_eligible = 0;   // stream road: the list above
-  uint64_t too_large = 0;      // stream road: no room in a buffer, and no payload block free
-  uint64_t no_slot = 0;        // stream road: 64 calls were under way on the connection
+  uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
+  uint64_t not_eligible = 0;   // stream path: the list above
+  uint64_t too_large = 0;      // stream path: no room in a buffer, and no payload block free
+  uint64_t no_slot = 0;        // stream path: 64 calls were under way on the connection
 };
 
 // Thread-safe; a few loads.

@@ -1,7 +1,13 @@
 #include "grpc_cxl/engine.h"
 
+#include <utility>
+
 #include "absl/base/no_destructor.h"
+#include "absl/status/statusor.h"
+#include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 
 namespace grpc_cxl {
 
@@ -9,10 +15,24 @@ using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::GetDefaultEventEngine;
 using grpc_event_engine::experimental::SetDefaultEventEngine;
 
+namespace {
+
+std::shared_ptr<EventEngine> MakeEngine() {
+  // For channels and addresses that do not use our credentials.
+  internal::SettingsRegistry<internal::ChannelSettings>::RegisterDefaults(
+      internal::ResolveOptions(ChannelOptions{}));
+  absl::StatusOr<internal::ServerSettings> server = internal::ResolveOptions(ServerOptions{});
+  using Context = internal::ListenContext;
+  internal::SettingsRegistry<Context>::RegisterDefaults(
+      server.ok() ? absl::StatusOr<Context>(Context{*std::move(server)}) : server.status());
+  return std::make_shared<internal::CxlEngine>(GetDefaultEventEngine());
+}
+
+}  // namespace
+
 std::shared_ptr<EventEngine> Engine() {
   // Never destroyed: connections and closures may outlive every static object.
-  static absl::NoDestructor<std::shared_ptr<EventEngine>> engine(
-      std::make_shared<CxlEngine>(GetDefaultEventEngine()));
+  static absl::NoDestructor<std::shared_ptr<EventEngine>> engine(MakeEngine());
   return *engine;
 }
 

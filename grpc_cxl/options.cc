@@ -6,7 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/direct/call_layout.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/link/link_layout.h"
 
 namespace grpc_cxl {
@@ -38,7 +39,7 @@ absl::Status Validate(const EndpointOptions& options) {
     return Invalid("max_spin", absl::FormatDuration(options.max_spin),
                    absl::StrCat("from 0 to ", absl::FormatDuration(kMaxSpin)));
   }
-  if (absl::Status status = Validate(options.distance); !status.ok()) {
+  if (absl::Status status = internal::Validate(options.distance); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("grpc_cxl option distance: ", status.message()));
   }
   for (uid_t uid : options.allowed_uids) {
@@ -61,12 +62,13 @@ absl::Status Validate(const ServerOptions& options) {
     return Invalid("ring_bytes", options.ring_bytes,
                    absl::StrCat("a power of two from ", kMinRingBytes, " to ", kMaxRingBytes));
   }
-  if (!IsAreaSize(options.payload_bytes)) {
+  if (!internal::IsAreaSize(options.payload_bytes)) {
     return Invalid("payload_bytes", options.payload_bytes,
-                   absl::StrCat("a multiple of ", kBlockPageBytes, " from 0 to ", kMaxAreaBytes));
+                   absl::StrCat("a multiple of ", internal::kPageBytes, " from 0 to ",
+                                internal::kMaxAreaBytes));
   }
-  const size_t needed =
-      ArenaBytes({.ring_bytes = options.ring_bytes, .payload_bytes = options.payload_bytes});
+  const size_t needed = internal::ArenaBytes(
+      {.ring_bytes = options.ring_bytes, .payload_bytes = options.payload_bytes});
   if (options.arena_bytes != 0 && options.arena_bytes < needed) {
     return Invalid(
         "arena_bytes", options.arena_bytes,
@@ -75,7 +77,7 @@ absl::Status Validate(const ServerOptions& options) {
                      " bytes"));
   }
   const size_t one_arena = options.arena_bytes == 0 ? needed : options.arena_bytes;
-  if (!IsCallBufferSize(options.call_buffer_bytes)) {
+  if (!internal::IsCallBufferSize(options.call_buffer_bytes)) {
     return Invalid("call_buffer_bytes", options.call_buffer_bytes,
                    "a multiple of 4096 from 4096 to 1048576");
   }

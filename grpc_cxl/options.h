@@ -9,9 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/arena/arena.h"
-#include "grpc_cxl/coherence/memory_model.h"
-#include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/arena_backing.h"
+#include "grpc_cxl/memory_distance.h"
+#include "grpc_cxl/wait_policy.h"
 
 namespace grpc_cxl {
 
@@ -34,7 +34,7 @@ struct EndpointOptions {
 
   // How much further away than local memory this process makes every connection, to show what
   // memory behind CXL would cost. Default: not at all, which costs nothing. Otherwise threads
-  // wait, spinning; far_memory.h says for what. In the environment: GRPC_CXL_PRESET=expander,
+  // wait, spinning; docs/region.md says for what. In the environment: GRPC_CXL_PRESET=expander,
   // for one, or GRPC_CXL_MEMORY=load_ns=250,store_ns=250,gbps=25. Each end waits for its own
   // accesses only, so give both the same.
   MemoryDistance distance;
@@ -79,7 +79,7 @@ struct ServerOptions : EndpointOptions {
   // Bytes of each of the 64 request and 64 response buffers through which a connection's
   // direct calls pass, a multiple of 4 KiB up to 1 MiB. Default 4 KiB, 536 KiB in all. A
   // message that does not fit lies in a payload block; when none is free the request takes the
-  // stream road, and the response comes in pieces. Taken only where the channel may make direct
+  // stream path, and the response comes in pieces. Taken only where the channel may make direct
   // calls.
   size_t call_buffer_bytes = 4 << 10;
 

@@ -6,7 +6,7 @@ namespace grpc_cxl {
 
 PayloadCounters GetPayloadCounters() {
   const auto now = [](const auto& total) { return total.load(std::memory_order_relaxed); };
-  const PayloadTotals& totals = Totals();
+  const internal::PayloadTotals& totals = internal::Totals();
   return {
       .sent_in_place = now(totals.sent_in_place),
       .sent_by_block = now(totals.sent_by_block),

@@ -5,7 +5,7 @@
 namespace grpc_cxl {
 
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> PayloadPlacement() {
-  return MakeServerPlacement();
+  return internal::MakeServerPlacement();
 }
 
 }  // namespace grpc_cxl

@@ -6,21 +6,29 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/engine.h"
-#include "grpc_cxl/event_engine/listen_context.h"
-#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl {
 namespace {
 
+using internal::ListenContext;
+using internal::ServerSettings;
+using internal::ServiceName;
+using internal::SettingsRegistry;
+
 class CxlServerCredentials final : public grpc::ServerCredentials {
  public:
-  CxlServerCredentials(const ServerOptions& options, std::shared_ptr<grpc::ServerCredentials> inner)
+  CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
+                       std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
-        options_(options),
+        settings_(std::move(settings)),
         direct_calls_(inner == nullptr),
         inner_(direct_calls_ ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
@@ -39,16 +47,20 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   };
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
-    const bool ours = absl::StartsWith(address, ServiceName::kScheme);
     std::string where = address;
-    if (ours) {
-      absl::StrAppend(&where, "?options=",
-                      OptionsRegistry<ListenContext>::Register({options_, server, direct_calls_}));
+    if (absl::StartsWith(address, ServiceName::kScheme)) {
+      absl::StrAppend(&where, "?options=", RegisterContext(server));
     }
     return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));
   }
 
-  const ServerOptions options_;
+  int RegisterContext(const grpc_server* server) const {
+    if (!settings_.ok()) return SettingsRegistry<ListenContext>::Register(settings_.status());
+    return SettingsRegistry<ListenContext>::Register(
+        ListenContext{*settings_, server, direct_calls_});
+  }
+
+  const absl::StatusOr<ServerSettings> settings_;
   const bool direct_calls_;
   const std::shared_ptr<grpc::ServerCredentials> inner_;
 };
@@ -58,7 +70,8 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
     const ServerOptions& options, std::shared_ptr<grpc::ServerCredentials> inner) {
   MakeEngineDefault();
-  return std::make_shared<CxlServerCredentials>(options, std::move(inner));
+  return std::make_shared<CxlServerCredentials>(internal::ResolveOptions(options),
+                                                std::move(inner));
 }
 
 }  // namespace grpc_cxl

@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "bench/calls/measure.h"
 #include "bench/report/report.h"
+#include "bench/roles/measure.h"
 #include "google/protobuf/json/json.h"
 
 namespace grpc_cxl::bench {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bench/costs/neighbours.h"
+#include "bench/probes/neighbours.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -77,9 +77,9 @@ absl::StatusOr<RegressionSet::Measured> RegressionSet::Measure(const CaseOfSet& 
 absl::StatusOr<LaneGroup*> RegressionSet::GroupOf(const Contender& contender) {
   LaneGroup& group = groups_[NameOf("", contender)];
   if (group.empty()) {
-    auto lane = Lane::Start({.transport = contender.transport, .wait = contender.wait});
-    if (!lane.ok()) return lane.status();
-    group.push_back(*std::move(lane));
+    auto pair = ProcessPair::Start({.transport = contender.transport, .wait = contender.wait});
+    if (!pair.ok()) return pair.status();
+    group.push_back(*std::move(pair));
   }
   return &group;
 }

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "bench/baseline/baseline.h"
 #include "bench/experiments/rounds.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 
@@ -53,7 +53,7 @@ class RegressionSet {
   absl::StatusOr<Measured> Measure(const CaseOfSet& what, const Effort& effort);
 
  private:
-  // The lane of a contender, which is at index 0 of its group.
+  // The pair of a contender, which is at index 0 of its group.
   absl::StatusOr<LaneGroup*> GroupOf(const Contender& contender);
 
   std::map<std::string, LaneGroup> groups_;

@@ -8,13 +8,13 @@ namespace grpc_cxl::bench {
 
 absl::StatusOr<HandlerBlocked> MeasureBlocked(const LaneOptions& options, int times,
                                               double seconds) {
-  absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(options);
-  if (!lane.ok()) return lane.status();
+  absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
+  if (!pair.ok()) return pair.status();
   Request request;
   request.mutable_block_handler()->set_times(times);
   request.mutable_block_handler()->set_seconds(seconds);
   const absl::StatusOr<Reply> reply =
-      (*lane)->Ask(request, absl::Seconds(60) + 2 * times * absl::Seconds(seconds));
+      (*pair)->Ask(request, absl::Seconds(60) + 2 * times * absl::Seconds(seconds));
   if (!reply.ok()) return reply.status();
   return reply->handler_blocked();
 }

@@ -2,8 +2,8 @@
 #define GRPC_CXL_BENCH_EXPERIMENTS_BLOCKED_H_
 
 #include "absl/status/statusor.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 

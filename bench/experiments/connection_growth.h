@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/process_pair.h"
 #include "bench/report/report.pb.h"
 
 namespace grpc_cxl::bench {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "bench/calls/measure.h"
 #include "bench/report/table.h"
+#include "bench/roles/measure.h"
 #include "grpc_cxl/coherence/memory_model.h"
 
 namespace grpc_cxl::bench {
@@ -29,30 +29,30 @@ absl::StatusOr<std::vector<LaneOptions>> OnEachMemory(absl::Span<const LaneOptio
                                                      "; there are coherent and flush."));
     }
   }
-  std::vector<LaneOptions> lanes;
+  std::vector<LaneOptions> pairs;
   for (const LaneOptions& contender : contenders) {
     if (!absl::StartsWith(contender.transport, "cxl")) {
-      lanes.push_back(contender);
+      pairs.push_back(contender);
       continue;
     }
     for (const std::string& coherence : coherences) {
       for (const std::string& preset : presets) {
-        LaneOptions& lane = lanes.emplace_back(contender);
-        lane.cxl_preset = preset;
-        lane.cxl_coherence = coherence;
+        LaneOptions& pair = pairs.emplace_back(contender);
+        pair.cxl_preset = preset;
+        pair.cxl_coherence = coherence;
       }
     }
   }
-  return lanes;
+  return pairs;
 }
 
-absl::Status MeasureFarMemory(absl::Span<const LaneOptions> lanes, absl::Span<const Case> cases,
+absl::Status MeasureFarMemory(absl::Span<const LaneOptions> pairs, absl::Span<const Case> cases,
                               const Effort& effort) {
-  std::vector<std::unique_ptr<Lane>> running;
-  for (const LaneOptions& options : lanes) {
-    absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(options);
-    if (!lane.ok()) return lane.status();
-    running.push_back(*std::move(lane));
+  std::vector<std::unique_ptr<ProcessPair>> running;
+  for (const LaneOptions& options : pairs) {
+    absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
+    if (!pair.ok()) return pair.status();
+    running.push_back(*std::move(pair));
   }
   for (const Case& what : cases) {
     Request request;
@@ -61,9 +61,9 @@ absl::Status MeasureFarMemory(absl::Span<const LaneOptions> lanes, absl::Span<co
     request.mutable_round()->set_calls(effort.calls);
     const absl::Duration timeout = absl::Seconds(2 * effort.seconds) + absl::Seconds(60) +
                                    absl::Milliseconds(100) * effort.calls;
-    std::vector<std::vector<double>> p50(lanes.size()), mean(lanes.size()), memory(lanes.size());
+    std::vector<std::vector<double>> p50(pairs.size()), mean(pairs.size()), memory(pairs.size());
     for (int round = 0; round < effort.rounds; ++round) {
-      for (size_t i = 0; i < lanes.size(); ++i) {
+      for (size_t i = 0; i < pairs.size(); ++i) {
         const absl::StatusOr<Reply> reply = running[i]->Ask(request, timeout);
         if (!reply.ok()) return reply.status();
         const RoundResult& result = reply->round_result();
@@ -73,9 +73,9 @@ absl::Status MeasureFarMemory(absl::Span<const LaneOptions> lanes, absl::Span<co
       }
     }
     Table table({"transport", "memory", "coherence", "p50 us", "mean us", "memory us", "share"}, 3);
-    for (size_t i = 0; i < lanes.size(); ++i) {
+    for (size_t i = 0; i < pairs.size(); ++i) {
       const double mean_us = Median(mean[i]), memory_us = Median(memory[i]);
-      table.AddRow({lanes[i].transport, lanes[i].cxl_preset, lanes[i].cxl_coherence,
+      table.AddRow({pairs[i].transport, pairs[i].cxl_preset, pairs[i].cxl_coherence,
                     absl::StrFormat("%.1f", Median(p50[i])), absl::StrFormat("%.1f", mean_us),
                     absl::StrFormat("%.1f", memory_us),
                     absl::StrFormat("%.0f%%", 100 * memory_us / mean_us)});

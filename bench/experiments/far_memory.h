@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "bench/experiments/rounds.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 
@@ -22,11 +22,11 @@ absl::StatusOr<std::vector<LaneOptions>> OnEachMemory(absl::Span<const LaneOptio
                                                       const std::vector<std::string>& presets,
                                                       const std::vector<std::string>& coherences);
 
-// Measures `cases` on each lane in turns, and prints a table a case. "memory" is what both
+// Measures `cases` on each pair in turns, and prints a table a case. "memory" is what both
 // processes waited for the emulated memory in a call: in the way of the call where memory is
 // coherent, since only words that have changed are waited for; in flush mode also while they
 // poll and nothing is there yet, so that it may be more than the call took.
-absl::Status MeasureFarMemory(absl::Span<const LaneOptions> lanes, absl::Span<const Case> cases,
+absl::Status MeasureFarMemory(absl::Span<const LaneOptions> pairs, absl::Span<const Case> cases,
                               const Effort& effort);
 
 }  // namespace grpc_cxl::bench

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/calls/measure.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
+#include "bench/roles/measure.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -22,23 +22,23 @@ struct OneFault {
 
 absl::StatusOr<OneFault> KillAndRestart(LaneOptions options) {
   options.client_role = "fault_client";
-  absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(options);
-  if (!lane.ok()) return lane.status();
+  absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
+  if (!pair.ok()) return pair.status();
 
   Request kill;
   kill.mutable_kill_server()->set_calls(kCalls);
-  kill.mutable_kill_server()->set_server_pid((*lane)->server_pid());
-  if (absl::Status sent = (*lane)->Send(kill); !sent.ok()) return sent;
-  const absl::StatusOr<Reply> killed = (*lane)->Receive(kTimeout);
+  kill.mutable_kill_server()->set_server_pid((*pair)->server_pid());
+  if (absl::Status sent = (*pair)->Send(kill); !sent.ok()) return sent;
+  const absl::StatusOr<Reply> killed = (*pair)->Receive(kTimeout);
   if (!killed.ok()) return killed.status();
 
   // The client is calling already when the new server comes up.
   Request call;
   call.mutable_call_until_ok();
-  if (absl::Status sent = (*lane)->Send(call); !sent.ok()) return sent;
-  const absl::StatusOr<ServerStarted> started = (*lane)->StartServer();
+  if (absl::Status sent = (*pair)->Send(call); !sent.ok()) return sent;
+  const absl::StatusOr<ServerStarted> started = (*pair)->StartServer();
   if (!started.ok()) return started.status();
-  const absl::StatusOr<Reply> answered = (*lane)->Receive(kTimeout);
+  const absl::StatusOr<Reply> answered = (*pair)->Receive(kTimeout);
   if (!answered.ok()) return answered.status();
 
   OneFault fault;

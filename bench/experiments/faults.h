@@ -2,11 +2,11 @@
 #define GRPC_CXL_BENCH_EXPERIMENTS_FAULTS_H_
 
 #include "absl/status/statusor.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 
-// Kills the server of a lane with SIGKILL under 100 calls in flight and starts a new
+// Kills the server of a pair with SIGKILL under 100 calls in flight and starts a new
 // one on the same address, `rounds` times, each time with fresh processes.
 struct FaultTimes {
   // Medians, in milliseconds.

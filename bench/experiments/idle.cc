@@ -2,15 +2,15 @@
 
 #include <memory>
 
-#include "bench/lanes/lane.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
-absl::StatusOr<Rested> RestFor(Lane& lane, double seconds) {
+absl::StatusOr<Rested> RestFor(ProcessPair& pair, double seconds) {
   Request request;
   request.mutable_rest()->set_seconds(seconds);
-  const absl::StatusOr<Reply> reply = lane.Ask(request, absl::Seconds(seconds + 30));
+  const absl::StatusOr<Reply> reply = pair.Ask(request, absl::Seconds(seconds + 30));
   if (!reply.ok()) return reply.status();
   return reply->rested();
 }
@@ -19,23 +19,23 @@ absl::StatusOr<Rested> RestFor(Lane& lane, double seconds) {
 
 // What starting and connecting leave to be done (timers, threads that go to sleep) is not
 // idleness: that has two seconds to pass.
-absl::StatusOr<Rested> RestWhenSettled(Lane& lane, double seconds) {
-  if (const auto settled = RestFor(lane, 2); !settled.ok()) return settled.status();
-  return RestFor(lane, seconds);
+absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds) {
+  if (const auto settled = RestFor(pair, 2); !settled.ok()) return settled.status();
+  return RestFor(pair, seconds);
 }
 
 absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds) {
-  absl::StatusOr<std::unique_ptr<Lane>> lane = Lane::Start(options);
-  if (!lane.ok()) return lane.status();
-  const absl::StatusOr<Rested> before = RestWhenSettled(**lane, seconds);
+  absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
+  if (!pair.ok()) return pair.status();
+  const absl::StatusOr<Rested> before = RestWhenSettled(**pair, seconds);
   if (!before.ok()) return before.status();
 
   Request open;
   open.mutable_open_connections()->set_count(connections);
   const absl::StatusOr<Reply> opened =
-      (*lane)->Ask(open, absl::Seconds(60) + absl::Milliseconds(100) * connections);
+      (*pair)->Ask(open, absl::Seconds(60) + absl::Milliseconds(100) * connections);
   if (!opened.ok()) return opened.status();
-  const absl::StatusOr<Rested> after = RestWhenSettled(**lane, seconds);
+  const absl::StatusOr<Rested> after = RestWhenSettled(**pair, seconds);
   if (!after.ok()) return after.status();
   return IdleCost{before->server_cpu_ms() / seconds, before->client_cpu_ms() / seconds,
                   after->server_cpu_ms() / seconds, after->client_cpu_ms() / seconds};

@@ -2,8 +2,8 @@
 #define GRPC_CXL_BENCH_EXPERIMENTS_IDLE_H_
 
 #include "absl/status/statusor.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 
@@ -14,8 +14,8 @@ struct IdleCost {
   double server_after = 0, client_after = 0;
 };
 
-// CPU time that both processes of a lane take in `seconds` of rest, after they have settled.
-absl::StatusOr<Rested> RestWhenSettled(Lane& lane, double seconds);
+// CPU time that both processes of a pair take in `seconds` of rest, after they have settled.
+absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds);
 
 absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds);
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "bench/calls/measure.h"
-#include "bench/costs/memcpy_rate.h"
+#include "bench/probes/memcpy_rate.h"
+#include "bench/roles/measure.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -56,12 +56,12 @@ RoundResult Together(const std::vector<RoundResult>& pairs) {
 
 absl::StatusOr<RoundResult> RunRound(const LaneGroup& group, const Request& request,
                                      absl::Duration timeout) {
-  for (const auto& lane : group) {
-    if (absl::Status sent = lane->Send(request); !sent.ok()) return sent;
+  for (const auto& pair : group) {
+    if (absl::Status sent = pair->Send(request); !sent.ok()) return sent;
   }
   std::vector<RoundResult> results;
-  for (const auto& lane : group) {
-    const absl::StatusOr<Reply> reply = lane->Receive(timeout);
+  for (const auto& pair : group) {
+    const absl::StatusOr<Reply> reply = pair->Receive(timeout);
     if (!reply.ok()) return reply.status();
     results.push_back(reply->round_result());
   }

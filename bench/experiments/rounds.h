@@ -6,14 +6,14 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "bench/lanes/control.pb.h"
-#include "bench/lanes/lane.h"
+#include "bench/harness/control.pb.h"
+#include "bench/harness/process_pair.h"
 #include "bench/report/report.pb.h"
 
 namespace grpc_cxl::bench {
 
 // Pairs of processes that run at the same time: what one contender is measured on.
-using LaneGroup = std::vector<std::unique_ptr<Lane>>;
+using LaneGroup = std::vector<std::unique_ptr<ProcessPair>>;
 
 // How long to measure: `rounds` times `seconds`, or times `calls` when that is not 0.
 struct Effort {

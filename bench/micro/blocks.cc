@@ -19,10 +19,10 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr size_t kPages = (4 << 20) / kBlockPageBytes;  // the default of a connection
+constexpr size_t kPages = (4 << 20) / kPageBytes;  // the default of a connection
 
 struct Area {
-  char pages[kPages][kBlockPageBytes];
+  char pages[kPages][kPageBytes];
   BlockOwnerWords owner;
   BlockReturnWords returns;
   BlockReturnEntry entries[kPages];

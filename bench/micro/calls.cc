@@ -15,10 +15,10 @@
 #include "absl/log/check.h"
 #include "absl/types/span.h"
 #include "bench/micro/limits.h"
-#include "grpc_cxl/direct/call_codec.h"
-#include "grpc_cxl/direct/call_layout.h"
-#include "grpc_cxl/direct/client_calls.h"
-#include "grpc_cxl/direct/server_calls.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/calls/server_calls.h"
 
 namespace grpc_cxl {
 namespace {
@@ -31,13 +31,13 @@ struct Pair {
     void operator()(char* memory) const { free(memory); }
   };
   static char* Zeroed() {
-    void* const memory = aligned_alloc(kCallPageBytes, CallRegionBytes(kBuffer));
-    return static_cast<char*>(memset(memory, 0, CallRegionBytes(kBuffer)));
+    void* const memory = aligned_alloc(kPageBytes, CallAreaBytes(kBuffer));
+    return static_cast<char*>(memset(memory, 0, CallAreaBytes(kBuffer)));
   }
 
   std::unique_ptr<char, Free> memory{Zeroed()};
-  ClientCalls client{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer, [] {}};
-  ServerCalls server{absl::MakeSpan(memory.get(), CallRegionBytes(kBuffer)), kBuffer, [] {}};
+  ClientCalls client{absl::MakeSpan(memory.get(), CallAreaBytes(kBuffer)), kBuffer, [] {}};
+  ServerCalls server{absl::MakeSpan(memory.get(), CallAreaBytes(kBuffer)), kBuffer, [] {}};
 };
 
 RequestView View(const std::string& message) {

@@ -32,11 +32,11 @@ class End {
       : mine_(mine),
         other_(other),
         sleeper_(&mine->doorbell, socket),
-        ringer_(&other->doorbell, socket) {}
+        waker_(&other->doorbell, socket) {}
 
   void Publish(uint32_t turn) {
     mine_->turn.store(turn, std::memory_order_release);  // matched in SleepUntil()
-    ringer_.Ring();
+    waker_.Wake();
   }
 
   void SleepUntil(uint32_t turn) {
@@ -54,7 +54,7 @@ class End {
   Words* const mine_;
   const Words* const other_;
   DoorbellSleeper sleeper_;
-  DoorbellRinger ringer_;
+  DoorbellWaker waker_;
 };
 
 void WakeAndBeWoken(benchmark::State& state) {
@@ -78,8 +78,8 @@ void WakeAndBeWoken(benchmark::State& state) {
 void RingAwakePeer(benchmark::State& state) {
   const Shared<DoorbellWords> awake;
   const Sockets sockets;
-  DoorbellRinger ringer(awake.get(), sockets.ours.get());
-  for (auto _ : state) CHECK(!ringer.Ring());
+  DoorbellWaker waker(awake.get(), sockets.ours.get());
+  for (auto _ : state) CHECK(!waker.Wake());
 }
 
 BENCHMARK(WakeAndBeWoken)->Name("doorbell/ping_pong_of_sleeping_processes")->UseRealTime();

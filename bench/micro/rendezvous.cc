@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "bench/micro/limits.h"
 #include "bench/micro/peer_process.h"
 #include "grpc_cxl/arena/arena.h"
@@ -42,7 +42,7 @@ void Serve(NameListener& listener, size_t arena_bytes) {
     auto socket = listener.Accept();
     CHECK_OK(socket.status());
     if (!*socket) continue;
-    Finish(socket->get(), [&] { return ReceiveHello(socket->get(), Trust()); });
+    Finish(socket->get(), [&] { return ReceiveHello(socket->get(), TrustedUsers()); });
     const auto arena = Arena::Create(arena_bytes, {});
     CHECK_OK(arena.status());
     ArenaOffer offer;
@@ -64,7 +64,8 @@ void Connect(benchmark::State& state) {
     const auto socket = Dial(directory->path(), *name);
     CHECK_OK(socket.status());
     CHECK_OK(SendHello(socket->get(), kNoFeatures));
-    Welcome welcome = Finish(socket->get(), [&] { return ReceiveWelcome(socket->get(), Trust()); });
+    Welcome welcome =
+        Finish(socket->get(), [&] { return ReceiveWelcome(socket->get(), TrustedUsers()); });
     const auto arena = Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, true);
     CHECK_OK(arena.status());
   }

@@ -15,14 +15,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
-#include "bench/calls/client_main.h"
-#include "bench/calls/server_main.h"
-#include "bench/calls/workload.h"
 #include "bench/experiments/rounds.h"
-#include "bench/lanes/interrupt.h"
-#include "bench/lanes/lane.h"
-#include "bench/lanes/transport.h"
+#include "bench/harness/interrupt.h"
+#include "bench/harness/process_pair.h"
+#include "bench/harness/transport.h"
 #include "bench/report/table.h"
+#include "bench/roles/client_main.h"
+#include "bench/roles/server_main.h"
+#include "bench/roles/workload.h"
 #include "examples/greeter/greeter_service.h"
 
 ABSL_FLAG(int, rounds, 10, "how often each transport takes its turn");
@@ -76,28 +76,28 @@ absl::Status Compare() {
       effort.rounds, effort.seconds);
   std::fflush(stdout);
 
-  std::vector<bench::LaneGroup> lanes;
+  std::vector<bench::LaneGroup> pairs;
   for (const std::string transport : {"tcp", "unix", "cxl", "cxl_direct"}) {
     const auto waits = bench::Waits(transport, {"adaptive"});
     if (!waits.ok()) return waits.status();
-    absl::StatusOr<std::unique_ptr<bench::Lane>> lane =
-        bench::Lane::Start({.transport = transport, .wait = waits->front(), .service = "greeter"});
-    if (!lane.ok()) return lane.status();
-    lanes.emplace_back().push_back(*std::move(lane));
+    absl::StatusOr<std::unique_ptr<bench::ProcessPair>> pair = bench::ProcessPair::Start(
+        {.transport = transport, .wait = waits->front(), .service = "greeter"});
+    if (!pair.ok()) return pair.status();
+    pairs.emplace_back().push_back(*std::move(pair));
   }
   bench::Case what;
   what.set_api("sync");
   what.set_concurrency(1);
   std::vector<bench::LaneGroup*> turns;
-  for (bench::LaneGroup& lane : lanes) turns.push_back(&lane);
+  for (bench::LaneGroup& pair : pairs) turns.push_back(&pair);
   const absl::StatusOr<std::vector<bench::Row>> rows = bench::MeasureInRounds(turns, what, effort);
   if (!rows.ok()) return rows.status();
 
   bench::Table table(
       {"transport", "address", "p50 us", "p99 us", "calls/s", "CPU us/call", "p50 / TCP's"}, 2);
-  for (size_t i = 0; i < lanes.size(); ++i) {
+  for (size_t i = 0; i < pairs.size(); ++i) {
     const bench::Row& row = (*rows)[i];
-    table.AddRow({row.transport(), lanes[i].front()->path().address(),
+    table.AddRow({row.transport(), pairs[i].front()->path().address(),
                   absl::StrFormat("%.1f", row.p50_us()), absl::StrFormat("%.1f", row.p99_us()),
                   absl::StrFormat("%.0f", row.calls_per_s()),
                   absl::StrFormat("%.1f", row.cpu_us_per_call()),

@@ -14,7 +14,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Maps the file and puts all of its pages into our page table, so that no message pays
@@ -93,4 +93,4 @@ absl::StatusOr<Arena> Arena::AttachPart(int fd, uint64_t offset, size_t bytes) {
   return Arena(UniqueFd(), *data, bytes, /*sealed=*/false);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -5,10 +5,10 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "grpc_cxl/arena/arena_backing.h"
+#include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Shared memory of one connection, mapped for reading and writing: made by the server,
 // passed as a file descriptor, attached by the client. All of it is reserved when it is
@@ -59,6 +59,6 @@ class Arena {
   bool sealed_ = false;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_ARENA_ARENA_H_

@@ -24,7 +24,7 @@
 #define MFD_HUGE_2MB (21U << 26)
 #endif
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
@@ -158,4 +158,4 @@ absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed) {
   return absl::OkStatus();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

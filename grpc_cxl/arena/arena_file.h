@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpc_cxl/arena/arena_backing.h"
+#include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The file under an arena, before it is mapped. Internal to this room.
 struct ArenaFile {
@@ -25,6 +25,6 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
 // reserved, and, if `sealed`, never to become shorter. Errors as Arena::Attach().
 absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_ARENA_ARENA_FILE_H_

@@ -12,7 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // These files tell no size; they are read until their end.
@@ -67,4 +67,4 @@ int64_t AvailableMemory(const std::string& root) {
   return available;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Bytes this process can still take without starting the kernel's out-of-memory killer:
 // the least of what the machine has (MemAvailable in /proc/meminfo) and what the memory
@@ -15,6 +15,6 @@ namespace grpc_cxl {
 // `root` stands in front of /proc and /sys, for tests. Thread-safe.
 int64_t AvailableMemory(const std::string& root = "");
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_ARENA_AVAILABLE_MEMORY_H_

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Version of everything two processes share: the handshake's messages and every
 // *_layout.h. Two processes talk only if theirs are equal.
 inline constexpr uint32_t kLayoutVersion = 3;
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BASE_LAYOUT_VERSION_H_

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Words that two processes share. Rules of the house: every word has exactly one
 // writing process, zero is a valid and empty value (fresh pages are zero), and a
@@ -25,6 +25,9 @@ static_assert(std::is_trivially_destructible_v<SharedU64> && std::is_standard_la
 // cache lines in pairs.
 inline constexpr size_t kWriterAlignment = 128;
 
-}  // namespace grpc_cxl
+// Memory with different writers is divided by pages of this size, whatever the processor's are.
+inline constexpr size_t kPageBytes = 4096;
+
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BASE_SHARED_WORD_H_

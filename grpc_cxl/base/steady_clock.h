@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // CLOCK_MONOTONIC in nanoseconds: of this host, for the time that passes between two readings.
 // Some 20 to 30 ns each where the kernel lets processes read it (vDSO).
@@ -15,6 +15,6 @@ inline int64_t SteadyNs() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BASE_STEADY_CLOCK_H_

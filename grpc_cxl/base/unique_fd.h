@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Owns one file descriptor and closes it. Move-only; -1 means empty.
 class UniqueFd {
@@ -33,6 +33,6 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BASE_UNIQUE_FD_H_

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/blocks/payload_totals.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area,
                              BlockReturnWords* mine, absl::Span<BlockReturnEntry> entries,
@@ -43,7 +43,7 @@ void BlockBorrower::Loan::Return() {
 }
 
 void BlockBorrower::Return(const char* begin) {
-  const auto page = static_cast<uint32_t>((begin - area_.data()) / kBlockPageBytes);
+  const auto page = static_cast<uint32_t>((begin - area_.data()) / kPageBytes);
   {
     absl::MutexLock lock(mu_);
     // relaxed: the release below publishes it. The owner has read what was here before: it
@@ -56,4 +56,4 @@ void BlockBorrower::Return(const char* begin) {
   Totals().loans_held.fetch_sub(1, std::memory_order_relaxed);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -12,7 +12,7 @@
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The borrower's side of one direction's blocks; its twin, BlockPool, lives in the peer's
 // process. Turns the peer's descriptors into memory, and gives it back when the last user is
@@ -75,6 +75,6 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   uint64_t returned_ ABSL_GUARDED_BY(mu_);
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_

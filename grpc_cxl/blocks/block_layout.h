@@ -18,9 +18,8 @@
 // Which pages are free, and what is lent, only the owner knows, in private memory. It never
 // has more loans out than the return ring has entries, so the borrower may always write the
 // next entry: nobody waits, and nothing can overflow.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
-inline constexpr size_t kBlockPageBytes = 4096;
 inline constexpr size_t kMaxAreaBytes = size_t{1} << 30;
 
 // A loan, as the owner tells it to the borrower, over whatever channel they have.
@@ -52,16 +51,16 @@ using BlockReturnEntry = SharedU32;
 
 // Whether an area may have this size: whole pages, at most 1 GiB, 0 for no blocks.
 constexpr bool IsAreaSize(uint64_t bytes) {
-  return bytes <= kMaxAreaBytes && bytes % kBlockPageBytes == 0;
+  return bytes <= kMaxAreaBytes && bytes % kPageBytes == 0;
 }
-constexpr size_t AreaPages(size_t area_bytes) { return area_bytes / kBlockPageBytes; }
+constexpr size_t AreaPages(size_t area_bytes) { return area_bytes / kPageBytes; }
 
 // Memory of the return entries of an area, in whole pages: no page has two writers.
 constexpr size_t ReturnBytes(size_t area_bytes) {
-  return (AreaPages(area_bytes) * sizeof(BlockReturnEntry) + kBlockPageBytes - 1) /
-         kBlockPageBytes * kBlockPageBytes;
+  return (AreaPages(area_bytes) * sizeof(BlockReturnEntry) + kPageBytes - 1) / kPageBytes *
+         kPageBytes;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/blocks/payload_totals.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 BlockPool::Block& BlockPool::Block::operator=(Block&& other) noexcept {
   if (this != &other) {
@@ -54,7 +54,7 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   CHECK(least >= 1 && least <= bytes);
   if (least > area_.size()) return Block();  // nor would it fit a count of pages
   const auto pages = [](size_t n) {
-    return static_cast<uint32_t>((n + kBlockPageBytes - 1) / kBlockPageBytes);
+    return static_cast<uint32_t>((n + kPageBytes - 1) / kPageBytes);
   };
   absl::MutexLock lock(mu_);
   if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
@@ -65,8 +65,8 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
     first_of_[page] = run.first;
   }
   TellPagesInUse();
-  return Block(shared_from_this(), area_.subspan(size_t{run.first} * kBlockPageBytes,
-                                                 size_t{run.pages} * kBlockPageBytes));
+  return Block(shared_from_this(),
+               area_.subspan(size_t{run.first} * kPageBytes, size_t{run.pages} * kPageBytes));
 }
 
 bool BlockPool::Contains(absl::Span<const char> bytes) const {
@@ -94,7 +94,7 @@ std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
 
 void BlockPool::Revoke(BlockDescriptor lent) {
   absl::MutexLock lock(mu_);
-  const uint32_t first = first_of_[lent.begin / kBlockPageBytes];
+  const uint32_t first = first_of_[lent.begin / kPageBytes];
   if (blocks_[first].loans == 0) {  // a peer that knew the descriptor has returned it
     broken_ = absl::DataLossError("the peer returned a block that it was not lent");
     return;
@@ -179,4 +179,4 @@ uint32_t BlockPool::pages_in_use() const {
   return runs_.in_use();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -16,7 +16,7 @@
 #include "grpc_cxl/blocks/page_runs.h"
 #include "grpc_cxl/coherence/shared_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // From this size on bytes travel in payload blocks, fewer of them through the ring. To find a
 // block, to lend it and to get it back costs a few microseconds. A single call begins to gain
@@ -106,7 +106,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   void AcquireEntries(uint64_t returned) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Release(absl::Span<char> memory);
   uint32_t PageOf(const char* byte) const {
-    return static_cast<uint32_t>((byte - area_.data()) / kBlockPageBytes);
+    return static_cast<uint32_t>((byte - area_.data()) / kPageBytes);
   }
 
   const std::shared_ptr<const void> memory_;
@@ -125,6 +125,6 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   absl::Status broken_ ABSL_GUARDED_BY(mu_);
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BLOCKS_BLOCK_POOL_H_

@@ -4,7 +4,7 @@
 
 #include "absl/log/check.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 PageRuns::PageRuns(uint32_t pages) : pages_(pages), free_pages_(pages) {
   if (pages > 0) gaps_.emplace(0, pages);
@@ -53,4 +53,4 @@ void PageRuns::Free(Run run) {
   gaps_.emplace_hint(after, run.first, run.pages);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

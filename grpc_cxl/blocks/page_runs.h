@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <map>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Which pages of an area are free: first fit, neighbours grow together again. First fit uses
 // the same few pages again and again, which therefore stay in the processor's cache.
@@ -37,6 +37,6 @@ class PageRuns {
   Gaps gaps_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BLOCKS_PAGE_RUNS_H_

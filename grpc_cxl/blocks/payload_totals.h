@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // How the payload of all connections of this process has travelled so far; the meaning of
 // each is in grpc_cxl/payload_counters.h, which is how users read them. Relaxed: exact when
@@ -30,6 +30,6 @@ inline void Count(std::atomic<uint64_t>& total, uint64_t more) {
   total.fetch_add(more, std::memory_order_relaxed);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_BLOCKS_PAYLOAD_TOTALS_H_

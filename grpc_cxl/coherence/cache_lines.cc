@@ -9,7 +9,7 @@
 #include <immintrin.h>
 #endif
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 #if defined(__x86_64__)
@@ -85,4 +85,4 @@ absl::string_view WriteBackInstruction() { return "none"; }
 
 #endif
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -7,7 +7,7 @@
 
 // The processor's instructions for cache lines, and nothing else: clwb where there is one,
 // else clflushopt, else clflush, chosen once at run time. x86-64 only.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr size_t kLineBytes = 64;
 
@@ -25,6 +25,6 @@ void InvalidateLines(const void* begin, size_t bytes);
 // "clwb", "clflushopt" or "clflush", for people.
 absl::string_view WriteBackInstruction();
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_COHERENCE_CACHE_LINES_H_

@@ -7,7 +7,7 @@
 
 #include "grpc_cxl/base/steady_clock.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr int64_t kCalibrationNs = 2'000'000;
@@ -54,4 +54,4 @@ void WaitNanoseconds(int64_t nanoseconds) {
   }
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

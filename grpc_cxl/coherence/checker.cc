@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/cache_lines.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr int kNone = -1;
@@ -123,4 +123,4 @@ void Checker::SetHook(Site site, std::function<void()> hook) {
   wishes.hook = std::move(hook);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/coherence/site.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Finds missing write-backs and invalidations on a machine whose caches are coherent: one side
 // of a connection works on a private copy of the shared memory (the image), and only
@@ -64,6 +64,6 @@ class Checker {
   const std::unique_ptr<Writer[]> writers_ ABSL_PT_GUARDED_BY(mu_);  // of each line
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_COHERENCE_CHECKER_H_

@@ -7,7 +7,7 @@
 #include "grpc_cxl/coherence/cache_lines.h"
 #include "grpc_cxl/coherence/calibrated_wait.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Lines that are remembered; more than an arena has control words. Two that meet forget each
@@ -110,4 +110,4 @@ int64_t FarMemory::TransferNs(size_t bytes) const {
   return model_.distance.gbps == 0 ? 0 : static_cast<int64_t>(bytes / model_.distance.gbps);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

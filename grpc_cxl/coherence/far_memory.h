@@ -11,7 +11,7 @@
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/site.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Nanoseconds that this process has waited for the sake of MemoryDistance so far, and for how
 // many accesses. Thread-safe, relaxed.
@@ -67,6 +67,6 @@ inline absl::Span<char> WorkingMemory(const FarMemory* far, absl::Span<char> mem
   return far == nullptr ? memory : far->memory();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_COHERENCE_FAR_MEMORY_H_

@@ -1,51 +1,18 @@
 #include "grpc_cxl/coherence/memory_model.h"
 
 #include <cmath>
-#include <cstdlib>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "grpc_cxl/coherence/cache_lines.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr uint32_t kMostNs = 1'000'000;
 constexpr double kSlowestGbps = 0.01;
-
-// Replaces in `distance` what `text` names.
-absl::Status Apply(absl::string_view text, MemoryDistance* distance) {
-  for (const absl::string_view field : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(field, absl::MaxSplits('=', 1));
-    bool good = false;
-    if (parts.first == "load_ns") {
-      good = absl::SimpleAtoi(parts.second, &distance->load_ns);
-    } else if (parts.first == "store_ns") {
-      good = absl::SimpleAtoi(parts.second, &distance->store_ns);
-    } else if (parts.first == "gbps") {
-      good = absl::SimpleAtod(parts.second, &distance->gbps);
-    }
-    if (!good) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", field,
-                       "\" is no distance of memory; give load_ns=N, store_ns=N "
-                       "(nanoseconds) and gbps=N, separated by commas"));
-    }
-  }
-  return Validate(*distance);
-}
-
-// The environment's word, or an empty one.
-absl::string_view Environment(const char* name) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? "" : text;
-}
-
-absl::Status In(const char* variable, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(variable, ": ", status.message()));
-}
 
 }  // namespace
 
@@ -58,9 +25,26 @@ absl::StatusOr<MemoryDistance> DistancePreset(absl::string_view name) {
       absl::StrCat("\"", name, "\" is none of local, expander, switch and pool"));
 }
 
-absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text) {
-  MemoryDistance distance;
-  if (absl::Status status = Apply(text, &distance); !status.ok()) return status;
+absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDistance distance) {
+  for (const absl::string_view field : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(field, absl::MaxSplits('=', 1));
+    bool good = false;
+    if (parts.first == "load_ns") {
+      good = absl::SimpleAtoi(parts.second, &distance.load_ns);
+    } else if (parts.first == "store_ns") {
+      good = absl::SimpleAtoi(parts.second, &distance.store_ns);
+    } else if (parts.first == "gbps") {
+      good = absl::SimpleAtod(parts.second, &distance.gbps);
+    }
+    if (!good) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", field,
+                       "\" is no distance of memory; give load_ns=N, store_ns=N "
+                       "(nanoseconds) and gbps=N, separated by commas"));
+    }
+  }
+  if (absl::Status status = Validate(distance); !status.ok()) return status;
   return distance;
 }
 
@@ -77,37 +61,14 @@ absl::Status Validate(const MemoryDistance& distance) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Coherence> CoherenceFromEnvironment(Coherence coherence) {
-  const absl::string_view word = Environment("GRPC_CXL_COHERENCE");
-  if (word.empty()) return coherence;
-  if (word == "flush") return Coherence::kFlush;
-  if (word == "coherent") return Coherence::kCoherent;
-  return absl::InvalidArgumentError(
-      absl::StrCat("GRPC_CXL_COHERENCE is \"", word,
-                   "\", but must be coherent or flush; unset it for what the options say"));
-}
-
-absl::StatusOr<MemoryModel> MemoryModelFromEnvironment(Coherence coherence,
-                                                       const MemoryDistance& distance) {
-  MemoryModel model{.coherence = coherence, .distance = distance};
-  if (model.coherence == Coherence::kFlush && !CanFlushLines()) {
+absl::StatusOr<MemoryModel> MakeMemoryModel(Coherence coherence, const MemoryDistance& distance,
+                                            bool check_flushes) {
+  if (coherence == Coherence::kFlush && !CanFlushLines()) {
     return absl::UnimplementedError("flush mode needs the cache instructions of x86-64");
   }
-  if (const absl::string_view preset = Environment("GRPC_CXL_PRESET"); !preset.empty()) {
-    const absl::StatusOr<MemoryDistance> found = DistancePreset(preset);
-    if (!found.ok()) return In("GRPC_CXL_PRESET", found.status());
-    model.distance = *found;
-  }
-  if (absl::Status status = Apply(Environment("GRPC_CXL_MEMORY"), &model.distance); !status.ok()) {
-    return In("GRPC_CXL_MEMORY", status);
-  }
-  const absl::string_view check = Environment("GRPC_CXL_CHECK_FLUSHES");
-  if (!check.empty() && check != "0" && check != "1") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("GRPC_CXL_CHECK_FLUSHES is \"", check, "\", but must be 0 or 1"));
-  }
-  model.private_copy = check == "1" && coherence == Coherence::kFlush;
-  return model;
+  return MemoryModel{.coherence = coherence,
+                     .distance = distance,
+                     .private_copy = check_flushes && coherence == Coherence::kFlush};
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

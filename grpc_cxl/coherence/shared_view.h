@@ -9,7 +9,7 @@
 #include "grpc_cxl/coherence/far_memory.h"
 #include "grpc_cxl/coherence/site.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // How code touches what another process writes or reads; rings, blocks, doorbells, links and
 // calls all go through it, and it alone knows whether caches see each other.
@@ -105,6 +105,6 @@ class SharedView {
   FarMemory* far_ = nullptr;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_COHERENCE_SHARED_VIEW_H_

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Every place of the code that writes lines back (its name says what becomes visible) or gets
 // them anew (kSee...). Names are for the checker: it can leave out one, to prove that a test
@@ -104,6 +104,6 @@ inline constexpr const char* kSiteNames[] = {
 };
 inline constexpr size_t kSites = sizeof(kSiteNames) / sizeof(*kSiteNames);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_COHERENCE_SITE_H_

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
-// Which road this process's unary calls on `cxl:` channels took; what direct_calls.h shows
+// Which path this process's unary calls on `cxl:` channels took; what direct_calls.h shows
 // as DirectCallStats. Plain counts, each by itself: hence all accesses are relaxed.
 struct CallCounters {
   std::atomic<uint64_t> direct{0};
@@ -23,6 +23,6 @@ inline void Count(std::atomic<uint64_t>& counter) {
   counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_CALL_COUNTERS_H_

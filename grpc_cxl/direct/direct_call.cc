@@ -10,14 +10,14 @@
 
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/direct/block_slices.h"
 #include "grpc_cxl/direct/call_counters.h"
-#include "grpc_cxl/direct/caller_style.h"
 #include "grpc_cxl/direct/keepalive.h"
-#include "grpc_cxl/direct/metadata.h"
-#include "grpc_cxl/event_engine/poller.h"
+#include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/sync_caller_hint.h"
+#include "grpc_cxl/payload/block_slices.h"
+#include "grpc_cxl/polling/poller.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using google::protobuf::Message;
@@ -49,19 +49,19 @@ grpc::Status DeadlineExceeded() {
 
 // Of a call whose outcome nobody looks at: the response's block goes back to the server; the
 // request's comes back to us if the server did not take it.
-void GiveBlocksBack(const ClientLink& link, BlockDescriptor lent, const CallOutcome& outcome) {
+void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutcome& outcome) {
   if (outcome.kind == CallOutcome::Kind::kNotRun && lent.bytes > 0) link.blocks.pool->Revoke(lent);
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
   const absl::StatusOr<ResponseView> response = DecodeResponse(outcome.response);
   if (!response.ok() || response->block.bytes == 0) return;
   if (absl::StatusOr<grpc::Slice> slice = BorrowSlice(link.blocks, response->block); !slice.ok()) {
-    link.fail(slice.status());
+    link.owner->End(slice.status());
   }
 }
 
 }  // namespace
 
-DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
                        const MessageTypes& types, grpc::experimental::ClientRpcInfo* info)
     : channel_(channel),
       link_(std::move(link)),
@@ -76,10 +76,10 @@ void DirectCall::Intercept(InterceptorBatchMethods* methods) {
                  InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
     if (Begin(methods)) return;  // goes on in End()
   } else if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_STATUS)) {
-    result_.Deliver(methods);
+    response_.Deliver(methods);
   } else if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_STATUS)) {
-    NoteCallerWaits(method_, std::this_thread::get_id() == started_by_ &&
-                                 Poller::CurrentCallback() == started_in_);
+    SetSyncCallerHint(method_, std::this_thread::get_id() == started_by_ &&
+                                   Poller::CurrentCallback() == started_in_);
   }
   methods->Proceed();
 }
@@ -101,7 +101,7 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   }
   Count(TheCallCounters().direct);
   methods_ = methods;
-  if (TakeCallerWaits(method_)) {
+  if (TakeSyncCallerHint(method_)) {
     WaitHere();
   } else {
     WaitElsewhere();
@@ -210,35 +210,35 @@ void DirectCall::WaitHere() {
 }
 
 void DirectCall::WaitElsewhere() {
-  auto pending = std::make_shared<PendingCall>(this);
+  auto detached = std::make_shared<DetachedCall>(this);
   bool cancelled;
   {
     absl::MutexLock lock(mu_);
     cancelled = cancelled_;
-    pending_ = pending;
+    detached_ = detached;
   }
-  WatchServer(channel_, link_, pending);
-  const std::shared_ptr<const ClientLink> link = link_;
+  WatchServer(channel_, link_, detached);
+  const std::shared_ptr<const CallRoute> link = link_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   // From here on a timer may end the call, and with it this object.
-  if (cancelled) EndSoon(pending);
+  if (cancelled) EndSoon(detached);
   std::shared_ptr<EventEngine> engine;
   if (timeout_ns_ != kNoTimeout) {
     engine = GetDefaultEventEngine();
-    pending->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), [pending] {
-      if (DirectCall* const call = pending->Take()) call->End(DeadlineExceeded());
+    detached->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), [detached] {
+      if (DirectCall* const call = detached->Take()) call->End(DeadlineExceeded());
     }));
   }
   // The slot waits for its outcome even when nobody wants that any more.
-  link->calls->WhenDone(slot, [pending, engine, link, lent](CallOutcome outcome) {
-    if (DirectCall* const call = pending->Take()) {
-      if (engine != nullptr) engine->Cancel(pending->timer());
+  link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
+    if (DirectCall* const call = detached->Take()) {
+      if (engine != nullptr) engine->Cancel(detached->timer());
       call->End(std::move(outcome));
     } else {
       GiveBlocksBack(*link, lent, outcome);
     }
-    link->finished();
+    link->owner->UserIdle();
   });
 }
 
@@ -246,19 +246,19 @@ void DirectCall::WaitElsewhere() {
 // context must stay until TryCancel(), which has called this, is over, and applications rely
 // on that.
 void DirectCall::Cancel() {
-  std::shared_ptr<PendingCall> pending;
+  std::shared_ptr<DetachedCall> detached;
   {
     absl::MutexLock lock(mu_);
     cancelled_ = true;
-    pending = pending_;
+    detached = detached_;
     if (slot_ >= 0) link_->calls->Cancel(slot_, generation_);
   }
-  if (pending != nullptr) EndSoon(pending);
+  if (detached != nullptr) EndSoon(detached);
 }
 
-void DirectCall::EndSoon(const std::shared_ptr<PendingCall>& pending) {
-  GetDefaultEventEngine()->RunAfter(kCancelPatience, [pending] {
-    if (DirectCall* const call = pending->Take()) call->End(Cancelled());
+void DirectCall::EndSoon(const std::shared_ptr<DetachedCall>& detached) {
+  GetDefaultEventEngine()->RunAfter(kCancelPatience, [detached] {
+    if (DirectCall* const call = detached->Take()) call->End(Cancelled());
   });
 }
 
@@ -266,7 +266,7 @@ void DirectCall::GiveUp(grpc::Status status) {
   link_->calls->Cancel(slot_, generation_);
   link_->calls->WhenDone(slot_, [link = link_, lent = lent_](const CallOutcome& outcome) {
     GiveBlocksBack(*link, lent, outcome);
-    link->finished();
+    link->owner->UserIdle();
   });
   End(std::move(status));
 }
@@ -276,9 +276,9 @@ void DirectCall::End(CallOutcome outcome) {
   if (not_run) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
-    result_.Set(std::move(outcome), *link_, channel_.max_receive_bytes);
+    response_.Set(std::move(outcome), *link_, channel_.max_receive_bytes);
   }
-  link_->finished();
+  link_->owner->UserIdle();
   if (not_run) {
     Count(TheCallCounters().not_taken);
     methods_->Proceed();
@@ -288,8 +288,8 @@ void DirectCall::End(CallOutcome outcome) {
 }
 
 void DirectCall::End(grpc::Status status) {
-  result_.Set(std::move(status));
+  response_.Set(std::move(status));
   methods_->Hijack();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

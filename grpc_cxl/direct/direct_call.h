@@ -14,14 +14,14 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
-#include "grpc_cxl/direct/call_codec.h"
-#include "grpc_cxl/direct/call_result.h"
-#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
-#include "grpc_cxl/direct/message_types.h"
-#include "grpc_cxl/direct/pending_call.h"
+#include "grpc_cxl/direct/hijacked_response.h"
+#include "grpc_cxl/payload/message_types.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // One RPC's interceptor.
 //
@@ -29,12 +29,12 @@ namespace grpc_cxl {
 //        |                          |
 //        | not eligible             | not taken by the server
 //        v                          v
-//     Proceed(): the stream road, as if nothing had been
+//     Proceed(): the stream path, as if nothing had been
 //
 // gRPC calls Intercept() for one thing after the other, but a cancellation from any thread.
 class DirectCall final : public grpc::experimental::Interceptor {
  public:
-  DirectCall(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
+  DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
              const MessageTypes& types, grpc::experimental::ClientRpcInfo* info);
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override;
@@ -58,7 +58,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // The application has cancelled the call.
   void Cancel();
   // For a cancelled call whose server does not answer even that.
-  static void EndSoon(const std::shared_ptr<PendingCall>& pending);
+  static void EndSoon(const std::shared_ptr<DetachedCall>& detached);
   // Ends a call that is still running; its slot is free once the server is done with it.
   void GiveUp(grpc::Status status);
 
@@ -66,7 +66,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   void End(grpc::Status status);
 
   const DirectChannel& channel_;
-  const std::shared_ptr<const ClientLink> link_;
+  const std::shared_ptr<const CallRoute> link_;
   const MessageTypes& types_;
   grpc::ClientContext* const context_;
   const char* const method_;
@@ -77,16 +77,16 @@ class DirectCall final : public grpc::experimental::Interceptor {
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
-  std::shared_ptr<PendingCall> pending_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<DetachedCall> detached_ ABSL_GUARDED_BY(mu_);
   // Set under mu_; read without it by the thread that set them.
   int slot_ = -1;
   uint32_t generation_ = 0;
   size_t request_bytes_ = 0;  // in the slot's buffer
   BlockDescriptor lent_{};    // the request's block, if it has one
 
-  CallResult result_;
+  HijackedResponse response_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_DIRECT_CALL_H_

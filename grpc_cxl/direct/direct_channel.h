@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <memory>
 
-#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // What all direct calls of a channel share. A plain value.
 struct DirectChannel {
-  std::shared_ptr<ClientLinks> links;
+  std::shared_ptr<CallRoutes> routes;
   SpinBudget spin;
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
@@ -23,6 +23,6 @@ struct DirectChannel {
   std::chrono::milliseconds keepalive_timeout{20'000};
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_DIRECT_CHANNEL_H_

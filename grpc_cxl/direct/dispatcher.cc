@@ -12,11 +12,12 @@
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/direct/block_slices.h"
-#include "grpc_cxl/direct/call_codec.h"
-#include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/payload/block_slices.h"
+#include "grpc_cxl/payload/peer_metadata.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Deadlines further away than this are none: a time point could not hold them.
@@ -35,7 +36,7 @@ MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metad
 // One call on the in-process channel. Deletes itself when it is over.
 class RunningCall final : public Cancellable {
  public:
-  RunningCall(std::shared_ptr<ServerConnection> connection, ServerCalls::CallId call,
+  RunningCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
               std::string request)
       : connection_(std::move(connection)), call_(call), request_bytes_(std::move(request)) {}
 
@@ -110,7 +111,7 @@ class RunningCall final : public Cancellable {
     delete this;
   }
 
-  const std::shared_ptr<ServerConnection> connection_;
+  const std::shared_ptr<ServerLinkUser> connection_;
   const ServerCalls::CallId call_;
   const std::string request_bytes_;
   grpc::ClientContext context_;
@@ -133,7 +134,7 @@ std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
 Dispatcher::Dispatcher(grpc::Server& server, std::string authority)
     : authority_(std::move(authority)), stub_(InProcessChannel(server)) {}
 
-absl::Status Dispatcher::OnCall(std::shared_ptr<ServerConnection> connection,
+absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
   auto running = std::make_unique<RunningCall>(std::move(connection), call, std::move(request));
   absl::Status started = running->Start(stub_, authority_);
@@ -141,4 +142,4 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerConnection> connection,
   return started;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "grpc_cxl/direct/server_connection.h"
+#include "grpc_cxl/direct/server_link_user.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Runs direct calls on a server, through its own in-process channel, so that interceptors,
 // deadlines, cancellation, size limits and registered services all see an ordinary call.
@@ -21,7 +21,7 @@ class Dispatcher final : public CallHandler {
   Dispatcher(grpc::Server& server, std::string authority);
 
   // DATA_LOSS when the request or its metadata is malformed.
-  absl::Status OnCall(std::shared_ptr<ServerConnection> connection, ServerCalls::CallId call,
+  absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
                       std::string request) override;
 
  private:
@@ -29,6 +29,6 @@ class Dispatcher final : public CallHandler {
   grpc::GenericStub stub_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_DISPATCHER_H_

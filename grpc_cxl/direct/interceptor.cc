@@ -12,9 +12,9 @@
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
-#include "grpc_cxl/direct/message_types.h"
+#include "grpc_cxl/payload/message_types.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using grpc::experimental::ClientInterceptorFactoryInterface;
@@ -38,7 +38,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
   // Null, hence no cost, for every call that is certainly not eligible.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
-    std::shared_ptr<const ClientLink> link = channel_.links->Current();
+    std::shared_ptr<const CallRoute> link = channel_.routes->Current();
     if (link == nullptr) {
       Count(TheCallCounters().no_connection);
       return nullptr;
@@ -59,9 +59,9 @@ class Factory final : public ClientInterceptorFactoryInterface {
 }  // namespace
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
-    std::shared_ptr<ClientLinks> links, const SpinBudget& spin,
+    std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
     const grpc::ChannelArguments& arguments) {
-  DirectChannel channel{std::move(links), spin};
+  DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
   // gRPC's defaults: no keepalive; 20 s.
@@ -74,4 +74,4 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   return std::make_unique<Factory>(std::move(channel));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

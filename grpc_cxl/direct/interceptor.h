@@ -6,18 +6,18 @@
 
 #include <memory>
 
-#include "grpc_cxl/direct/client_connection.h"
+#include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Makes the interceptor that takes a channel's eligible unary calls off gRPC's hands
-// ("hijacks" them) and makes them as direct calls over `links`. It must be the last of the
+// ("hijacks" them) and makes them as direct calls over `routes`. It must be the last of the
 // channel's interceptors. `arguments` are the channel's, for its message size limits.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirectInterceptor(
-    std::shared_ptr<ClientLinks> links, const SpinBudget& spin,
+    std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
     const grpc::ChannelArguments& arguments);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_INTERCEPTOR_H_

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using grpc_event_engine::experimental::EventEngine;
@@ -19,8 +19,8 @@ using grpc_event_engine::experimental::EventEngine;
 //                                                 '--not--> the link ends
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
-  Watch(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
-        std::shared_ptr<const PendingCall> call)
+  Watch(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
+        std::shared_ptr<const DetachedCall> call)
       : time_(channel.keepalive_time),
         timeout_(channel.keepalive_timeout),
         engine_(grpc_event_engine::experimental::GetDefaultEventEngine()),
@@ -41,23 +41,23 @@ class Watch : public std::enable_shared_from_this<Watch> {
   void Check(uint32_t ping) {
     if (call_->over()) return;
     if (link_->calls->Answered(ping)) return Rest();
-    link_->fail(absl::UnavailableError(
+    link_->owner->End(absl::UnavailableError(
         "keepalive: the server gave no sign of life in time (GRPC_ARG_KEEPALIVE_TIMEOUT_MS)"));
   }
 
   const std::chrono::milliseconds time_;
   const std::chrono::milliseconds timeout_;
   const std::shared_ptr<EventEngine> engine_;
-  const std::shared_ptr<const ClientLink> link_;
-  const std::shared_ptr<const PendingCall> call_;
+  const std::shared_ptr<const CallRoute> link_;
+  const std::shared_ptr<const DetachedCall> call_;
 };
 
 }  // namespace
 
-void WatchServer(const DirectChannel& channel, std::shared_ptr<const ClientLink> link,
-                 std::shared_ptr<const PendingCall> call) {
+void WatchServer(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
+                 std::shared_ptr<const DetachedCall> call) {
   if (channel.keepalive_time.count() == 0) return;
   std::make_shared<Watch>(channel, std::move(link), std::move(call))->Rest();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // How long to nap between two looks at memory whose writer cannot wake us: at first 5 us, then
 // twice as long each time, up to 1 ms. So what comes after a wait of t is seen after 2 t at
@@ -26,6 +26,6 @@ class BackOff {
   int64_t next_ns_ = kShortestNs;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_BACK_OFF_H_

@@ -5,7 +5,7 @@
 
 #include "grpc_cxl/doorbell/full_fence.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
@@ -17,7 +17,7 @@ DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
 void DoorbellSleeper::PrepareToSleep() {
   epoch_ = (epoch_ + 1) | 1;  // the next odd number, also when asleep
   // relaxed: ordered before the caller's look at the memory by the fence, which is matched
-  // by the fence in Ring().
+  // by the fence in Wake().
   view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
   FullFence();
 }
@@ -25,7 +25,7 @@ void DoorbellSleeper::PrepareToSleep() {
 void DoorbellSleeper::Awake() {
   if (!asleep()) return;
   ++epoch_;
-  // relaxed: a ringer that sees it late sends a byte too many.
+  // relaxed: a waker that sees it late sends a byte too many.
   view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
 }
 
@@ -43,20 +43,20 @@ DoorbellSleeper::Line DoorbellSleeper::Drain() {
   return Line::kFlooded;
 }
 
-bool DoorbellRinger::Ring() {
+bool DoorbellWaker::Wake() {
   FullFence();  // matched by the fence in PrepareToSleep()
-  return RingAfterFence();
+  return WakeAfterFence();
 }
 
-bool DoorbellRinger::RingAfterFence() {
+bool DoorbellWaker::WakeAfterFence() {
   // relaxed: ordered after what the caller published by the full fence.
   const uint64_t epoch =
       view_.Load(Site::kSeeDoorbellEpoch, peer_->epoch, std::memory_order_relaxed);
   if ((epoch & 1) == 0) return false;
   // relaxed: whoever puts the number of this nap here sends its byte; no data hangs on it.
   // Looked at first, so that ringing threads do not take the line from each other.
-  if (last_rung_.load(std::memory_order_relaxed) == epoch ||
-      last_rung_.exchange(epoch, std::memory_order_relaxed) == epoch) {
+  if (last_woken_.load(std::memory_order_relaxed) == epoch ||
+      last_woken_.exchange(epoch, std::memory_order_relaxed) == epoch) {
     return false;
   }
   while (true) {
@@ -73,4 +73,4 @@ bool DoorbellRinger::RingAfterFence() {
   }
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -17,7 +17,7 @@
 //
 // The protocol (no lost wake-up):
 //
-//     sleeper                               ringer
+//     sleeper                               waker
 //     1. epoch := odd                       a. publish (ring head, tail, ...)
 //     2. full fence                         b. full fence
 //     3. look at the memory once more       c. epoch odd? then send a byte
@@ -26,7 +26,7 @@
 // Of two full fences one comes first in their single total order: if 2 is first, c sees
 // the odd epoch; otherwise 3 sees what a published. Death between any two steps leaves
 // nothing to repair: the socket reports it.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The sleeping half. Not thread-safe.
 class DoorbellSleeper {
@@ -60,26 +60,26 @@ class DoorbellSleeper {
 };
 
 // The ringing half. Thread-safe.
-class DoorbellRinger {
+class DoorbellWaker {
  public:
   // `peer` is the other side's word.
-  DoorbellRinger(const DoorbellWords* peer, int fd, SharedView view = {})
+  DoorbellWaker(const DoorbellWords* peer, int fd, SharedView view = {})
       : peer_(peer), fd_(fd), view_(view) {}
 
   // Steps b and c, after the caller's a. Never blocks. Returns whether a byte was sent;
   // that costs about 2 us, an awake peer only the fence (20 ns).
-  bool Ring();
+  bool Wake();
 
   // Step c alone, for a caller that has issued FullFence() (full_fence.h) itself.
-  bool RingAfterFence();
+  bool WakeAfterFence();
 
  private:
   const DoorbellWords* const peer_;
   const int fd_;
   const SharedView view_;
-  std::atomic<uint64_t> last_rung_{0};  // the (odd) epoch that has its byte
+  std::atomic<uint64_t> last_woken_{0};  // the (odd) epoch that has its byte
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_DOORBELL_H_

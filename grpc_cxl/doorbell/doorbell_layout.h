@@ -5,7 +5,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // One per side and connection, written by the process that sleeps.
 //
@@ -21,6 +21,6 @@ struct alignas(kWriterAlignment) DoorbellWords {
 static_assert(sizeof(DoorbellWords) == 128);
 static_assert(offsetof(DoorbellWords, epoch) == 0);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The full fence of doorbell.h: no store before it is still pending when a load after it
 // reads. Every other order the shared words need comes from release and acquire; this one
@@ -24,6 +24,6 @@ inline void FullFence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 #pragma GCC diagnostic pop
 #endif
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_FULL_FENCE_H_

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Not FUTEX_PRIVATE_FLAG: the other side is another process. Every error means "look again":
 // the word changed (EAGAIN), time is up, or a signal came.
@@ -21,4 +21,4 @@ void FutexWake(const SharedU32& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

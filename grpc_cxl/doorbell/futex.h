@@ -5,7 +5,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Sleeps while `word` holds `expected`, at most `nanoseconds`. Returns early for no reason
 // now and then: look at the word again. The word may lie in memory that another process
@@ -15,6 +15,6 @@ void FutexWait(const SharedU32& word, uint32_t expected, int64_t nanoseconds);
 // Ends the sleep of everybody who waits for `word`. Never blocks.
 void FutexWake(const SharedU32& word);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_FUTEX_H_

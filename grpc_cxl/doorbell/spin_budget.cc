@@ -1,13 +1,8 @@
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "absl/status/status.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Below this a spin saves nothing: looking at the memory once takes as long.
@@ -56,19 +51,4 @@ void SpinBudget::SleptFor(int64_t nanoseconds) {
   budget_ns_ = most_ns_;
 }
 
-absl::StatusOr<SpinBudget> SpinBudgetFromEnvironment(WaitPolicy policy, absl::Duration most) {
-  const char* const text = std::getenv("GRPC_CXL_SPIN_US");
-  if (text == nullptr) return SpinBudget(policy, most);
-  int64_t microseconds;
-  if (!absl::SimpleAtoi(text, &microseconds) || microseconds < 0 || microseconds > 1'000'000) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("GRPC_CXL_SPIN_US is \"", text,
-                     "\", but must be a whole number of microseconds from 0 (sleep at once) to "
-                     "1000000; unset it for the default"));
-  }
-  if (microseconds == 0) return SpinBudget(WaitPolicy::kPark, absl::ZeroDuration());
-  if (policy == WaitPolicy::kPark) policy = WaitPolicy::kAdaptive;
-  return SpinBudget(policy, absl::Microseconds(microseconds));
-}
-
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -3,17 +3,10 @@
 
 #include <cstdint>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/wait_policy.h"
 
-namespace grpc_cxl {
-
-// How a thread waits for the other process to publish something.
-enum class WaitPolicy {
-  kAdaptive,  // spin for a budget that follows what spinning has brought lately, then sleep
-  kSpin,      // spin for the whole budget every time, then sleep
-  kPark,      // sleep at once
-};
+namespace grpc_cxl::internal {
 
 // Tells a waiting thread how long to spin before it sleeps. Spinning saves the wake-up
 // (2 to 35 us), but only while a core is free for it. The adaptive budget
@@ -47,12 +40,6 @@ class SpinBudget {
   int try_after_ = 1;    // early wake-ups before the next try
 };
 
-// The policy and budget to use: `policy` and `most`, unless the environment says
-// otherwise. GRPC_CXL_SPIN_US=0 is kPark; any other number of microseconds replaces `most`
-// (and makes kPark adaptive).
-// INVALID_ARGUMENT when the variable is not a whole number from 0 to 1,000,000.
-absl::StatusOr<SpinBudget> SpinBudgetFromEnvironment(WaitPolicy policy, absl::Duration most);
-
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DOORBELL_SPIN_BUDGET_H_

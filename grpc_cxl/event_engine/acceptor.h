@@ -13,21 +13,21 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/direct/server_connection.h"
-#include "grpc_cxl/event_engine/address.h"
+#include "grpc_cxl/direct/server_link_user.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
-#include "grpc_cxl/event_engine/door.h"
-#include "grpc_cxl/event_engine/listen_context.h"
-#include "grpc_cxl/event_engine/watchdog.h"
-#include "grpc_cxl/options.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
-// Serves one name: makes the connections of the clients that come in by its door, which is a
-// socket, or with GRPC_CXL_REGION in the environment the directory of that region.
+// Serves one name: makes the connections of the clients that its source brings, which is a
+// socket, or the directory of the region that the settings name.
 //
-//   caller --> arena made, client told --> endpoint handed over
+//   client --> arena made, client told --> endpoint handed over
 //       |
 //       | a limit reached, no memory, Stop()
 //       v
@@ -39,8 +39,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   using EventEngine = grpc_event_engine::experimental::EventEngine;
   using EndpointCallback = std::function<void(std::unique_ptr<EventEngine::Endpoint>)>;
 
-  // Registers the name at once; connections wait until Start(). Errors are those of
-  // Validate(), SocketDoor::Open() and RegionDoor::Open().
+  // Registers the name at once; connections wait until Start(). Errors are those of the settings,
+  // SocketClientSource::Open() and RegionClientSource::Open().
   static absl::StatusOr<std::shared_ptr<Acceptor>> Listen(std::shared_ptr<EventEngine> executor,
                                                           Watchdog* watchdog,
                                                           const CxlAddress& address);
@@ -52,12 +52,12 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
 
-  // Takes no more direct calls: clients make them on the stream road. Returns the
+  // Takes no more direct calls: clients make them on the stream path. Returns the
   // connections on which some may still run.
-  std::vector<std::shared_ptr<ServerConnection>> RetireDirectCalls();
+  std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
 
   // Gives the name up and drops `on_endpoint`; a call of it that is under way keeps its own
-  // copy until it returns. Clients that are still greeting are refused. Waits up to 10 ms for
+  // copy until it returns. Clients that are still handshake are refused. Waits up to 10 ms for
   // direct calls that run: gRPC, which calls this first of all when a server shuts down, then
   // closes the in-process channel under them.
   void Stop();
@@ -68,31 +68,31 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
     std::string reason;
   };
 
-  Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, std::shared_ptr<Door> door,
-           const ServiceName& name, const ListenContext& context, SpinBudget spin);
+  Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
+           std::shared_ptr<ClientSource> source, const ServiceName& name,
+           const ServerSettings& settings);
 
   // Gives a client its arena, and its endpoint to gRPC, or says why not.
-  void Answer(Caller& caller);
-  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(Caller& caller);
+  void Answer(WaitingClient& client);
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
   bool OffersDirectCalls();
   // A connection that can carry direct calls has been made.
-  void Enlist(const std::shared_ptr<ServerConnection>& connection);
+  void Enlist(const std::shared_ptr<ServerLinkUser>& connection);
 
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const ServiceName name_;
-  const ServerOptions options_;
-  const SpinBudget spin_;  // what every connection starts with
+  const ServerSettings settings_;
   const std::shared_ptr<ConnectionBudget> budget_;
-  const std::shared_ptr<Door> door_;
+  const std::shared_ptr<ClientSource> source_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: no direct calls
-  std::vector<std::weak_ptr<ServerConnection>> connections_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_ACCEPTOR_H_

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 ConnectionBudget::Lease::~Lease() {
   if (budget_ == nullptr) return;
@@ -30,4 +30,4 @@ std::variant<ConnectionBudget::Lease, ConnectionBudget::Refused> ConnectionBudge
   return Lease(shared_from_this(), arena_bytes);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // What one listening address may spend on connections. Thread-safe; owned by a shared_ptr,
 // because connections may outlive their listener.
@@ -49,6 +49,6 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
   size_t arena_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_

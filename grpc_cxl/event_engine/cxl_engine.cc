@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
-#include "grpc_cxl/event_engine/address.h"
 #include "grpc_cxl/event_engine/connector.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/listener.h"
-#include "grpc_cxl/event_engine/options_registry.h"
 #include "grpc_cxl/event_engine/resolver.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/pool_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using grpc_event_engine::experimental::EndpointConfig;
@@ -47,12 +47,24 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   if (!ours.has_value()) {
     return inner_->Connect(std::move(on_connect), address, config, std::move(allocator), timeout);
   }
-  const int number = config.GetInt(kOptionsArg).value_or(-1);
-  std::shared_ptr<ClientLinks> links;
-  if (config.GetInt(kDirectArg) == 1) links = ClientLinks::For(ours->name.str(), number);
-  grpc_cxl::Connect(inner_, watchdog_, ours->name, OptionsRegistry<ChannelOptions>::Find(number),
-                    std::move(links), ClientPoolKey(ours->name.str(), number), timeout,
-                    std::move(on_connect));
+  const int number =
+      config.GetInt(kSettingsArg).value_or(SettingsRegistry<ChannelSettings>::kDefaults);
+  const absl::StatusOr<ChannelSettings> settings = SettingsRegistry<ChannelSettings>::Find(number);
+  if (!settings.ok()) {
+    inner_->Run([on_connect = std::move(on_connect), status = settings.status()]() mutable {
+      on_connect(std::move(status));
+    });
+    return ConnectionHandle::kInvalid;
+  }
+  std::shared_ptr<CallRoutes> routes;
+  if (config.GetInt(kDirectArg) == 1) routes = CallRoutes::For(ours->name.str(), number);
+  internal::Connect({.executor = inner_,
+                     .poller = watchdog_->Assign(),
+                     .name = ours->name,
+                     .settings = *settings,
+                     .routes = std::move(routes),
+                     .pool_key = ClientPoolKey(ours->name.str(), number)},
+                    timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
   return ConnectionHandle::kInvalid;
 }
@@ -97,4 +109,4 @@ EventEngine::TaskHandle CxlEngine::RunAfter(Duration delay, absl::AnyInvocable<v
 
 bool CxlEngine::Cancel(TaskHandle handle) { return inner_->Cancel(handle); }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

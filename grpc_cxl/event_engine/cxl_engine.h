@@ -5,9 +5,9 @@
 
 #include <memory>
 
-#include "grpc_cxl/event_engine/watchdog.h"
+#include "grpc_cxl/polling/watchdog.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A decorator: names, connections and listeners of `cxl:` are its own, all else is done by
 // `inner`. Closures that gRPC runs from one of our polling threads stay there
@@ -42,6 +42,6 @@ class CxlEngine final : public grpc_event_engine::experimental::EventEngine {
   Watchdog* const watchdog_;  // lives as long as the process
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_CXL_ENGINE_H_

@@ -8,9 +8,9 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/event_engine/acceptor.h"
-#include "grpc_cxl/event_engine/address.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using grpc_event_engine::experimental::EndpointConfig;
@@ -140,4 +140,4 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
                                     *std::move(inner_listener));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

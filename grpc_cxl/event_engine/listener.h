@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "grpc_cxl/event_engine/watchdog.h"
+#include "grpc_cxl/polling/watchdog.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A listener for `cxl:` addresses that passes other addresses to a listener of `inner`, as
 // EventEngine::CreateListener.
@@ -20,6 +20,6 @@ MakeListener(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner
              const grpc_event_engine::experimental::EndpointConfig& config,
              std::unique_ptr<grpc_event_engine::experimental::MemoryAllocatorFactory> allocators);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_LISTENER_H_

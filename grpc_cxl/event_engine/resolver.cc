@@ -3,9 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include "grpc_cxl/event_engine/address.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using grpc_event_engine::experimental::EventEngine;
@@ -58,4 +58,4 @@ std::unique_ptr<EventEngine::DNSResolver> MakeResolver(
   return std::make_unique<Resolver>(std::move(executor), std::move(inner));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC hands
 // it every target whose scheme it does not know.
@@ -13,6 +13,6 @@ std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeR
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
     std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_RESOLVER_H_

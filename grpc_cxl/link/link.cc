@@ -11,7 +11,7 @@
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 void WriteHeader(absl::Span<char> memory, SharedView view, size_t ring_bytes) {
@@ -50,8 +50,8 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
   }
   if (!IsAreaSize(sizes.payload_bytes)) {
     return absl::InvalidArgumentError(absl::StrCat("a payload area of ", sizes.payload_bytes,
-                                                   " bytes: must be whole pages of ",
-                                                   kBlockPageBytes, " bytes up to 1 GiB"));
+                                                   " bytes: must be whole pages of ", kPageBytes,
+                                                   " bytes up to 1 GiB"));
   }
   if (sizes.call_bytes > arena.size() || arena.size() < ArenaBytes(sizes)) {
     return absl::InvalidArgumentError(
@@ -65,12 +65,12 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
   const absl::Span<char> working = WorkingMemory(memory->far.get(), mapping);
   if (side == Side::kServer) WriteHeader(working, SharedView(memory->far.get()), ring_bytes);
   // In the order of link_layout.h; what the client writes comes first.
-  char* next = working.data() + kLinkPageBytes;
+  char* next = working.data() + kPageBytes;
   const auto take = [&next](size_t bytes) {
     return absl::Span<char>(std::exchange(next, next + bytes), bytes);
   };
-  auto* const server = reinterpret_cast<LinkSideWords*>(take(kLinkPageBytes).data());
-  auto* const client = reinterpret_cast<LinkSideWords*>(take(kLinkPageBytes).data());
+  auto* const server = reinterpret_cast<LinkSideWords*>(take(kPageBytes).data());
+  auto* const client = reinterpret_cast<LinkSideWords*>(take(kPageBytes).data());
   Map map;  // as the client sees it
   map.mine = client;
   map.peer = server;
@@ -110,7 +110,7 @@ Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map
                     ? nullptr
                     : std::make_shared<BlockBorrower>(memory_, map.payload_in, &map.mine->returns,
                                                       map.returns_in, view())),
-      call_region_(map.calls),
+      call_area_(map.calls),
       mine_(map.mine),
       peer_(map.peer),
       tx_(&map.mine->tx, &map.peer->rx, map.out, view()),
@@ -118,17 +118,17 @@ Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
       sleeper_(&map.mine->doorbell, socket_.get(), view()),
-      ringer_(&map.peer->doorbell, socket_.get(), view()) {}
+      waker_(&map.peer->doorbell, socket_.get(), view()) {}
 
 void Link::Publish() {
   const size_t bytes = tx_.Publish();
   if (bytes == 0) return;
   Count(counters_.bytes_written, bytes);
-  Ring();
+  Wake();
 }
 
-void Link::Ring() {
-  if (!polls_ && ringer_.Ring()) counters_.rings.fetch_add(1, std::memory_order_relaxed);
+void Link::Wake() {
+  if (!polls_ && waker_.Wake()) counters_.wakes.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Link::WantSpace() {
@@ -147,8 +147,8 @@ void Link::Consume(size_t bytes) {
   Count(counters_.bytes_read, bytes);
   if (polls_) return;
   FullFence();  // matched by the one in WantSpace()
-  if (rx_.WriterWantsRing() && ringer_.RingAfterFence()) {
-    counters_.rings.fetch_add(1, std::memory_order_relaxed);
+  if (rx_.WriterWantsWake() && waker_.WakeAfterFence()) {
+    counters_.wakes.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
@@ -169,7 +169,7 @@ void Link::CloseStream() {
   // Matched by the acquire load in the peer's PeerClosedStream(): what was published is seen.
   view().Store(Site::kLinkStreamClosed, mine_->state.stream_closed, uint32_t{1},
                std::memory_order_release);
-  Ring();
+  Wake();
 }
 
 bool Link::PeerClosedStream() const {
@@ -187,4 +187,4 @@ void Link::Close() {
   if (liveness_ != nullptr) liveness_->Close();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -21,13 +21,13 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // What one side of a link has done so far. Relaxed counters: exact when the link rests.
 struct LinkCounters {
   std::atomic<uint64_t> bytes_written{0};
   std::atomic<uint64_t> bytes_read{0};
-  std::atomic<uint64_t> rings{0};       // wake-ups sent: one system call each
+  std::atomic<uint64_t> wakes{0};       // wake-ups sent: one system call each
   std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
 };
 
@@ -56,7 +56,7 @@ struct LinkOptions {
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
 // Room, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
-// Ring() and the counters are for all.
+// Wake() and the counters are for all.
 class Link {
  public:
   enum class Side { kServer, kClient };
@@ -70,9 +70,9 @@ class Link {
                                                       LinkOptions options = {});
 
   // Writing: copies what fits and returns how much that was. The peer sees it, and is
-  // woken if it sleeps, after Publish(). Room() is RingWriter's.
+  // woken if it sleeps, after Publish(). FreeSpace() is RingWriter's.
   absl::StatusOr<size_t> Write(absl::Span<const char> bytes) { return tx_.Write(bytes); }
-  absl::StatusOr<size_t> Room(size_t enough) { return tx_.Room(enough); }
+  absl::StatusOr<size_t> FreeSpace(size_t enough) { return tx_.FreeSpace(enough); }
   void Publish();
   // After a short write: the peer will wake us once half the ring is free. Look once more
   // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
@@ -118,9 +118,9 @@ class Link {
   const std::shared_ptr<BlockBorrower>& borrower() const { return borrower_; }
 
   // Memory for direct calls, `call_bytes` large, and waking the peer for their sake.
-  absl::Span<char> call_region() const { return call_region_; }
+  absl::Span<char> call_area() const { return call_area_; }
   SharedView view() const { return SharedView(memory_->far.get()); }
-  void Ring();
+  void Wake();
 
   const LinkCounters& counters() const { return counters_; }
   size_t ring_bytes() const { return tx_.capacity(); }
@@ -147,7 +147,7 @@ class Link {
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
   const std::shared_ptr<BlockPool> pool_;
   const std::shared_ptr<BlockBorrower> borrower_;
-  const absl::Span<char> call_region_;
+  const absl::Span<char> call_area_;
   LinkSideWords* const mine_;
   const LinkSideWords* const peer_;
   RingWriter tx_;
@@ -158,10 +158,10 @@ class Link {
   std::atomic<uint64_t> consumed_;
   std::atomic<uint64_t> space_wanted_at_;
   DoorbellSleeper sleeper_;
-  DoorbellRinger ringer_;
+  DoorbellWaker waker_;
   LinkCounters counters_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_LINK_LINK_H_

@@ -36,11 +36,10 @@
 //
 // Both sides compute these offsets from the sizes agreed in the handshake; neither reads an
 // offset from the arena. Pages with different writers are different pages.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kArenaMagic = 0x616e6572615f6c78;  // "xl_arena"
-inline constexpr size_t kLinkPageBytes = 4096;
-inline constexpr size_t kLinkControlBytes = 3 * kLinkPageBytes;
+inline constexpr size_t kLinkControlBytes = 3 * kPageBytes;
 
 // For people and tools that look at an arena from outside; the peer relies on none of it.
 struct LinkHeader {
@@ -74,7 +73,7 @@ struct LinkSideWords {
   BlockReturnWords returns;  // of the payload from the peer
 };
 static_assert(sizeof(LinkSideWords) == 768);
-static_assert(sizeof(LinkSideWords) <= kLinkPageBytes);
+static_assert(sizeof(LinkSideWords) <= kPageBytes);
 static_assert(offsetof(LinkSideWords, rx) == 128);
 static_assert(offsetof(LinkSideWords, doorbell) == 256);
 static_assert(offsetof(LinkSideWords, state) == 384);
@@ -94,6 +93,6 @@ constexpr size_t ArenaBytes(const LinkSizes& sizes) {
          2 * ReturnBytes(sizes.payload_bytes) + sizes.call_bytes;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_LINK_LINK_LAYOUT_H_

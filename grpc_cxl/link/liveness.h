@@ -1,7 +1,7 @@
 #ifndef GRPC_CXL_LINK_LIVENESS_H_
 #define GRPC_CXL_LINK_LIVENESS_H_
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Says whether a link's peer is still there, where no socket's end-of-file does: between hosts,
 // a lease that it renews. Thread-safe.
@@ -18,6 +18,6 @@ class Liveness {
   virtual void Close() = 0;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_LINK_LIVENESS_H_

@@ -20,13 +20,13 @@
 //
 // n is 1 to 2^31 - 1. Words are in the machine's byte order and not aligned; one may lie
 // partly at the ring's end and partly at its beginning.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr uint32_t kLentBit = uint32_t{1} << 31;
 inline constexpr size_t kRecordHeaderBytes = 4;
 inline constexpr size_t kLentRecordBytes = 8;
 static_assert(kMaxAreaBytes < kLentBit);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_LINK_RECORD_LAYOUT_H_

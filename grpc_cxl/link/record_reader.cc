@@ -7,7 +7,7 @@
 
 #include "absl/log/check.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 uint32_t WordAt(const char* bytes) {
@@ -80,4 +80,4 @@ void RecordReader::Consume(size_t bytes) {
   link_.Consume(std::exchange(not_consumed_, 0) + bytes);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

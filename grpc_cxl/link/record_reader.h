@@ -11,7 +11,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/record_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Reads a stream of bytes from a link's records (record_layout.h); its twin, RecordWriter,
 // lives in the peer's process.
@@ -46,6 +46,6 @@ class RecordReader {
   size_t not_consumed_ = 0;  // bytes before the piece that Next() returned
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_LINK_RECORD_READER_H_

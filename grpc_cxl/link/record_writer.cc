@@ -7,11 +7,11 @@
 #include "absl/log/check.h"
 #include "grpc_cxl/link/record_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
-absl::StatusOr<size_t> RecordWriter::Room(size_t wanted) {
+absl::StatusOr<size_t> RecordWriter::FreeSpace(size_t wanted) {
   wanted = std::min<size_t>(wanted, kLentBit - 1);
-  const absl::StatusOr<size_t> room = link_.Room(kRecordHeaderBytes + wanted);
+  const absl::StatusOr<size_t> room = link_.FreeSpace(kRecordHeaderBytes + wanted);
   if (!room.ok()) return room.status();
   return std::min(wanted, *room - std::min(*room, kRecordHeaderBytes));
 }
@@ -30,8 +30,8 @@ void RecordWriter::Append(absl::Span<const char> bytes) {
   CHECK(written.ok() && *written == bytes.size()) << "a record that there is no room for";
 }
 
-absl::StatusOr<bool> RecordWriter::HasRoomForLoan() {
-  const absl::StatusOr<size_t> room = link_.Room(kLentRecordBytes);
+absl::StatusOr<bool> RecordWriter::HasSpaceForLoan() {
+  const absl::StatusOr<size_t> room = link_.FreeSpace(kLentRecordBytes);
   if (!room.ok()) return room.status();
   return *room >= kLentRecordBytes;
 }
@@ -45,4 +45,4 @@ void RecordWriter::WriteLoan(BlockDescriptor descriptor) {
   Append(record);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/direct/message_types.h"
-#include "grpc_cxl/direct/metadata.h"
+#include "grpc_cxl/payload/message_size_predictor.h"
+#include "grpc_cxl/payload/message_types.h"
+#include "grpc_cxl/payload/peer_metadata.h"
 #include "grpc_cxl/payload/pool_directory.h"
-#include "grpc_cxl/payload/size_guess.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using google::protobuf::Message;
@@ -40,9 +40,9 @@ grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool) {
 // One RPC's interceptor, on either side.
 class Placement : public Interceptor {
  public:
-  // `guess` may be null; it outlives all calls.
-  Placement(const Message& prototype, SizeGuess* guess, const char* method)
-      : prototype_(prototype), guess_(guess), method_(method) {}
+  // `predictor` may be null; it outlives all calls.
+  Placement(const Message& prototype, MessageSizePredictor* predictor, const char* method)
+      : prototype_(prototype), predictor_(predictor), method_(method) {}
 
   void Intercept(InterceptorBatchMethods* methods) final {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
@@ -60,7 +60,7 @@ class Placement : public Interceptor {
     const Message& message = *static_cast<const Message*>(object);
     const size_t bytes = message.ByteSizeLong();
     const bool large = bytes >= kBlockThreshold;
-    if (guess_ != nullptr) guess_->Saw(method_, large);
+    if (predictor_ != nullptr) predictor_->Record(method_, large);
     if (!large) return;
     const std::shared_ptr<BlockPool> pool = Pool();
     if (pool == nullptr) return;
@@ -71,27 +71,27 @@ class Placement : public Interceptor {
   }
 
   const Message& prototype_;
-  SizeGuess* const guess_;
+  MessageSizePredictor* const predictor_;
   const char* const method_;
 };
 
 // Whether to look at the messages of a call; a stream's always.
 template <typename Info>
-bool WorthALook(SizeGuess& guess, const Info& info) {
-  return info.type() != Info::Type::UNARY || guess.WorthALook(info.method());
+bool ShouldLook(MessageSizePredictor& predictor, const Info& info) {
+  return info.type() != Info::Type::UNARY || predictor.ShouldLook(info.method());
 }
 
-// Whose guess the call is to inform.
+// Whose predictor the call is to inform.
 template <typename Info>
-SizeGuess* GuessFor(SizeGuess& guess, const Info& info) {
-  return info.type() == Info::Type::UNARY ? &guess : nullptr;
+MessageSizePredictor* PredictorFor(MessageSizePredictor& predictor, const Info& info) {
+  return info.type() == Info::Type::UNARY ? &predictor : nullptr;
 }
 
 class ClientPlacement final : public Placement {
  public:
-  ClientPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+  ClientPlacement(const Message& prototype, MessageSizePredictor* predictor, const char* method,
                   const std::string& pool_key)
-      : Placement(prototype, guess, method), pool_key_(pool_key) {}
+      : Placement(prototype, predictor, method), pool_key_(pool_key) {}
 
  private:
   std::shared_ptr<BlockPool> Pool() override { return FindPool(pool_key_); }
@@ -104,22 +104,23 @@ class ClientFactory final : public ClientInterceptorFactoryInterface {
   explicit ClientFactory(std::string pool_key) : pool_key_(std::move(pool_key)) {}
 
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
-    if (!WorthALook(guess_, *info)) return nullptr;
+    if (!ShouldLook(predictor_, *info)) return nullptr;
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) return nullptr;
-    return new ClientPlacement(*types->request, GuessFor(guess_, *info), info->method(), pool_key_);
+    return new ClientPlacement(*types->request, PredictorFor(predictor_, *info), info->method(),
+                               pool_key_);
   }
 
  private:
-  SizeGuess guess_;
+  MessageSizePredictor predictor_;
   const std::string pool_key_;
 };
 
 class ServerPlacement final : public Placement {
  public:
-  ServerPlacement(const Message& prototype, SizeGuess* guess, const char* method,
+  ServerPlacement(const Message& prototype, MessageSizePredictor* predictor, const char* method,
                   grpc::ServerContextBase* context)
-      : Placement(prototype, guess, method), context_(context) {}
+      : Placement(prototype, predictor, method), context_(context) {}
 
  private:
   // A stream's peer stays the same.
@@ -139,15 +140,15 @@ class ServerPlacement final : public Placement {
 class ServerFactory final : public ServerInterceptorFactoryInterface {
  public:
   Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
-    if (!WorthALook(guess_, *info)) return nullptr;
+    if (!ShouldLook(predictor_, *info)) return nullptr;
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) return nullptr;
-    return new ServerPlacement(*types->response, GuessFor(guess_, *info), info->method(),
+    return new ServerPlacement(*types->response, PredictorFor(predictor_, *info), info->method(),
                                info->server_context());
   }
 
  private:
-  SizeGuess guess_;
+  MessageSizePredictor predictor_;
 };
 
 }  // namespace
@@ -160,4 +161,4 @@ std::unique_ptr<ServerInterceptorFactoryInterface> MakeServerPlacement() {
   return std::make_unique<ServerFactory>();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

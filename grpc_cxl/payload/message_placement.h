@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Interceptors that serialise large messages of generated classes straight into a block of the
 // connection, so that the endpoint need not copy them. Whatever they cannot place is left to
@@ -23,6 +23,6 @@ std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeClien
 // Of a server.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeServerPlacement();
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 struct Directory {
@@ -44,4 +44,4 @@ std::shared_ptr<BlockPool> FindPool(const std::string& key) {
   return it == directory.pools.end() ? nullptr : it->second.lock();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

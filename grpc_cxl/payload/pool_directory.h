@@ -7,9 +7,9 @@
 #include "grpc_cxl/blocks/block_pool.h"
 
 // Where those who are about to send a message find the blocks of the connection that will
-// carry it. A guess: of several connections with one key, the newest is found. Whoever guesses
+// carry it. A predictor: of several connections with one key, the newest is found. Whoever guesses
 // wrong pays with a copy. Thread-safe.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The key of a client's connections: the service's name, and the number of the channel's
 // options (see OptionsRegistry).
@@ -24,6 +24,6 @@ void EnterPool(const std::string& key, const std::shared_ptr<BlockPool>& pool);
 // Null when there is none.
 std::shared_ptr<BlockPool> FindPool(const std::string& key);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 absl::Time SteadyNow() {
   timespec now;
@@ -24,7 +24,7 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
   if (dead_) return true;
   const ProcessEntry& entry = region_->control(peer_.host).processes[peer_.index];
   // Both stand in one line: the second look would bring the same. Matched by the stores of
-  // WriteProcess() and Member::Renew().
+  // WriteProcess() and Membership::Renew().
   if (region_->Load(peer_.host, Site::kSeeRegionBeat, entry.incarnation) != peer_.incarnation) {
     dead_ = true;
     return true;
@@ -43,4 +43,4 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
   return now - moved_ > patience;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -8,9 +8,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/region/region.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_entries.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Watches another process by its beat, with our own clock.
 //
@@ -50,6 +50,6 @@ class PeerLease {
 // Now, by a clock that nobody sets.
 absl::Time SteadyNow();
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_PEER_LEASE_H_

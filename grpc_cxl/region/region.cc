@@ -1,42 +1,17 @@
 #include "grpc_cxl/region/region.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/region/region_file.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 std::atomic<Region::Hook*> Region::hook_{nullptr};
-
-absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment() {
-  const char* const path = std::getenv("GRPC_CXL_REGION");
-  if (path == nullptr || *path == '\0') return std::nullopt;
-  RegionOptions options;
-  options.path = path;
-  if (const char* const host = std::getenv("GRPC_CXL_HOST");
-      host != nullptr && !absl::SimpleAtoi(host, &options.host)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "GRPC_CXL_HOST is \"", host, "\"; it must be this host's number in the region: 0, 1, ..."));
-  }
-  if (const char* const bytes = std::getenv("GRPC_CXL_REGION_BYTES");
-      bytes != nullptr && !absl::SimpleAtoi(bytes, &options.bytes)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("GRPC_CXL_REGION_BYTES is \"", bytes, "\"; it must be a number of bytes"));
-  }
-  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kFlush);
-  if (!coherence.ok()) return coherence.status();
-  absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(*coherence, {});
-  if (!model.ok()) return model.status();
-  options.model = *model;
-  return options;
-}
 
 Region::Region(const RegionOptions& options, UniqueFd fd, Arena control)
     : options_(options),
@@ -189,4 +164,4 @@ uint64_t Region::NextId() const {
   return id;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

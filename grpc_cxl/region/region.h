@@ -20,7 +20,7 @@
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/region/region_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Which region, and as which host. A plain value.
 struct RegionOptions {
@@ -32,16 +32,12 @@ struct RegionOptions {
   friend bool operator==(const RegionOptions&, const RegionOptions&) = default;
 };
 
-// What the environment says: GRPC_CXL_REGION=PATH, GRPC_CXL_HOST=0 (default), 1, ...,
-// GRPC_CXL_REGION_BYTES, and what MemoryModelFromEnvironment() reads, where GRPC_CXL_COHERENCE
-// is `flush` unless it is set. nullopt without GRPC_CXL_REGION; INVALID_ARGUMENT for nonsense.
-absl::StatusOr<std::optional<RegionOptions>> RegionOptionsFromEnvironment();
-
 struct RegionFormat {
   uint32_t hosts = 16;   // 1 to 256
   uint64_t bytes = 0;    // 0: all there is. A plain file becomes as large as this
   uint64_t granule = 0;  // 0: the alignment of the file or device
   absl::Duration lease = absl::Seconds(1);  // 100 ms to 10 min, the same for all
+  Coherence coherence = Coherence::kFlush;  // kCoherent is faster where all that use it are
 };
 
 // Makes a region of a file or device: whatever was in it is gone. FAILED_PRECONDITION when a
@@ -158,6 +154,6 @@ class Region {
   static std::atomic<Hook*> hook_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_REGION_H_

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const Place& place,
                                    std::shared_ptr<PeerLease> peer,
@@ -62,4 +62,4 @@ void RegionConnection::Close() {
   }
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

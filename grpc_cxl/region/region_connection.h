@@ -8,9 +8,9 @@
 
 #include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_entries.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // One end of a connection through a region: what its socket is elsewhere. Tells whether the
 // peer is still there, and, with its destructor, that the memory is no longer in use here:
@@ -68,6 +68,6 @@ class RegionConnection {
   std::atomic<int64_t> next_look_ns_{0};
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_REGION_CONNECTION_H_

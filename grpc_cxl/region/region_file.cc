@@ -11,7 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr uint64_t kDaxAlignment = uint64_t{2} << 20;
@@ -121,4 +121,4 @@ bool IsLocked(int fd, uint64_t offset, uint64_t bytes) {
   return Lock(fd, F_OFD_GETLK, F_WRLCK, offset, bytes, &found) == 0 && found != F_UNLCK;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

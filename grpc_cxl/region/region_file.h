@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The file or device under a region.
 struct RegionFile {
@@ -39,6 +39,6 @@ void UnlockByte(int fd, uint64_t offset);
 // Whether another opening of the file holds any of these.
 bool IsLocked(int fd, uint64_t offset, uint64_t bytes);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_REGION_FILE_H_

@@ -13,7 +13,7 @@
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_file.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 absl::Status Invalid(const std::string& path, const std::string& why) {
@@ -94,9 +94,10 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
       Arena::AttachPart(file->fd.get(), 0, MemoryBegin(format.hosts, granule));
   if (!control.ok()) return control.status();
   const absl::Span<char> memory = absl::MakeSpan(control->data(), control->size());
-  absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kFlush);
-  if (!coherence.ok()) return coherence.status();
-  const std::unique_ptr<FarMemory> far = FarMemory::Create({.coherence = *coherence}, memory);
+  const absl::StatusOr<MemoryModel> model =
+      MakeMemoryModel(format.coherence, {}, /*check_flushes=*/false);
+  if (!model.ok()) return model.status();
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(*model, memory);
   const SharedView view(far.get());
   auto& header = *reinterpret_cast<RegionHeader*>(memory.data());
   // Nothing that is opened meanwhile is valid.
@@ -113,4 +114,4 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
   return absl::OkStatus();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -60,7 +60,7 @@
 //
 // Everybody who maps a region can read and write all of it. What is read is checked, so that
 // nonsense ends in a status; but a hostile host can read all messages and forge them.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kRegionMagic = 0x6e6f696765725f6c;  // "l_region"
 inline constexpr size_t kRegionHeaderBytes = 4096;
@@ -231,6 +231,6 @@ constexpr uint64_t MemoryPerHost(uint64_t region_bytes, uint32_t hosts, uint64_t
   return region_bytes <= begin ? 0 : (region_bytes - begin) / hosts / granule * granule;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_REGION_LAYOUT_H_

@@ -10,9 +10,9 @@
 #include "absl/log/check.h"
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/region/host_memory.h"
+#include "grpc_cxl/region/region_allocator.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr absl::Duration kShortestLook = absl::Milliseconds(1);
@@ -38,16 +38,16 @@ absl::StatusOr<std::shared_ptr<RegionNode>> RegionNode::Get(const RegionOptions&
 absl::StatusOr<std::shared_ptr<RegionNode>> RegionNode::Join(const RegionOptions& options) {
   absl::StatusOr<std::shared_ptr<Region>> region = Region::Open(options);
   if (!region.ok()) return region.status();
-  absl::StatusOr<std::unique_ptr<Member>> member = Member::Join(*region);
+  absl::StatusOr<std::unique_ptr<Membership>> member = Membership::Join(*region);
   if (!member.ok()) return member.status();
   std::shared_ptr<RegionNode> node(new RegionNode(*std::move(region), *std::move(member)));
   node->Start();
   return node;
 }
 
-RegionNode::RegionNode(std::shared_ptr<const Region> region, std::unique_ptr<Member> member)
+RegionNode::RegionNode(std::shared_ptr<const Region> region, std::unique_ptr<Membership> member)
     : region_(std::move(region)),
-      member_(std::move(member)),
+      membership_(std::move(member)),
       late_(std::make_shared<std::atomic<uint64_t>>(0)),
       requests_seen_(region_->hosts(), UINT64_MAX),
       taken_(region_->hosts(), std::vector<uint64_t>(kHostRequests, 0)),
@@ -84,14 +84,14 @@ void RegionNode::Run() {
     const bool waits = !listeners_.empty() || !attempts_.empty();
     const auto wake = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return stopping_ || hurry_; };
     mu_.AwaitWithTimeout(absl::Condition(&wake),
-                         waits ? pause : Member::BeatInterval(region_->lease()));
+                         waits ? pause : Membership::BeatInterval(region_->lease()));
   }
 }
 
 void RegionNode::Beat() {
   const absl::Time now = SteadyNow();
   const absl::Duration since = now - renewed_;
-  if (since < Member::BeatInterval(region_->lease())) return;
+  if (since < Membership::BeatInterval(region_->lease())) return;
   if (since > region_->lease()) {
     // Before the beat goes on: our connections must not outlive what the peers think of us.
     late_->fetch_add(1, std::memory_order_relaxed);
@@ -100,7 +100,7 @@ void RegionNode::Beat() {
                  << "; its connections end, since their other ends take it for dead";
   }
   renewed_ = now;
-  member_->Renew();
+  membership_->Renew();
   FreeAnswers();
 }
 
@@ -108,7 +108,7 @@ absl::StatusOr<uint64_t> RegionNode::Listen(const std::string& name, OnRequest o
   auto listener = std::make_shared<Listener>();
   listener->on_request = std::move(on_request);
   const Region::HostLock host_lock(*region_);
-  Member::ClearUpAfterTheDead(*region_, &self());
+  Membership::ClearUpAfterTheDead(*region_, &self());
   for (uint32_t i = 0; i < kHostNames; ++i) {
     const auto other = ReadName(*region_, region_->host(), i);
     if (!other.has_value() || other->text != name) continue;
@@ -209,7 +209,7 @@ absl::StatusOr<RegionOffer> RegionNode::Accept(const Request& request, size_t by
   uint32_t index;
   {
     const Region::HostLock host_lock(*region_);
-    Member::ClearUpAfterTheDead(*region_, &self());
+    Membership::ClearUpAfterTheDead(*region_, &self());
     absl::StatusOr<uint32_t> reserved = ReserveMemory(*region_, bytes, answer);
     if (!reserved.ok()) return reserved.status();
     index = *reserved;
@@ -305,4 +305,4 @@ std::shared_ptr<RegionConnection> RegionNode::MakeConnection(const RegionConnect
                                             late_, std::move(released));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -20,13 +20,13 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/arena/arena.h"
-#include "grpc_cxl/region/member.h"
+#include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_connection.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_entries.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // What a client of a region hears when its request was taken.
 struct RegionOffer {
@@ -57,7 +57,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   using OnRequest = std::function<void(const Request&)>;
 
   // Of this process there is one for each region and host, made when first asked for, and it
-  // stays as long as the process. Errors are those of Region::Open() and Member::Join().
+  // stays as long as the process. Errors are those of Region::Open() and Membership::Join().
   static absl::StatusOr<std::shared_ptr<RegionNode>> Get(const RegionOptions& options);
   // One more; for tests. Connections keep it. Not to be dropped by a callback.
   static absl::StatusOr<std::shared_ptr<RegionNode>> Join(const RegionOptions& options);
@@ -67,7 +67,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   ~RegionNode();
 
   const Region& region() const { return *region_; }
-  const ProcessRef& self() const { return member_->self(); }
+  const ProcessRef& self() const { return membership_->self(); }
 
   // Serves `name` until StopListening(), which returns when no call of `on_request` is under
   // way (unless it is called from there). ALREADY_EXISTS when a live process of this host
@@ -116,7 +116,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
     std::shared_ptr<PeerLease> owner;
   };
 
-  RegionNode(std::shared_ptr<const Region> region, std::unique_ptr<Member> member);
+  RegionNode(std::shared_ptr<const Region> region, std::unique_ptr<Membership> member);
   void Start();
 
   void Run();
@@ -139,7 +139,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
                                                    std::function<void()> released);
 
   const std::shared_ptr<const Region> region_;
-  const std::unique_ptr<Member> member_;
+  const std::unique_ptr<Membership> membership_;
   // See RegionConnection. Shared: a connection may outlive us by a moment.
   const std::shared_ptr<std::atomic<uint64_t>> late_;
 
@@ -165,6 +165,6 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   std::thread thread_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_REGION_REGION_NODE_H_

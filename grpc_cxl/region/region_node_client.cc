@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/region/host_memory.h"
+#include "grpc_cxl/region/region_allocator.h"
 #include "grpc_cxl/region/region_node.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 absl::StatusOr<RegionNode::Target> RegionNode::FindName(const std::string& name) {
   bool died = false;
@@ -49,7 +49,7 @@ uint64_t RegionNode::Connect(const std::string& name, uint32_t features, OnDone 
     const Region::HostLock host_lock(*region_);
     attempt->index = FindFreeRequest(*region_);
     if (attempt->index == kHostRequests) {
-      Member::ClearUpAfterTheDead(*region_, &self());
+      Membership::ClearUpAfterTheDead(*region_, &self());
       attempt->index = FindFreeRequest(*region_);
     }
     if (attempt->index == kHostRequests) {
@@ -177,4 +177,4 @@ void RegionNode::FreeRequest(uint32_t index, uint64_t id) {
   region_->Store(Site::kRegionRequest, word, uint64_t{0});
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 absl::Status PeerClosed() {
@@ -113,4 +113,4 @@ absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, si
   return static_cast<size_t>(received);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

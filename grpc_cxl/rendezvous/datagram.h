@@ -10,7 +10,7 @@
 
 // One message of a unix SOCK_SEQPACKET socket, with or without a file descriptor.
 // Nothing here blocks, whatever the socket's flags, or raises SIGPIPE.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Sends `size` bytes as one message, with a copy of `fd` unless it is -1. UNAVAILABLE
 // when the peer has closed, RESOURCE_EXHAUSTED when the kernel takes no more.
@@ -36,6 +36,6 @@ class ReceivedFds {
 absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
                                                       ReceivedFds* fds);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_DATAGRAM_H_

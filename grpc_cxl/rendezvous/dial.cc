@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 absl::Status NotConnected(int error, const std::string& directory, const ServiceName& name) {
@@ -61,4 +61,4 @@ absl::StatusOr<UniqueFd> Dial(const std::string& directory, const ServiceName& n
   return socket;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

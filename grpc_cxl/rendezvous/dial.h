@@ -7,7 +7,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Connects to a name; returns a non-blocking, close-on-exec socket on which nothing was
 // said yet. Never blocks: the listener need not have accepted. Thread-safe.
@@ -17,6 +17,6 @@ namespace grpc_cxl {
 // PERMISSION_DENIED when this user may not enter the directory.
 absl::StatusOr<UniqueFd> Dial(const std::string& directory, const ServiceName& name);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_DIAL_H_

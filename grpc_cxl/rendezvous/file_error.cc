@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 absl::Status FileError(int error, absl::string_view what, const std::string& path) {
   const std::string text = absl::StrCat("cannot ", what, " ", path);
@@ -39,4 +39,4 @@ absl::Status FileError(int error, absl::string_view what, const std::string& pat
   }
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

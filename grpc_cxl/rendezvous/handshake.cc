@@ -17,7 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/datagram.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Of both: the peer of one is the reader of the other's text.
@@ -95,7 +95,7 @@ absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
   return PeerIdentity{credentials.uid, credentials.pid};
 }
 
-absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Trust& trust) {
+absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users) {
   HelloMessage hello;
   // Read before anything is refused: closing a unix socket with unread bytes makes the
   // peer see ECONNRESET instead of what was sent to it.
@@ -106,7 +106,7 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Trust&
 
   absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
-  if (!trust.Allows(peer->uid)) {
+  if (!users.Allows(peer->uid)) {
     const std::string text = NotTrusted("client", "server", peer->uid);
     SendRefusal(socket, Refusal::kUid, text);
     return absl::PermissionDeniedError(text);
@@ -150,10 +150,10 @@ absl::Status SendHello(int socket, uint32_t features) {
   return SendDatagram(socket, &hello, sizeof(hello), /*fd=*/-1);
 }
 
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& trust) {
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users) {
   absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
-  if (!trust.Allows(peer->uid)) {
+  if (!users.Allows(peer->uid)) {
     return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
   }
   WelcomeMessage message;
@@ -195,4 +195,4 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& t
   return welcome;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

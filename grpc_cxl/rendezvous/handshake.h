@@ -12,7 +12,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
-#include "grpc_cxl/rendezvous/trust.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
 
 // The two ends of the handshake (handshake_layout.h). Nothing here blocks, whatever the
 // socket's flags: a step that must wait for the peer returns nullopt; call again when the
@@ -22,7 +22,7 @@
 // of a status, unprintable ones as `?`, and file descriptors that nobody expects are
 // closed. A peer that closes or dies is UNAVAILABLE, "the peer closed the connection
 // during the handshake". Thread-safe for different sockets.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 struct PeerIdentity {
   uid_t uid = 0;  // by the kernel
@@ -52,7 +52,7 @@ struct ClientHello {
 
 // Server, step 1: reads and checks Hello and the peer's uid. PERMISSION_DENIED (uid) or
 // FAILED_PRECONDITION (protocol, version); of these the client has been told.
-absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Trust& trust);
+absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
 // Server, step 2: one of these, after step 1 and not instead of it: closing a unix socket
 // in which bytes lie unread takes away from the peer what was sent to it. The arena's file
@@ -78,12 +78,12 @@ struct Welcome {
 // becomes PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol),
 // RESOURCE_EXHAUSTED (limit, budget, memory) or UNAVAILABLE (shutting down) with the
 // server's reason in the text.
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const Trust& trust);
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users);
 
 // That status, for a refusal that came another way. Of `reason`, which may hold anything,
 // unprintable characters become `?`.
 absl::Status RefusalStatus(uint32_t refusal, std::string reason);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_

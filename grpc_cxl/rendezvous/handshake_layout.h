@@ -16,7 +16,7 @@
 // After that only wake-up bytes pass (doorbell/), and its end-of-file tells that the
 // peer is gone. Both processes run on one machine: numbers are in its byte order.
 // The first 16 bytes of each message never change, whatever the version.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 
@@ -90,6 +90,6 @@ static_assert(offsetof(WelcomeMessage, coherence) == 56);
 static_assert(offsetof(WelcomeMessage, reserved) == 60);
 static_assert(offsetof(WelcomeMessage, reason) == 64);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_

@@ -33,7 +33,7 @@
 // Remove() takes the socket away first and the lock file last. The other way round, a
 // successor could lock a new file and bind its socket between the two, and the second
 // step would remove the successor's socket.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 bool IsSocket(int directory, const std::string& file) {
@@ -175,4 +175,4 @@ absl::StatusOr<UniqueFd> NameListener::Accept() {
   }
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -10,7 +10,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A name registered in a rendezvous directory: a listening unix socket `<stem>.sock` and
 // beside it `<stem>.lock`, which holds the owner's pid and is locked (flock) for as long
@@ -22,7 +22,7 @@ namespace grpc_cxl {
 //
 // Any user who may enter the directory may connect (the socket's mode is 0666): the
 // handshake asks the kernel who it is and refuses with a reason, where a narrower mode
-// would only say "permission denied", and would shut out Trust::allowed_uids.
+// would only say "permission denied", and would shut out TrustedUsers::allowed_uids.
 //
 // A child forked without exec inherits lock and socket, and so keeps the name taken while
 // it lives; its copy of this object removes nothing.
@@ -59,6 +59,6 @@ class NameListener {
   UniqueFd socket_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_

@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/file_error.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Each try fails only because an owner left in order meanwhile; so many in a row cannot
@@ -99,4 +99,4 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
       absl::StrCat(full, " is removed by somebody as soon as it is made; try again later"));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -17,7 +17,7 @@
 //
 // Between an unlink and the close, a newcomer makes and locks another inode: that is why
 // a lock alone says nothing, and AcquireNameLock() looks where the path leads afterwards.
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Makes the caller the owner and writes our pid into the file. `directory` is an opened
 // directory, `path` its path for the texts of errors.
@@ -32,6 +32,6 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
 // has removed or replaced the file by hand: what is there now may belong to a successor.
 bool OwnsName(int directory, const std::string& file, int lock);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 absl::Status Malformed(absl::string_view what, absl::string_view given, absl::string_view why) {
@@ -72,4 +72,4 @@ absl::StatusOr<ServiceName> ServiceName::FromTarget(absl::string_view target) {
 
 std::string ServiceName::FileStem() const { return absl::StrReplaceAll(name_, {{"/", "+"}}); }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The name under which a server is found: parts of [A-Za-z0-9._-]+ with `/` between
 // them, 1 to 80 characters in all; no part is "." or "..". Example: "shop/payments".
@@ -39,6 +39,6 @@ class ServiceName {
   std::string name_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_SERVICE_NAME_H_

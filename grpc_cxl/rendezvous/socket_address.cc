@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file) {
   const std::string path = absl::StrCat("/proc/self/fd/", directory, "/", file);
@@ -22,4 +22,4 @@ absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file
   return address;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The address of a unix socket named `file` in an opened directory:
 // "/proc/self/fd/<directory>/<file>". The directory's own path may so be of any length
@@ -15,6 +15,6 @@ namespace grpc_cxl {
 // place while we work in it. `file` has at most 85 characters.
 absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_

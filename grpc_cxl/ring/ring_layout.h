@@ -5,7 +5,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The shared words of a byte ring with one writer and one reader.
 //
@@ -36,6 +36,6 @@ static_assert(offsetof(RingWriterWords, want_space) == 8);
 static_assert(sizeof(RingReaderWords) == 128);
 static_assert(offsetof(RingReaderWords, tail) == 0);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RING_RING_LAYOUT_H_

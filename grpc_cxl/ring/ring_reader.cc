@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 RingReader::RingReader(RingReaderWords* mine, const RingWriterWords* peer,
                        absl::Span<const char> data, SharedView view)
@@ -59,7 +59,7 @@ void RingReader::Consume(size_t bytes) {
   view_.Store(Site::kRingTail, mine_->tail, tail_, std::memory_order_release);
 }
 
-bool RingReader::WriterWantsRing() const {
+bool RingReader::WriterWantsWake() const {
   // relaxed: ordered after the store of `tail` by the caller's full fence, which is matched
   // by the writer's between WantSpace() and its last look. Whatever a hostile writer puts
   // here, it gets a ring too many or too few.
@@ -68,4 +68,4 @@ bool RingReader::WriterWantsRing() const {
   return position != 0 && static_cast<int64_t>(tail_ - position) >= 0;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

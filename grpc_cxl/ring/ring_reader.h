@@ -9,7 +9,7 @@
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The reading end of a byte ring; its twin, RingWriter, lives in the peer's process.
 //
@@ -41,7 +41,7 @@ class RingReader {
 
   // True when the writer asked, with WantSpace(), to be rung at a position that has
   // been reached. The caller issues the full fence between Consume() and this.
-  bool WriterWantsRing() const;
+  bool WriterWantsWake() const;
 
   size_t capacity() const { return data_.size(); }
   // Bytes consumed since the ring was made.
@@ -59,6 +59,6 @@ class RingReader {
   uint64_t cached_head_;  // the peer's head when we last looked
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RING_RING_READER_H_

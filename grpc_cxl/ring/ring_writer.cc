@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Positions are compared by their distance (unsigned subtraction), so nothing below
 // depends on how far the ring has come.
@@ -41,7 +41,7 @@ absl::Status RingWriter::RefreshTail() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<size_t> RingWriter::Room(size_t enough) {
+absl::StatusOr<size_t> RingWriter::FreeSpace(size_t enough) {
   if (capacity() - (head_ - cached_tail_) < enough) {
     if (absl::Status status = RefreshTail(); !status.ok()) return status;
   }
@@ -50,7 +50,7 @@ absl::StatusOr<size_t> RingWriter::Room(size_t enough) {
 
 absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
   if (bytes.empty()) return 0;
-  const absl::StatusOr<size_t> free = Room(bytes.size());
+  const absl::StatusOr<size_t> free = FreeSpace(bytes.size());
   if (!free.ok()) return free.status();
   const size_t count = std::min(*free, bytes.size());
   const size_t index = head_ & (capacity() - 1);
@@ -81,7 +81,7 @@ void RingWriter::WantSpace(size_t bytes) {
   // Zero means "none"; the position before it rings a byte early, which harms nobody.
   if (position == 0) --position;
   // relaxed: the full fence that follows orders it before our last look at `tail`, and is
-  // matched by the reader's fence between Consume() and WriterWantsRing().
+  // matched by the reader's fence between Consume() and WriterWantsWake().
   view_.Store(Site::kRingWantSpace, mine_->want_space, position, std::memory_order_relaxed);
 }
 
@@ -90,4 +90,4 @@ void RingWriter::ClearWantSpace() {
   view_.Store(Site::kRingWantSpace, mine_->want_space, uint64_t{0}, std::memory_order_relaxed);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -10,7 +10,7 @@
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The writing end of a byte ring; its twin, RingReader, lives in the peer's process.
 // A pipe without the kernel: bytes come out in the order they went in, a write takes
@@ -45,11 +45,11 @@ class RingWriter {
   void WantSpace(size_t bytes);
   void ClearWantSpace();
 
-  // Bytes that fit now. Room() looks at the peer's index only if fewer than `enough` were
+  // Bytes that fit now. FreeSpace() looks at the peer's index only if fewer than `enough` were
   // free at the last look, so that it may tell too little above that. DATA_LOSS as for
   // Write().
-  absl::StatusOr<size_t> Free() { return Room(capacity()); }
-  absl::StatusOr<size_t> Room(size_t enough);
+  absl::StatusOr<size_t> Free() { return FreeSpace(capacity()); }
+  absl::StatusOr<size_t> FreeSpace(size_t enough);
 
   size_t capacity() const { return data_.size(); }
   // Bytes written since the ring was made.
@@ -67,6 +67,6 @@ class RingWriter {
   uint64_t cached_tail_;  // the peer's tail when we last looked
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RING_RING_WRITER_H_

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/environment.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/tools/region_report.h"
 
@@ -32,21 +33,25 @@ constexpr char kUsage[] =
 
 absl::Status Run(const std::string& command, const std::string& path) {
   if (command == "format") {
-    return grpc_cxl::FormatRegion(path, {.hosts = absl::GetFlag(FLAGS_hosts),
-                                         .bytes = absl::GetFlag(FLAGS_bytes),
-                                         .granule = absl::GetFlag(FLAGS_granule),
-                                         .lease = absl::GetFlag(FLAGS_lease)});
+    const absl::StatusOr<grpc_cxl::Coherence> coherence =
+        grpc_cxl::internal::Environment::Read().Apply(grpc_cxl::Coherence::kFlush);
+    if (!coherence.ok()) return coherence.status();
+    return grpc_cxl::internal::FormatRegion(path, {.hosts = absl::GetFlag(FLAGS_hosts),
+                                                   .bytes = absl::GetFlag(FLAGS_bytes),
+                                                   .granule = absl::GetFlag(FLAGS_granule),
+                                                   .lease = absl::GetFlag(FLAGS_lease),
+                                                   .coherence = *coherence});
   }
   if (command != "show") {
     return absl::InvalidArgumentError(absl::StrCat("no such command: ", command, "\n", kUsage));
   }
-  grpc_cxl::RegionOptions options;
+  grpc_cxl::internal::RegionOptions options;
   options.path = path;
-  options.host = grpc_cxl::Region::kObserver;
+  options.host = grpc_cxl::internal::Region::kObserver;
   options.bytes = absl::GetFlag(FLAGS_bytes);
-  const auto region = grpc_cxl::Region::Open(options);
+  const auto region = grpc_cxl::internal::Region::Open(options);
   if (!region.ok()) return region.status();
-  std::cout << grpc_cxl::RegionReport(*region);
+  std::cout << grpc_cxl::internal::RegionReport(*region);
   return absl::OkStatus();
 }
 

@@ -8,9 +8,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_entries.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 std::string Printable(std::string text) {
@@ -123,4 +123,4 @@ std::string RegionReport(const std::shared_ptr<const Region>& region) {
   return Reporter(*region).Run();
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -6,13 +6,13 @@
 
 #include "grpc_cxl/region/region.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // What is in a region, for people: its sizes, and for each host in use its processes and
 // whether they are alive, names, connections and memory. Looks for two beats (a fifth of the
 // lease, at least 100 ms) to see who lives.
 std::string RegionReport(const std::shared_ptr<const Region>& region);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TOOLS_REGION_REPORT_H_

@@ -16,7 +16,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::StatusIs;
@@ -122,4 +122,4 @@ TEST(ArenaAttachTest, WhatIsNoFileOfMemoryIsRefused) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

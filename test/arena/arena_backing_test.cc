@@ -22,7 +22,7 @@
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::StatusIs;
@@ -190,4 +190,4 @@ TEST_F(DirectoryTest, FileSystemThatCannotReserve) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

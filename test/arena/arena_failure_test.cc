@@ -55,7 +55,7 @@ int madvise(void* data, size_t size, int advice) noexcept {
 
 }  // extern "C"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::StatusIs;
@@ -116,4 +116,4 @@ TEST(ArenaFailureTest, OlderKernelsDoWithout) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "test/arena/process_state.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr int kCycles = 1000;
@@ -47,4 +47,4 @@ TEST(ArenaLeakTest, RefusedOnesToo) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

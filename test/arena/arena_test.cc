@@ -19,7 +19,7 @@
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::StatusIs;
@@ -186,4 +186,4 @@ TEST(ArenaTest, WithoutFileDescriptorsItSaysSo) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

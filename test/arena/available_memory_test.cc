@@ -12,7 +12,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
@@ -91,4 +91,4 @@ TEST_F(AvailableMemoryTest, TheMachineCanBeTighterThanTheGroup) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

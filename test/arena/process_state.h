@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // How many files this process has open.
 inline int OpenFiles() {
@@ -23,6 +23,6 @@ inline int MappedArenas() {
   return count;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_ARENA_PROCESS_STATE_H_

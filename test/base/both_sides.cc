@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 std::string Both(std::string here, std::string there) {
@@ -76,4 +76,4 @@ std::string RunBothSides(World world, const std::function<std::string()>& here,
   return Both(from_here, from_there);
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

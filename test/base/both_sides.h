@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Where the two sides of a conversation through shared memory live. Sanitizers see races
 // only between threads; only two processes show that nothing but the mapping is shared.
@@ -18,6 +18,6 @@ enum class World { kThreads, kProcesses };
 std::string RunBothSides(World world, const std::function<std::string()>& here,
                          const std::function<std::string()>& there);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_BASE_BOTH_SIDES_H_

@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 int OpenNull() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -74,4 +74,4 @@ TEST(UniqueFdTest, ReleaseGivesTheFileAway) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "bench/report/report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

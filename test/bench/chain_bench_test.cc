@@ -21,9 +21,9 @@ TEST(ChainBenchTest, MeasuresBothShapesOnEveryTransport) {
   for (const std::string shape : {"A chain of services", "A call to each service"}) {
     EXPECT_THAT(bench->output(), HasSubstr(shape));
   }
-  for (const std::string lane :
+  for (const std::string pair :
        {"tcp +kernel", "unix +kernel", "inproc +gRPC", "cxl +adaptive", "cxl_direct +adaptive"}) {
-    EXPECT_THAT(bench->output(), ContainsRegex("\n" + lane + "( +[0-9]+){2} +-?[0-9.]+\n"));
+    EXPECT_THAT(bench->output(), ContainsRegex("\n" + pair + "( +[0-9]+){2} +-?[0-9.]+\n"));
   }
   EXPECT_THAT(bench->Processes("", 0), IsEmpty());
   EXPECT_THAT(bench->Files(), IsEmpty());

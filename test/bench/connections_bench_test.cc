@@ -5,7 +5,7 @@
 #include <sstream>
 #include <string>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"

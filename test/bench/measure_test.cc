@@ -1,7 +1,7 @@
 // Proves the arithmetic of a measurement on callers that make no call: quantiles, the end
 // of a round by number and by time, every caller busy, and failures that are reported.
 
-#include "bench/calls/measure.h"
+#include "bench/roles/measure.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // Proves that a busy process is a neighbour when it is not ours, and none when it is. Other tests
 // may run beside this one, so shares are compared with each other and never judged alone.
 
-#include "bench/costs/neighbours.h"
+#include "bench/probes/neighbours.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -11,7 +11,7 @@
 #include <cmath>
 #include <thread>
 
-#include "bench/costs/usage.h"
+#include "bench/probes/usage.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::bench {

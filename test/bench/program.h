@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "grpc_cxl/base/unique_fd.h"
 
 namespace grpc_cxl::bench {

@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bench/baseline/baseline.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "bench/report/report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -45,9 +45,9 @@ class RegressionTest : public testing::Test {
     Baseline baseline;
     *baseline.mutable_machine() = ThisMachine();
     if (!cpu.empty()) baseline.mutable_machine()->set_cpu(cpu);
-    for (const std::string lane : {"cxl_direct adaptive", "cxl_direct park", "cxl park"}) {
+    for (const std::string pair : {"cxl_direct adaptive", "cxl_direct park", "cxl park"}) {
       Expectation& expectation = *baseline.add_expectations();
-      expectation.set_name(absl::StrCat("sync 64 B, ", lane));
+      expectation.set_name(absl::StrCat("sync 64 B, ", pair));
       expectation.set_ratio(ratio);
       expectation.set_tolerance(1);
       *baseline.add_expectations() = expectation;

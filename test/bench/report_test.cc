@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

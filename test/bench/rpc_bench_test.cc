@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "bench/report/report.pb.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/json/json.h"
@@ -51,9 +51,9 @@ TEST(RpcBenchTest, WritesOneRowForEachCombination) {
   std::vector<std::string> expected;
   for (const std::string api : {"sync", "callback"}) {
     for (const std::string size : {"64", "70000"}) {
-      for (const std::string lane :
+      for (const std::string pair :
            {"tcp kernel", "unix kernel", "cxl adaptive", "cxl park", "cxl spin"}) {
-        expected.push_back(absl::StrCat(api, " ", size, " ", lane));
+        expected.push_back(absl::StrCat(api, " ", size, " ", pair));
       }
     }
   }

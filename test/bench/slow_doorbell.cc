@@ -1,5 +1,5 @@
-// Linked with --wrap for DoorbellRinger::Ring(): every ring takes 20 us longer, whether the
-// peer sleeps or not. The product's sources know nothing of it. Should Ring() get another
+// Linked with --wrap for DoorbellWaker::Wake(): every ring takes 20 us longer, whether the
+// peer sleeps or not. The product's sources know nothing of it. Should Wake() get another
 // name or signature, this no longer links.
 
 #include <chrono>
@@ -8,10 +8,10 @@
 
 extern "C" {
 
-// bool grpc_cxl::DoorbellRinger::Ring(), by the names that --wrap gives the two.
-bool __real__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellRinger* self);
+// bool grpc_cxl::DoorbellWaker::Wake(), by the names that --wrap gives the two.
+bool __real__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellWaker* self);
 
-bool __wrap__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellRinger* self) {
+bool __wrap__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellWaker* self) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + std::chrono::microseconds(20);
   while (Clock::now() < end) {

@@ -13,7 +13,7 @@
 #include "test/blocks/block_pair.h"
 #include "test/fuzz/fuzz_input.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kPages = 8;
@@ -69,8 +69,8 @@ class Owner {
     }
   }
   void Borrow(FuzzInput& input) {
-    const BlockDescriptor descriptor{
-        static_cast<uint32_t>(input.TakeWord(kPages * kBlockPageBytes)), input.Take<uint32_t>()};
+    const BlockDescriptor descriptor{static_cast<uint32_t>(input.TakeWord(kPages * kPageBytes)),
+                                     input.Take<uint32_t>()};
     const absl::StatusOr<BlockBorrower::Loan> loan = pair_.borrower->Borrow(descriptor);
     if (!Fine(loan.status())) return;
     volatile char sink = 0;
@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (input.TakeUpTo(6)) {
       case 0:
       case 1: {
-        const size_t bytes = 1 + input.TakeUpTo(kPages * kBlockPageBytes);
+        const size_t bytes = 1 + input.TakeUpTo(kPages * kPageBytes);
         useful = owner.Allocate(bytes, 1 + input.TakeUpTo(bytes - 1));
         break;
       }
@@ -115,4 +115,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -15,14 +15,14 @@
 #include "gtest/gtest.h"
 #include "test/blocks/block_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::HasSubstr;
 
-constexpr size_t kPage = kBlockPageBytes;
+constexpr size_t kPage = kPageBytes;
 constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
 
 BlockPool::Block Take(BlockPool& pool, size_t bytes) {
@@ -148,4 +148,4 @@ TEST(BlockHostilePeerTest, MoreLoansThanTheReturnRingHolds) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

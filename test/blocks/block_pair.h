@@ -12,26 +12,26 @@
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/blocks/block_pool.h"
-#include "test/coherence/side.h"
+#include "test/coherence/test_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Both sides of one direction's blocks, over memory of this process. All shared words are in
 // the hands of the test.
 struct BlockPair {
-  // The image; what each side sees of it is its Side's.
+  // The image; what each side sees of it is its TestView's.
   struct Memory {
     explicit Memory(size_t pages)
         : bytes(Zeroed(Bytes(pages))),
-          area(bytes.get(), pages * kBlockPageBytes),
+          area(bytes.get(), pages * kPageBytes),
           entries(reinterpret_cast<BlockReturnEntry*>(area.end()), pages),
           owner(*new (area.end() + ReturnBytes(area.size())) BlockOwnerWords{}),
           returns(*new (&owner + 1) BlockReturnWords{}) {}
     static char* Zeroed(size_t bytes) {
-      return static_cast<char*>(memset(aligned_alloc(kBlockPageBytes, bytes), 0, bytes));
+      return static_cast<char*>(memset(aligned_alloc(kPageBytes, bytes), 0, bytes));
     }
     static size_t Bytes(size_t pages) {
-      return (pages + 1) * kBlockPageBytes + ReturnBytes(pages * kBlockPageBytes);
+      return (pages + 1) * kPageBytes + ReturnBytes(pages * kPageBytes);
     }
     struct Free {
       void operator()(char* bytes) const { free(bytes); }
@@ -42,8 +42,8 @@ struct BlockPair {
     const absl::Span<BlockReturnEntry> entries;
     BlockOwnerWords& owner;
     BlockReturnWords& returns;
-    const Side owning{{bytes.get(), Bytes(AreaPages(area.size()))}};
-    const Side borrowing{{bytes.get(), Bytes(AreaPages(area.size()))}};
+    const TestView owning{{bytes.get(), Bytes(AreaPages(area.size()))}};
+    const TestView borrowing{{bytes.get(), Bytes(AreaPages(area.size()))}};
   };
 
   explicit BlockPair(size_t pages) : BlockPair(std::make_shared<Memory>(pages)) {}
@@ -78,6 +78,6 @@ struct BlockPair {
   std::shared_ptr<Memory> memory_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_BLOCKS_BLOCK_PAIR_H_

@@ -18,12 +18,12 @@
 #include "gtest/gtest.h"
 #include "test/blocks/block_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
 
-constexpr size_t kPage = kBlockPageBytes;
+constexpr size_t kPage = kPageBytes;
 
 BlockPool::Block Take(BlockPool& pool, size_t bytes) {
   absl::StatusOr<BlockPool::Block> block = pool.Allocate(bytes);
@@ -214,4 +214,4 @@ TEST(BlockDeathTest, OnlyWhatIsHeldCanBeLent) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

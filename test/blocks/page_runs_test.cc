@@ -11,7 +11,7 @@
 
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // The same by counting flags.
@@ -83,4 +83,4 @@ TEST(PageRunsDeathTest, PagesThatAreFreeCannotBeFreed) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -12,7 +12,7 @@
 #include "grpc_cxl/coherence/cache_lines.h"
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kLines = 8;
@@ -113,4 +113,4 @@ TEST(CheckerZTest, ASiteCanBeLeftOut) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -13,7 +13,7 @@
 #include "grpc_cxl/coherence/shared_view.h"
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr uint32_t kLoad = 10'000, kStore = 20'000;
@@ -108,4 +108,4 @@ TEST(CacheLinesTest, BytesStayAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

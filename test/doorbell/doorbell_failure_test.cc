@@ -7,7 +7,7 @@
 
 #include "grpc_cxl/doorbell/doorbell.h"
 #include "gtest/gtest.h"
-#include "test/doorbell/line.h"
+#include "test/doorbell/socket_pair.h"
 
 namespace {
 
@@ -26,7 +26,7 @@ extern "C" ssize_t send(int fd, const void* data, size_t size, int flags) {
   return sendto(fd, data, size, flags, nullptr, 0);
 }
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using Line = DoorbellSleeper::Line;
@@ -35,18 +35,18 @@ class DoorbellFailureTest : public ::testing::Test {
  protected:
   ~DoorbellFailureTest() override { g_failures = 0; }
 
-  LinePair line_{SOCK_SEQPACKET};
+  SocketPair line_{SOCK_SEQPACKET};
   DoorbellWords words_{}, their_words_{};
   DoorbellSleeper sleeper_{&words_, line_.ours.get()};
   DoorbellSleeper their_sleeper_{&their_words_, line_.theirs.get()};
-  DoorbellRinger ringer_{&words_, line_.theirs.get()};
+  DoorbellWaker waker_{&words_, line_.theirs.get()};
 };
 
 TEST_F(DoorbellFailureTest, AnInterruptedSendIsMadeAgain) {
   g_failures = 3;
   g_error = EINTR;
   sleeper_.PrepareToSleep();
-  EXPECT_TRUE(ringer_.Ring());
+  EXPECT_TRUE(waker_.Wake());
   EXPECT_EQ(g_failures, 0);
   EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
 }
@@ -56,7 +56,7 @@ TEST_F(DoorbellFailureTest, WithoutMemoryForAByteTheLineEndsOnBothSides) {
     g_failures = 1;
     g_error = error;
     sleeper_.PrepareToSleep();
-    EXPECT_FALSE(ringer_.Ring());
+    EXPECT_FALSE(waker_.Wake());
     EXPECT_EQ(g_failures, 0);
     EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
     EXPECT_EQ(their_sleeper_.Drain(), Line::kPeerGone);
@@ -64,4 +64,4 @@ TEST_F(DoorbellFailureTest, WithoutMemoryForAByteTheLineEndsOnBothSides) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

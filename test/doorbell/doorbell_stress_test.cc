@@ -19,9 +19,9 @@
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
-#include "test/doorbell/sleepy_pipe.h"
+#include "test/doorbell/sleeping_pipe.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // A sanitizer makes every step many times slower.
@@ -56,7 +56,7 @@ SpinBudget Budget(const Config& config) {
 }
 
 // The lowest bit of a message asks for a reply.
-std::string SendAll(const Config& config, SleepyPipe& pipe) {
+std::string SendAll(const Config& config, SleepingPipe& pipe) {
   SleepyEnd end(pipe, 0, config.world == World::kProcesses, Budget(config));
   std::minstd_rand random(7);
   uint64_t until_reply = 1, replies = 0;
@@ -76,7 +76,7 @@ std::string SendAll(const Config& config, SleepyPipe& pipe) {
   return "";
 }
 
-std::string ReceiveAll(const Config& config, SleepyPipe& pipe) {
+std::string ReceiveAll(const Config& config, SleepingPipe& pipe) {
   SleepyEnd end(pipe, 1, config.world == World::kProcesses, Budget(config));
   for (uint64_t i = 0; i < config.messages; ++i) {
     absl::StatusOr<uint64_t> received = end.Receive();
@@ -95,7 +95,7 @@ class DoorbellStressTest : public ::testing::TestWithParam<Config> {};
 TEST_P(DoorbellStressTest, NoWakeUpIsLost) {
   Config config = GetParam();
   config.messages /= kShare;
-  SleepyPipe pipe;
+  SleepingPipe pipe;
   EXPECT_EQ(RunBothSides(
                 config.world, [&] { return SendAll(config, pipe); },
                 [&] { return ReceiveAll(config, pipe); }),
@@ -120,4 +120,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const ::testing::TestParamInfo<Config>& info) { return info.param.name; });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

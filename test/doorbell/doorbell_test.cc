@@ -1,4 +1,4 @@
-// Proves the contract of DoorbellSleeper and DoorbellRinger step by step: who is rung and
+// Proves the contract of DoorbellSleeper and DoorbellWaker step by step: who is rung and
 // who is not, one byte a nap, and what a closed, full or flooded line does. That no wake-up
 // is lost under load is proved by doorbell_stress_test.
 
@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "test/coherence/side.h"
-#include "test/doorbell/line.h"
+#include "test/coherence/test_view.h"
+#include "test/doorbell/socket_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using Line = DoorbellSleeper::Line;
@@ -37,11 +37,11 @@ int Fill(int fd) {
 // Both kinds of sockets that can be a connection's line.
 class DoorbellTest : public ::testing::TestWithParam<int> {
  protected:
-  LinePair line_{GetParam()};
+  SocketPair line_{GetParam()};
   DoorbellWords words_{};
-  Side sleeping_{&words_}, ringing_{&words_};
+  TestView sleeping_{&words_}, ringing_{&words_};
   DoorbellSleeper sleeper_{sleeping_.At(&words_), line_.ours.get(), sleeping_.view()};
-  DoorbellRinger ringer_{ringing_.At(&words_), line_.theirs.get(), ringing_.view()};
+  DoorbellWaker waker_{ringing_.At(&words_), line_.theirs.get(), ringing_.view()};
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, DoorbellTest, ::testing::Values(SOCK_SEQPACKET, SOCK_STREAM),
@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Sockets, DoorbellTest, ::testing::Values(SOCK_SEQPACKET
 
 TEST_P(DoorbellTest, WhoIsAwakeIsNotRung) {
   EXPECT_FALSE(sleeper_.asleep());
-  EXPECT_FALSE(ringer_.Ring());
+  EXPECT_FALSE(waker_.Wake());
   EXPECT_FALSE(IsReadable(line_.ours.get()));
   EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
 }
@@ -59,9 +59,9 @@ TEST_P(DoorbellTest, WhoIsAwakeIsNotRung) {
 TEST_P(DoorbellTest, WhoSleepsIsRungOnce) {
   sleeper_.PrepareToSleep();
   EXPECT_TRUE(sleeper_.asleep());
-  EXPECT_TRUE(ringer_.Ring());
-  EXPECT_FALSE(ringer_.Ring());
-  EXPECT_FALSE(ringer_.RingAfterFence());
+  EXPECT_TRUE(waker_.Wake());
+  EXPECT_FALSE(waker_.Wake());
+  EXPECT_FALSE(waker_.WakeAfterFence());
   char bytes[8];
   EXPECT_EQ(recv(line_.ours.get(), bytes, sizeof(bytes), MSG_DONTWAIT), 1);
   EXPECT_FALSE(IsReadable(line_.ours.get()));
@@ -70,20 +70,20 @@ TEST_P(DoorbellTest, WhoSleepsIsRungOnce) {
 TEST_P(DoorbellTest, EveryNapIsRungAnew) {
   for (int nap = 0; nap < 1000; ++nap) {
     sleeper_.PrepareToSleep();
-    ASSERT_TRUE(ringer_.Ring());
+    ASSERT_TRUE(waker_.Wake());
     ASSERT_EQ(sleeper_.Drain(), Line::kOpen);
     sleeper_.Awake();
-    ASSERT_FALSE(ringer_.Ring());
+    ASSERT_FALSE(waker_.Wake());
   }
 }
 
 TEST_P(DoorbellTest, PreparingTwiceBeginsANewNap) {
   sleeper_.PrepareToSleep();
-  EXPECT_TRUE(ringer_.Ring());
+  EXPECT_TRUE(waker_.Wake());
   EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
   sleeper_.PrepareToSleep();
   EXPECT_TRUE(sleeper_.asleep());
-  EXPECT_TRUE(ringer_.Ring()) << "the byte of the first nap is gone; this nap needs its own";
+  EXPECT_TRUE(waker_.Wake()) << "the byte of the first nap is gone; this nap needs its own";
 }
 
 TEST_P(DoorbellTest, AwakeEndsTheNapOnce) {
@@ -99,17 +99,17 @@ TEST_P(DoorbellTest, AwakeEndsTheNapOnce) {
 
 TEST_P(DoorbellTest, ASecondSleeperNeverReusesANumber) {
   sleeper_.PrepareToSleep();
-  EXPECT_TRUE(ringer_.Ring());
+  EXPECT_TRUE(waker_.Wake());
   DoorbellSleeper next(sleeping_.At(&words_), line_.ours.get(), sleeping_.view());
   EXPECT_TRUE(next.asleep());
   next.PrepareToSleep();
-  EXPECT_TRUE(ringer_.Ring());
+  EXPECT_TRUE(waker_.Wake());
 }
 
 TEST_P(DoorbellTest, DrainTakesEveryByte) {
   for (int nap = 0; nap < 100; ++nap) {
     sleeper_.PrepareToSleep();
-    ASSERT_TRUE(ringer_.Ring());
+    ASSERT_TRUE(waker_.Wake());
     sleeper_.Awake();  // found something at the last look: the byte stays on the line
   }
   EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
@@ -118,7 +118,7 @@ TEST_P(DoorbellTest, DrainTakesEveryByte) {
 
 TEST_P(DoorbellTest, AClosedLineIsSeen) {
   sleeper_.PrepareToSleep();
-  EXPECT_TRUE(ringer_.Ring());
+  EXPECT_TRUE(waker_.Wake());
   line_.theirs.Reset();
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
@@ -133,13 +133,13 @@ TEST_P(DoorbellTest, AClosedLineWithOurBytesUnreadIsSeen) {
 TEST_P(DoorbellTest, RingingTheDeadIsNoError) {
   sleeper_.PrepareToSleep();
   line_.ours.Reset();
-  EXPECT_FALSE(ringer_.Ring());  // and no SIGPIPE
+  EXPECT_FALSE(waker_.Wake());  // and no SIGPIPE
 }
 
 TEST_P(DoorbellTest, RingingNeverBlocks) {
   EXPECT_GT(Fill(line_.theirs.get()), 0);
   sleeper_.PrepareToSleep();
-  EXPECT_FALSE(ringer_.Ring());  // though the socket is a blocking one
+  EXPECT_FALSE(waker_.Wake());  // though the socket is a blocking one
   EXPECT_TRUE(IsReadable(line_.ours.get())) << "whoever finds no byte here must not sleep";
 }
 
@@ -170,7 +170,7 @@ TEST_P(DoorbellTest, ManyRingersSendOneByteANap) {
   std::vector<std::thread> ringers;
   for (int i = 0; i < kRingers; ++i) {
     ringers.emplace_back([&] {
-      while (!stop) sent += ringer_.Ring();
+      while (!stop) sent += waker_.Wake();
     });
   }
   int woken = 0;
@@ -182,13 +182,13 @@ TEST_P(DoorbellTest, ManyRingersSendOneByteANap) {
     EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
   }
   stop = true;
-  for (std::thread& ringer : ringers) ringer.join();
+  for (std::thread& waker : ringers) waker.join();
   EXPECT_EQ(woken, kNaps) << "every nap was rung";
-  // A ringer that comes late to one nap may send a byte too many, and make another send the
+  // A waker that comes late to one nap may send a byte too many, and make another send the
   // next nap's byte twice.
   EXPECT_GE(sent, kNaps);
   EXPECT_LE(sent, kNaps * kRingers);
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

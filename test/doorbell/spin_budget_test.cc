@@ -16,7 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::StatusIs;
@@ -225,4 +225,4 @@ TEST_F(SpinBudgetEnvironmentTest, AnythingElseIsAnErrorThatSaysWhatIsAllowed) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

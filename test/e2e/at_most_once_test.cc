@@ -169,7 +169,7 @@ TEST(AtMostOnceTest, AThousandKillsRepeatNoCallAndLoseNoAnswer) {
   const DirectCallStats stats = GetDirectCallStats();
   std::cout << ok << " calls OK, " << failed << " failed, " << ran << " ran; " << stats.direct
             << " begun as direct calls, " << stats.not_taken
-            << " of them made on the stream road after all" << std::endl;
+            << " of them made on the stream path after all" << std::endl;
   EXPECT_GE(ran, ok);
   EXPECT_GT(stats.direct, 1000u);
 }

@@ -29,9 +29,9 @@ std::string TesteePath() {
   const char* runfiles = getenv("TEST_SRCDIR");
   const char* workspace = getenv("TEST_WORKSPACE");
   if (runfiles != nullptr && workspace != nullptr) {
-    return absl::StrCat(runfiles, "/", workspace, "/test/e2e/testee");
+    return absl::StrCat(runfiles, "/", workspace, "/test/e2e/e2e_child");
   }
-  return std::filesystem::read_symlink("/proc/self/exe").replace_filename("testee").string();
+  return std::filesystem::read_symlink("/proc/self/exe").replace_filename("e2e_child").string();
 }
 
 // {read end, write end}

@@ -13,7 +13,7 @@
 
 namespace grpc_cxl::e2e {
 
-// A process that runs the testee (testee.cc) and reports line by line on its standard
+// A process that runs the e2e_child (e2e_child.cc) and reports line by line on its standard
 // output. It dies with this process. One thread at a time.
 class Child {
  public:

@@ -52,7 +52,7 @@ EchoPair::EchoPair(TransportKind kind, const ServerSettings& server_settings,
       stub(Echo::NewStub(channel)) {
   CHECK(server != nullptr) << "no server on " << kind;
   if (kind == TransportKind::kCxlDirect && server_settings.security == nullptr) {
-    // Direct calls need a connection; the first call would make it, on the stream road.
+    // Direct calls need a connection; the first call would make it, on the stream path.
     CHECK(channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
   }
 }

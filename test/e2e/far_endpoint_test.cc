@@ -15,11 +15,11 @@
 
 #include "absl/log/check.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/event_engine/endpoint.h"
-#include "grpc_cxl/event_engine/endpoint_core.h"
+#include "grpc_cxl/endpoint/endpoint.h"
+#include "grpc_cxl/endpoint/endpoint_core.h"
 #include "gtest/gtest.h"
 #include "test/e2e/echo.grpc.pb.h"
-#include "test/event_engine/endpoint_pair.h"
+#include "test/endpoint/endpoint_pair.h"
 #include "test/link/far_link_pair.h"
 
 namespace grpc_cxl::e2e {

@@ -19,7 +19,7 @@ namespace grpc_cxl::e2e {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
-constexpr size_t kCalls = 3;  // the client of the testee makes as many
+constexpr size_t kCalls = 3;  // the client of the e2e_child makes as many
 
 class HeldBlocksTest : public ::testing::TestWithParam<TransportKind> {
  protected:

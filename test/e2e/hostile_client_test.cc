@@ -66,7 +66,7 @@ std::string Loan(BlockDescriptor descriptor) {
 class RawConnection {
  public:
   static std::unique_ptr<RawConnection> Open(const std::string& directory) {
-    const Trust trust;
+    const TrustedUsers trust;
     auto socket = Dial(directory, ServiceName::Parse("e2e/echo").value());
     EXPECT_TRUE(socket.ok()) << socket.status();
     EXPECT_TRUE(SendHello(socket->get(), kNoFeatures).ok());
@@ -82,9 +82,9 @@ class RawConnection {
   }
 
   int socket() const { return socket_.get(); }
-  LinkSideWords& client() { return *At<LinkSideWords>(2 * kLinkPageBytes); }
+  LinkSideWords& client() { return *At<LinkSideWords>(2 * kPageBytes); }
   // Where only the server should write; the mapping does not know that.
-  LinkSideWords& server() { return *At<LinkSideWords>(kLinkPageBytes); }
+  LinkSideWords& server() { return *At<LinkSideWords>(kPageBytes); }
   char* outgoing() { return At<char>(kLinkControlBytes); }
   // The ring in which blocks that the server lent are returned.
   BlockReturnEntry* returns() {
@@ -101,10 +101,10 @@ class RawConnection {
   void SendRaw(absl::string_view bytes) {
     Fill(bytes);
     client().tx.head.fetch_add(bytes.size());
-    Ring();
+    Wake();
   }
   void Send(absl::string_view bytes) { SendRaw(Record(bytes)); }
-  void Ring() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
+  void Wake() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
  private:
   RawConnection(UniqueFd socket, Arena arena)
@@ -208,7 +208,7 @@ TEST_F(HostileClientTest, WildHeadOfItsOwnRing) {
     }
     connection->Fill(Record(IgnoredFrame(kRingBytes - kRecordHeaderBytes)));
     connection->client().tx.head.fetch_add(wild);
-    connection->Ring();
+    connection->Wake();
     EXPECT_TRUE(LostConnection(connection->socket())) << wild;
     ExpectOthersServed();
   }
@@ -299,11 +299,11 @@ TEST_F(HostileClientTest, NoiseEverywhere) {
         if (random() % 2) side->returns.returned.store(random() % 32);
       }
       for (char& byte : connection->all().subspan(kLinkControlBytes)) byte = random();
-      connection->Ring();
+      connection->Wake();
     }
     if (round % 10 == 0) {
       for (char& byte : connection->all()) byte = random();
-      connection->Ring();
+      connection->Wake();
     }
   }
 }
@@ -311,7 +311,7 @@ TEST_F(HostileClientTest, NoiseEverywhere) {
 // Wake-ups without end, and messages larger than a wake-up, with files attached.
 TEST_F(HostileClientTest, FloodOfTheSocket) {
   const auto connection = Connect();
-  for (int i = 0; i < 100'000; ++i) connection->Ring();
+  for (int i = 0; i < 100'000; ++i) connection->Wake();
   ExpectOthersServed();
   const std::string large(60'000, 'x');
   iovec bytes{const_cast<char*>(large.data()), large.size()};

@@ -20,8 +20,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena.h"
-#include "grpc_cxl/direct/call_codec.h"
-#include "grpc_cxl/direct/call_layout.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/dial.h"
@@ -48,7 +48,7 @@ class RawCalls {
     EXPECT_TRUE(socket.ok()) << socket.status();
     EXPECT_TRUE(SendHello(socket->get(), kDirectCalls).ok());
     EXPECT_TRUE(AwaitReadable(socket->get()));
-    auto welcome = ReceiveWelcome(socket->get(), Trust());
+    auto welcome = ReceiveWelcome(socket->get(), TrustedUsers());
     EXPECT_TRUE(welcome.ok() && welcome->has_value()) << welcome.status();
     const ArenaOffer offer = (*welcome)->offer;
     EXPECT_EQ(offer.features & kDirectCalls, kDirectCalls);
@@ -63,7 +63,7 @@ class RawCalls {
   CallServerSlot& server_slot(int i) { return At<CallServerSlot>(kCallServerSlotsAt)[i]; }
   RequestHead& request_head(int i) { return *At<RequestHead>(RequestAt(i)); }
   char* request(int i) { return At<char>(RequestAt(i)); }
-  absl::Span<char> region() { return {At<char>(0), CallRegionBytes(buffer_bytes_)}; }
+  absl::Span<char> region() { return {At<char>(0), CallAreaBytes(buffer_bytes_)}; }
 
   // An honest request in the slot, not yet posted.
   void Fill(int slot, const RequestView& view) {
@@ -76,9 +76,9 @@ class RawCalls {
   void Fill(int slot) { Fill(slot, {kNoTimeout, kUnary, {{"key", "value"}}, ""}); }
   void Post(int slot) {
     client().posted.fetch_xor(uint64_t{1} << slot);
-    Ring();
+    Wake();
   }
-  void Ring() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
+  void Wake() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
   // The server has answered the slot's call.
   bool Answered(int slot) {
@@ -237,7 +237,7 @@ TEST_F(HostileDirectClientTest, StepsOutOfOrder) {
   {
     const auto calls = Connect();  // a part acked that was never made
     calls->client().acked.fetch_xor(2);
-    calls->Ring();
+    calls->Wake();
     EXPECT_TRUE(calls->Lost());
   }
   {
@@ -261,7 +261,7 @@ TEST_F(HostileDirectClientTest, NonsenseThatIsItsOwnLoss) {
   calls->client().cancelled.store(~uint64_t{0});
   for (int i = 0; i < 64; ++i) calls->client_slot(i).cancelled_generation = 4711;
   calls->client().ping = 0x80000000;
-  calls->Ring();
+  calls->Wake();
   calls->Fill(1);
   calls->client_slot(1).waiter = 99;
   calls->Post(1);
@@ -286,11 +286,11 @@ TEST_F(HostileDirectClientTest, NoiseEverywhere) {
       calls->client().posted = random() | static_cast<uint64_t>(random()) << 32;
       if (random() % 4 == 0) calls->client().acked = random();
       if (random() % 4 == 0) calls->client().cancelled = random();
-      calls->Ring();
+      calls->Wake();
     }
     if (round % 10 == 0) {
       for (char& byte : calls->region()) byte = static_cast<char>(random());
-      calls->Ring();
+      calls->Wake();
     }
   }
 }

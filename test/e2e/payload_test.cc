@@ -1,7 +1,7 @@
 // What payload blocks promise to whole programs: cords and byte buffers are read where the
 // sender put them, messages of generated classes are put there at once; what is received can
 // be kept long after channel and server are gone; streams of large messages, one and many,
-// arrive whole, also in an arena far too small for them, on both roads; and when everything
+// arrive whole, also in an arena far too small for them, on both paths; and when everything
 // has been let go nothing is lent any more.
 
 #include <grpcpp/create_channel.h>

@@ -17,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_entries.h"
 #include "test/e2e/child.h"
 #include "test/e2e/echo_call.h"
 #include "test/e2e/echo_pair.h"

@@ -27,7 +27,7 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/endpoint_pair.h"
+#include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/eventually.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/child.h"
@@ -35,7 +35,7 @@
 #include "test/rendezvous/stepped_child.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -294,4 +294,4 @@ TEST_F(AcceptorTest, StoppingWhileClientsCome) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

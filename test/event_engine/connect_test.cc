@@ -16,13 +16,13 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/endpoint_pair.h"
+#include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/eventually.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -174,4 +174,4 @@ TEST_F(ConnectTest, ThereIsNothingToCancel) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -15,7 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(ConnectionBudgetTest, ManyThreads) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -26,12 +26,12 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/endpoint_pair.h"
+#include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/eventually.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -229,4 +229,4 @@ TEST_F(CxlEngineTest, TimersRunAndAreCancelled) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -6,7 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Looks until `condition` holds; false when it does not for a minute.
 inline bool Eventually(absl::FunctionRef<bool()> condition) {
@@ -18,6 +18,6 @@ inline bool Eventually(absl::FunctionRef<bool()> condition) {
   return true;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_

@@ -15,11 +15,11 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/endpoint_pair.h"
+#include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -141,4 +141,4 @@ TEST_F(ListenerTest, ConnectionsOutliveTheListener) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

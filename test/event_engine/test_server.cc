@@ -13,11 +13,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
-#include "grpc_cxl/event_engine/listen_context.h"
 #include "grpc_cxl/event_engine/options_registry.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using namespace grpc_event_engine::experimental;  // NOLINT: nearly every name below
@@ -172,4 +172,4 @@ size_t CountArenas() {
   return arenas;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

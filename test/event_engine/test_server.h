@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 using EventEngine = grpc_event_engine::experimental::EventEngine;
 
@@ -64,6 +64,6 @@ class TestServer {
 // Mappings of arenas in this process.
 size_t CountArenas();
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_EVENT_ENGINE_TEST_SERVER_H_

@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 // AddressSanitizer's way to tell that it is about to end the process.
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // The input that runs now and the file it goes to if it is the last; nothing else can be
@@ -104,6 +104,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 int main(int argc, char** argv) { return grpc_cxl::Main(argc, argv); }

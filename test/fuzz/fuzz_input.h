@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Turns a fuzzer's bytes into decisions, one after the other. When the bytes run out every
 // decision is zero; loop while there are some.
@@ -50,6 +50,6 @@ class FuzzInput {
   std::string_view left_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_FUZZ_FUZZ_INPUT_H_

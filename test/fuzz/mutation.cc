@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // A number from 0 to `most`. Not std::uniform_int_distribution: its results differ between
@@ -65,4 +65,4 @@ std::string NextInput(const std::vector<std::string>& corpus, size_t most, std::
   return input;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "test/fuzz/fuzz_input.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 std::vector<std::string> Inputs(const std::vector<std::string>& corpus, int seed, int count) {
@@ -58,4 +58,4 @@ TEST(FuzzInputTest, WordsAreNearTheEdgeOrAnywhere) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

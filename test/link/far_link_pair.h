@@ -12,7 +12,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/link/link.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Two ends of a link as on two hosts: no socket, no coherence, each on a private copy of the
 // arena under the checker. A forked child resets the end that is not its own.
@@ -67,6 +67,6 @@ struct FarLinkPair {
   }
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_LINK_FAR_LINK_PAIR_H_

@@ -14,9 +14,9 @@
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
 #include "test/link/far_link_pair.h"
-#include "test/link/restless_end.h"
+#include "test/link/random_link_end.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -65,7 +65,7 @@ TEST_P(FarLinkTest, BytesGoBothWaysAtOnce) {
                 GetParam(), [&] { return Exchange(*pair.client, kTotal); },
                 [&] { return Exchange(*pair.server, kTotal); }),
             "");
-  EXPECT_EQ(pair.client->counters().rings, 0);
+  EXPECT_EQ(pair.client->counters().wakes, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Worlds, FarLinkTest, ::testing::Values(World::kThreads, World::kProcesses),
@@ -114,4 +114,4 @@ TEST(FarLinkPairTest, TheEndOfThePeerIsSeenWithItsLastBytes) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -16,7 +16,7 @@
 #include "test/fuzz/fuzz_input.h"
 #include "test/link/link_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kRing = 4 << 10;
@@ -139,4 +139,4 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -19,7 +19,7 @@
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOkAndHolds;
@@ -264,4 +264,4 @@ TEST(LinkHostilePeerTest, NonsenseWithoutEnd) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

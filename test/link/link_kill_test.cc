@@ -19,9 +19,9 @@
 #include "absl/status/status_matchers.h"
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
-#include "test/link/restless_end.h"
+#include "test/link/random_link_end.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -139,4 +139,4 @@ INSTANTIATE_TEST_SUITE_P(Sides, LinkKillTest,
                          });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

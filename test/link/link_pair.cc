@@ -7,9 +7,9 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "test/coherence/side.h"
+#include "test/coherence/test_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 Arena Make(size_t bytes) {
@@ -57,4 +57,4 @@ std::string LinkPair::State() const {
   return state;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

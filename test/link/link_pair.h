@@ -9,7 +9,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Both ends of a link over one arena, each with a mapping of its own as in two processes,
 // and a third mapping for those who look at the shared words, or break them. A forked
@@ -20,8 +20,8 @@ struct LinkPair {
   // Makes both ends anew, from where the words stand.
   void Reconnect();
 
-  LinkSideWords& server_words() const { return *WordsAt(kLinkPageBytes); }
-  LinkSideWords& client_words() const { return *WordsAt(2 * kLinkPageBytes); }
+  LinkSideWords& server_words() const { return *WordsAt(kPageBytes); }
+  LinkSideWords& client_words() const { return *WordsAt(2 * kPageBytes); }
   // All shared words, for the report of a failure.
   std::string State() const;
 
@@ -35,6 +35,6 @@ struct LinkPair {
   }
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_LINK_LINK_PAIR_H_

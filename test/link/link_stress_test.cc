@@ -13,9 +13,9 @@
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
 #include "test/link/link_pair.h"
-#include "test/link/restless_end.h"
+#include "test/link/random_link_end.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // A sanitizer makes every step many times slower.
@@ -40,8 +40,8 @@ TEST_P(LinkStressTest, NoByteAndNoWakeUpIsLost) {
   const auto run = [&](bool server) -> std::string {
     if (config.world == World::kProcesses) (server ? pair.client : pair.server).reset();
     Link& link = server ? *pair.server : *pair.client;
-    RestlessEnd end(link, SpinBudget(config.policy, absl::Microseconds(20)), server ? 1 : 2,
-                    [&] { return pair.State(); });
+    RandomLinkEnd end(link, SpinBudget(config.policy, absl::Microseconds(20)), server ? 1 : 2,
+                      [&] { return pair.State(); });
     const std::string error = end.Exchange(config.messages / kShare);
     if (!error.empty()) link.Close();  // so that the other end does not wait for us
     const LinkCounters& counters = link.counters();
@@ -71,4 +71,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const ::testing::TestParamInfo<Config>& info) { return info.param.name; });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -22,7 +22,7 @@
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -103,7 +103,7 @@ TEST(LinkTest, BytesGoBothWaysInOrderAndAreCounted) {
   EXPECT_EQ(pair.server->counters().bytes_read, to_server.size());
   EXPECT_EQ(pair.server->counters().bytes_written, to_client.size());
   EXPECT_EQ(pair.client->counters().bytes_read, to_client.size());
-  EXPECT_EQ(pair.client->counters().rings, 0) << "nobody slept";
+  EXPECT_EQ(pair.client->counters().wakes, 0) << "nobody slept";
   EXPECT_EQ(pair.client->counters().full_waits, 0);
 }
 
@@ -122,11 +122,11 @@ TEST(LinkTest, NothingIsSeenBeforePublish) {
 TEST(LinkTest, ASleeperIsRungOnceANap) {
   LinkPair pair(kRing);
   Send(*pair.client, "while it is awake");
-  EXPECT_EQ(pair.client->counters().rings, 0);
+  EXPECT_EQ(pair.client->counters().wakes, 0);
   pair.server->PrepareToSleep();
   Send(*pair.client, "a");
   Send(*pair.client, "b");
-  EXPECT_EQ(pair.client->counters().rings, 1);
+  EXPECT_EQ(pair.client->counters().wakes, 1);
   char bytes[8];
   EXPECT_EQ(recv(pair.server->socket(), bytes, sizeof(bytes), MSG_PEEK), 1);
   pair.server->Awake();
@@ -134,7 +134,7 @@ TEST(LinkTest, ASleeperIsRungOnceANap) {
   EXPECT_EQ(recv(pair.server->socket(), bytes, sizeof(bytes), 0), -1);
   pair.server->PrepareToSleep();
   Send(*pair.client, "c");
-  EXPECT_EQ(pair.client->counters().rings, 2);
+  EXPECT_EQ(pair.client->counters().wakes, 2);
 }
 
 // A writer whose ring is full is rung when half of it is free, not before; and not any
@@ -151,10 +151,10 @@ TEST(LinkTest, AWriterThatWantsSpaceIsRungAtHalf) {
 
   ASSERT_THAT(pair.server->Readable(), IsOkAndHolds(kRing));
   pair.server->Consume(kRing / 2 - 1);
-  EXPECT_EQ(pair.server->counters().rings, 0);
+  EXPECT_EQ(pair.server->counters().wakes, 0);
   EXPECT_FALSE(pair.client->MaybeWritable());
   pair.server->Consume(1);
-  EXPECT_EQ(pair.server->counters().rings, 1);
+  EXPECT_EQ(pair.server->counters().wakes, 1);
   EXPECT_TRUE(pair.client->MaybeWritable());
 
   pair.client->Awake();
@@ -164,7 +164,7 @@ TEST(LinkTest, AWriterThatWantsSpaceIsRungAtHalf) {
   pair.client->Publish();
   pair.client->PrepareToSleep();
   ReadAll(*pair.server);
-  EXPECT_EQ(pair.server->counters().rings, 1) << "the wish was taken back";
+  EXPECT_EQ(pair.server->counters().wakes, 1) << "the wish was taken back";
 }
 
 TEST(LinkTest, CloseDeliversWhatWasPublishedThenTheEnd) {
@@ -232,15 +232,15 @@ TEST(LinkTest, PositionsPassAnyMark) {
       pair.client->Publish();
       ASSERT_FALSE(pair.client->MaybeWritable());
       ASSERT_TRUE(pair.server->MaybeReadable());
-      const uint64_t rings = pair.server->counters().rings;
+      const uint64_t rings = pair.server->counters().wakes;
       received += ReadAll(*pair.server);
       ASSERT_TRUE(pair.client->MaybeWritable());
       ASSERT_FALSE(pair.server->MaybeReadable());
-      ASSERT_EQ(pair.server->counters().rings, rings + 1);
+      ASSERT_EQ(pair.server->counters().wakes, rings + 1);
     }
     EXPECT_EQ(received, sent);
   }
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -22,9 +22,9 @@
 #include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
-#include "test/link/restless_end.h"
+#include "test/link/random_link_end.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -88,7 +88,7 @@ TEST(RecordTest, AStreamOfBothKinds) {
     if (random() % 4 == 0) {
       absl::StatusOr<BlockPool::Block> block = pipe.pair.client->pool()->Allocate(text.size());
       ASSERT_THAT(block, IsOk());
-      const absl::StatusOr<bool> fits = pipe.writer.HasRoomForLoan();
+      const absl::StatusOr<bool> fits = pipe.writer.HasSpaceForLoan();
       ASSERT_THAT(fits, IsOk());
       if (*block && *fits) {
         const absl::Span<char> memory = block->memory().subspan(0, text.size());
@@ -100,7 +100,7 @@ TEST(RecordTest, AStreamOfBothKinds) {
         }
       }
     } else {
-      const absl::StatusOr<size_t> room = pipe.writer.Room(text.size());
+      const absl::StatusOr<size_t> room = pipe.writer.FreeSpace(text.size());
       ASSERT_THAT(room, IsOk());
       ASSERT_LE(*room, text.size());
       if (*room < text.size()) ++no_room;
@@ -150,8 +150,8 @@ TEST(RecordTest, WholeOrNotAtAll) {
     Pipe full;
     full.writer.Begin(kRing - kRecordHeaderBytes - free);
     full.writer.Append(std::string(kRing - kRecordHeaderBytes - free, 'x'));
-    EXPECT_THAT(full.writer.Room(100), IsOkAndHolds(free > 4 ? free - 4 : 0));
-    EXPECT_THAT(full.writer.HasRoomForLoan(), IsOkAndHolds(free >= 8));
+    EXPECT_THAT(full.writer.FreeSpace(100), IsOkAndHolds(free > 4 ? free - 4 : 0));
+    EXPECT_THAT(full.writer.HasSpaceForLoan(), IsOkAndHolds(free >= 8));
   }
 }
 
@@ -184,4 +184,4 @@ TEST(RecordTest, NoLoansWhereNoneWereAgreed) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "test/blocks/block_pair.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 TEST(PoolDirectoryTest, TheNewestWhileItLives) {
@@ -29,4 +29,4 @@ TEST(PoolDirectoryTest, TheNewestWhileItLives) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -16,13 +16,13 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/region/host_memory.h"
-#include "grpc_cxl/region/member.h"
+#include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region.h"
-#include "grpc_cxl/region/tables.h"
+#include "grpc_cxl/region/region_allocator.h"
+#include "grpc_cxl/region/region_entries.h"
 #include "test/fuzz/fuzz_input.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr uint64_t kBytes = 1 << 20;
@@ -83,7 +83,7 @@ void LookAtAll(const Region& region) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl;  // NOLINT: the entry point is C's
@@ -91,7 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK_OK(FormatRegion(image->path, {.hosts = 2, .bytes = kBytes, .lease = absl::Seconds(1)}));
   FuzzInput input(data, size);
   std::shared_ptr<Region> region = *Region::Open({.path = image->path, .host = 0, .model = {}});
-  auto member = Member::Join(region);
+  auto member = Membership::Join(region);
   CHECK_OK(member.status());
   {
     const Region::HostLock lock(*region);
@@ -120,7 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 2: {
         const Region::HostLock lock(*region);
-        Member::ClearUpAfterTheDead(*region, &(*member)->self());
+        Membership::ClearUpAfterTheDead(*region, &(*member)->self());
         break;
       }
       case 3:

@@ -28,7 +28,7 @@
 #include "grpc_cxl/region/region_node.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kBytes = 64 << 10;
@@ -227,4 +227,4 @@ INSTANTIATE_TEST_SUITE_P(Victims, RegionKillTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Server" : "Client"; });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

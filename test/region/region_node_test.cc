@@ -24,7 +24,7 @@
 #include "absl/time/time.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // Long enough for a process to keep on a busy machine, short enough to wait for.
@@ -318,4 +318,4 @@ INSTANTIATE_TEST_SUITE_P(Memories, RegionNodeTest, ::testing::ValuesIn(Memories(
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

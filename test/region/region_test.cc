@@ -17,12 +17,12 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/layout_version.h"
-#include "grpc_cxl/region/member.h"
+#include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region_file.h"
 #include "test/rendezvous/child.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -152,7 +152,7 @@ TEST_F(RegionTest, IsNotFormattedWhileInUse) {
   const auto region = Region::Open({.path = path_, .host = 1});
   ASSERT_THAT(region, IsOk());
   {
-    const auto member = Member::Join(*region);
+    const auto member = Membership::Join(*region);
     ASSERT_THAT(member, IsOk());
     EXPECT_THAT(Format(), StatusIs(kPrecondition, HasSubstr("stop them")));
   }
@@ -199,4 +199,4 @@ TEST_F(RegionTest, OptionsOfTheEnvironment) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

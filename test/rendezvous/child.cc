@@ -16,7 +16,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // All three ids, so that there is no way back and SO_PEERCRED shows the new one.
@@ -105,4 +105,4 @@ void AwaitReadable(int socket) {
   PCHECK(ready == 1) << "nothing came for a minute";
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -8,7 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 inline constexpr uid_t kNobody = 65534;
 
@@ -51,6 +51,6 @@ std::string WhyNoOrdinaryUser();
 // Waits until `socket` can be read; fails the test's process after a minute.
 void AwaitReadable(int socket);
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RENDEZVOUS_CHILD_H_

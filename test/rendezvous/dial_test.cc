@@ -20,7 +20,7 @@
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -131,4 +131,4 @@ TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

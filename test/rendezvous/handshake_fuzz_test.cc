@@ -22,7 +22,7 @@
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/raw_peer.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 template <typename Message>
@@ -41,7 +41,7 @@ void CheckText(const absl::Status& status) {
 }
 
 void ReadAsServer(int socket, int client) {
-  auto hello = ReceiveHello(socket, Trust());
+  auto hello = ReceiveHello(socket, TrustedUsers());
   if (hello.ok()) {
     CHECK(hello->has_value());
     CHECK_EQ((*hello)->peer.uid, geteuid());
@@ -50,12 +50,12 @@ void ReadAsServer(int socket, int client) {
   CheckText(hello.status());
   // Unless it has closed, the client is told.
   if (!absl::IsUnavailable(hello.status())) {
-    CheckText(ReceiveWelcome(client, Trust()).status());
+    CheckText(ReceiveWelcome(client, TrustedUsers()).status());
   }
 }
 
 void ReadAsClient(int socket, size_t files) {
-  auto welcome = ReceiveWelcome(socket, Trust());
+  auto welcome = ReceiveWelcome(socket, TrustedUsers());
   if (!welcome.ok()) return CheckText(welcome.status());
   CHECK(welcome->has_value());
   CHECK_EQ(files, 1u);
@@ -63,7 +63,7 @@ void ReadAsClient(int socket, size_t files) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl;

@@ -21,7 +21,7 @@
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/raw_peer.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -50,7 +50,7 @@ class HandshakeTest : public ::testing::Test {
   // What a client is told when the server says `text`.
   absl::Status Refused(Refusal refusal, const std::string& text) {
     SendRefusal(peers(), refusal, text);
-    return ReceiveWelcome(ours(), Trust()).status();
+    return ReceiveWelcome(ours(), TrustedUsers()).status();
   }
 
   const UniqueFd file_;  // stands for an arena
@@ -59,7 +59,7 @@ class HandshakeTest : public ::testing::Test {
 
 TEST_F(HandshakeTest, BothEndsLearnWhatTheOtherSaid) {
   ASSERT_THAT(SendHello(peers(), 0x5), IsOk());
-  auto hello = ReceiveHello(ours(), Trust());
+  auto hello = ReceiveHello(ours(), TrustedUsers());
   ASSERT_THAT(hello, IsOk());
   ASSERT_TRUE(hello->has_value());
   EXPECT_EQ((*hello)->features, 0x5u);
@@ -74,7 +74,7 @@ TEST_F(HandshakeTest, BothEndsLearnWhatTheOtherSaid) {
   offer.coherence = Coherence::kFlush;
   offer.features = 0x4;
   ASSERT_THAT(SendWelcome(ours(), offer, file_.get()), IsOk());
-  auto welcome = ReceiveWelcome(peers(), Trust());
+  auto welcome = ReceiveWelcome(peers(), TrustedUsers());
   ASSERT_THAT(welcome, IsOk());
   ASSERT_TRUE(welcome->has_value());
   EXPECT_EQ((*welcome)->offer.arena_bytes, offer.arena_bytes);
@@ -99,17 +99,17 @@ TEST_F(HandshakeTest, AnUnknownKindOfCoherenceIsRefused) {
   ArenaOffer offer;
   offer.coherence = static_cast<Coherence>(7);
   ASSERT_THAT(SendWelcome(ours(), offer, file_.get()), IsOk());
-  EXPECT_THAT(ReceiveWelcome(peers(), Trust()),
+  EXPECT_THAT(ReceiveWelcome(peers(), TrustedUsers()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("wants coherence 7")));
 }
 
 TEST_F(HandshakeTest, NothingYetIsNoError) {
   // Also when the socket itself would block.
   ASSERT_EQ(fcntl(ours(), F_SETFL, 0), 0);
-  auto hello = ReceiveHello(ours(), Trust());
+  auto hello = ReceiveHello(ours(), TrustedUsers());
   ASSERT_THAT(hello, IsOk());
   EXPECT_FALSE(hello->has_value());
-  auto welcome = ReceiveWelcome(ours(), Trust());
+  auto welcome = ReceiveWelcome(ours(), TrustedUsers());
   ASSERT_THAT(welcome, IsOk());
   EXPECT_FALSE(welcome->has_value());
 }
@@ -118,8 +118,8 @@ TEST_F(HandshakeTest, APeerThatLeavesIsUnavailable) {
   sockets_.peers.Reset();
   const auto left = StatusIs(absl::StatusCode::kUnavailable,
                              HasSubstr("closed the connection during the handshake"));
-  EXPECT_THAT(ReceiveHello(ours(), Trust()), left);
-  EXPECT_THAT(ReceiveWelcome(ours(), Trust()), left);
+  EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()), left);
+  EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()), left);
   EXPECT_THAT(SendHello(ours(), 0), left);  // and no SIGPIPE
   EXPECT_THAT(SendWelcome(ours(), ArenaOffer(), file_.get()), left);
   SendRefusal(ours(), Refusal::kShuttingDown, "");
@@ -128,7 +128,7 @@ TEST_F(HandshakeTest, APeerThatLeavesIsUnavailable) {
 TEST_F(HandshakeTest, APeerThatLeavesWithOurBytesUnreadIsUnavailable) {
   ASSERT_THAT(SendHello(ours(), 0), IsOk());
   sockets_.peers.Reset();  // the kernel says ECONNRESET instead of end-of-file
-  EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
+  EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("during the handshake")));
 }
 
@@ -142,9 +142,9 @@ TEST_F(HandshakeTest, AClientWithAnotherVersionIsRefusedAndBothTextsSaySo) {
               HasSubstr(absl::StrCat("the server has version ", kLayoutVersion)),
               HasSubstr("build both with the same release"),
               HasSubstr(step > 0 ? "the server is the older one" : "the client is the older one"));
-    EXPECT_THAT(ReceiveHello(ours(), Trust()),
+    EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition, text));
-    EXPECT_THAT(ReceiveWelcome(peers(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(peers(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          AllOf(HasSubstr("the server refused the connection"), text)));
   }
@@ -156,7 +156,7 @@ TEST_F(HandshakeTest, AServerWithAnotherVersionIsLeftAndTheTextSaysSo) {
     welcome.preamble.layout_version += step;
     SendRaw(peers(), &welcome, sizeof(welcome), {file_.get()});
     EXPECT_THAT(
-        ReceiveWelcome(ours(), Trust()),
+        ReceiveWelcome(ours(), TrustedUsers()),
         StatusIs(absl::StatusCode::kFailedPrecondition,
                  AllOf(HasSubstr(absl::StrCat("the server has version ", kLayoutVersion + step)),
                        HasSubstr(absl::StrCat("the client has version ", kLayoutVersion)),
@@ -170,11 +170,13 @@ TEST_F(HandshakeTest, OnlyTheFirstSixteenBytesOfAnotherVersionCount) {
   std::memcpy(longer, &preamble, sizeof(preamble));
   for (size_t size : {sizeof(preamble), sizeof(longer)}) {
     SendRaw(peers(), longer, size);
-    EXPECT_THAT(ReceiveHello(ours(), Trust()), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                                        HasSubstr("the client has version")));
+    EXPECT_THAT(
+        ReceiveHello(ours(), TrustedUsers()),
+        StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("the client has version")));
     SendRaw(peers(), longer, size);
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                                          HasSubstr("the server has version")));
+    EXPECT_THAT(
+        ReceiveWelcome(ours(), TrustedUsers()),
+        StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("the server has version")));
   }
 }
 
@@ -185,14 +187,14 @@ TEST_F(HandshakeTest, SomethingElseThanOurProtocolIsRefused) {
   for (const std::string& garbage : {std::string("x"), std::string(15, '\0'), kCutShort, kRequest,
                                      std::string(32, '\xff'), std::string(100'000, 'z')}) {
     SendRaw(peers(), garbage.data(), garbage.size());
-    EXPECT_THAT(ReceiveHello(ours(), Trust()),
+    EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr("the client does not speak grpc_cxl's protocol")));
-    EXPECT_THAT(ReceiveWelcome(peers(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(peers(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr("the client does not speak grpc_cxl's protocol")));
     SendRaw(peers(), garbage.data(), garbage.size());
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr("the server does not speak grpc_cxl's protocol")));
   }
@@ -205,10 +207,10 @@ TEST_F(HandshakeTest, MessagesOfAWrongSizeAreRefused) {
   for (size_t size :
        {sizeof(HandshakePreamble), sizeof(hello) - 1, sizeof(hello) + 1, sizeof(buffer)}) {
     SendRaw(peers(), buffer, size);
-    EXPECT_THAT(ReceiveHello(ours(), Trust()),
+    EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr(absl::StrCat(size, " bytes instead of 32"))));
-    EXPECT_THAT(ReceiveWelcome(peers(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(peers(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr(absl::StrCat(size, " bytes instead of 32"))));
   }
@@ -216,7 +218,7 @@ TEST_F(HandshakeTest, MessagesOfAWrongSizeAreRefused) {
   std::memcpy(buffer, &welcome, sizeof(welcome));
   for (size_t size : {sizeof(HandshakePreamble), sizeof(welcome) - 1, sizeof(welcome) + 1}) {
     SendRaw(peers(), buffer, size, {file_.get()});
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          HasSubstr(absl::StrCat(size, " bytes instead of 320"))));
   }
@@ -256,7 +258,7 @@ TEST_F(HandshakeTest, AReasonIsBoundedAndPrintable) {
   unterminated.refusal = static_cast<uint32_t>(Refusal::kUid);
   std::memset(unterminated.reason, 'u', sizeof(unterminated.reason));
   SendRaw(peers(), &unterminated, sizeof(unterminated));
-  EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
+  EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(std::string(256, 'u'))));
 }
 
@@ -264,11 +266,12 @@ TEST_F(HandshakeTest, AWelcomeComesWithExactlyOneFile) {
   const size_t before = CountOpenFiles();
   const WelcomeMessage welcome = GoodWelcome();
   SendRaw(peers(), &welcome, sizeof(welcome));
-  EXPECT_THAT(ReceiveWelcome(ours(), Trust()), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                                        HasSubstr("without the arena's file")));
+  EXPECT_THAT(
+      ReceiveWelcome(ours(), TrustedUsers()),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("without the arena's file")));
   for (size_t count : {2, 3, 10, 253}) {
     SendRaw(peers(), &welcome, sizeof(welcome), std::vector<int>(count, file_.get()));
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()),
+    EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("more than one file")))
         << count;
     EXPECT_EQ(CountOpenFiles(), before);
@@ -280,20 +283,20 @@ TEST_F(HandshakeTest, FilesThatNobodyAskedForAreClosed) {
   const std::vector<int> files(5, file_.get());
   const HelloMessage hello = GoodHello();
   SendRaw(peers(), &hello, sizeof(hello), files);
-  EXPECT_THAT(ReceiveHello(ours(), Trust()), IsOk());
+  EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()), IsOk());
   EXPECT_EQ(CountOpenFiles(), before);
 
   for (Refusal refusal : {Refusal::kUid, Refusal::kNoMemory}) {
     WelcomeMessage welcome = GoodWelcome();
     welcome.refusal = static_cast<uint32_t>(refusal);
     SendRaw(peers(), &welcome, sizeof(welcome), files);
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()), Not(IsOk()));
+    EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()), Not(IsOk()));
     EXPECT_EQ(CountOpenFiles(), before);
   }
   for (size_t size : {0, 1, 100}) {
     const std::string garbage(size, 'g');
     SendRaw(peers(), garbage.data(), size, files);
-    EXPECT_THAT(ReceiveWelcome(ours(), Trust()), Not(IsOk()));
+    EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()), Not(IsOk()));
     EXPECT_EQ(CountOpenFiles(), before);
   }
   // One that is never read.
@@ -307,7 +310,7 @@ TEST_F(HandshakeTest, NoDescriptorLeftForTheArenaIsSaid) {
   absl::Status status;
   {
     const NoMoreFiles full;
-    status = ReceiveWelcome(ours(), Trust()).status();
+    status = ReceiveWelcome(ours(), TrustedUsers()).status();
   }
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -n")));
 }
@@ -319,4 +322,4 @@ TEST_F(HandshakeTest, APeerThatNeverReadsBlocksNobody) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -21,7 +21,7 @@
 #include "test/rendezvous/child.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -43,7 +43,7 @@ class HandshakeUserTest : public ::testing::Test {
   }
 
   // A client from beginning to end; what it says of it.
-  std::string Connect(const Trust& trust) const {
+  std::string Connect(const TrustedUsers& trust) const {
     auto socket = Dial(directory_.path(), name_);
     if (!socket.ok()) return socket.status().ToString();
     if (auto sent = SendHello(socket->get(), kNoFeatures); !sent.ok()) return sent.ToString();
@@ -54,7 +54,7 @@ class HandshakeUserTest : public ::testing::Test {
   }
 
   // A server for one client; returns what it says of it.
-  static absl::StatusOr<PeerIdentity> ServeOne(NameListener& listener, const Trust& trust) {
+  static absl::StatusOr<PeerIdentity> ServeOne(NameListener& listener, const TrustedUsers& trust) {
     AwaitReadable(listener.fd());
     auto socket = listener.Accept();
     if (!socket.ok()) return socket.status();
@@ -72,18 +72,19 @@ class HandshakeUserTest : public ::testing::Test {
 
 TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(Trust()); });
+  Child client(kNobody, [&] { return Connect(TrustedUsers()); });
   const auto text = AllOf(HasSubstr("the client runs as uid 65534"),
                           HasSubstr("the server (uid 0)"), HasSubstr("allowed_uids"));
-  EXPECT_THAT(ServeOne(listener, Trust()), StatusIs(absl::StatusCode::kPermissionDenied, text));
+  EXPECT_THAT(ServeOne(listener, TrustedUsers()),
+              StatusIs(absl::StatusCode::kPermissionDenied, text));
   EXPECT_THAT(client.Join(),
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server refused"), text));
 }
 
 TEST_F(HandshakeUserTest, ANamedClientIsMet) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(Trust()); });  // root needs no mention
-  auto peer = ServeOne(listener, Trust{{kNobody}});
+  Child client(kNobody, [&] { return Connect(TrustedUsers()); });  // root needs no mention
+  auto peer = ServeOne(listener, TrustedUsers{{kNobody}});
   ASSERT_THAT(peer, IsOk());
   EXPECT_EQ(peer->uid, kNobody);
   EXPECT_EQ(peer->pid, client.pid());
@@ -95,11 +96,12 @@ TEST_F(HandshakeUserTest, RootIsMetByEverybody) {
   Child server(kNobody, [&]() -> std::string {
     NameListener listener = Listen();
     raise(SIGSTOP);
-    auto peer = ServeOne(listener, Trust());
+    auto peer = ServeOne(listener, TrustedUsers());
     return peer.ok() ? absl::StrCat("met uid ", peer->uid) : peer.status().ToString();
   });
   server.AwaitStopAndContinue();
-  EXPECT_EQ(Connect(Trust{{kNobody}}), absl::StrCat("met uid ", kNobody, " pid ", server.pid()));
+  EXPECT_EQ(Connect(TrustedUsers{{kNobody}}),
+            absl::StrCat("met uid ", kNobody, " pid ", server.pid()));
   EXPECT_EQ(server.Join(), "met uid 0");
 }
 
@@ -108,14 +110,14 @@ TEST_F(HandshakeUserTest, AnUnknownServerIsLeftBeforeAnythingItSaysIsRead) {
   Child server(kNobody, [&]() -> std::string {
     NameListener listener = Listen();
     raise(SIGSTOP);
-    return ServeOne(listener, Trust()).status().ToString();
+    return ServeOne(listener, TrustedUsers()).status().ToString();
   });
   server.AwaitStopAndContinue();
-  EXPECT_THAT(Connect(Trust()),
+  EXPECT_THAT(Connect(TrustedUsers()),
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server runs as uid 65534"),
                     HasSubstr("the client (uid 0)"), HasSubstr("allowed_uids")));
   EXPECT_EQ(server.Join(), "OK");
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

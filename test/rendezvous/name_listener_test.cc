@@ -27,7 +27,7 @@
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -303,4 +303,4 @@ TEST_F(NameListenerTest, AClientThatHasGoneMeanwhileIsStillAccepted) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -32,7 +32,7 @@
 #include "test/rendezvous/stepped_child.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
@@ -238,4 +238,4 @@ TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

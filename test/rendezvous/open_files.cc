@@ -9,7 +9,7 @@
 
 #include "absl/log/check.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 size_t CountOpenFiles() {
   // One of them is the iterator's own.
@@ -27,4 +27,4 @@ NoMoreFiles::NoMoreFiles() {
 
 NoMoreFiles::~NoMoreFiles() { PCHECK(setrlimit(RLIMIT_NOFILE, &before_) == 0); }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // How many file descriptors this process has open.
 size_t CountOpenFiles();
@@ -23,6 +23,6 @@ class NoMoreFiles {
   rlimit before_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RENDEZVOUS_OPEN_FILES_H_

@@ -9,7 +9,7 @@
 #include "absl/log/check.h"
 #include "absl/types/span.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 SocketPair MakeSocketPair() {
   int ends[2];
@@ -35,4 +35,4 @@ void SendRaw(int socket, const void* data, size_t size, absl::Span<const int> fd
   PCHECK(sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(size));
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -6,7 +6,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // Two connected sockets as a listener and a dialler have them.
 struct SocketPair {
@@ -19,6 +19,6 @@ SocketPair MakeSocketPair();
 // copies of `fds`.
 void SendRaw(int socket, const void* data, size_t size, absl::Span<const int> fds = {});
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RENDEZVOUS_RAW_PEER_H_

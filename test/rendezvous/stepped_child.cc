@@ -14,7 +14,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // How a stop at a system call looks with PTRACE_O_TRACESYSGOOD.
@@ -111,4 +111,4 @@ void SteppedChild::Kill() {
   ended_ = true;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -7,7 +7,7 @@
 
 #include "absl/functional/function_ref.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A forked copy of this test that runs `body` one system call at a time, under ptrace. All
 // that other processes can see of it happens in system calls, so stopping (or killing) it
@@ -50,6 +50,6 @@ class SteppedChild {
   int exit_code_ = -1;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RENDEZVOUS_STEPPED_CHILD_H_

@@ -10,7 +10,7 @@
 
 #include "absl/log/check.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 std::string DefaultParent() {
@@ -41,4 +41,4 @@ std::vector<std::string> TemporaryDirectory::List() const {
   return names;
 }
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // A fresh directory (mode 0700) of a test's own, removed with all it holds.
 class TemporaryDirectory {
@@ -26,6 +26,6 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RENDEZVOUS_TEMPORARY_DIRECTORY_H_

@@ -14,7 +14,7 @@
 #include "grpc_cxl/ring/ring_writer.h"
 #include "test/fuzz/fuzz_input.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 void CheckWithin(const absl::StatusOr<size_t>& count, size_t most) {
@@ -97,7 +97,7 @@ void FuzzReader(FuzzInput& input, size_t capacity, uint64_t start) {
       case 4:
         mine.tail = input.Take<uint64_t>();
         theirs.want_space = input.TakeWord(start + consumed);
-        reader.WriterWantsRing();
+        reader.WriterWantsWake();
         break;
     }
     CHECK_EQ(reader.position(), start + consumed);
@@ -105,7 +105,7 @@ void FuzzReader(FuzzInput& input, size_t capacity, uint64_t start) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   grpc_cxl::FuzzInput input(data, size);

@@ -11,9 +11,9 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
-#include "test/coherence/side.h"
+#include "test/coherence/test_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using namespace std::string_view_literals;  // without the terminating zero
@@ -47,7 +47,7 @@ class HostileReaderTest : public ::testing::Test {
   Image image_;
   RingWriterWords& mine_ = image_.mine;
   RingReaderWords& theirs_ = image_.theirs;
-  Side side_{&image_};
+  TestView side_{&image_};
   RingWriter writer_{side_.At(&mine_), side_.At(&theirs_), side_.At(absl::MakeSpan(image_.data)),
                      side_.view()};
 };
@@ -116,7 +116,7 @@ class HostileWriterTest : public ::testing::Test {
   Image image_;
   RingReaderWords& mine_ = image_.mine;
   RingWriterWords& theirs_ = image_.theirs;
-  Side side_{&image_};
+  TestView side_{&image_};
   RingReader reader_ = MakeReader();
 };
 
@@ -161,7 +161,7 @@ TEST_F(HostileWriterTest, AnyWishForSpaceIsOnlyAWish) {
   for (uint64_t wish :
        {uint64_t{0}, uint64_t{1}, uint64_t{24}, uint64_t{25}, kFarAway, 24 + kFarAway, kLast}) {
     theirs_.want_space = wish;
-    const bool rings = reader_.WriterWantsRing();
+    const bool rings = reader_.WriterWantsWake();
     if (wish == 0 || wish == 25) {
       EXPECT_FALSE(rings);
     }
@@ -191,4 +191,4 @@ TEST_F(HostileReaderTest, OurOwnWordsAreNotReadBack) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

@@ -69,8 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
     }
     const size_t free = capacity - published.size() - unpublished.size();
-    if (wanted > 0 && free >= wanted) CHECK(reader.WriterWantsRing());
-    if (wanted == 0) CHECK(!reader.WriterWantsRing());
+    if (wanted > 0 && free >= wanted) CHECK(reader.WriterWantsWake());
+    if (wanted == 0) CHECK(!reader.WriterWantsWake());
   }
   return 0;
 }

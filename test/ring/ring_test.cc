@@ -9,9 +9,9 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
-#include "test/coherence/side.h"
+#include "test/coherence/test_view.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using namespace std::string_view_literals;  // without the terminating zero
@@ -43,8 +43,8 @@ struct Ring : Image {
                       reading.At(absl::MakeConstSpan(data)), reading.view());
   }
 
-  Side writing{static_cast<Image*>(this)};
-  Side reading{static_cast<Image*>(this)};
+  TestView writing{static_cast<Image*>(this)};
+  TestView reading{static_cast<Image*>(this)};
   RingWriter writer = MakeWriter();
   RingReader reader = MakeReader();
 
@@ -147,23 +147,23 @@ TEST_P(RingTest, TheReaderIsAskedToRingExactlyWhenTheSpaceIsThere) {
     ring_.Send("0123456789abcdef"sv);
     ring_.writer.WantSpace(wanted);
     ASSERT_THAT(ring_.reader.Readable(), IsOkAndHolds(16));
-    EXPECT_FALSE(ring_.reader.WriterWantsRing());
+    EXPECT_FALSE(ring_.reader.WriterWantsWake());
     for (size_t consumed = 1; consumed <= kCapacity; ++consumed) {
       ring_.reader.Consume(1);
       // Position zero cannot be named as a wish; the one before it may ring in vain.
       if (ring_.reader.position() + 1 == 0) continue;
-      ASSERT_EQ(ring_.reader.WriterWantsRing(), consumed >= wanted)
+      ASSERT_EQ(ring_.reader.WriterWantsWake(), consumed >= wanted)
           << consumed << " consumed, " << wanted << " wanted";
     }
     ring_.writer.ClearWantSpace();
-    EXPECT_FALSE(ring_.reader.WriterWantsRing());
+    EXPECT_FALSE(ring_.reader.WriterWantsWake());
   }
 }
 
 TEST_P(RingTest, AWishThatIsFulfilledAlreadyRingsAtOnce) {
   ring_.writer.WantSpace(kCapacity);
   // At position zero this wish is "-16 + 16 = 0 bytes read", which is the one exception.
-  EXPECT_TRUE(ring_.reader.WriterWantsRing());
+  EXPECT_TRUE(ring_.reader.WriterWantsWake());
 }
 
 TEST_P(RingTest, ASecondEndGoesOnWhereTheFirstStopped) {
@@ -194,4 +194,4 @@ TEST(RingDeathTest, OurOwnMistakesEndTheProcess) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

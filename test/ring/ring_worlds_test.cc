@@ -15,10 +15,10 @@
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
 #include "test/base/both_sides.h"
-#include "test/coherence/side.h"
+#include "test/coherence/test_view.h"
 #include "test/ring/shared_ring.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 // The stream that is sent: no two places look alike.
@@ -49,7 +49,7 @@ class Sender {
   }
 
  private:
-  const Side side_;
+  const TestView side_;
   RingWriter writer_;
   uint64_t left_;
   bool published_ = true;
@@ -83,7 +83,7 @@ class Receiver {
   }
 
  private:
-  const Side side_;
+  const TestView side_;
   RingReader reader_;
   uint64_t left_;
   std::minstd_rand random_{2};
@@ -148,4 +148,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

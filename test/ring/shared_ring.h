@@ -10,7 +10,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 
 // The words and the memory of one ring in pages that a forked child shares.
 class SharedRing {
@@ -47,6 +47,6 @@ class SharedRing {
   const absl::Span<char> data_;
 };
 
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_RING_SHARED_RING_H_

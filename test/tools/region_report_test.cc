@@ -18,7 +18,7 @@
 #include "grpc_cxl/region/region_node.h"
 #include "test/rendezvous/temporary_directory.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::internal {
 namespace {
 
 using ::testing::AllOf;
@@ -57,4 +57,4 @@ TEST(RegionReportTest, NamesProcessesAndConnections) {
 }
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::internal

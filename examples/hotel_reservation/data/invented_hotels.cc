@@ -19,7 +19,7 @@ constexpr const char* kKinds[] = {"Harbour", "Garden", "Station", "Hilltop", "La
                                   "Orchard", "Market", "Redwood", "Canyon",  "Lantern"};
 constexpr const char* kHouses[] = {"Inn", "Hotel", "House", "Lodge", "Rooms", "Court", "Rest"};
 constexpr const char* kStreets[] = {"Cedar Street",  "Mission Road", "Bay Avenue",
-                                    "Willow Street", "Summit Drive", "Ferry Lane"};
+                                    "Willow Street", "Summit Drive", "Ferry ProcessPair"};
 
 // A number from 0 to below `limit` that looks random but is always the same.
 int Scatter(int number, int limit) { return (number * 7919 + 104729) % limit; }

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 
 namespace hotel_reservation {
 

@@ -17,7 +17,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "bench/lanes/interrupt.h"
+#include "bench/harness/interrupt.h"
 
 namespace hotel_reservation {
 namespace {

@@ -59,7 +59,7 @@ class Process {
 };
 
 // The first of the processes that ends within `patience`; null when none does. CANCELLED
-// after Ctrl-C (see bench/lanes/interrupt.h).
+// after Ctrl-C (see bench/harness/interrupt.h).
 absl::StatusOr<Process*> FirstToEnd(const std::vector<Process*>& processes,
                                     absl::Duration patience);
 

@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <sstream>
 
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"

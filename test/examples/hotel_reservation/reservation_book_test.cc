@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/data/data_set.h"
 #include "gtest/gtest.h"
 

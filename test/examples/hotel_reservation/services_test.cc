@@ -12,7 +12,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
 #include "examples/hotel_reservation/launcher/load_run.h"

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "bench/lanes/temporary_directory.h"
+#include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -1,0 +1,77 @@
+#ifndef GRPC_CXL_BENCH_HARNESS_CHILD_PROCESS_H_
+#define GRPC_CXL_BENCH_HARNESS_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "bench/harness/control.pb.h"
+#include "grpc_cxl/base/unique_fd.h"
+
+namespace grpc_cxl::bench {
+
+// The child's end of the control socket, in the child.
+inline constexpr int kControlFd = 3;
+
+// This very program, run again as another process that takes Requests on kControlFd and
+// answers each with a Reply. It ends when the control socket does, so it never outlives
+// its parent. It has a process group of its own: Ctrl-C reaches the parent alone, which
+// then ends its children.
+//
+// Used by one thread.
+class ChildProcess {
+ public:
+  // `what` names the process in error messages: "server process of cxl". `patience` is
+  // what it gets to end by itself, before it is killed.
+  static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(std::string what,
+                                                             const std::vector<std::string>& flags,
+                                                             absl::Duration patience);
+
+  // Hangs up and sees to it that the process ends.
+  ~ChildProcess();
+
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+  absl::Status Send(const Request& request);
+
+  // The next reply. An error when the child reports one; UNAVAILABLE when the child has
+  // ended, or `companion` (may be null), saying how; CANCELLED after Ctrl-C;
+  // DEADLINE_EXCEEDED when nothing comes for that long.
+  absl::StatusOr<Reply> Receive(absl::Duration timeout, ChildProcess* companion = nullptr);
+
+  // Send, then Receive.
+  absl::StatusOr<Reply> Ask(const Request& request, absl::Duration timeout,
+                            ChildProcess* companion = nullptr);
+
+  // Waits that long at most for the end of the process. OK while it lives; afterwards
+  // UNAVAILABLE with how it ended: "The server process of cxl (pid 12) was killed by ...".
+  absl::Status Ended(absl::Duration patience);
+
+ private:
+  ChildProcess(std::string what, pid_t pid, absl::Duration patience, UniqueFd control,
+               UniqueFd pid_fd)
+      : what_(std::move(what)),
+        pid_(pid),
+        patience_(patience),
+        control_(std::move(control)),
+        pid_fd_(std::move(pid_fd)) {}
+
+  const std::string what_;
+  const pid_t pid_;
+  const absl::Duration patience_;
+  UniqueFd control_;
+  UniqueFd pid_fd_;     // readable once the process has ended
+  absl::Status ended_;  // set when the process was reaped
+};
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_HARNESS_CHILD_PROCESS_H_

@@ -1,0 +1,132 @@
+#include "bench/harness/transport.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/payload_placement.h"
+#include "grpc_cxl/server_credentials.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+constexpr absl::string_view kTransports[] = {"tcp", "unix", "inproc", "cxl", "cxl_direct"};
+constexpr absl::string_view kWaits[] = {"adaptive", "park", "spin"};
+
+bool Contains(absl::Span<const absl::string_view> names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool IsCxl(absl::string_view transport) { return transport == "cxl" || transport == "cxl_direct"; }
+
+// ChannelOptions or ServerOptions for a cxl path.
+template <typename Options>
+Options CxlOptions(const Path& path) {
+  Options options;
+  options.rendezvous_directory = path.directory();
+  if (path.wait() == "park") options.wait_policy = WaitPolicy::kPark;
+  if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
+  if (!path.cxl_preset().empty()) {
+    const absl::StatusOr<MemoryDistance> distance = DistancePreset(path.cxl_preset());
+    CHECK_OK(distance);  // checked where the flag was read
+    options.distance = *distance;
+  }
+  return options;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Path& path) {
+  if (!IsCxl(path.transport())) return grpc::InsecureChannelCredentials();
+  ChannelOptions options = CxlOptions<ChannelOptions>(path);
+  options.direct_calls = path.transport() == "cxl_direct";
+  // Channels with equal options share the connection of their direct calls; a nanosecond is no
+  // difference but that.
+  options.max_spin += absl::Nanoseconds(path.connection());
+  return grpc_cxl::ChannelCredentials(options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> Waits(absl::string_view transport,
+                                               const std::vector<std::string>& wanted) {
+  if (!Contains(kTransports, transport)) {
+    return absl::InvalidArgumentError(absl::StrCat("There is no transport '", transport,
+                                                   "'; there are ",
+                                                   absl::StrJoin(kTransports, ", "), "."));
+  }
+  for (const std::string& wait : wanted) {
+    if (!Contains(kWaits, wait)) {
+      return absl::InvalidArgumentError(absl::StrCat("There is no --wait=", wait, "; there are ",
+                                                     absl::StrJoin(kWaits, ", "), "."));
+    }
+  }
+  if (transport == "inproc") return std::vector<std::string>{"gRPC"};
+  if (!IsCxl(transport)) return std::vector<std::string>{"kernel"};
+  const char* spin_us = getenv("GRPC_CXL_SPIN_US");
+  if (spin_us == nullptr) return wanted;
+  if (wanted.size() > 1) {
+    return absl::InvalidArgumentError(
+        "GRPC_CXL_SPIN_US overrides every --wait: unset it to compare wait policies.");
+  }
+  return std::vector<std::string>{absl::StrCat("spin_us=", spin_us)};
+}
+
+Path MakePath(absl::string_view service, absl::string_view transport, absl::string_view wait,
+              absl::string_view directory) {
+  Path path;
+  path.set_transport(transport);
+  path.set_wait(wait);
+  path.set_directory(directory);
+  if (transport == "tcp") {
+    path.set_address("127.0.0.1:0");
+  } else if (transport == "unix" || transport == "inproc") {  // inproc's is not used
+    path.set_address(absl::StrCat("unix:", directory, "/socket"));
+  } else {
+    CHECK(IsCxl(transport)) << transport;
+    path.set_address(absl::StrCat("cxl:///", service));
+  }
+  return path;
+}
+
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
+  if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();
+  ServerOptions options = CxlOptions<ServerOptions>(path);
+  if (path.cxl_coherence() == "flush") options.coherence = Coherence::kFlush;
+  const ArenaSizes& sizes = path.arena();
+  if (sizes.has_ring_bytes()) options.ring_bytes = sizes.ring_bytes();
+  if (sizes.has_payload_bytes()) options.payload_bytes = sizes.payload_bytes();
+  if (sizes.has_max_total_arena_bytes()) {
+    options.max_total_arena_bytes = sizes.max_total_arena_bytes();
+  }
+  if (sizes.has_max_connections()) options.max_connections = sizes.max_connections();
+  return grpc_cxl::ServerCredentials(options);
+}
+
+void Configure(const Path& path, grpc::ServerBuilder& builder) {
+  if (!IsCxl(path.transport())) return;
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(PayloadPlacement());
+  builder.experimental().SetInterceptorCreators(std::move(creators));
+}
+
+absl::Status Started(const Path& path, grpc::Server& server) {
+  if (path.transport() != "cxl_direct") return absl::OkStatus();
+  return EnableDirectCalls(server);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const Path& path) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(path.address(), ChannelCredentials(path), arguments);
+}
+
+}  // namespace grpc_cxl::bench

@@ -1,0 +1,215 @@
+#include "bench/roles/echo_service.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "bench/roles/echo.grpc.pb.h"
+#include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/payload_counters.h"
+
+namespace grpc_cxl::bench {
+namespace {
+
+// Ends when the caller has given up.
+class HoldReactor : public grpc::ServerWriteReactor<Payload> {
+ public:
+  HoldReactor() { StartSendInitialMetadata(); }
+  void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+  void OnDone() override { delete this; }
+};
+
+grpc::Status SleepFor(const Payload& request) {
+  int milliseconds;
+  if (!absl::SimpleAtoi(request.data(), &milliseconds)) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data is no number of milliseconds");
+  }
+  absl::SleepFor(absl::Milliseconds(milliseconds));
+  return grpc::Status::OK;
+}
+
+int64_t Now() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void Answer(const Payload& request, Payload* response) {
+  if (request.stamp()) response->set_entered_ns(Now());
+  response->set_data(request.data());
+  if (request.stamp()) response->set_left_ns(Now());
+}
+
+template <typename Message>
+grpc::Status ReadAll(grpc::ServerReader<Message>* reader, Received* response) {
+  for (Message message; reader->Read(&message);) {
+    response->set_bytes(response->bytes() + message.data().size());
+  }
+  return grpc::Status::OK;
+}
+
+template <typename Message>
+grpc::Status AnswerAll(grpc::ServerReaderWriter<Message, Message>* stream) {
+  Message response;
+  for (Message request; stream->Read(&request);) {
+    response.set_data(request.data());
+    if (!stream->Write(response)) break;
+  }
+  return grpc::Status::OK;
+}
+
+void CountTraffic(Counters* response) {
+  const Workload::Traffic traffic = TrafficOfThisProcess();
+  response->set_sent(traffic.sent);
+  response->set_copied_to_send(traffic.copied_to_send);
+  response->set_received(traffic.received);
+  response->set_copied_to_receive(traffic.copied_to_receive);
+  response->set_memory_ns(traffic.memory_ns);
+}
+
+class SyncEchoService : public Echo::Service {
+  grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
+    Answer(*request, response);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CallCord(grpc::ServerContext*, const CordPayload* request,
+                        CordPayload* response) override {
+    response->set_data(request->data());
+    return grpc::Status::OK;
+  }
+  grpc::Status Upload(grpc::ServerContext*, grpc::ServerReader<Payload>* reader,
+                      Received* response) override {
+    return ReadAll(reader, response);
+  }
+  grpc::Status UploadCord(grpc::ServerContext*, grpc::ServerReader<CordPayload>* reader,
+                          Received* response) override {
+    return ReadAll(reader, response);
+  }
+  grpc::Status Exchange(grpc::ServerContext*,
+                        grpc::ServerReaderWriter<Payload, Payload>* stream) override {
+    return AnswerAll(stream);
+  }
+  grpc::Status ExchangeCord(grpc::ServerContext*,
+                            grpc::ServerReaderWriter<CordPayload, CordPayload>* stream) override {
+    return AnswerAll(stream);
+  }
+  grpc::Status Sleep(grpc::ServerContext*, const Payload* request, Payload*) override {
+    return SleepFor(*request);
+  }
+  grpc::Status Count(grpc::ServerContext*, const Received*, Counters* response) override {
+    CountTraffic(response);
+    return grpc::Status::OK;
+  }
+};
+
+// Its message is used again and again.
+template <typename Message>
+class UploadReactor : public grpc::ServerReadReactor<Message> {
+ public:
+  explicit UploadReactor(Received* response) : response_(response) { this->StartRead(&message_); }
+  void OnReadDone(bool ok) override {
+    if (!ok) return this->Finish(grpc::Status::OK);
+    response_->set_bytes(response_->bytes() + message_.data().size());
+    this->StartRead(&message_);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  Received* const response_;
+  Message message_;
+};
+
+// One message at a time: reads, answers, reads.
+template <typename Message>
+class ExchangeReactor : public grpc::ServerBidiReactor<Message, Message> {
+ public:
+  ExchangeReactor() { this->StartRead(&request_); }
+  void OnReadDone(bool ok) override {
+    if (!ok) return this->Finish(grpc::Status::OK);
+    response_.set_data(request_.data());
+    this->StartWrite(&response_);
+  }
+  void OnWriteDone(bool ok) override {
+    if (!ok) return this->Finish(grpc::Status::OK);
+    this->StartRead(&request_);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  Message request_, response_;
+};
+
+class EchoService : public Echo::CallbackService {
+  grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const Payload* request,
+                                 Payload* response) override {
+    Answer(*request, response);
+    return Done(context);
+  }
+  grpc::ServerUnaryReactor* CallCord(grpc::CallbackServerContext* context,
+                                     const CordPayload* request, CordPayload* response) override {
+    response->set_data(request->data());
+    return Done(context);
+  }
+
+  grpc::ServerReadReactor<Payload>* Upload(grpc::CallbackServerContext*,
+                                           Received* response) override {
+    return new UploadReactor<Payload>(response);
+  }
+  grpc::ServerReadReactor<CordPayload>* UploadCord(grpc::CallbackServerContext*,
+                                                   Received* response) override {
+    return new UploadReactor<CordPayload>(response);
+  }
+
+  grpc::ServerBidiReactor<Payload, Payload>* Exchange(grpc::CallbackServerContext*) override {
+    return new ExchangeReactor<Payload>;
+  }
+  grpc::ServerBidiReactor<CordPayload, CordPayload>* ExchangeCord(
+      grpc::CallbackServerContext*) override {
+    return new ExchangeReactor<CordPayload>;
+  }
+
+  grpc::ServerUnaryReactor* Sleep(grpc::CallbackServerContext* context, const Payload* request,
+                                  Payload*) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(SleepFor(*request));
+    return reactor;
+  }
+
+  grpc::ServerWriteReactor<Payload>* Hold(grpc::CallbackServerContext*, const Payload*) override {
+    return new HoldReactor;
+  }
+
+  grpc::ServerUnaryReactor* Count(grpc::CallbackServerContext* context, const Received*,
+                                  Counters* response) override {
+    CountTraffic(response);
+    return Done(context);
+  }
+
+  static grpc::ServerUnaryReactor* Done(grpc::CallbackServerContext* context) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeEchoService(const std::string& api) {
+  if (api == "sync") return std::make_unique<SyncEchoService>();
+  return std::make_unique<EchoService>();
+}
+
+Workload::Traffic TrafficOfThisProcess() {
+  const PayloadCounters counters = GetPayloadCounters();
+  Workload::Traffic traffic;
+  traffic.copied_to_send = counters.sent_by_block + counters.sent_by_ring;
+  traffic.sent = traffic.copied_to_send + counters.sent_in_place;
+  traffic.copied_to_receive = counters.received_from_block + counters.received_from_ring;
+  traffic.received = traffic.copied_to_receive + counters.received_in_place;
+  traffic.memory_ns = TheDistanceTotals().charged_ns;
+  return traffic;
+}
+
+}  // namespace grpc_cxl::bench

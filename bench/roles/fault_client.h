@@ -1,0 +1,13 @@
+#ifndef GRPC_CXL_BENCH_ROLES_FAULT_CLIENT_H_
+#define GRPC_CXL_BENCH_ROLES_FAULT_CLIENT_H_
+
+namespace grpc_cxl::bench {
+
+// The main() of the client process of `rpc_bench --faults`: kills the server under calls
+// that are in flight, and finds the next server over the same channel. Returns the exit
+// code.
+int FaultClientMain();
+
+}  // namespace grpc_cxl::bench
+
+#endif  // GRPC_CXL_BENCH_ROLES_FAULT_CLIENT_H_

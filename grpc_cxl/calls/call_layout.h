@@ -1,0 +1,205 @@
+#ifndef GRPC_CXL_CALLS_CALL_LAYOUT_H_
+#define GRPC_CXL_CALLS_CALL_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "grpc_cxl/base/shared_word.h"
+#include "grpc_cxl/blocks/block_layout.h"
+
+// The area of an arena through which unary calls pass without HTTP/2. It has 64 slots; a
+// slot carries one call at a time, from the client's request to the server's response.
+//
+//   +---------------------------+ 0
+//   | CallClientWords           |  client only
+//   +---------------------------+ 4 KiB
+//   | CallServerWords           |  server only
+//   +---------------------------+ 8 KiB
+//   | CallClientSlot[64]        |  client only
+//   +---------------------------+ 16 KiB
+//   | CallServerSlot[64]        |  server only
+//   +---------------------------+ 24 KiB
+//   | request buffers, 64       |  client only, buffer_bytes each
+//   +---------------------------+
+//   | response buffers, 64      |  server only, buffer_bytes each
+//   +---------------------------+
+//
+// A call, step by step (c: client, s: server; "flip" toggles the slot's bit in a bitmap,
+// which tells the other side that there is something new in this slot):
+//
+//   c  fills the request buffer and its slot, flips `posted`, rings
+//   s  stores state kTaken: from here on the call may have run
+//   s  fills the response buffer, stores kDone; tells the waiter as `waiter` wants it
+//   c  reads the response; the slot is free
+//
+// A message may lie in a payload block instead of the buffer (blocks/block_layout.h); the
+// buffer then has its descriptor, and whoever reads that returns the loan. A request that was
+// not taken is not looked at: its sender revokes the loan.
+//
+// A response larger than its buffer comes in parts: s stores kPart instead of kDone, c reads
+// it and flips `acked`, s fills the next. A client that gives a call up stores its
+// generation in `cancelled_generation` and flips `cancelled`; the call still ends with
+// kDone. A server that does not take a call stores kRefused: it has not run and will not.
+//
+// Flips are never lost, because no bit is flipped again before the other side has seen it:
+// a slot is posted again only after kDone, a part is acked only after it was made, and a
+// slot whose cancellation the server has not seen yet (`cancelled` ^ `cancels_seen`) is not
+// used.
+//
+// A parked thread is woken by the server, or by another thread of its own process: to wake a
+// sleeper on another core costs several microseconds, which the server's one thread for a
+// connection has not got. `awake` counts the client's threads that are looking at slots; while
+// there is one, the server leaves the waking to it. Each, when it stops looking (it parks, or
+// its call is over), sees to those who sleep on calls that are done:
+//
+//     server                                    client's thread that stops looking
+//     1. word := kDone or kPart                 a. awake := awake - 1
+//     2. full fence                             b. full fence
+//     3. waiter kParked and awake 0? wake       c. parked slots whose word has changed? wake
+//
+// Whichever fence comes first, 3 sees a or c sees 1. A thread that parks does so between its
+// a and its c, so that none is overlooked in c that parks meanwhile: it looks for itself.
+//
+// A call runs at most once. When the connection ends, the client wants to know whether a
+// posted call can still run. It takes the call back, then looks; the server takes it, then
+// looks:
+//
+//     client                                    server
+//     1. cancelled_generation := generation     a. word := kTaken
+//     2. full fence                             b. full fence
+//     3. word kTaken? then it may have run      c. cancelled_generation = generation? then
+//                                                  kRefused, and it does not run
+//
+// Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it). If a
+// process dies between any two steps, the connection's socket says so.
+//
+// Where caches do not see each other, all of this holds through SharedView
+// (coherence/shared_view.h): every line above has one writing side; a request is written back
+// before its slot, that before `posted`; a response before the slot's word; 1 and a are
+// written back before the fence, c and 3 read from memory after it. `waiter` is then never
+// kParked.
+namespace grpc_cxl::internal {
+
+inline constexpr size_t kCallSlots = 64;
+
+enum class CallState : uint32_t {
+  kIdle = 0,     // of a generation that was never taken
+  kTaken = 1,    // the server has it
+  kPart = 2,     // some of the response is in the buffer
+  kDone = 3,     // the rest of the response is in the buffer
+  kRefused = 4,  // not taken, not run
+};
+
+// How the client waits for a slot.
+enum class CallWaiter : uint32_t {
+  kLooking = 0,  // a thread looks at the slot's word by itself
+  kParked = 1,   // a thread sleeps on the slot's word: FutexWake() it, unless `awake`
+  kPolled = 2,   // nobody waits: bump `news` and ring the connection's doorbell
+};
+
+struct alignas(kWriterAlignment) CallClientWords {
+  SharedU64 posted;     // bitmap: a request is in the slot
+  SharedU64 cancelled;  // bitmap: the client has given the call up
+  SharedU64 acked;      // bitmap: the part was read
+  SharedU32 ping;       // counts questions whether the server still turns its wheels
+  // On a line of its own: it changes with every call, while the server watches the others.
+  alignas(kWriterAlignment) SharedU32 awake;  // threads that look at slots by themselves
+};
+static_assert(sizeof(CallClientWords) == 256);
+static_assert(offsetof(CallClientWords, awake) == 128);
+static_assert(offsetof(CallClientWords, cancelled) == 8);
+static_assert(offsetof(CallClientWords, acked) == 16);
+static_assert(offsetof(CallClientWords, ping) == 24);
+
+struct alignas(kWriterAlignment) CallServerWords {
+  SharedU64 news;          // counts changes of polled slots
+  SharedU64 cancels_seen;  // bitmap: the value of `cancelled` that was acted upon
+  SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream path
+  SharedU32 pong;          // the `ping` that was seen last
+};
+static_assert(sizeof(CallServerWords) == 128);
+static_assert(offsetof(CallServerWords, cancels_seen) == 8);
+static_assert(offsetof(CallServerWords, accepting) == 16);
+static_assert(offsetof(CallServerWords, pong) == 20);
+
+struct alignas(kWriterAlignment) CallClientSlot {
+  SharedU32 generation;            // counts the calls of this slot, from 1
+  SharedU32 request_bytes;         // in the request buffer
+  SharedU32 waiter;                // a CallWaiter
+  SharedU32 cancelled_generation;  // the call that `cancelled` means
+};
+static_assert(sizeof(CallClientSlot) == 128);
+static_assert(offsetof(CallClientSlot, request_bytes) == 4);
+static_assert(offsetof(CallClientSlot, waiter) == 8);
+static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
+
+struct alignas(kWriterAlignment) CallServerSlot {
+  SharedU32 word;        // see MakeCallWord()
+  SharedU32 part_bytes;  // in the response buffer, with kPart and kDone
+};
+static_assert(sizeof(CallServerSlot) == 128);
+static_assert(offsetof(CallServerSlot, part_bytes) == 4);
+
+// generation, 16 bits | parts of the response before this one, 13 bits | state, 3 bits. Every
+// step of a call thus has a word of its own.
+constexpr uint32_t MakeCallWord(uint32_t generation, uint32_t part, CallState state) {
+  return generation << 16 | (part & 0x1fff) << 3 | static_cast<uint32_t>(state);
+}
+constexpr CallState CallStateOf(uint32_t word) { return static_cast<CallState>(word & 7); }
+constexpr bool IsOfCall(uint32_t word, uint32_t generation) {
+  return word >> 16 == (generation & 0xffff);
+}
+
+inline constexpr size_t kCallServerWordsAt = kPageBytes;
+inline constexpr size_t kCallClientSlotsAt = 2 * kPageBytes;
+inline constexpr size_t kCallServerSlotsAt =
+    kCallClientSlotsAt + kCallSlots * sizeof(CallClientSlot);
+inline constexpr size_t kCallBuffersAt = kCallServerSlotsAt + kCallSlots * sizeof(CallServerSlot);
+static_assert(kCallServerSlotsAt % kPageBytes == 0 && kCallBuffersAt % kPageBytes == 0);
+
+// Whether buffers may have this size: a multiple of 4 KiB up to 1 MiB.
+constexpr bool IsCallBufferSize(size_t bytes) {
+  return bytes > 0 && bytes <= (1 << 20) && bytes % kPageBytes == 0;
+}
+
+// Bytes of the whole area.
+constexpr size_t CallAreaBytes(size_t buffer_bytes) {
+  return kCallBuffersAt + 2 * kCallSlots * buffer_bytes;
+}
+
+// At the start of a request buffer; then the method, the metadata, the message.
+struct RequestHead {
+  uint64_t timeout_ns;  // until the deadline; UINT64_MAX: none
+  uint32_t method_bytes;
+  uint32_t metadata_bytes;
+  uint32_t metadata_count;
+  uint32_t message_bytes;  // behind the metadata
+  BlockDescriptor block;   // bytes not 0: the message is there instead
+};
+static_assert(sizeof(RequestHead) == 32);
+
+// At the start of a response; then status message, details, both metadata, the message.
+struct ResponseHead {
+  uint32_t code;  // a grpc::StatusCode
+  uint32_t status_message_bytes;
+  uint32_t status_details_bytes;
+  uint32_t initial_metadata_bytes;
+  uint32_t initial_metadata_count;
+  uint32_t trailing_metadata_bytes;
+  uint32_t trailing_metadata_count;
+  uint32_t has_message;
+  uint64_t message_bytes;  // behind the metadata
+  BlockDescriptor block;   // bytes not 0: the message is there instead
+};
+static_assert(sizeof(ResponseHead) == 48);
+
+// Before each metadata entry; then the key and the value.
+struct MetadataHead {
+  uint32_t key_bytes;
+  uint32_t value_bytes;
+};
+static_assert(sizeof(MetadataHead) == 8);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_CALLS_CALL_LAYOUT_H_

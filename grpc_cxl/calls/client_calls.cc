@@ -1,0 +1,311 @@
+#include "grpc_cxl/calls/client_calls.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/doorbell/back_off.h"
+#include "grpc_cxl/doorbell/full_fence.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+void Nap(int64_t nanoseconds) {
+  timespec nap;
+  nap.tv_sec = nanoseconds / 1'000'000'000;
+  nap.tv_nsec = nanoseconds % 1'000'000'000;
+  clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);  // a signal may cut it short
+}
+
+}  // namespace
+
+ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
+                         std::function<void()> wake_peer, SharedView view, bool polls,
+                         SpinBudget spin)
+    : mine_(reinterpret_cast<CallClientWords*>(area.data())),
+      peer_(reinterpret_cast<const CallServerWords*>(area.data() + kCallServerWordsAt)),
+      client_slots_(reinterpret_cast<CallClientSlot*>(area.data() + kCallClientSlotsAt)),
+      server_slots_(reinterpret_cast<const CallServerSlot*>(area.data() + kCallServerSlotsAt)),
+      requests_(area.data() + kCallBuffersAt),
+      responses_(requests_ + kCallSlots * buffer_bytes),
+      buffer_bytes_(buffer_bytes),
+      wake_peer_(std::move(wake_peer)),
+      view_(view),
+      polls_(polls || !view.coherent()),
+      waiters_(&mine_->awake, server_slots_, spin),
+      calls_(new Call[kCallSlots]) {
+  CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
+}
+
+bool ClientCalls::Accepting() const {
+  // Matched by the release store in ServerCalls::SetAccepting(); nothing hangs on the order.
+  return view_.Load(Site::kSeeCallAccepting, peer_->accepting, std::memory_order_acquire) == 1 &&
+         !retired_.load(std::memory_order_relaxed) && !ended();
+}
+
+int ClientCalls::Acquire() {
+  uint64_t free = free_.load(std::memory_order_relaxed);
+  for (;;) {
+    // cancels_seen: matched by the release store in ServerCalls::Run().
+    const uint64_t seen =
+        view_.Load(Site::kSeeCallCancelsSeen, peer_->cancels_seen, std::memory_order_acquire);
+    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
+    if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
+    const int slot = __builtin_ctzll(usable);
+    // Matched by the release in Release(): what the last call did to the slot is over.
+    if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_acquire,
+                                    std::memory_order_relaxed)) {
+      return slot;
+    }
+  }
+}
+
+absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
+  return absl::MakeSpan(requests_ + slot * buffer_bytes_, buffer_bytes_);
+}
+
+void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
+
+uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
+  CHECK_LE(request_bytes, buffer_bytes_);
+  Call& call = calls_[slot];
+  absl::MutexLock lock(call.mu);
+  ++call.generation;
+  call.live = true;
+  call.parts = 0;
+  call.response.clear();
+  call.response_limit = response_limit;
+  call.too_large = false;
+  call.cancelled = false;
+  CallClientSlot& mine = client_slots_[slot];
+  mine.generation.store(call.generation, std::memory_order_relaxed);
+  mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
+  view_.Publish(Site::kCallRequest, RequestBuffer(slot).subspan(0, request_bytes));
+  view_.Store(Site::kCallSlot, mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
+              std::memory_order_relaxed);  // with the rest of its line
+  // Publishes all of the above; matched by the acquire load in ServerCalls::Run().
+  view_.FetchXor(Site::kCallPosted, mine_->posted, Bit(slot), std::memory_order_release);
+  wake_peer_();
+  return call.generation;
+}
+
+ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
+                                      CallOutcome* outcome, bool* found_spinning) {
+  const int64_t start = SteadyNs();
+  *found_spinning = false;
+  if (!polls_) waiters_.StartLooking();
+  bool done = false;
+  while (spin_ns > 0) {
+    done = *found_spinning = Look(slot, outcome);
+    if (done) break;
+    if (!polls_) waiters_.WakeParked();
+    if (SteadyNs() - start >= spin_ns) break;
+    // Whoever needs this core gets it at once: it may be the server.
+    sched_yield();
+  }
+  if (!done) {
+    const int64_t until = start + patience_ns;
+    done = polls_ ? NapUntilDone(slot, until, outcome) : SleepUntilDone(slot, until, outcome);
+  }
+  if (!polls_) waiters_.StopLooking();
+  if (!done) return Waited::kStillRunning;
+  Finish(slot);
+  return Waited::kDone;
+}
+
+bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
+  if (Look(slot, outcome)) return true;
+  if (!ended()) return false;
+  LookAtEnd(slot, outcome);
+  return true;
+}
+
+bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+  // Its fence follows, before each sleep: SlotWaiters::StopLooking().
+  view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+              static_cast<uint32_t>(CallWaiter::kParked), std::memory_order_relaxed);
+  for (;;) {
+    if (waiters_.LookOut(until_ns, [&] { return LookOrEnd(slot, outcome); })) return true;
+    // Before the last look: if the server has moved on since, Park() returns at once.
+    const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
+    if (LookOrEnd(slot, outcome)) return true;
+    const int64_t left = until_ns - SteadyNs();
+    if (left <= 0) return false;
+    waiters_.Park(slot, seen, left);
+  }
+}
+
+bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+  BackOff naps;
+  for (;;) {
+    if (LookOrEnd(slot, outcome)) return true;
+    const int64_t left = until_ns - SteadyNs();
+    if (left <= 0) return false;
+    Nap(std::min(left, naps.Next()));
+  }
+}
+
+void ClientCalls::WhenDone(int slot, Callback callback) {
+  {
+    absl::MutexLock lock(calls_[slot].mu);
+    calls_[slot].callback = std::move(callback);
+    polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
+    view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
+                static_cast<uint32_t>(CallWaiter::kPolled), std::memory_order_relaxed);
+  }
+  FullFence();  // matched by the one in ServerCalls::Tell(): it bumps `news`, or we see its word
+  LookPolled(slot);
+}
+
+void ClientCalls::Cancel(int slot, uint32_t generation) {
+  Call& call = calls_[slot];
+  absl::MutexLock lock(call.mu);
+  if (!call.live || call.generation != generation) return;
+  if (std::exchange(call.cancelled, true)) return;
+  view_.Store(Site::kCallCancelledGeneration, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
+  // Publishes the generation; matched by the acquire load in ServerCalls::Run().
+  view_.FetchXor(Site::kCallCancelled, mine_->cancelled, Bit(slot), std::memory_order_release);
+  wake_peer_();
+}
+
+uint32_t ClientCalls::Ping() {
+  // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
+  const uint32_t ping =
+      view_.FetchAdd(Site::kCallPing, mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
+  wake_peer_();
+  return ping;
+}
+
+bool ClientCalls::Answered(uint32_t ping) const {
+  // Matched by the release store in ServerCalls::Run(). The count may wrap.
+  const uint32_t pong = view_.Load(Site::kSeeCallPong, peer_->pong, std::memory_order_acquire);
+  return static_cast<int32_t>(pong - ping) >= 0;
+}
+
+void ClientCalls::Finish(int slot) {
+  {
+    absl::MutexLock lock(calls_[slot].mu);
+    calls_[slot].live = false;
+  }
+  Release(slot);
+}
+
+bool ClientCalls::Ready() const {
+  return view_.Load(Site::kSeeCallNews, peer_->news, std::memory_order_relaxed) !=
+         seen_news_.load(std::memory_order_relaxed);
+}
+
+absl::Status ClientCalls::Run() {
+  // Matched by the release in ServerCalls::Tell(). Not brought up to date: what the news are
+  // about, LookPolled() looks at anew, and if there are newer ones, Ready() will say so.
+  seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
+  for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    // relaxed: the load of `news` came first. Most of many calls are running, and of those
+    // there is nothing to learn. Without coherence this would be an old value.
+    const uint32_t word = server_slots_[slot].word.load(std::memory_order_relaxed);
+    if (CallStateOf(word) != CallState::kTaken || !view_.coherent()) LookPolled(slot);
+  }
+  if (broken_.load(std::memory_order_relaxed)) {
+    return absl::DataLossError("the server broke the protocol of direct calls");
+  }
+  return absl::OkStatus();
+}
+
+void ClientCalls::Ended() {
+  ended_.store(true, std::memory_order_seq_cst);  // matched by the loads in ended()
+  const uint64_t used = ~free_.load(std::memory_order_relaxed);
+  for (uint64_t left = used; left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    waiters_.Wake(slot);  // our own thread in Wait()
+    LookPolled(slot);
+  }
+}
+
+int ClientCalls::busy() const {
+  return __builtin_popcountll(~free_.load(std::memory_order_relaxed));
+}
+
+bool ClientCalls::Look(int slot, CallOutcome* outcome) {
+  Call& call = calls_[slot];
+  // Matched by the release stores in ServerCalls: the part is visible with its word.
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWord, server_slots_[slot].word, std::memory_order_acquire);
+  const CallState state = CallStateOf(word);
+  if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
+    return false;
+  }
+  if (state == CallState::kRefused) {
+    *outcome = {CallOutcome::Kind::kNotRun, {}};
+    return true;
+  }
+  if (word != MakeCallWord(call.generation, call.parts, state)) {
+    // The part that was read last is still there. Anything else is nonsense.
+    if (word == MakeCallWord(call.generation, call.parts - 1, CallState::kPart)) return false;
+    broken_.store(true, std::memory_order_relaxed);
+    *outcome = {CallOutcome::Kind::kBroken, {}};
+    return true;
+  }
+  // In the line of the word.
+  const uint32_t bytes = server_slots_[slot].part_bytes.load(std::memory_order_relaxed);
+  const bool whole = state == CallState::kDone;
+  if (bytes > buffer_bytes_ || (!whole && bytes == 0) || state > CallState::kDone) {
+    broken_.store(true, std::memory_order_relaxed);
+    *outcome = {CallOutcome::Kind::kBroken, {}};
+    return true;
+  }
+  if (call.response.size() + bytes > call.response_limit) call.too_large = true;
+  if (!call.too_large || call.parts == 0) {
+    const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
+    view_.Acquire(Site::kSeeCallResponse, part);
+    call.response.append(part.data(), part.size());
+  }
+  ++call.parts;
+  if (whole) {
+    *outcome = {call.too_large ? CallOutcome::Kind::kTooLarge : CallOutcome::Kind::kResponse,
+                std::exchange(call.response, {})};
+    return true;
+  }
+  // Matched in ServerCalls::Run().
+  view_.FetchXor(Site::kCallAcked, mine_->acked, Bit(slot), std::memory_order_release);
+  wake_peer_();
+  return false;
+}
+
+void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
+  if (Look(slot, outcome)) return;
+  const uint32_t generation = calls_[slot].generation;
+  view_.Store(Site::kCallTakenBack, client_slots_[slot].cancelled_generation, generation,
+              std::memory_order_relaxed);
+  FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
+  const uint32_t word =
+      view_.Load(Site::kSeeCallWordAtEnd, server_slots_[slot].word, std::memory_order_acquire);
+  const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
+  *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
+}
+
+void ClientCalls::LookPolled(int slot) {
+  Callback callback;
+  CallOutcome outcome;
+  {
+    absl::MutexLock lock(calls_[slot].mu);
+    if (!calls_[slot].callback) return;
+    if (ended()) {
+      LookAtEnd(slot, &outcome);
+    } else if (!Look(slot, &outcome)) {
+      return;
+    }
+    callback = std::exchange(calls_[slot].callback, nullptr);
+    polled_.fetch_and(~Bit(slot), std::memory_order_relaxed);
+    calls_[slot].live = false;
+  }
+  Release(slot);
+  callback(std::move(outcome));
+}
+
+}  // namespace grpc_cxl::internal

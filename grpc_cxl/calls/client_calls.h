@@ -1,0 +1,164 @@
+#ifndef GRPC_CXL_CALLS_CLIENT_CALLS_H_
+#define GRPC_CXL_CALLS_CLIENT_CALLS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/calls/slot_waiters.h"
+#include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+
+namespace grpc_cxl::internal {
+
+// How a call ended.
+struct CallOutcome {
+  enum class Kind {
+    kResponse,  // `response` holds it, as DecodeResponse() wants it
+    kTooLarge,  // it was larger than allowed; `response` holds its first bytes
+    kNotRun,    // it has not run and will not: it may be made again, on the stream path
+    kLost,      // the connection ended after the server had taken it: it may have run
+    kBroken,    // the peer broke the protocol; as kLost
+  };
+  Kind kind;
+  std::string response;
+};
+
+// The client's half of a region of calls (call_layout.h); its twin is ServerCalls.
+//
+//     free --Acquire()--> owned --Post()--> posted --Wait()/polled--> outcome --> free
+//
+// A posted call is waited for in one of two ways. Wait() looks and sleeps on the slot
+// itself, on the caller's thread: no other thread has a part in it. WhenDone() leaves it to
+// the connection's polling thread. A call may go from the first way to the second, not back.
+// Exactly one outcome is delivered for every posted call, whatever happens.
+//
+// Knows no gRPC. Thread-safe.
+class ClientCalls {
+ public:
+  using Callback = absl::AnyInvocable<void(CallOutcome)>;
+
+  // `region` (CallAreaBytes(buffer_bytes) large) must stay mapped while this object lives;
+  // `ring` wakes the server and is called from any thread. `polls`: the server cannot wake us,
+  // as it cannot when memory is not coherent. `spin` is for whichever of several waiting
+  // threads looks out for all of them.
+  ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
+              SharedView view = {}, bool polls = false,
+              SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()));
+  ClientCalls(const ClientCalls&) = delete;
+  ClientCalls& operator=(const ClientCalls&) = delete;
+
+  size_t buffer_bytes() const { return buffer_bytes_; }
+
+  // Whether the server takes calls at the moment. A hint: a call may be refused all the same.
+  bool Accepting() const;
+
+  // A free slot, or -1 when all are taken or the connection has ended.
+  int Acquire();
+  // Where the request goes.
+  absl::Span<char> RequestBuffer(int slot) const;
+  // Gives back a slot that was not posted.
+  void Release(int slot);
+
+  // Hands the first `request_bytes` of the buffer to the server. A response of more than
+  // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
+  uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
+
+  enum class Waited { kDone, kStillRunning };
+  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. Where
+  // the server cannot wake us, the sleep is naps, by BackOff.
+  // kDone: `*outcome` is set and the slot is free. Otherwise the call goes on: WhenDone()
+  // must follow. Tells whether the spin was worth it.
+  Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
+              bool* found_spinning);
+
+  // Leaves the call to the polling thread: `callback` is called once, from Run(), Ended() or
+  // here and now, when the outcome is already there.
+  void WhenDone(int slot, Callback callback);
+
+  // Tells the server that nobody wants the outcome any more. It comes all the same. `generation` is
+  // Post()'s: a call that is over by now is left alone, and so is the next one in its slot.
+  void Cancel(int slot, uint32_t generation);
+
+  // Asks the server for a sign of life; Answered() tells whether it has given one since.
+  uint32_t Ping();
+  bool Answered(uint32_t ping) const;
+
+  // For the polling thread: is there news for polled calls, and handling it. An error when
+  // the peer broke the protocol.
+  bool Ready() const;
+  absl::Status Run();
+
+  // No call is acquired from here on; those that were go on.
+  void Retire() { retired_.store(true, std::memory_order_relaxed); }
+
+  // The connection has ended: every posted call gets kNotRun or kLost, now. None is acquired
+  // from here on.
+  void Ended();
+
+  // Slots in use.
+  int busy() const;
+
+ private:
+  struct Call {
+    uint32_t generation = 0;
+    uint32_t parts = 0;    // read so far
+    std::string response;  // of those parts
+    size_t response_limit = 0;
+    bool too_large = false;
+    absl::Mutex mu;     // for what follows, and once polled for all of the above
+    bool live = false;  // posted, and its outcome not delivered
+    Callback callback;  // set: polled
+    bool cancelled = false;
+  };
+
+  static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+  // Reads what the server has put into the slot, acks parts. True: `*outcome` is complete.
+  bool Look(int slot, CallOutcome* outcome);
+  // The same once the connection has ended: always complete.
+  void LookAtEnd(int slot, CallOutcome* outcome);
+  // Look(), or LookAtEnd() if it has.
+  bool LookOrEnd(int slot, CallOutcome* outcome);
+  // The rest of Wait(), as a parked waiter or where nobody can wake us. True: `*outcome` is
+  // complete; false: it is time.
+  bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
+  bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
+  // Looks at a polled slot, and delivers its outcome if it is there.
+  void LookPolled(int slot);
+  // The outcome of a posted call is about to be delivered.
+  void Finish(int slot);
+  bool ended() const { return ended_.load(std::memory_order_seq_cst); }
+
+  CallClientWords* const mine_;
+  const CallServerWords* const peer_;
+  CallClientSlot* const client_slots_;
+  const CallServerSlot* const server_slots_;
+  char* const requests_;
+  const char* const responses_;
+  const size_t buffer_bytes_;
+  const std::function<void()> wake_peer_;
+  const SharedView view_;
+  const bool polls_;
+  SlotWaiters waiters_;  // of no use to those who poll
+
+  std::atomic<uint64_t> free_{~uint64_t{0}};
+  std::atomic<uint64_t> polled_{0};
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> retired_{false};
+  std::atomic<bool> broken_{false};
+  std::atomic<uint64_t> seen_news_{0};  // of the polling thread
+  const std::unique_ptr<Call[]> calls_;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_CALLS_CLIENT_CALLS_H_

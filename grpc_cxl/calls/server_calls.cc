@@ -1,0 +1,193 @@
+#include "grpc_cxl/calls/server_calls.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/doorbell/full_fence.h"
+#include "grpc_cxl/doorbell/futex.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+absl::Status Broken(absl::string_view how) {
+  return absl::DataLossError(absl::StrCat("the client broke the protocol of direct calls: ", how));
+}
+
+}  // namespace
+
+ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
+                         std::function<void()> wake_peer, SharedView view)
+    : peer_(reinterpret_cast<const CallClientWords*>(area.data())),
+      mine_(reinterpret_cast<CallServerWords*>(area.data() + kCallServerWordsAt)),
+      client_slots_(reinterpret_cast<const CallClientSlot*>(area.data() + kCallClientSlotsAt)),
+      server_slots_(reinterpret_cast<CallServerSlot*>(area.data() + kCallServerSlotsAt)),
+      requests_(area.data() + kCallBuffersAt),
+      responses_(area.data() + kCallBuffersAt + kCallSlots * buffer_bytes),
+      buffer_bytes_(buffer_bytes),
+      wake_peer_(std::move(wake_peer)),
+      view_(view),
+      slots_(new Slot[kCallSlots]) {
+  CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
+}
+
+void ServerCalls::SetAccepting(bool accepting) {
+  absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
+  accepting_.store(accepting, std::memory_order_relaxed);
+  // Matched by the acquire load in ClientCalls::Accepting().
+  view_.Store(Site::kCallAccepting, mine_->accepting, uint32_t{accepting},
+              std::memory_order_release);
+}
+
+bool ServerCalls::Ready() const {
+  view_.Refresh(Site::kSeeCallClientWords, peer_);  // one line
+  return peer_->posted.load(std::memory_order_relaxed) !=
+             seen_posted_.load(std::memory_order_relaxed) ||
+         peer_->acked.load(std::memory_order_relaxed) !=
+             seen_acked_.load(std::memory_order_relaxed) ||
+         peer_->cancelled.load(std::memory_order_relaxed) !=
+             seen_cancelled_.load(std::memory_order_relaxed) ||
+         peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
+}
+
+ServerCalls::News ServerCalls::Run() {
+  News news;
+  absl::MutexLock lock(run_mu_);
+  news.status = Look(&news);
+  return news;
+}
+
+absl::Status ServerCalls::Look(News* news) {
+  view_.Refresh(Site::kSeeCallClientWordsInRun, peer_);
+  // The three acquire loads are matched by the release flips in ClientCalls.
+  const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
+  uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = Take(__builtin_ctzll(left), &news->taken); !status.ok())
+      return status;
+  }
+  const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
+  left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
+  }
+  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
+  left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    const uint32_t generation =
+        view_.Load(Site::kSeeCallCancelledGeneration, client_slots_[slot].cancelled_generation,
+                   std::memory_order_relaxed);
+    absl::MutexLock slot_lock(slots_[slot].mu);
+    if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
+      news->cancelled.push_back({slot, generation});
+    }
+  }
+  // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
+  // Answered().
+  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
+  // Matched by the acquire load in ClientCalls::Acquire().
+  view_.Store(Site::kCallCancelsSeen, mine_->cancels_seen, cancels,
+              std::memory_order_release);  // with `pong`, in its line
+  return absl::OkStatus();
+}
+
+absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
+  Slot& state = slots_[slot];
+  view_.Refresh(Site::kSeeCallSlot, &client_slots_[slot]);  // one line
+  const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
+  const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
+  if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
+  {
+    absl::MutexLock lock(state.mu);
+    if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
+    if (!accepting_.load(std::memory_order_relaxed)) {
+      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      return absl::OkStatus();
+    }
+    state.stage = Stage::kRunning;
+    state.generation = generation;
+    busy_.fetch_add(1, std::memory_order_seq_cst);
+    running_.fetch_add(1, std::memory_order_seq_cst);
+    // Steps a to c of call_layout.h.
+    view_.Store(Site::kCallTaken, server_slots_[slot].word,
+                MakeCallWord(generation, 0, CallState::kTaken), std::memory_order_relaxed);
+    FullFence();  // matched by the one in ClientCalls::LookAtEnd()
+    if (view_.Load(Site::kSeeCallTakenBack, client_slots_[slot].cancelled_generation,
+                   std::memory_order_relaxed) == generation) {
+      state.stage = Stage::kIdle;
+      running_.fetch_sub(1, std::memory_order_seq_cst);
+      busy_.fetch_sub(1, std::memory_order_seq_cst);
+      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      return absl::OkStatus();
+    }
+  }
+  const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
+  view_.Acquire(Site::kSeeCallRequest, request);
+  taken->push_back({{slot, generation}, std::string(request.data(), request.size())});
+  return absl::OkStatus();
+}
+
+void ServerCalls::Respond(CallId call, std::string response) {
+  Slot& state = slots_[call.slot];
+  absl::MutexLock lock(state.mu);
+  CHECK(state.stage == Stage::kRunning && state.generation == call.generation);
+  state.stage = Stage::kSending;
+  state.response = std::move(response);
+  state.sent = 0;
+  state.parts = 0;
+  SendPart(call.slot, state);
+  running_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+absl::Status ServerCalls::SendNext(int slot) {
+  Slot& state = slots_[slot];
+  absl::MutexLock lock(state.mu);
+  if (state.stage != Stage::kSending) return Broken("a part was acked that was not sent");
+  SendPart(slot, state);
+  return absl::OkStatus();
+}
+
+void ServerCalls::SendPart(int slot, Slot& state) {
+  const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
+  memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  view_.Publish(Site::kCallResponse, {responses_ + slot * buffer_bytes_, bytes});
+  state.sent += bytes;
+  const bool whole = state.sent == state.response.size();
+  const uint32_t word =
+      MakeCallWord(state.generation, state.parts++, whole ? CallState::kDone : CallState::kPart);
+  // Travels with the word, in its line.
+  server_slots_[slot].part_bytes.store(static_cast<uint32_t>(bytes), std::memory_order_relaxed);
+  if (whole) {
+    // Before the word: the client may post the slot again as soon as it sees that.
+    state.stage = Stage::kIdle;
+    state.response.clear();
+    busy_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  Tell(slot, word);
+}
+
+void ServerCalls::Tell(int slot, uint32_t word) {
+  // Publishes the part; matched by the acquire load in ClientCalls::Look().
+  view_.Store(Site::kCallWord, server_slots_[slot].word, word, std::memory_order_release);
+  FullFence();  // matched by those in SlotWaiters::StopLooking() and WhenDone()
+  switch (static_cast<CallWaiter>(
+      view_.Load(Site::kSeeCallWaiter, client_slots_[slot].waiter, std::memory_order_relaxed))) {
+    case CallWaiter::kParked:
+      // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking().
+      if (peer_->awake.load(std::memory_order_relaxed) == 0) FutexWake(server_slots_[slot].word);
+      break;
+    case CallWaiter::kPolled:
+      // Matched in ClientCalls::Run().
+      view_.FetchAdd(Site::kCallNews, mine_->news, uint64_t{1}, std::memory_order_release);
+      wake_peer_();
+      break;
+    default:  // looks by itself
+      break;
+  }
+}
+
+}  // namespace grpc_cxl::internal

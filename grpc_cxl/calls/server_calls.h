@@ -1,0 +1,111 @@
+#ifndef GRPC_CXL_CALLS_SERVER_CALLS_H_
+#define GRPC_CXL_CALLS_SERVER_CALLS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/coherence/shared_view.h"
+
+namespace grpc_cxl::internal {
+
+// The server's half of a region of calls (call_layout.h); its twin is ClientCalls.
+//
+//     idle --Run() takes it--> running --Respond()--> sending --last part--> idle
+//
+// The client may be hostile: whatever it writes, the worst is a DATA_LOSS from Run(), after
+// which the connection is to be closed. Knows no gRPC. Thread-safe.
+class ServerCalls {
+ public:
+  // Names one call; its slot may have carried others since.
+  struct CallId {
+    int slot;
+    uint32_t generation;
+  };
+
+  // As for ClientCalls; `ring` wakes the client.
+  ServerCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
+              SharedView view = {});
+  ServerCalls(const ServerCalls&) = delete;
+  ServerCalls& operator=(const ServerCalls&) = delete;
+
+  size_t buffer_bytes() const { return buffer_bytes_; }
+
+  // Whether calls are taken; at first they are not. Calls that were taken go on, and are
+  // all counted by running() when this returns.
+  void SetAccepting(bool accepting);
+
+  struct TakenCall {
+    CallId id;
+    std::string request;  // for DecodeRequest()
+  };
+  // What was new from the client.
+  struct News {
+    std::vector<TakenCall> taken;   // each needs its Respond(), also after an error
+    std::vector<CallId> cancelled;  // of running calls
+    absl::Status status;            // DATA_LOSS: the client broke the protocol
+  };
+  // For the polling thread: is there anything new from the client, and acting upon it.
+  bool Ready() const;
+  News Run();
+
+  // Ends a call with a response from EncodeResponseHead() and its message. From any thread,
+  // also after the connection has ended.
+  void Respond(CallId call, std::string response);
+
+  // Calls that were taken and whose response the client has not read to its last part, and
+  // those of them that have no response yet.
+  int busy() const { return busy_.load(std::memory_order_seq_cst); }
+  int running() const { return running_.load(std::memory_order_seq_cst); }
+
+ private:
+  enum class Stage { kIdle, kRunning, kSending };
+  struct Slot {
+    absl::Mutex mu;
+    Stage stage ABSL_GUARDED_BY(mu) = Stage::kIdle;
+    uint32_t generation ABSL_GUARDED_BY(mu) = 0;
+    std::string response ABSL_GUARDED_BY(mu);
+    size_t sent ABSL_GUARDED_BY(mu) = 0;
+    uint32_t parts ABSL_GUARDED_BY(mu) = 0;
+  };
+
+  absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  absl::Status Take(int slot, std::vector<TakenCall>* taken);
+  absl::Status SendNext(int slot);
+  void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
+  // Publishes the slot's new word and tells the client, as it wants to be told.
+  void Tell(int slot, uint32_t word);
+
+  const CallClientWords* const peer_;
+  CallServerWords* const mine_;
+  const CallClientSlot* const client_slots_;
+  CallServerSlot* const server_slots_;
+  const char* const requests_;
+  char* const responses_;
+  const size_t buffer_bytes_;
+  const std::function<void()> wake_peer_;
+  const SharedView view_;
+
+  std::atomic<bool> accepting_{false};
+  std::atomic<int> busy_{0};
+  std::atomic<int> running_{0};
+  // What Run() has acted upon. Written under run_mu_, read by Ready().
+  absl::Mutex run_mu_;
+  std::atomic<uint64_t> seen_posted_{0};
+  std::atomic<uint64_t> seen_cancelled_{0};
+  std::atomic<uint64_t> seen_acked_{0};
+  const std::unique_ptr<Slot[]> slots_;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_CALLS_SERVER_CALLS_H_

@@ -1,0 +1,90 @@
+#include "grpc_cxl/calls/slot_waiters.h"
+
+#include <sched.h>
+
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/doorbell/full_fence.h"
+#include "grpc_cxl/doorbell/futex.h"
+
+namespace grpc_cxl::internal {
+
+void SlotWaiters::StartLooking() {
+  // relaxed: seen too late by the server, it costs a wake-up too many.
+  awake_->fetch_add(1, std::memory_order_relaxed);
+}
+
+void SlotWaiters::StopLooking() {
+  awake_->fetch_sub(1, std::memory_order_relaxed);
+  FullFence();  // steps a to c of call_layout.h; matched by the one in ServerCalls::Tell()
+  WakeParked();
+}
+
+int SlotWaiters::WakeParked() {
+  int woken = 0;
+  // seq_cst: matched by the exchanges in Park(). A thread whose bit is not seen here sets it
+  // later, and looks at its word after that.
+  for (uint64_t left = parked_.load(std::memory_order_seq_cst); left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    uint32_t known = known_words_[slot].load(std::memory_order_relaxed);
+    const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
+    if (now == known || CallStateOf(now) == CallState::kTaken) continue;
+    // The first to see a word wakes. The sleeper may not be asleep yet, or may by now be one
+    // that waits for another word: then this wakes nobody, or in vain, and takes nothing from
+    // those who look next, for the bit stays.
+    if (known_words_[slot].compare_exchange_strong(known, now, std::memory_order_relaxed)) {
+      Wake(slot);
+      ++woken;
+    }
+  }
+  return woken;
+}
+
+bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
+  // relaxed, both: a thread that is overlooked here is woken by the server.
+  if (parked_.load(std::memory_order_relaxed) == 0 || awake_->load(std::memory_order_relaxed) > 1) {
+    return false;
+  }
+  // Matched by the release below: spin_ has one user at a time.
+  if (looking_out_.exchange(true, std::memory_order_acquire)) return false;
+  bool is_done = false;
+  int64_t budget = spin_.nanoseconds();
+  int64_t give_up_ns = SteadyNs() + budget;
+  while (budget > 0) {
+    is_done = done();
+    const bool found = is_done || WakeParked() > 0;
+    if (found) spin_.SpinFound();
+    const int64_t now = SteadyNs();
+    if (is_done || now >= until_ns) break;
+    if (found) {
+      budget = spin_.nanoseconds();
+      give_up_ns = now + budget;
+    } else if (now >= give_up_ns) {
+      spin_.SpinWasted();
+      break;
+    }
+    // Whoever needs this core gets it at once: the server, or one that was just woken.
+    sched_yield();
+  }
+  looking_out_.store(false, std::memory_order_release);
+  return is_done;
+}
+
+void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
+  known_words_[slot].store(seen, std::memory_order_relaxed);
+  parked_.fetch_or(Bit(slot), std::memory_order_seq_cst);  // matched by the load in WakeParked()
+  if (awake_->load(std::memory_order_relaxed) == 1) {
+    unwatched_since_.store(SteadyNs(), std::memory_order_relaxed);
+  }
+  StopLooking();
+  FutexWait(slots_[slot].word, seen, nanoseconds);
+  StartLooking();
+  parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst);
+  const int64_t since = unwatched_since_.exchange(0, std::memory_order_relaxed);
+  if (since == 0 || looking_out_.exchange(true, std::memory_order_acquire)) return;
+  spin_.SleptFor(SteadyNs() - since);
+  looking_out_.store(false, std::memory_order_release);
+}
+
+void SlotWaiters::Wake(int slot) const { FutexWake(slots_[slot].word); }
+
+}  // namespace grpc_cxl::internal

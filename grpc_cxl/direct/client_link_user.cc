@@ -1,0 +1,30 @@
+#include "grpc_cxl/direct/client_link_user.h"
+
+#include <utility>
+
+namespace grpc_cxl::internal {
+
+ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
+                               std::shared_ptr<CallRoutes> routes, SpinBudget spin)
+    : calls_(
+          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->polls(),
+          spin),
+      blocks_{link->pool(), link->borrower(), trust_peer},
+      routes_(std::move(routes)) {}
+
+void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
+  routes_->Add(std::make_shared<CallRoute>(
+      CallRoute{.owner = owner.lock(), .calls = &calls_, .blocks = blocks_}));
+}
+
+void ClientLinkUser::Retire() {
+  routes_->Remove(&calls_);
+  calls_.Retire();
+}
+
+void ClientLinkUser::Ended() {
+  routes_->Remove(&calls_);
+  calls_.Ended();
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,40 @@
+#ifndef GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
+#define GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/link/link.h"
+#include "grpc_cxl/link/link_user.h"
+
+namespace grpc_cxl::internal {
+
+// The client's direct calls as a user of an endpoint's link: a route of its channel's as long
+// as calls can be made.
+class ClientLinkUser final : public LinkUser {
+ public:
+  // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see
+  // CallBlocks.
+  ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
+                 std::shared_ptr<CallRoutes> routes, SpinBudget spin);
+
+  void Start(std::weak_ptr<LinkOwner> owner) override;
+  bool Ready() const override { return calls_.Ready(); }
+  absl::Status Run() override { return calls_.Run(); }
+  void Retire() override;
+  void Ended() override;
+  bool Busy() const override { return calls_.busy() > 0; }
+
+ private:
+  ClientCalls calls_;
+  const CallBlocks blocks_;
+  const std::shared_ptr<CallRoutes> routes_;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_

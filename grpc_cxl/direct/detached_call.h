@@ -1,0 +1,52 @@
+#ifndef GRPC_CXL_DIRECT_DETACHED_CALL_H_
+#define GRPC_CXL_DIRECT_DETACHED_CALL_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace grpc_cxl::internal {
+
+class DirectCall;
+
+// A call that nobody waits for on its own thread. What may end it (the outcome, the
+// deadline, a cancellation) share one of these; only the first finds the call.
+// Thread-safe.
+class DetachedCall {
+ public:
+  using TaskHandle = grpc_event_engine::experimental::EventEngine::TaskHandle;
+
+  explicit DetachedCall(DirectCall* call) : call_(call) {}
+
+  // The call, for whoever is to end it; null when it has ended.
+  DirectCall* Take() {
+    absl::MutexLock lock(mu_);
+    return std::exchange(call_, nullptr);
+  }
+  bool over() const {
+    absl::MutexLock lock(mu_);
+    return call_ == nullptr;
+  }
+
+  // The deadline's timer; kInvalid: none.
+  void SetTimer(TaskHandle timer) {
+    absl::MutexLock lock(mu_);
+    timer_ = timer;
+  }
+  TaskHandle timer() const {
+    absl::MutexLock lock(mu_);
+    return timer_;
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  DirectCall* call_ ABSL_GUARDED_BY(mu_);
+  TaskHandle timer_ ABSL_GUARDED_BY(mu_) = TaskHandle::kInvalid;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_DETACHED_CALL_H_

@@ -1,0 +1,112 @@
+#include "grpc_cxl/direct/hijacked_response.h"
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/payload/block_slices.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using grpc::experimental::InterceptionHookPoints;
+
+constexpr char kBroken[] = "the server broke the protocol of direct calls";
+
+grpc::Status Unavailable(const char* why) {
+  return grpc::Status(grpc::StatusCode::UNAVAILABLE, why);
+}
+
+void Insert(const MetadataView& from, std::multimap<grpc::string_ref, grpc::string_ref>* to) {
+  for (const auto& [key, value] : from) {
+    to->emplace(grpc::string_ref(key.data(), key.size()),
+                grpc::string_ref(value.data(), value.size()));
+  }
+}
+
+}  // namespace
+
+void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes) {
+  switch (outcome.kind) {
+    case CallOutcome::Kind::kNotRun:
+    case CallOutcome::Kind::kLost:
+      return Set(Unavailable("the server closed the connection or died while it had the call"));
+    case CallOutcome::Kind::kBroken:
+      return Set(Unavailable(kBroken));
+    case CallOutcome::Kind::kTooLarge:
+    case CallOutcome::Kind::kResponse:
+      bytes_ = std::move(outcome.response);
+      return Decode(outcome.kind == CallOutcome::Kind::kTooLarge, link, max_receive_bytes);
+  }
+}
+
+void HijackedResponse::Decode(bool cut_off, const CallRoute& link, int64_t max_receive_bytes) {
+  uint64_t message_bytes = 0;
+  if (cut_off) {
+    ResponseHead head{};
+    memcpy(&head, bytes_.data(), std::min(sizeof(head), bytes_.size()));
+    message_bytes = head.message_bytes;
+  } else {
+    absl::StatusOr<ResponseView> decoded = DecodeResponse(bytes_);
+    if (!decoded.ok()) {
+      return Set(grpc::Status(grpc::StatusCode::INTERNAL, std::string(decoded.status().message())));
+    }
+    response_ = *std::move(decoded);
+    message_bytes = response_.message.size();
+    if (response_.block.bytes > 0) {
+      absl::StatusOr<grpc::Slice> block = BorrowSlice(link.blocks, response_.block);
+      if (!block.ok()) {
+        link.owner->End(block.status());
+        return Set(Unavailable(kBroken));
+      }
+      block_ = *std::move(block);
+      message_bytes = block_->size();
+    }
+  }
+  if (cut_off ||
+      (max_receive_bytes >= 0 && message_bytes > static_cast<uint64_t>(max_receive_bytes))) {
+    // gRPC's words.
+    block_.reset();
+    return Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                            absl::StrCat("CLIENT: Received message larger than max (",
+                                         message_bytes, " vs. ", max_receive_bytes, ")")));
+  }
+  Set(grpc::Status(static_cast<grpc::StatusCode>(response_.code),
+                   std::string(response_.status_message), std::string(response_.status_details)));
+  has_message_ = response_.has_message && status_.ok();
+}
+
+bool HijackedResponse::Parse(google::protobuf::Message* message) {
+  if (!block_.has_value()) {
+    return message->ParseFromArray(response_.message.data(),
+                                   static_cast<int>(response_.message.size()));
+  }
+  // gRPC's reader leaves Cord fields where the slice is, and keeps that for them.
+  grpc::ByteBuffer buffer(&*block_, 1);
+  block_.reset();
+  grpc::ProtoBufferReader reader(&buffer);
+  return reader.status().ok() && message->ParseFromZeroCopyStream(&reader);
+}
+
+void HijackedResponse::Deliver(grpc::experimental::InterceptorBatchMethods* methods) {
+  if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_INITIAL_METADATA)) {
+    Insert(response_.initial_metadata, methods->GetRecvInitialMetadata());
+  }
+  if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_MESSAGE)) {
+    auto* const message = static_cast<google::protobuf::Message*>(methods->GetRecvMessage());
+    if (has_message_ && !Parse(message)) {
+      status_ = grpc::Status(grpc::StatusCode::INTERNAL, "Failed to parse the response");
+      has_message_ = false;
+    }
+    if (!has_message_) methods->FailHijackedRecvMessage();
+  }
+  Insert(response_.trailing_metadata, methods->GetRecvTrailingMetadata());
+  *methods->GetRecvStatus() = status_;
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,45 @@
+#ifndef GRPC_CXL_DIRECT_HIJACKED_RESPONSE_H_
+#define GRPC_CXL_DIRECT_HIJACKED_RESPONSE_H_
+
+#include <google/protobuf/message.h>
+#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/support/slice.h>
+#include <grpcpp/support/status.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/direct/call_routes.h"
+
+namespace grpc_cxl::internal {
+
+// What the application gets to see of a direct call's end: status, metadata, message. Must
+// live as long as the call's context, which is given views of it. Not thread-safe.
+class HijackedResponse {
+ public:
+  // Everything but kNotRun. A message of more than `max_receive_bytes` (-1: no limit)
+  // becomes RESOURCE_EXHAUSTED.
+  void Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes);
+  void Set(grpc::Status status) { status_ = std::move(status); }
+
+  // Puts it all where the batch of a hijacked call wants it.
+  void Deliver(grpc::experimental::InterceptorBatchMethods* methods);
+
+ private:
+  void Decode(bool cut_off, const CallRoute& link, int64_t max_receive_bytes);
+  // Of the response's message.
+  bool Parse(google::protobuf::Message* message);
+
+  grpc::Status status_;
+  std::string bytes_;
+  ResponseView response_;             // points into bytes_
+  std::optional<grpc::Slice> block_;  // the message, when it did not come in the buffer
+  bool has_message_ = false;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_HIJACKED_RESPONSE_H_

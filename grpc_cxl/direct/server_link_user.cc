@@ -1,0 +1,119 @@
+#include "grpc_cxl/direct/server_link_user.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "grpc_cxl/polling/poller.h"
+
+namespace grpc_cxl::internal {
+
+ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, bool trust_peer, std::string peer)
+    : calls_(
+          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view()),
+      blocks_{link->pool(), link->borrower(), trust_peer},
+      peer_(std::move(peer)) {}
+
+std::shared_ptr<ServerLinkUser> ServerLinkUser::Self() {
+  const std::shared_ptr<LinkOwner> owner = owner_.lock();
+  return owner == nullptr ? nullptr : std::shared_ptr<ServerLinkUser>(owner, this);
+}
+
+void ServerLinkUser::SetHandler(std::shared_ptr<CallHandler> handler) {
+  absl::MutexLock lock(mu_);
+  if (retired_) return;
+  handler_ = std::move(handler);
+  calls_.SetAccepting(true);
+}
+
+void ServerLinkUser::Retire() {
+  {
+    absl::MutexLock lock(mu_);
+    retired_ = true;
+    calls_.SetAccepting(false);
+  }
+  Finished();
+}
+
+void ServerLinkUser::Finished() {
+  std::shared_ptr<CallHandler> dropped;
+  {
+    absl::MutexLock lock(mu_);
+    if (retired_ && !Busy()) dropped.swap(handler_);
+  }
+  if (const auto owner = owner_.lock()) owner->UserIdle();
+}
+
+void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
+  absl::MutexLock lock(mu_);
+  running_[call.slot] = running;
+  if (ended_ || cancelled_early_[call.slot] == call.generation) running->Cancel();
+}
+
+void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response) {
+  {
+    absl::MutexLock lock(mu_);
+    running_[call.slot] = nullptr;
+  }
+  calls_.Respond(call, std::move(response));
+  Finished();
+}
+
+bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
+  absl::MutexLock lock(mu_);
+  // Looked at again whenever mu_ is unlocked: Finished() does that after every response.
+  const auto none_runs = [this] { return calls_.running() == 0; };
+  return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
+}
+
+absl::Status ServerLinkUser::Run() {
+  ServerCalls::News news = calls_.Run();
+  for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
+  Finished();  // a part that was acked may have been followed by the last
+  Poller* const poller = Poller::Current();
+  if (poller == nullptr || (news.taken.size() == 1 && !poller->HasDeferred())) {
+    for (ServerCalls::TakenCall& call : news.taken) Begin(call.id, std::move(call.request));
+  } else if (!news.taken.empty()) {
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.reserve(news.taken.size());
+    for (ServerCalls::TakenCall& call : news.taken) {
+      work.push_back([self = Self(), call = std::move(call)]() mutable {
+        self->Begin(call.id, std::move(call.request));
+      });
+    }
+    poller->Defer(std::move(work));
+  }
+  return std::move(news.status);
+}
+
+void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
+  std::shared_ptr<CallHandler> handler;
+  {
+    absl::MutexLock lock(mu_);
+    handler = handler_;  // not null: calls are taken only with one, and this one is busy
+  }
+  absl::Status handled = handler->OnCall(Self(), call, std::move(request));
+  if (handled.ok()) return;
+  // Malformed: the connection ends, and with it the call.
+  Respond(call, {});
+  if (const auto owner = owner_.lock()) owner->End(std::move(handled));
+}
+
+void ServerLinkUser::Ended() {
+  absl::MutexLock lock(mu_);
+  ended_ = true;
+  for (Cancellable* running : running_) {
+    if (running != nullptr) running->Cancel();
+  }
+}
+
+void ServerLinkUser::Cancel(ServerCalls::CallId call) {
+  absl::MutexLock lock(mu_);
+  if (running_[call.slot] != nullptr) {
+    running_[call.slot]->Cancel();
+  } else {
+    cancelled_early_[call.slot] = call.generation;
+  }
+}
+
+}  // namespace grpc_cxl::internal

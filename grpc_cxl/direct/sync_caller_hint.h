@@ -1,0 +1,28 @@
+#ifndef GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
+#define GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
+
+namespace grpc_cxl::internal {
+
+// Whether a thread that makes calls waits for each of them (the synchronous API) or goes on
+// (the callback API). gRPC does not tell an interceptor, but it shows afterwards: the end of
+// a synchronous call is seen on the thread that began it, the end of any other elsewhere.
+// So each thread remembers, for each method, that its last call ended here.
+//
+// A wrong guess costs a callback caller a delay of at most kPatienceNs, once; a synchronous
+// caller one hop between threads, once. All functions are about the calling thread.
+
+// How long a thread that is believed to wait is kept waiting before its call goes to the
+// polling thread after all.
+inline constexpr long kPatienceNs = 2'000'000;
+
+// Whether the thread waited for its last call of this method (by address); it waits for one
+// more. Believed once: a callback caller's end shows on other threads, which cannot take it back,
+// so that it is good until SetSyncCallerHint() says so again.
+bool TakeSyncCallerHint(const char* method);
+
+// What was found out.
+void SetSyncCallerHint(const char* method, bool waits);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_

@@ -1,0 +1,245 @@
+#include "grpc_cxl/endpoint/endpoint_core.h"
+
+#include <utility>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/doorbell/full_fence.h"
+
+namespace grpc_cxl::internal {
+
+EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
+                           std::shared_ptr<EventEngine> executor, bool trust_peer,
+                           std::unique_ptr<LinkUser> user)
+    : link_(std::move(link)),
+      executor_(std::move(executor)),
+      user_(std::move(user)),
+      spin_(spin),
+      receiver_(link_.get(), trust_peer),
+      sender_(link_.get()) {}
+
+void EndpointCore::Start(Poller* poller) {
+  poller_ = poller;
+  if (user_ != nullptr) user_->Start(weak_from_this());
+  poller_->Add(shared_from_this());
+}
+
+bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {
+  absl::MutexLock lock(read_mu_);
+  CHECK(!read_.callback) << "a second Read() while one is pending";
+  absl::StatusOr<bool> done = TryRead(buffer);
+  if (done.ok() && !*done) {
+    read_.pending.store(true, std::memory_order_relaxed);
+    FullFence();  // step 3; matched by the one in PrepareToSleep()
+    done = TryRead(buffer);
+    if (done.ok() && !*done) {
+      read_.callback = std::move(on_read);
+      read_.buffer = buffer;
+      return false;
+    }
+    read_.pending.store(false, std::memory_order_relaxed);
+  }
+  if (done.ok()) return true;
+  Fail(std::move(on_read), done.status());
+  return false;
+}
+
+bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
+  absl::MutexLock lock(write_mu_);
+  CHECK(!write_.callback) << "a second Write() while one is pending";
+  sender_.Start();
+  absl::StatusOr<bool> done = TryWrite(data);
+  if (done.ok() && !*done) {
+    write_.pending.store(true, std::memory_order_relaxed);
+    done = TryWriteOrAsk(data);
+    if (done.ok() && !*done) {
+      write_.callback = std::move(on_writable);
+      write_.buffer = data;
+      return false;
+    }
+    write_.pending.store(false, std::memory_order_relaxed);
+  }
+  if (done.ok()) return true;
+  Fail(std::move(on_writable), done.status());
+  return false;
+}
+
+void EndpointCore::Shutdown() {
+  // Matched by the load in CloseIfDone(): it sees this, or UserIdle() comes after.
+  shut_down_.store(true, std::memory_order_seq_cst);
+  Callback on_read, on_writable;
+  {
+    absl::MutexLock lock(read_mu_);
+    on_read = Take(read_);
+  }
+  {
+    absl::MutexLock lock(write_mu_);
+    on_writable = Take(write_);
+  }
+  const absl::Status cancelled = absl::CancelledError("cxl endpoint closed");
+  if (on_read) Fail(std::move(on_read), cancelled);
+  if (on_writable) Fail(std::move(on_writable), cancelled);
+  link_->CloseStream();
+  if (user_ != nullptr) user_->Retire();
+  CloseIfDone();
+}
+
+void EndpointCore::UserIdle() {
+  if (shut_down_.load(std::memory_order_seq_cst)) CloseIfDone();
+}
+
+void EndpointCore::CloseIfDone() {
+  if (!shut_down_.load(std::memory_order_seq_cst)) return;
+  if (user_ != nullptr && user_->Busy() && !ended_.load(std::memory_order_acquire)) return;
+  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  End(absl::CancelledError("cxl endpoint closed"));
+  poller_->Remove(this);
+}
+
+void EndpointCore::OnFdReadable() {
+  switch (link_->Drain()) {
+    case DoorbellSleeper::Line::kOpen:
+      break;
+    case DoorbellSleeper::Line::kFlooded:
+      flooded_.store(true, std::memory_order_relaxed);  // Run() drains on, between other work
+      break;
+    case DoorbellSleeper::Line::kPeerGone:
+      End(absl::UnavailableError("cxl peer closed the connection or died"));
+      break;
+  }
+}
+
+bool EndpointCore::PeerGone() {
+  return !ended_.load(std::memory_order_acquire) && link_->PeerGone();
+}
+
+bool EndpointCore::Ready() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // Hints only: `pending` is atomic, the link's looks are single loads. What they lead to
+  // happens in Run(), under the locks.
+  const bool ended = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+  return (read_.pending.load(std::memory_order_relaxed) && (ended || link_->MaybeReadable())) ||
+         (write_.pending.load(std::memory_order_relaxed) && (ended || link_->MaybeWritable())) ||
+         flooded_.load(std::memory_order_relaxed) || UserReady();
+}
+
+void EndpointCore::PrepareToSleep() {
+  // Blocks that came back lately would otherwise look lent until the next one is needed. If
+  // the peer broke the return ring, that will say so.
+  if (link_->pool() != nullptr) link_->pool()->TakeBack().IgnoreError();
+  link_->PrepareToSleep();
+}
+
+// Once the connection has ended, Ended() is all that its user hears.
+bool EndpointCore::UserReady() const {
+  return user_ != nullptr && !ended_.load(std::memory_order_acquire) && user_->Ready();
+}
+
+void EndpointCore::Run() {
+  if (flooded_.exchange(false, std::memory_order_relaxed)) OnFdReadable();
+  if (UserReady()) {
+    if (absl::Status status = user_->Run(); !status.ok()) End(std::move(status));
+  }
+  RunRead();
+  RunWrite();
+}
+
+void EndpointCore::RunRead() {
+  Callback callback;
+  absl::Status status;
+  {
+    absl::MutexLock lock(read_mu_);
+    if (!read_.callback) return;
+    const absl::StatusOr<bool> done = TryRead(read_.buffer);
+    if (done.ok() && !*done) return;
+    status = done.status();
+    callback = Take(read_);
+  }
+  callback(std::move(status));
+}
+
+void EndpointCore::RunWrite() {
+  Callback callback;
+  absl::Status status;
+  {
+    absl::MutexLock lock(write_mu_);
+    if (!write_.callback) return;
+    const absl::StatusOr<bool> done = TryWriteOrAsk(write_.buffer);
+    if (done.ok() && !*done) return;
+    status = done.status();
+    callback = Take(write_);
+  }
+  callback(std::move(status));
+}
+
+absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
+  // This first: what the peer published before it went is then seen below.
+  const bool ended = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+  const absl::StatusOr<bool> received = receiver_.Receive(buffer);
+  if (!received.ok()) {
+    End(received.status());
+  } else if (!*received && ended) {
+    return EndReason();
+  }
+  return received;
+}
+
+absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
+  // Into the ring of a peer that is gone, as into the socket of one: what fits is written
+  // and never read. The reader must hear of the end first, and of what came before it (a
+  // GOAWAY that lets gRPC make the call elsewhere).
+  const bool gone = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+  const absl::StatusOr<bool> sent = sender_.Send(*data);
+  if (!sent.ok()) {
+    End(sent.status());
+  } else if (!*sent && gone) {
+    return EndReason();
+  }
+  return sent;
+}
+
+absl::StatusOr<bool> EndpointCore::TryWriteOrAsk(SliceBuffer* data) {
+  absl::StatusOr<bool> done = TryWrite(data);
+  if (done.ok() && !*done) {
+    link_->WantSpace();  // with its full fence: asked before the last look
+    done = TryWrite(data);
+  }
+  if (done.ok() && *done) link_->ClearWantSpace();
+  return done;
+}
+
+EndpointCore::Callback EndpointCore::Take(Operation& operation) {
+  operation.pending.store(false, std::memory_order_relaxed);
+  operation.buffer = nullptr;
+  return std::exchange(operation.callback, nullptr);
+}
+
+void EndpointCore::Fail(Callback callback, absl::Status status) {
+  executor_->Run([callback = std::move(callback), status = std::move(status)]() mutable {
+    callback(std::move(status));
+  });
+}
+
+void EndpointCore::End(absl::Status reason) {
+  {
+    absl::MutexLock lock(end_mu_);
+    if (end_reason_.ok()) end_reason_ = std::move(reason);
+  }
+  // Matched by the acquire loads in Ready(), TryRead() and TryWrite().
+  ended_.store(true, std::memory_order_release);
+  FullFence();  // matched by the one in Read(): it sees the end, or Ready() sees its `pending`
+  link_->Close();
+  if (user_ != nullptr) {
+    // Elsewhere: this may come from inside the user's own Run(), and it calls back into gRPC.
+    executor_->Run([self = shared_from_this()] {
+      self->user_->Ended();
+      self->CloseIfDone();
+    });
+  }
+}
+
+absl::Status EndpointCore::EndReason() {
+  absl::MutexLock lock(end_mu_);
+  if (!end_reason_.ok()) return end_reason_;
+  return absl::UnavailableError("cxl peer closed the stream");
+}
+
+}  // namespace grpc_cxl::internal

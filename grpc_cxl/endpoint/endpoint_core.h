@@ -1,0 +1,140 @@
+#ifndef GRPC_CXL_ENDPOINT_ENDPOINT_CORE_H_
+#define GRPC_CXL_ENDPOINT_ENDPOINT_CORE_H_
+
+#include <grpc/event_engine/event_engine.h>
+#include <grpc/event_engine/slice_buffer.h>
+
+#include <atomic>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/endpoint/slice_receiver.h"
+#include "grpc_cxl/endpoint/slice_sender.h"
+#include "grpc_cxl/link/link.h"
+#include "grpc_cxl/link/link_owner.h"
+#include "grpc_cxl/link/link_user.h"
+#include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/polling/poller.h"
+
+namespace grpc_cxl::internal {
+
+// The part of an endpoint that a polling thread and gRPC's threads share: one link, and at
+// most one pending read and one pending write.
+//
+//   idle --Read(): nothing there--> pending --Run(): bytes, or the end--> idle
+//
+// and the same for writes. A pending operation is found by the polling thread through
+// Ready(), or by Read() and Write() themselves:
+//
+//     Read()                              polling thread
+//     1. look at the ring: empty          a. tell the peer to ring (PrepareToSleep)
+//     2. pending := true                  b. full fence
+//     3. full fence                       c. Ready(): pending and not empty?
+//     4. look once more                   d. sleep
+//
+// so that bytes which came without ringing, because they came before a, are seen by 4 or
+// by c. A link that polls (LinkOptions::polls) has no a and no b: the polling thread comes back
+// to c after every nap.
+//
+// When the peer is gone, what it had published is still delivered; then the pending read
+// and the pending write fail together (a write left pending would hang gRPC's transport).
+//
+// A connection may also carry direct calls (LinkUser). They outlive the endpoint: when gRPC
+// drops that, the stream is closed, and the connection ends with the last call.
+//
+// Thread-safe.
+class EndpointCore final : public Pollable,
+                           public LinkOwner,
+                           public std::enable_shared_from_this<EndpointCore> {
+ public:
+  using Callback = absl::AnyInvocable<void(absl::Status)>;
+  using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
+  using EventEngine = grpc_event_engine::experimental::EventEngine;
+
+  // `executor` runs the callbacks that must not run where they come up. `trust_peer`: see
+  // SliceReceiver. `user`, which may be null, uses the link for more than the stream.
+  EndpointCore(std::unique_ptr<Link> link, SpinBudget spin, std::shared_ptr<EventEngine> executor,
+               bool trust_peer, std::unique_ptr<LinkUser> user = nullptr);
+
+  // Has `poller` look after this from now until the connection is closed for good.
+  void Start(Poller* poller);
+
+  // EventEngine::Endpoint's contract; each at most once at a time.
+  bool Read(Callback on_read, SliceBuffer* buffer);
+  bool Write(Callback on_writable, SliceBuffer* data);
+
+  // Closes the stream and fails what is pending with CANCELLED, on the executor. The
+  // connection ends as soon as the link's user is idle.
+  void Shutdown();
+
+  // LinkOwner.
+  void UserIdle() override;
+  void End(absl::Status reason) override;
+
+  const Link& link() const { return *link_; }
+
+  // Pollable.
+  int fd() const override { return link_->socket(); }
+  void OnFdReadable() override;
+  bool Ready() const override;
+  void Run() override;
+  void PrepareToSleep() override;
+  void Awake() override { link_->Awake(); }
+  bool wakes_us() const override { return !link_->polls(); }
+  bool PeerGone() override;
+  int64_t spin_ns() const override { return spin_.nanoseconds(); }
+  void SpinFound() override { spin_.SpinFound(); }
+  void SpinWasted() override { spin_.SpinWasted(); }
+  void SleptFor(int64_t ns) override { spin_.SleptFor(ns); }
+
+ private:
+  // One direction. `pending` tells whether `callback` is set, for looks without the lock.
+  struct Operation {
+    Callback callback;
+    SliceBuffer* buffer = nullptr;
+    std::atomic<bool> pending{false};
+  };
+
+  // true: done; false: would block; error: the connection is over.
+  absl::StatusOr<bool> TryRead(SliceBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(read_mu_);
+  absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+
+  static Callback Take(Operation& operation);
+  void RunRead();
+  void RunWrite();
+  void Fail(Callback callback, absl::Status status);
+  void CloseIfDone();
+  bool UserReady() const;
+  absl::Status EndReason();
+
+  const std::unique_ptr<Link> link_;
+  const std::shared_ptr<EventEngine> executor_;
+  const std::unique_ptr<LinkUser> user_;
+  Poller* poller_ = nullptr;  // set once, by Start()
+  SpinBudget spin_;           // of the polling thread
+
+  absl::Mutex read_mu_;
+  Operation read_ ABSL_GUARDED_BY(read_mu_);
+  SliceReceiver receiver_ ABSL_GUARDED_BY(read_mu_);
+  absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(read_mu_);
+  Operation write_ ABSL_GUARDED_BY(write_mu_);
+  SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
+
+  // The peer sends more over the socket than wake-ups; not all of it is drained yet.
+  std::atomic<bool> flooded_{false};
+  std::atomic<bool> shut_down_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> ended_{false};
+  absl::Mutex end_mu_;
+  absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_ENDPOINT_ENDPOINT_CORE_H_

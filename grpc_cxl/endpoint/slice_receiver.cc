@@ -1,0 +1,71 @@
+#include "grpc_cxl/endpoint/slice_receiver.h"
+
+#include <grpc/slice.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_borrower.h"
+#include "grpc_cxl/blocks/payload_totals.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using grpc_event_engine::experimental::Slice;
+
+// The largest slice made of bytes of the ring: the allocator serves this size without asking
+// the kernel.
+constexpr size_t kMostCopied = 64 << 10;
+
+Slice Copy(absl::Span<const char> bytes) {
+  grpc_slice slice = grpc_slice_malloc(bytes.size());
+  memcpy(GRPC_SLICE_START_PTR(slice), bytes.data(), bytes.size());
+  return Slice(slice);
+}
+
+// A slice that ends the loan when it is destroyed.
+Slice Wrap(BlockBorrower::Loan loan) {
+  const absl::Span<char> bytes = loan.bytes();
+  const auto destroy = [](void* held) { delete static_cast<BlockBorrower::Loan*>(held); };
+  return Slice(grpc_slice_new_with_user_data(bytes.data(), bytes.size(), destroy,
+                                             new BlockBorrower::Loan(std::move(loan))));
+}
+
+}  // namespace
+
+absl::StatusOr<bool> SliceReceiver::Receive(SliceBuffer* buffer) {
+  size_t received = 0;
+  while (received < link_.ring_bytes()) {
+    absl::StatusOr<RecordReader::Piece> piece = records_.Next();
+    if (!piece.ok()) {
+      if (received > 0) break;
+      return piece.status();
+    }
+    if (const auto* in_ring = std::get_if<absl::Span<const char>>(&*piece)) {
+      const absl::Span<const char> bytes =
+          in_ring->subspan(0, std::min(kMostCopied, link_.ring_bytes() - received));
+      buffer->Append(Copy(bytes));
+      records_.Consume(bytes.size());
+      received += bytes.size();
+      Count(Totals().received_from_ring, bytes.size());
+    } else if (auto* loan = std::get_if<BlockBorrower::Loan>(&*piece)) {
+      const size_t bytes = loan->bytes().size();
+      received += bytes;
+      if (trust_peer_) {
+        buffer->Append(Wrap(std::move(*loan)));
+        Count(Totals().received_in_place, bytes);
+      } else {
+        buffer->Append(Copy(loan->bytes()));
+        Count(Totals().received_from_block, bytes);
+      }
+    } else {
+      break;
+    }
+  }
+  return received > 0;
+}
+
+}  // namespace grpc_cxl::internal

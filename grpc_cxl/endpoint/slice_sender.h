@@ -1,0 +1,60 @@
+#ifndef GRPC_CXL_ENDPOINT_SLICE_SENDER_H_
+#define GRPC_CXL_ENDPOINT_SLICE_SENDER_H_
+
+#include <grpc/event_engine/slice_buffer.h>
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/link/link.h"
+#include "grpc_cxl/link/record_writer.h"
+
+namespace grpc_cxl::internal {
+
+// Brings gRPC's slices into a link:
+//
+//   a large slice in a block of ours             is lent as it is
+//   other slices, together as one run: small     copied into the ring as one record
+//                                      large     copied into a block, that lent
+//   large, and no block is free                  copied into the ring, and counted
+//
+// A writer of the link: one thread at a time.
+class SliceSender {
+ public:
+  using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
+
+  // `link` must outlive this object.
+  explicit SliceSender(Link* link) : link_(*link), records_(link) {}
+
+  // What the following calls of Send() are about, from its beginning.
+  void Start() { slice_ = offset_ = 0; }
+
+  // Sends as much of `data` as there is room for and publishes it. True when that was all;
+  // false: wait for space and call again with the same buffer. DATA_LOSS when the peer broke
+  // the ring or the return ring.
+  absl::StatusOr<bool> Send(SliceBuffer& data);
+
+ private:
+  // These send some of what comes next and return how many bytes that was; 0: there is no
+  // room, or, for the second and third, no block. `run` is how many bytes may go the same way.
+  absl::StatusOr<size_t> SendSome(SliceBuffer& data);
+  absl::StatusOr<size_t> SendInPlace(SliceBuffer& data);
+  absl::StatusOr<size_t> SendByBlock(SliceBuffer& data, size_t run);
+  absl::StatusOr<size_t> SendThroughRing(SliceBuffer& data, size_t run);
+
+  static absl::Span<const char> BytesOf(SliceBuffer& data, size_t slice);
+  absl::Span<const char> Current(SliceBuffer& data) const;
+  void Advance(SliceBuffer& data, size_t bytes);
+  bool IsInPlace(absl::Span<const char> bytes) const;
+
+  Link& link_;
+  RecordWriter records_;
+  // Where we are.
+  size_t slice_ = 0;
+  size_t offset_ = 0;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_ENDPOINT_SLICE_SENDER_H_

@@ -1,0 +1,163 @@
+#include "grpc_cxl/environment.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/coherence/memory_model.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+std::string Get(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? "" : value;
+}
+
+absl::Status In(const char* variable, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(variable, ": ", status.message()));
+}
+
+absl::Status ApplySpin(const std::string& text, EndpointSettings* settings) {
+  if (text.empty()) return absl::OkStatus();
+  int64_t microseconds;
+  if (!absl::SimpleAtoi(text, &microseconds) || microseconds < 0 || microseconds > 1'000'000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_SPIN_US is \"", text,
+                     "\", but must be a whole number of microseconds from 0 (sleep at once) to "
+                     "1000000; unset it for the default"));
+  }
+  settings->max_spin = absl::Microseconds(microseconds);
+  if (microseconds == 0) {
+    settings->wait_policy = WaitPolicy::kPark;
+  } else if (settings->wait_policy == WaitPolicy::kPark) {
+    settings->wait_policy = WaitPolicy::kAdaptive;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyDistance(const Environment& environment, MemoryDistance* distance) {
+  if (!environment.preset.empty()) {
+    const absl::StatusOr<MemoryDistance> preset = DistancePreset(environment.preset);
+    if (!preset.ok()) return In("GRPC_CXL_PRESET", preset.status());
+    *distance = *preset;
+  }
+  const absl::StatusOr<MemoryDistance> parsed = ParseDistance(environment.memory, *distance);
+  if (!parsed.ok()) return In("GRPC_CXL_MEMORY", parsed.status());
+  *distance = *parsed;
+  return absl::OkStatus();
+}
+
+// What channels and servers have in common.
+absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
+                     EndpointSettings* settings) {
+  settings->directory = environment.Directory(options.rendezvous_directory);
+  settings->users = TrustedUsers{options.allowed_uids};
+  settings->wait_policy = options.wait_policy;
+  settings->max_spin = options.max_spin;
+  settings->distance = options.distance;
+  if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
+  absl::StatusOr<std::optional<RegionOptions>> region = environment.Region();
+  if (!region.ok()) return region.status();
+  settings->region = *std::move(region);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Environment Environment::Read() {
+  return {
+      .directory = Get("GRPC_CXL_DIR"),
+      .runtime_directory = Get("XDG_RUNTIME_DIR"),
+      .temporary_directory = Get("TMPDIR"),
+      .spin_us = Get("GRPC_CXL_SPIN_US"),
+      .coherence = Get("GRPC_CXL_COHERENCE"),
+      .preset = Get("GRPC_CXL_PRESET"),
+      .memory = Get("GRPC_CXL_MEMORY"),
+      .check_flushes = Get("GRPC_CXL_CHECK_FLUSHES"),
+      .region = Get("GRPC_CXL_REGION"),
+      .host = Get("GRPC_CXL_HOST"),
+      .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
+  };
+}
+
+DirectoryCandidates Environment::Directory(const std::string& configured) const {
+  return {.configured = configured,
+          .variable = directory,
+          .runtime = runtime_directory,
+          .temporary = temporary_directory};
+}
+
+absl::Status Environment::Apply(EndpointSettings* settings) const {
+  if (absl::Status status = ApplySpin(spin_us, settings); !status.ok()) return status;
+  if (!check_flushes.empty() && check_flushes != "0" && check_flushes != "1") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_CHECK_FLUSHES is \"", check_flushes, "\", but must be 0 or 1"));
+  }
+  settings->check_flushes = check_flushes == "1";
+  return ApplyDistance(*this, &settings->distance);
+}
+
+absl::StatusOr<Coherence> Environment::Apply(Coherence otherwise) const {
+  if (coherence.empty()) return otherwise;
+  if (coherence == "flush") return Coherence::kFlush;
+  if (coherence == "coherent") return Coherence::kCoherent;
+  return absl::InvalidArgumentError(
+      absl::StrCat("GRPC_CXL_COHERENCE is \"", coherence,
+                   "\", but must be coherent or flush; unset it for what the options say"));
+}
+
+absl::StatusOr<std::optional<RegionOptions>> Environment::Region() const {
+  if (region.empty()) return std::nullopt;
+  RegionOptions options;
+  options.path = region;
+  if (!host.empty() && !absl::SimpleAtoi(host, &options.host)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "GRPC_CXL_HOST is \"", host, "\"; it must be this host's number in the region: 0, 1, ..."));
+  }
+  if (!region_bytes.empty() && !absl::SimpleAtoi(region_bytes, &options.bytes)) {
+    return absl::InvalidArgumentError(absl::StrCat("GRPC_CXL_REGION_BYTES is \"", region_bytes,
+                                                   "\"; it must be a number of bytes"));
+  }
+  EndpointSettings settings;
+  if (absl::Status status = Apply(&settings); !status.ok()) return status;
+  const absl::StatusOr<Coherence> chosen = Apply(Coherence::kFlush);
+  if (!chosen.ok()) return chosen.status();
+  absl::StatusOr<MemoryModel> model =
+      MakeMemoryModel(*chosen, settings.distance, settings.check_flushes);
+  if (!model.ok()) return model.status();
+  options.model = *model;
+  return options;
+}
+
+absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
+  if (absl::Status status = Validate(options); !status.ok()) return status;
+  ChannelSettings settings;
+  if (absl::Status status = Resolve(Environment::Read(), options, &settings); !status.ok()) {
+    return status;
+  }
+  settings.direct_calls = options.direct_calls;
+  return settings;
+}
+
+absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
+  if (absl::Status status = Validate(options); !status.ok()) return status;
+  const Environment environment = Environment::Read();
+  ServerSettings settings;
+  if (absl::Status status = Resolve(environment, options, &settings); !status.ok()) return status;
+  const absl::StatusOr<Coherence> coherence = environment.Apply(options.coherence);
+  if (!coherence.ok()) return coherence.status();
+  settings.coherence = *coherence;
+  settings.ring_bytes = options.ring_bytes;
+  settings.payload_bytes = options.payload_bytes;
+  settings.arena_bytes = options.arena_bytes;
+  settings.call_buffer_bytes = options.call_buffer_bytes;
+  settings.max_connections = options.max_connections;
+  settings.max_total_arena_bytes = options.max_total_arena_bytes;
+  settings.backing = options.backing;
+  return settings;
+}
+
+}  // namespace grpc_cxl::internal

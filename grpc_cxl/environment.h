@@ -1,0 +1,48 @@
+#ifndef GRPC_CXL_ENVIRONMENT_H_
+#define GRPC_CXL_ENVIRONMENT_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/options.h"
+
+// The only place where grpc_cxl reads environment variables; docs/configuration.md lists them.
+// An empty variable counts as unset.
+namespace grpc_cxl::internal {
+
+// Their texts.
+struct Environment {
+  std::string directory;            // GRPC_CXL_DIR
+  std::string runtime_directory;    // XDG_RUNTIME_DIR
+  std::string temporary_directory;  // TMPDIR
+  std::string spin_us;              // GRPC_CXL_SPIN_US
+  std::string coherence;            // GRPC_CXL_COHERENCE
+  std::string preset;               // GRPC_CXL_PRESET
+  std::string memory;               // GRPC_CXL_MEMORY
+  std::string check_flushes;        // GRPC_CXL_CHECK_FLUSHES
+  std::string region;               // GRPC_CXL_REGION
+  std::string host;                 // GRPC_CXL_HOST
+  std::string region_bytes;         // GRPC_CXL_REGION_BYTES
+
+  static Environment Read();
+
+  DirectoryCandidates Directory(const std::string& configured) const;
+  // Puts into `settings` what the variables for waiting and memory say.
+  absl::Status Apply(EndpointSettings* settings) const;
+  // `coherence`, unless GRPC_CXL_COHERENCE says otherwise; for the end that decides.
+  absl::StatusOr<Coherence> Apply(Coherence coherence) const;
+  // nullopt without GRPC_CXL_REGION. A region's coherence is kFlush by default.
+  absl::StatusOr<std::optional<RegionOptions>> Region() const;
+};
+
+// The options, checked, with the environment as it is now applied. INVALID_ARGUMENT names the
+// field or the variable and says what it may be; UNIMPLEMENTED for kFlush where the processor
+// cannot.
+absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options);
+absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_ENVIRONMENT_H_

@@ -1,0 +1,31 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_
+#define GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_
+
+#include <memory>
+#include <vector>
+
+#include "grpc_cxl/event_engine/settings.h"
+
+namespace grpc_cxl::internal {
+
+class Acceptor;
+
+// What server credentials tell the listener about an address, through SettingsRegistry.
+struct ListenContext {
+  ServerSettings settings;
+  // The grpc_server that listens, as a key.
+  const void* server = nullptr;
+  // Whether the address may serve direct calls: it does not ask for TLS.
+  bool direct_calls = false;
+
+  friend bool operator==(const ListenContext&, const ListenContext&) = default;
+};
+
+// The acceptors of a server that may serve direct calls, as long as they live.
+// Thread-safe.
+void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor);
+std::vector<std::shared_ptr<Acceptor>> FindAcceptors(const void* server);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_

@@ -1,0 +1,66 @@
+#include "grpc_cxl/event_engine/connect_attempt.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/direct/client_link_user.h"
+#include "grpc_cxl/event_engine/endpoint_assembly.h"
+
+namespace grpc_cxl::internal {
+
+using grpc_event_engine::experimental::EventEngine;
+
+absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
+    LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity,
+    bool trust_peer) const {
+  const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
+  const size_t buffer_bytes = offer.call_buffer_bytes;
+  if (direct && !IsCallBufferSize(buffer_bytes)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the server offers call buffers of ", buffer_bytes, " bytes"));
+  }
+  const ConnectionTerms terms{.side = Link::Side::kClient,
+                              .name = name,
+                              .peer_identity = peer_identity,
+                              .trust_peer = trust_peer,
+                              .pool_key = pool_key,
+                              .sizes = {.ring_bytes = offer.ring_bytes,
+                                        .payload_bytes = offer.payload_bytes,
+                                        .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0},
+                              .spin = settings.spin()};
+  return AssembleEndpoint(std::move(parts), terms, executor, poller, [&](Link* link) {
+    return std::make_unique<ClientLinkUser>(link, buffer_bytes, trust_peer, routes, terms.spin);
+  });
+}
+
+void ConnectAttempt::WaitWith(EventEngine::TaskHandle timer) {
+  {
+    absl::MutexLock lock(mu_);
+    if (on_connect_ != nullptr) {
+      timer_ = timer;
+      return BeginWaiting();
+    }
+  }
+  request_.executor->Cancel(timer);
+}
+
+void ConnectAttempt::Finish(Result result) {
+  EventEngine::OnConnectCallback on_connect;
+  EventEngine::TaskHandle timer;
+  {
+    absl::MutexLock lock(mu_);
+    on_connect = std::exchange(on_connect_, nullptr);
+    timer = timer_;
+  }
+  if (!on_connect) return;
+  EndWaiting();
+  if (timer != EventEngine::TaskHandle::kInvalid) request_.executor->Cancel(timer);
+  on_connect(std::move(result));
+}
+
+absl::Status ConnectAttempt::TooLate() const {
+  return absl::DeadlineExceededError(absl::StrCat("the server of \"", request_.name.str(),
+                                                  "\" did not answer the handshake in time"));
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,78 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_CONNECT_ATTEMPT_H_
+#define GRPC_CXL_EVENT_ENGINE_CONNECT_ATTEMPT_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/event_engine/client_source.h"
+#include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl::internal {
+
+// Who wants to connect, and to what.
+struct ConnectRequest {
+  using EventEngine = grpc_event_engine::experimental::EventEngine;
+
+  std::shared_ptr<EventEngine> executor;
+  Poller* poller;
+  ServiceName name;
+  ChannelSettings settings;
+  std::shared_ptr<CallRoutes> routes;  // null: no direct calls
+  std::string pool_key;
+
+  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
+
+  // The server has taken us. `peer_identity` and `trust_peer` as in ConnectionTerms.
+  absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Open(LinkParts parts,
+                                                              const ArenaOffer& offer,
+                                                              const std::string& peer_identity,
+                                                              bool trust_peer) const;
+};
+
+// One attempt to connect. The server's answer, the timer, or an error on the way ends it: the
+// first to call Finish() does. Thread-safe; owned by a shared_ptr.
+class ConnectAttempt {
+ public:
+  using EventEngine = ConnectRequest::EventEngine;
+  using Result = absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>>;
+
+  ConnectAttempt(ConnectRequest request, EventEngine::OnConnectCallback on_connect)
+      : request_(std::move(request)), on_connect_(std::move(on_connect)) {}
+  virtual ~ConnectAttempt() = default;
+
+  // Calls `on_connect` unless it has been called, and releases what the attempt waits with.
+  void Finish(Result result);
+
+ protected:
+  const ConnectRequest& request() const { return request_; }
+  absl::Status TooLate() const;
+
+  // The attempt waits from now on, until Finish(), which cancels `timer`. Nothing happens when
+  // Finish() was first.
+  void WaitWith(EventEngine::TaskHandle timer);
+
+ private:
+  // Called with the lock held by WaitWith(), and by Finish() after that.
+  virtual void BeginWaiting() {}
+  virtual void EndWaiting() {}
+
+  const ConnectRequest request_;
+  absl::Mutex mu_;
+  EventEngine::OnConnectCallback on_connect_ ABSL_GUARDED_BY(mu_);
+  EventEngine::TaskHandle timer_ ABSL_GUARDED_BY(mu_) = EventEngine::TaskHandle::kInvalid;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_CONNECT_ATTEMPT_H_

@@ -1,0 +1,73 @@
+#include "grpc_cxl/event_engine/cxl_address.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "grpc_cxl/rendezvous/peer_text.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr absl::string_view kOptions = "?options=";
+
+ResolvedAddress AbstractAddress(const std::string& text) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  CHECK_LT(text.size(), sizeof(address.sun_path));
+  memcpy(address.sun_path + 1, text.data(), text.size());
+  return ResolvedAddress(reinterpret_cast<const sockaddr*>(&address),
+                         offsetof(sockaddr_un, sun_path) + 1 + text.size());
+}
+
+}  // namespace
+
+bool IsCxlTarget(absl::string_view target) {
+  return absl::StartsWith(target, ServiceName::kScheme);
+}
+
+absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target) {
+  int options = -1;
+  if (const size_t at = target.rfind(kOptions); at != absl::string_view::npos) {
+    if (absl::SimpleAtoi(target.substr(at + kOptions.size()), &options)) {
+      target = target.substr(0, at);
+    }
+  }
+  absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
+  if (!name.ok()) return name.status();
+  return CxlAddress{*std::move(name), options};
+}
+
+ResolvedAddress EncodeAddress(const CxlAddress& address) {
+  return AbstractAddress(
+      address.options < 0 ? absl::StrCat("cxl:///", address.name.str())
+                          : absl::StrCat("cxl:///", address.name.str(), kOptions, address.options));
+}
+
+std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
+  constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
+  if (address.size() <= kPathOffset + 1 || address.address()->sa_family != AF_UNIX) {
+    return std::nullopt;
+  }
+  const char* path = reinterpret_cast<const sockaddr_un*>(address.address())->sun_path;
+  if (path[0] != '\0') return std::nullopt;
+  const absl::string_view text(path + 1, address.size() - kPathOffset - 1);
+  if (!IsCxlTarget(text)) return std::nullopt;
+  absl::StatusOr<CxlAddress> parsed = ParseCxlTarget(text);
+  if (!parsed.ok()) return std::nullopt;
+  return *std::move(parsed);
+}
+
+ResolvedAddress PeerAddress(const ServiceName& name, const std::string& peer_identity) {
+  return AbstractAddress(PeerAddressText(name, peer_identity));
+}
+
+}  // namespace grpc_cxl::internal

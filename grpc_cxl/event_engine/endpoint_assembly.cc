@@ -1,0 +1,30 @@
+#include "grpc_cxl/event_engine/endpoint_assembly.h"
+
+#include <utility>
+
+#include "grpc_cxl/endpoint/endpoint.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/payload/pool_directory.h"
+
+namespace grpc_cxl::internal {
+
+using grpc_event_engine::experimental::EventEngine;
+
+absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> AssembleEndpoint(
+    LinkParts parts, const ConnectionTerms& terms, std::shared_ptr<EventEngine> executor,
+    Poller* poller, std::function<std::unique_ptr<LinkUser>(Link*)> make_user) {
+  absl::StatusOr<std::unique_ptr<Link>> link =
+      Link::Create(terms.side, std::move(parts.arena), std::move(parts.socket), terms.sizes,
+                   std::move(parts.options));
+  if (!link.ok()) return link.status();
+  EnterPool(terms.pool_key, (*link)->pool());
+  std::unique_ptr<LinkUser> user;
+  if (terms.sizes.call_bytes > 0) user = make_user(link->get());
+  auto core = std::make_shared<EndpointCore>(*std::move(link), terms.spin, std::move(executor),
+                                             terms.trust_peer, std::move(user));
+  // A client has no name of its own: its local address is the connection's.
+  return std::make_unique<Endpoint>(std::move(core), poller, EncodeAddress({terms.name}),
+                                    PeerAddress(terms.name, terms.peer_identity));
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,47 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_PENDING_HANDSHAKE_H_
+#define GRPC_CXL_EVENT_ENGINE_PENDING_HANDSHAKE_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <atomic>
+#include <memory>
+
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/polling/poller.h"
+
+namespace grpc_cxl::internal {
+
+class SocketClientSource;
+
+// A connection that has been accepted and has not said hello yet. Ends once: with the
+// client's Hello, with an error, after 10 s, or when the source closes.
+class PendingHandshake final : public Pollable,
+                               public std::enable_shared_from_this<PendingHandshake> {
+ public:
+  PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket)
+      : source_(std::move(source)), poller_(poller), socket_(std::move(socket)) {}
+
+  void Start();
+  // The source closes: refuses the client.
+  void Refuse();
+
+  int fd() const override { return socket_.get(); }
+  void OnFdReadable() override;
+
+ private:
+  // True for the first client only.
+  bool End();
+
+  const std::shared_ptr<SocketClientSource> source_;
+  Poller* const poller_;
+  absl::Mutex mu_;
+  UniqueFd socket_;  // given away under mu_, by who has ended the handshake
+  // Matched: set by End() before Remove(), looked at by Start() after Add().
+  std::atomic<bool> ended_{false};
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_PENDING_HANDSHAKE_H_

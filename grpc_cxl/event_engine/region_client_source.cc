@@ -1,0 +1,138 @@
+#include "grpc_cxl/event_engine/region_client_source.h"
+
+#include <string>
+#include <utility>
+
+#include "grpc_cxl/rendezvous/peer_text.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+class RegionLiveness final : public Liveness {
+ public:
+  explicit RegionLiveness(std::shared_ptr<RegionConnection> connection)
+      : connection_(std::move(connection)) {}
+
+  bool PeerGone() override { return connection_->PeerGone(); }
+  void Close() override { connection_->Close(); }
+
+ private:
+  const std::shared_ptr<RegionConnection> connection_;
+};
+
+class WaitingRegionClient final : public WaitingClient {
+ public:
+  WaitingRegionClient(std::shared_ptr<RegionNode> node, const RegionNode::Request& request,
+                      const MemoryModel& memory)
+      : node_(std::move(node)), request_(request), memory_(memory) {}
+
+  uint32_t features() const override { return request_.record.features; }
+  std::string who() const override {
+    return RegionPeerText(request_.record.owner.host, request_.pid);
+  }
+  // No kernel vouches for it, and everybody who maps the region could change what it lends.
+  bool is_trusted() const override { return false; }
+
+  absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
+    AnswerRecord terms;
+    terms.ring_bytes = offer.ring_bytes;
+    terms.payload_bytes = offer.payload_bytes;
+    terms.call_buffer_bytes = offer.call_buffer_bytes;
+    terms.features = offer.features;
+    terms.coherence = static_cast<uint32_t>(memory_.coherence);
+    absl::StatusOr<RegionOffer> made = node_->Accept(request_, bytes, terms);
+    if (!made.ok()) return made.status();
+    return LinkParts{.arena = *std::move(made->arena),
+                     .socket = UniqueFd(),
+                     .options = {.memory = memory_,
+                                 .polls = true,
+                                 .liveness = LivenessOf(made->connection),
+                                 .lease = made->connection}};
+  }
+
+  void Refuse(Refusal refusal, const std::string& reason) override {
+    node_->Refuse(request_, static_cast<uint32_t>(refusal), reason);
+  }
+
+ private:
+  const std::shared_ptr<RegionNode> node_;
+  const RegionNode::Request request_;
+  const MemoryModel memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Liveness> LivenessOf(std::shared_ptr<RegionConnection> connection) {
+  return std::make_unique<RegionLiveness>(std::move(connection));
+}
+
+absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
+    std::shared_ptr<EventEngine> executor, const RegionOptions& region, const ServiceName& name,
+    const EndpointSettings& settings) {
+  absl::StatusOr<std::shared_ptr<RegionNode>> node = RegionNode::Get(region);
+  if (!node.ok()) return node.status();
+  absl::StatusOr<MemoryModel> memory = MakeMemoryModel((*node)->region().model().coherence,
+                                                       settings.distance, settings.check_flushes);
+  if (!memory.ok()) return memory.status();
+  std::shared_ptr<RegionClientSource> source(
+      new RegionClientSource(std::move(executor), *node, *memory));
+  absl::StatusOr<uint64_t> listener = (*node)->Listen(
+      name.str(), [weak = std::weak_ptr<RegionClientSource>(source)](const auto& request) {
+        if (const auto self = weak.lock()) self->OnRequest(request);
+      });
+  if (!listener.ok()) return listener.status();
+  absl::MutexLock lock(source->mu_);
+  source->listener_ = *listener;
+  return source;
+}
+
+void RegionClientSource::OnRequest(const RegionNode::Request& request) {
+  {
+    absl::MutexLock lock(mu_);
+    if (stopped_) return;  // Stop() waits, then the name is gone: the client finds that out
+    if (!on_client_) {
+      early_.push_back(request);
+      return;
+    }
+  }
+  // Elsewhere, because zeroing an arena takes a while.
+  executor_->Run([self = shared_from_this(), request] { self->HandOver(request); });
+}
+
+void RegionClientSource::HandOver(const RegionNode::Request& request) {
+  auto client = std::make_unique<WaitingRegionClient>(node_, request, memory_);
+  OnClient on_client;
+  {
+    absl::MutexLock lock(mu_);
+    on_client = on_client_;
+  }
+  if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
+  on_client(std::move(client));
+}
+
+void RegionClientSource::Start(OnClient on_client) {
+  std::vector<RegionNode::Request> early;
+  {
+    absl::MutexLock lock(mu_);
+    on_client_ = std::move(on_client);
+    early.swap(early_);
+  }
+  for (const RegionNode::Request& request : early) OnRequest(request);
+}
+
+void RegionClientSource::Stop() {
+  OnClient dropped;
+  std::vector<RegionNode::Request> early;
+  uint64_t listener;
+  {
+    absl::MutexLock lock(mu_);
+    stopped_ = true;
+    listener = listener_;
+    dropped = std::exchange(on_client_, nullptr);
+    early.swap(early_);
+  }
+  node_->StopListening(listener);
+  for (const RegionNode::Request& request : early) HandOver(request);
+}
+
+}  // namespace grpc_cxl::internal

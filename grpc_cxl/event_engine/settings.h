@@ -1,0 +1,54 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_SETTINGS_H_
+#define GRPC_CXL_EVENT_ENGINE_SETTINGS_H_
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "grpc_cxl/arena_backing.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/memory_distance.h"
+#include "grpc_cxl/region/region.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
+#include "grpc_cxl/wait_policy.h"
+
+namespace grpc_cxl::internal {
+
+// What a channel or server does: the user's options, checked, with the environment applied
+// (grpc_cxl/environment.h). The fields are those of grpc_cxl/options.h, where their units are.
+struct EndpointSettings {
+  DirectoryCandidates directory;
+  std::optional<RegionOptions> region;  // instead of the directory
+  TrustedUsers users;
+  WaitPolicy wait_policy = WaitPolicy::kAdaptive;
+  absl::Duration max_spin;
+  MemoryDistance distance;
+  bool check_flushes = false;  // for tests: see Checker
+
+  SpinBudget spin() const { return SpinBudget(wait_policy, max_spin); }
+  friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;
+};
+
+struct ChannelSettings : EndpointSettings {
+  bool direct_calls = false;
+
+  friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;
+};
+
+struct ServerSettings : EndpointSettings {
+  size_t ring_bytes = 0;
+  size_t payload_bytes = 0;
+  size_t arena_bytes = 0;
+  size_t call_buffer_bytes = 0;
+  size_t max_connections = 0;
+  size_t max_total_arena_bytes = 0;
+  ArenaBacking backing;
+  Coherence coherence = Coherence::kCoherent;
+
+  friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_SETTINGS_H_

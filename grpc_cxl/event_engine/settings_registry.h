@@ -1,0 +1,76 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_
+#define GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/no_destructor.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+
+namespace grpc_cxl::internal {
+
+// Settings travel through gRPC as small numbers: in a channel's arguments (kSettingsArg), and
+// on a server inside the address ("cxl:///payments?options=3"), because server credentials
+// learn their address when the server's arguments are already fixed. Equal settings have one
+// number, so that equal channels share their connections as they do over TCP. Options that make
+// no sense are registered as their error, which then is the connection's.
+//
+// Thread-safe. What is registered stays for the life of the process.
+template <typename Settings>
+class SettingsRegistry {
+ public:
+  // For addresses and channels without a number: those that do not use our credentials.
+  static constexpr int kDefaults = -1;
+
+  static int Register(absl::StatusOr<Settings> settings) {
+    State& state = TheState();
+    absl::MutexLock lock(state.mu);
+    const auto it = std::find(state.registered.begin(), state.registered.end(), settings);
+    if (it != state.registered.end()) return static_cast<int>(it - state.registered.begin());
+    state.registered.push_back(std::move(settings));
+    return static_cast<int>(state.registered.size()) - 1;
+  }
+  static void RegisterDefaults(absl::StatusOr<Settings> settings) {
+    State& state = TheState();
+    absl::MutexLock lock(state.mu);
+    state.defaults = std::move(settings);
+  }
+
+  // The defaults for a number that was never given out.
+  static absl::StatusOr<Settings> Find(int number) {
+    State& state = TheState();
+    absl::MutexLock lock(state.mu);
+    if (number >= 0 && static_cast<size_t>(number) < state.registered.size()) {
+      return state.registered[number];
+    }
+    return state.defaults;
+  }
+
+ private:
+  struct State {
+    absl::Mutex mu;
+    std::vector<absl::StatusOr<Settings>> registered ABSL_GUARDED_BY(mu);
+    absl::StatusOr<Settings> defaults ABSL_GUARDED_BY(mu) =
+        absl::FailedPreconditionError("no default settings: use grpc_cxl::Engine()");
+  };
+  static State& TheState() {
+    static absl::NoDestructor<State> state;
+    return *state;
+  }
+};
+
+// The channel argument with the number of a channel's settings, an integer.
+inline constexpr char kSettingsArg[] = "grpc_cxl.options";
+
+// The channel argument that says, when it is 1, that the channel may make direct calls.
+inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_

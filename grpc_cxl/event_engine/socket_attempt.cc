@@ -1,0 +1,67 @@
+#include "grpc_cxl/event_engine/socket_attempt.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
+
+namespace grpc_cxl::internal {
+
+void SocketAttempt::Start(EventEngine::Duration timeout) {
+  if (const absl::Status status = Dial(); !status.ok()) return Finish(status);
+  WaitWith(request().executor->RunAfter(
+      timeout, [self = shared_from_this()] { self->Finish(self->TooLate()); }));
+}
+
+absl::Status SocketAttempt::Dial() {
+  absl::StatusOr<std::string> directory =
+      FindRendezvousDirectory(request().settings.directory, request().settings.users);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<UniqueFd> socket = internal::Dial(*directory, request().name);
+  if (!socket.ok()) return socket.status();
+  socket_ = *std::move(socket);
+  return SendHello(socket_.get(), request().features());
+}
+
+void SocketAttempt::OnFdReadable() {
+  Result result;
+  {
+    // Mapping a large arena takes so long that another thread may make this call beside us.
+    absl::MutexLock lock(answer_mu_);
+    if (!socket_) return;  // it is the link's by now
+    absl::StatusOr<std::optional<Welcome>> welcome =
+        ReceiveWelcome(socket_.get(), request().settings.users);
+    if (welcome.ok() && !welcome->has_value()) return;  // not yet
+    if (welcome.ok()) {
+      result = Open(**std::move(welcome));
+    } else {
+      result = welcome.status();
+    }
+  }
+  Finish(std::move(result));
+}
+
+ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
+  const ChannelSettings& settings = request().settings;
+  absl::StatusOr<MemoryModel> memory =
+      MakeMemoryModel(welcome.offer.coherence, settings.distance, settings.check_flushes);
+  if (!memory.ok()) return memory.status();
+  absl::StatusOr<Arena> arena =
+      Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, welcome.offer.sealed);
+  if (!arena.ok()) return arena.status();
+  arena->CloseFile();
+  request().poller->Remove(this);
+  return request().Open(
+      {.arena = *std::move(arena),
+       .socket = std::move(socket_),
+       .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
+      welcome.offer, PeerIdentityText(welcome.peer), TrustedUsers{}.Allows(welcome.peer.uid));
+}
+
+}  // namespace grpc_cxl::internal

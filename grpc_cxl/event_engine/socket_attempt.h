@@ -1,0 +1,40 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_
+#define GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/event_engine/connect_attempt.h"
+#include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+
+namespace grpc_cxl::internal {
+
+// Connects through a name's socket: says hello, waits for the server's Welcome, maps the arena.
+class SocketAttempt final : public ConnectAttempt,
+                            public Pollable,
+                            public std::enable_shared_from_this<SocketAttempt> {
+ public:
+  using ConnectAttempt::ConnectAttempt;
+
+  void Start(EventEngine::Duration timeout);
+
+  int fd() const override { return socket_.get(); }
+  void OnFdReadable() override;
+
+ private:
+  absl::Status Dial();
+  Result Open(Welcome welcome);
+
+  void BeginWaiting() override { request().poller->Add(shared_from_this()); }
+  void EndWaiting() override { request().poller->Remove(this); }
+
+  absl::Mutex answer_mu_;
+  UniqueFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_

@@ -1,0 +1,165 @@
+#include "grpc_cxl/event_engine/socket_client_source.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/log/log.h"
+#include "absl/strings/str_cat.h"
+#include "grpc_cxl/event_engine/pending_handshake.h"
+#include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+// Clients that may be saying hello at the same time. More wait in the socket's queue.
+constexpr size_t kMaxPendingHandshakes = 128;
+
+// How long to wait for a file descriptor when there is none left.
+constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
+
+class WaitingSocketClient final : public WaitingClient {
+ public:
+  WaitingSocketClient(UniqueFd socket, const ClientHello& hello, const ArenaBacking& backing,
+                      const MemoryModel& memory)
+      : socket_(std::move(socket)), hello_(hello), backing_(backing), memory_(memory) {}
+
+  uint32_t features() const override { return hello_.features; }
+  std::string who() const override { return PeerIdentityText(hello_.peer); }
+  bool is_trusted() const override { return TrustedUsers{}.Allows(hello_.peer.uid); }
+
+  absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
+    absl::StatusOr<Arena> arena = Arena::Create(bytes, backing_);
+    if (!arena.ok()) return arena.status();
+    offer.arena_bytes = arena->size();
+    offer.sealed = arena->sealed();
+    offer.coherence = memory_.coherence;
+    if (absl::Status sent = SendWelcome(socket_.get(), offer, arena->fd()); !sent.ok()) return sent;
+    arena->CloseFile();
+    return LinkParts{
+        .arena = *std::move(arena),
+        .socket = std::move(socket_),
+        .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush}};
+  }
+
+  void Refuse(Refusal refusal, const std::string& reason) override {
+    SendRefusal(socket_.get(), refusal, reason);
+  }
+
+ private:
+  UniqueFd socket_;
+  const ClientHello hello_;
+  const ArenaBacking backing_;
+  const MemoryModel memory_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
+    std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
+    const ServerSettings& settings, const MemoryModel& memory) {
+  absl::StatusOr<std::string> directory =
+      FindRendezvousDirectory(settings.directory, settings.users);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<NameListener> listener = NameListener::Listen(*directory, name);
+  if (!listener.ok()) return listener.status();
+  return std::shared_ptr<SocketClientSource>(new SocketClientSource(
+      std::move(executor), poller, *std::move(listener), name, settings, memory));
+}
+
+SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
+                                       NameListener listener, const ServiceName& name,
+                                       const ServerSettings& settings, const MemoryModel& memory)
+    : executor_(std::move(executor)),
+      poller_(poller),
+      name_(name),
+      users_(settings.users),
+      backing_(settings.backing),
+      memory_(memory),
+      listener_fd_(listener.fd()),
+      listener_(std::move(listener)) {}
+
+void SocketClientSource::Start(OnClient on_client) {
+  {
+    absl::MutexLock lock(mu_);
+    on_client_ = std::move(on_client);
+  }
+  poller_->Add(shared_from_this());
+}
+
+void SocketClientSource::Stop() {
+  poller_->Remove(this);
+  OnClient dropped;
+  std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes;
+  {
+    absl::MutexLock lock(mu_);
+    listener_.reset();
+    dropped = std::exchange(on_client_, nullptr);
+    handshakes.swap(handshakes_);
+  }
+  for (const auto& [key, handshake] : handshakes) handshake->Refuse();
+}
+
+void SocketClientSource::AcceptAll() {
+  for (;;) {
+    std::shared_ptr<PendingHandshake> handshake;
+    {
+      absl::MutexLock lock(mu_);
+      if (!listener_.has_value()) return;
+      paused_ = handshakes_.size() >= kMaxPendingHandshakes;
+      if (paused_) return;
+      absl::StatusOr<UniqueFd> socket = listener_->Accept();
+      if (!socket.ok()) {
+        LOG_EVERY_N_SEC(ERROR, 1) << "cxl:///" << name_.str()
+                                  << " cannot accept a connection: " << socket.status().message();
+        if (std::exchange(retrying_, true)) return;
+        executor_->RunAfter(kDescriptorPause, [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) self->Retry();
+        });
+        return;
+      }
+      if (!*socket) return;
+      handshake =
+          std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket));
+      handshakes_.emplace(handshake.get(), handshake);
+    }
+    handshake->Start();
+  }
+}
+
+void SocketClientSource::Retry() {
+  {
+    absl::MutexLock lock(mu_);
+    retrying_ = false;
+  }
+  AcceptAll();
+}
+
+void SocketClientSource::Forget(const PendingHandshake* handshake) {
+  bool resume;
+  {
+    absl::MutexLock lock(mu_);
+    handshakes_.erase(handshake);
+    resume = paused_;
+  }
+  if (resume) AcceptAll();
+}
+
+void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
+  auto client = std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_);
+  OnClient on_client;
+  {
+    absl::MutexLock lock(mu_);
+    on_client = on_client_;
+  }
+  if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
+  if (backing_.kind != ArenaBacking::Kind::kMemfd && !client->is_trusted()) {
+    return client->Refuse(Refusal::kUid,
+                          "the server's arenas are files or huge pages, which a peer can take away "
+                          "under it, so it shares them only with its own user and root");
+  }
+  on_client(std::move(client));
+}
+
+}  // namespace grpc_cxl::internal

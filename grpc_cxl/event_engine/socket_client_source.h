@@ -1,0 +1,87 @@
+#ifndef GRPC_CXL_EVENT_ENGINE_SOCKET_CLIENT_SOURCE_H_
+#define GRPC_CXL_EVENT_ENGINE_SOCKET_CLIENT_SOURCE_H_
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/event_engine/client_source.h"
+#include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+
+namespace grpc_cxl::internal {
+
+class PendingHandshake;
+
+// A name in a rendezvous directory: clients connect to its socket and say hello.
+//
+//   accepted --Hello--> handed over as a WaitingClient
+//       |
+//       | 10 s, or Stop()
+//       v
+//     closed
+//
+// Owned by a shared_ptr.
+class SocketClientSource final : public ClientSource,
+                                 public Pollable,
+                                 public std::enable_shared_from_this<SocketClientSource> {
+ public:
+  using EventEngine = grpc_event_engine::experimental::EventEngine;
+
+  // Registers the name at once; connections wait until Start(). Errors are those of
+  // FindRendezvousDirectory() and NameListener::Listen(). `memory` is how the server gets at
+  // its arenas.
+  static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
+      std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
+      const ServerSettings& settings, const MemoryModel& memory);
+
+  void Start(OnClient on_client) override;
+  void Stop() override;
+
+  // Pollable: somebody wants to connect.
+  int fd() const override { return listener_fd_; }
+  void OnFdReadable() override { AcceptAll(); }
+
+ private:
+  friend class PendingHandshake;
+
+  SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller, NameListener listener,
+                     const ServiceName& name, const ServerSettings& settings,
+                     const MemoryModel& memory);
+
+  void AcceptAll();
+  // AcceptAll() once more, some time after it could not accept.
+  void Retry();
+  // A client has said hello.
+  void HandOver(UniqueFd socket, const ClientHello& hello);
+  // `handshake` is over.
+  void Forget(const PendingHandshake* handshake);
+
+  const std::shared_ptr<EventEngine> executor_;
+  Poller* const poller_;
+  const ServiceName name_;
+  const TrustedUsers users_;
+  const ArenaBacking backing_;
+  const MemoryModel memory_;
+  const int listener_fd_;
+
+  absl::Mutex mu_;
+  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
+  OnClient on_client_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes_
+      ABSL_GUARDED_BY(mu_);
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;    // too many handshakes: some wait in the queue
+  bool retrying_ ABSL_GUARDED_BY(mu_) = false;  // Retry() is due
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_SOCKET_CLIENT_SOURCE_H_

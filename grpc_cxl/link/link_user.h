@@ -1,0 +1,34 @@
+#ifndef GRPC_CXL_LINK_LINK_USER_H_
+#define GRPC_CXL_LINK_LINK_USER_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "grpc_cxl/link/link_owner.h"
+
+namespace grpc_cxl::internal {
+
+// What uses an endpoint's link beside gRPC's byte stream: one side of its direct calls.
+// Ready() and Run() are called as those of a Pollable; the others from any thread.
+class LinkUser {
+ public:
+  virtual ~LinkUser() = default;
+
+  // The connection begins. Once, before all other calls; `owner` owns this object.
+  virtual void Start(std::weak_ptr<LinkOwner> owner) = 0;
+
+  virtual bool Ready() const = 0;
+  // An error ends the connection.
+  virtual absl::Status Run() = 0;
+
+  // Nothing new is begun from here on; what is under way goes on.
+  virtual void Retire() = 0;
+  // The connection has ended. Called at least once, maybe again.
+  virtual void Ended() = 0;
+  // Whether something is under way. LinkOwner::UserIdle() follows when that ends.
+  virtual bool Busy() const = 0;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_LINK_LINK_USER_H_

@@ -1,0 +1,28 @@
+#ifndef GRPC_CXL_MEMORY_DISTANCE_H_
+#define GRPC_CXL_MEMORY_DISTANCE_H_
+
+#include <cstdint>
+
+namespace grpc_cxl {
+
+// Whether the caches of the two ends see each other's stores.
+enum class Coherence : uint32_t {
+  kCoherent = 0,  // they do: one host, or hosts whose memory pool invalidates caches (CXL 3)
+  kFlush = 1,     // they do not: the writer writes its lines back, the reader drops its own
+                  // first. x86-64 only. Nobody can be woken, so the ends poll
+};
+
+// How much further away than local memory the arena is. All zero: not at all. The difference is
+// emulated by waiting.
+struct MemoryDistance {
+  uint32_t load_ns = 0;   // of a load that must go there, at most 1 ms
+  uint32_t store_ns = 0;  // of a store that must be there before the next step, at most 1 ms
+  double gbps = 0;        // GB/s of bytes beyond the first line; 0: as fast as local memory
+
+  bool none() const { return load_ns == 0 && store_ns == 0 && gbps == 0; }
+  friend bool operator==(const MemoryDistance&, const MemoryDistance&) = default;
+};
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_MEMORY_DISTANCE_H_

@@ -1,0 +1,78 @@
+#include "grpc_cxl/payload/block_slices.h"
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/blocks/payload_totals.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+// A block for `bytes`; an empty one when none is free. That the peer has broken the return
+// ring, the endpoint finds out and says.
+BlockPool::Block Allocate(const CallBlocks& blocks, size_t bytes) {
+  if (blocks.pool == nullptr || bytes == 0) return {};
+  absl::StatusOr<BlockPool::Block> block = blocks.pool->Allocate(bytes);
+  BlockPool::Block allocated = block.ok() ? *std::move(block) : BlockPool::Block();
+  if (!allocated) Count(Totals().sent_for_want_of_blocks, bytes);
+  return allocated;
+}
+
+}  // namespace
+
+std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
+                                           const google::protobuf::Message& message, size_t bytes) {
+  const BlockPool::Block block = Allocate(blocks, bytes);
+  if (!block) return std::nullopt;
+  const absl::Span<char> memory = block.memory().subspan(0, bytes);
+  auto* const begin = reinterpret_cast<uint8_t*>(memory.data());
+  // Other than expected when somebody changes the message meanwhile; gRPC will say so.
+  if (message.SerializeWithCachedSizesToArray(begin) != begin + bytes) return std::nullopt;
+  const std::optional<BlockDescriptor> lent = blocks.pool->Lend(memory);
+  if (lent.has_value()) Count(Totals().sent_in_place, bytes);
+  return lent;
+}
+
+std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
+                                          const std::vector<grpc::Slice>& slices, size_t bytes) {
+  if (blocks.pool != nullptr && slices.size() == 1) {
+    const auto there = absl::MakeConstSpan(reinterpret_cast<const char*>(slices[0].begin()), bytes);
+    if (blocks.pool->Contains(there)) {
+      const std::optional<BlockDescriptor> lent = blocks.pool->Lend(there);
+      if (lent.has_value()) Count(Totals().sent_in_place, bytes);
+      return lent;
+    }
+  }
+  const BlockPool::Block block = Allocate(blocks, bytes);
+  if (!block) return std::nullopt;
+  char* end = block.memory().data();
+  for (const grpc::Slice& slice : slices) {
+    memcpy(end, slice.begin(), slice.size());
+    end += slice.size();
+  }
+  const std::optional<BlockDescriptor> lent = blocks.pool->Lend(block.memory().subspan(0, bytes));
+  if (lent.has_value()) Count(Totals().sent_by_block, bytes);
+  return lent;
+}
+
+absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescriptor descriptor) {
+  if (blocks.borrower == nullptr) {
+    return absl::DataLossError("the peer lent a block, but none were agreed");
+  }
+  absl::StatusOr<BlockBorrower::Loan> loan = blocks.borrower->Borrow(descriptor);
+  if (!loan.ok()) return loan.status();
+  const absl::Span<char> bytes = loan->bytes();
+  if (!blocks.trust_peer) {
+    Count(Totals().received_from_block, bytes.size());
+    return grpc::Slice(bytes.data(), bytes.size());  // a copy
+  }
+  Count(Totals().received_in_place, bytes.size());
+  const auto destroy = [](void* held) { delete static_cast<BlockBorrower::Loan*>(held); };
+  return grpc::Slice(bytes.data(), bytes.size(), destroy,
+                     new BlockBorrower::Loan(*std::move(loan)));
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,62 @@
+#include "grpc_cxl/polling/closure_times.h"
+
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "grpc_cxl/base/steady_clock.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr int64_t kShort = 50'000;  // ns
+// More counts as so much: one long closure must not hide the short ones for ever.
+constexpr int64_t kLongest = 5'000'000;  // ns
+
+void Follow(std::atomic<int64_t>& average, int64_t ns) {
+  const int64_t old = average.load(std::memory_order_relaxed);
+  average.store(old + (std::clamp<int64_t>(ns, 0, kLongest) - old) / 8, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool ClosureTimes::AreShort() const {
+  return took_ns_.load(std::memory_order_relaxed) < kShort ||
+         worked_ns_.load(std::memory_order_relaxed) < kShort;
+}
+
+void ClosureTimes::Note(int64_t took_ns, std::optional<int64_t> worked_ns) {
+  Follow(took_ns_, took_ns);
+  if (worked_ns.has_value()) Follow(worked_ns_, *worked_ns);
+}
+
+ClosureTimes::Timing::Timing(ClosureTimes& times, int64_t start_ns)
+    : times_(times), start_ns_(start_ns) {
+  if (times_.took_ns_.load(std::memory_order_relaxed) >= kShort) before_ = DoneSoFar();
+}
+
+int64_t ClosureTimes::Timing::End() {
+  const int64_t now = SteadyNs();
+  const int64_t took_ns = now - start_ns_;
+  std::optional<int64_t> worked_ns;
+  if (before_.has_value()) {
+    const Done after = DoneSoFar();
+    const bool slept = after.sleeps != before_->sleeps;
+    worked_ns = slept ? took_ns : std::min(took_ns, after.cpu_ns - before_->cpu_ns);
+  }
+  times_.Note(took_ns, worked_ns);
+  return now;
+}
+
+// A voluntary context switch, getrusage(2), is a sleep; sched_yield() is none. The times that
+// getrusage() knows are as old as the last tick of the scheduler, this clock's are not.
+ClosureTimes::Timing::Done ClosureTimes::Timing::DoneSoFar() {
+  timespec cpu{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return {cpu.tv_sec * int64_t{1'000'000'000} + cpu.tv_nsec, usage.ru_nvcsw};
+}
+
+}  // namespace grpc_cxl::internal

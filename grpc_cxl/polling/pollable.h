@@ -1,0 +1,56 @@
+#ifndef GRPC_CXL_POLLING_POLLABLE_H_
+#define GRPC_CXL_POLLING_POLLABLE_H_
+
+#include <cstdint>
+
+namespace grpc_cxl::internal {
+
+// Something a polling thread looks after: a file descriptor, and maybe shared memory
+// beside it. While a pollable is hot, the polling thread looks at its memory again and
+// again; when that has brought nothing for spin_ns(), it is put to sleep and only its file
+// descriptor is watched.
+//
+// Calls come from one polling thread at a time, with a happens-before between them; but
+// while a Run() or OnFdReadable() blocks, another thread may take over and make the next
+// call beside it.
+class Pollable {
+ public:
+  virtual ~Pollable() = default;
+
+  virtual int fd() const = 0;
+
+  // The descriptor became readable or was hung up; edge-triggered, so read all there is.
+  // Runs without any lock held and may call back into gRPC.
+  virtual void OnFdReadable() = 0;
+
+  // Is there work for Run()? Called in a tight loop: a few loads.
+  virtual bool Ready() const { return false; }
+
+  // Does what is ready, callbacks included. Without any lock held.
+  virtual void Run() {}
+
+  // From the next line on, the peer must wake us through fd(). Ready() is asked once more
+  // after this.
+  virtual void PrepareToSleep() {}
+  virtual void Awake() {}
+
+  // Whether the peer wakes us through fd() as soon as Ready() would be true. If not, the polling
+  // thread goes on looking at this, ever more seldom (BackOff), and fd() may be -1, or tell of
+  // other things.
+  virtual bool wakes_us() const { return true; }
+  // Of one that does not wake us, asked before every nap: is there something for OnFdReadable()
+  // which fd() does not report?
+  virtual bool PeerGone() { return false; }
+
+  // How long to keep looking after the last work was found; 0: sleep at once.
+  virtual int64_t spin_ns() const { return 0; }
+
+  // What came of it, for an adaptive budget.
+  virtual void SpinFound() {}
+  virtual void SpinWasted() {}
+  virtual void SleptFor(int64_t /*ns*/) {}
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_POLLING_POLLABLE_H_

@@ -1,0 +1,339 @@
+#include "grpc_cxl/polling/poller.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/polling/watchdog.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+thread_local Poller* current_poller = nullptr;
+thread_local uint64_t callbacks = 0;  // of this thread
+
+// While something is hot, descriptors are looked at this often: often enough for a new
+// connection, seldom enough to cost little (one look is about 0.5 us).
+constexpr int64_t kLookInterval = 25'000;  // ns
+
+// Each idle turn offers the core to whoever wants it. When that takes this long, somebody
+// has real work there: a thread that sleeps is then woken in front of the hog, one that
+// yields waits behind it.
+constexpr int64_t kInterruption = 200'000;  // ns
+
+// Work found sooner than this after the last was not waited for.
+constexpr int64_t kInstant = 500;  // ns
+
+}  // namespace
+
+Poller::Poller(Watchdog* watchdog)
+    : watchdog_(watchdog),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  PCHECK(epoll_ && poke_) << "no file descriptors left for a polling thread";
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = 0;  // no entry has this id
+  PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, poke_.get(), &event) == 0);
+}
+
+Poller* Poller::Current() { return current_poller; }
+
+uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
+
+void Poller::Add(std::shared_ptr<Pollable> pollable) {
+  auto entry = std::make_shared<Entry>();
+  entry->pollable = std::move(pollable);
+  entry->active_ns = SteadyNs();
+  const bool wakes_us = entry->pollable->wakes_us();
+  if (wakes_us) entry->pollable->PrepareToSleep();
+  absl::MutexLock lock(mu_);
+  entry->id = next_id_++;
+  entries_[entry->id] = entry;
+  if (!wakes_us) {
+    again_.push_back(entry);  // the leader shall begin to look at it
+    WakeLeader();
+  }
+  if (entry->pollable->fd() < 0) return;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = entry->id;
+  PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pollable->fd(), &event) == 0);
+}
+
+void Poller::Remove(const Pollable* pollable) {
+  std::shared_ptr<Entry> entry;  // dropped after the lock: it may be the last reference
+  absl::MutexLock lock(mu_);
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [pollable](const auto& e) {
+    return e.second->pollable.get() == pollable;
+  });
+  if (it == entries_.end()) return;
+  entry = std::move(it->second);
+  entries_.erase(it);
+  // Matched by the acquire loads of the leader, which drops what is removed.
+  entry->removed.store(true, std::memory_order_release);
+  if (pollable->fd() >= 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
+}
+
+void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
+  absl::MutexLock lock(mu_);
+  queue_.push_back(std::move(closure));
+  queued_.store(queue_.size(), std::memory_order_relaxed);
+  WakeLeader();
+}
+
+void Poller::WakeLeader() {
+  if (!sleeping_) return;
+  sleeping_ = false;
+  eventfd_write(poke_.get(), 1);
+}
+
+void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
+  absl::MutexLock lock(mu_);
+  for (absl::AnyInvocable<void()>& piece : work) deferred_.push_back(std::move(piece));
+  deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
+  WakeLeader();
+}
+
+void Poller::Lead() {
+  current_poller = this;
+  int64_t looked = SteadyNs();
+  int64_t before = looked;
+  for (;;) {
+    bool progress = false;
+    for (const auto step :
+         {&Poller::RunQueue, &Poller::RunDeferred, &Poller::RunReadable, &Poller::RunHot}) {
+      const Turn turn = (this->*step)();
+      if (turn == Turn::kDeposed) {
+        current_poller = nullptr;
+        return;
+      }
+      progress |= turn == Turn::kProgress;
+    }
+    const int64_t now = SteadyNs();
+    const bool look = now - looked > kLookInterval;
+    // While the leader has work it is awake, whatever is hot costs it only a look.
+    if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
+    LookAtNapping(now);
+    before = now;
+    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
+        !HasDeferred()) {
+      WaitForEvents(/*may_sleep=*/true);
+      looked = before = SteadyNs();
+    } else if (look) {
+      WaitForEvents(/*may_sleep=*/false);
+      looked = now;
+    } else if (!progress) {
+      sched_yield();
+    }
+  }
+}
+
+bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback) {
+  const uint64_t busy = busy_.load(std::memory_order_relaxed) + 1;
+  // Matched by the loads in busy(); see Watchdog for why seq_cst. Hands over what the leader
+  // has done so far: matched by the exchange in DeposeIfStuckIn().
+  busy_.store(busy, std::memory_order_seq_cst);
+  watchdog_->NoteBusy();
+  ++callbacks;
+  callback();
+  uint64_t expected = busy;
+  if (busy_.compare_exchange_strong(expected, busy + 1, std::memory_order_seq_cst)) return true;
+  // The callback may have read bytes off the descriptor after the new leader had put the
+  // pollable to sleep. With them went the new leader's event, so it is told of it here.
+  if (entry != nullptr) {
+    absl::MutexLock lock(mu_);
+    again_.push_back(entry);
+    WakeLeader();
+  }
+  return false;
+}
+
+Poller::Turn Poller::RunQueue() {
+  if (running_.empty()) {
+    if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
+    absl::MutexLock lock(mu_);
+    running_.swap(queue_);
+    queued_.store(0, std::memory_order_relaxed);
+  }
+  // Only what was there: closures that enqueue others must not starve the connections.
+  int64_t start = SteadyNs();
+  while (!running_.empty()) {
+    absl::AnyInvocable<void()> closure = std::move(running_.front());
+    running_.pop_front();
+    const bool leads = Call(/*entry=*/nullptr, [&] {
+      ClosureTimes::Timing timing(closure_times_, start);
+      closure();
+      closure = nullptr;
+      start = timing.End();
+    });
+    if (!leads) return Turn::kDeposed;
+  }
+  return Turn::kProgress;
+}
+
+Poller::Turn Poller::RunDeferred() {
+  if (!HasDeferred() || queued_.load(std::memory_order_relaxed) != 0) return Turn::kNothing;
+  absl::AnyInvocable<void()> work;
+  {
+    absl::MutexLock lock(mu_);
+    if (deferred_.empty()) return Turn::kNothing;
+    work = std::move(deferred_.front());
+    deferred_.pop_front();
+    deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
+  }
+  const bool leads = Call(/*entry=*/nullptr, [&] {
+    work();
+    work = nullptr;
+  });
+  return leads ? Turn::kProgress : Turn::kDeposed;
+}
+
+Poller::Turn Poller::RunReadable() {
+  if (readable_.empty()) return Turn::kNothing;
+  while (!readable_.empty()) {
+    const std::shared_ptr<Entry> entry = std::move(readable_.front());
+    readable_.pop_front();
+    if (entry->removed.load(std::memory_order_acquire)) continue;
+    if (!entry->hot) {
+      const int64_t now = SteadyNs();
+      entry->pollable->Awake();
+      entry->pollable->SleptFor(now - entry->active_ns);
+      entry->hot = true;
+      entry->active_ns = now;
+      std::erase(napping_, entry);
+      hot_.push_back(entry);
+    }
+    if (!Call(entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+  }
+  return Turn::kProgress;
+}
+
+Poller::Turn Poller::RunHot() {
+  Turn turn = Turn::kNothing;
+  for (size_t i = 0; i < hot_.size(); ++i) {
+    if (!hot_[i]->pollable->Ready()) continue;
+    const std::shared_ptr<Entry> entry = hot_[i];
+    if (entry->removed.load(std::memory_order_acquire)) continue;
+    if (SteadyNs() - entry->active_ns > kInstant) entry->pollable->SpinFound();
+    if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    entry->active_ns = SteadyNs();
+    entry->naps = BackOff();
+    turn = Turn::kProgress;
+  }
+  return turn;
+}
+
+void Poller::Cool(int64_t now, bool all) {
+  size_t kept = 0;
+  for (std::shared_ptr<Entry>& entry : hot_) {
+    if (entry->removed.load(std::memory_order_acquire)) {
+      entry->hot = false;
+      entry = nullptr;
+      continue;
+    }
+    Pollable& pollable = *entry->pollable;
+    const int64_t spin = pollable.spin_ns();
+    if (all || now - entry->active_ns >= spin) {
+      pollable.PrepareToSleep();
+      if (!pollable.Ready()) {
+        if (spin > 0) pollable.SpinWasted();
+        entry->hot = false;
+        entry->active_ns = now;
+        if (!pollable.wakes_us()) {
+          entry->look_ns = now + entry->naps.Next();
+          napping_.push_back(std::move(entry));
+        }
+        entry = nullptr;
+        continue;
+      }
+      pollable.Awake();
+    }
+    if (&hot_[kept] != &entry) hot_[kept] = std::move(entry);
+    ++kept;
+  }
+  hot_.resize(kept);
+}
+
+void Poller::LookAtNapping(int64_t now) {
+  size_t kept = 0;
+  for (std::shared_ptr<Entry>& entry : napping_) {
+    bool naps_on = !entry->removed.load(std::memory_order_acquire);
+    if (naps_on && now >= entry->look_ns) {
+      Pollable& pollable = *entry->pollable;
+      if (pollable.Ready()) {
+        pollable.SleptFor(now - entry->active_ns);
+        entry->hot = true;
+        entry->active_ns = now;
+        hot_.push_back(entry);
+        naps_on = false;
+      } else if (pollable.PeerGone()) {
+        readable_.push_back(entry);
+      }
+      entry->look_ns = now + (naps_on ? entry->naps.Next() : 0);
+    }
+    if (!naps_on) {
+      entry = nullptr;
+    } else {
+      if (&napping_[kept] != &entry) napping_[kept] = std::move(entry);
+      ++kept;
+    }
+  }
+  napping_.resize(kept);
+}
+
+int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
+  if (timeout_ns <= 0) return epoll_wait(epoll_.get(), events, most, timeout_ns < 0 ? -1 : 0);
+  // Naps are as long as they are meant to be; the default adds 50 us to each.
+  thread_local const int punctual = prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  static_cast<void>(punctual);
+  timespec timeout;
+  timeout.tv_sec = timeout_ns / 1'000'000'000;
+  timeout.tv_nsec = timeout_ns % 1'000'000'000;
+  const int count = epoll_pwait2(epoll_.get(), events, most, &timeout, nullptr);
+  if (count >= 0 || errno != ENOSYS) return count;
+  return epoll_wait(epoll_.get(), events, most, 1);  // kernels before 5.11
+}
+
+void Poller::WaitForEvents(bool may_sleep) {
+  int64_t timeout_ns = may_sleep ? -1 : 0;
+  if (may_sleep && !napping_.empty()) {
+    const auto next =
+        std::min_element(napping_.begin(), napping_.end(),
+                         [](const auto& a, const auto& b) { return a->look_ns < b->look_ns; });
+    timeout_ns = std::max<int64_t>(0, (*next)->look_ns - SteadyNs());
+  }
+  if (may_sleep) {
+    absl::MutexLock lock(mu_);
+    may_sleep = queue_.empty() && deferred_.empty() && again_.empty();
+    sleeping_ = may_sleep;
+  }
+  epoll_event events[64];
+  const int count = Wait(events, 64, may_sleep ? timeout_ns : 0);
+  absl::MutexLock lock(mu_);
+  sleeping_ = false;
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.u64 == 0) {
+      eventfd_t ignored;
+      eventfd_read(poke_.get(), &ignored);
+    } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
+      readable_.push_back(it->second);
+    }
+  }
+  for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
+  again_.clear();
+}
+
+bool Poller::DeposeIfStuckIn(uint64_t busy) {
+  return busy_.compare_exchange_strong(busy, busy + 1, std::memory_order_seq_cst);
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,150 @@
+#ifndef GRPC_CXL_POLLING_POLLER_H_
+#define GRPC_CXL_POLLING_POLLER_H_
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/doorbell/back_off.h"
+#include "grpc_cxl/polling/closure_times.h"
+#include "grpc_cxl/polling/pollable.h"
+
+namespace grpc_cxl::internal {
+
+class Watchdog;
+
+// Looks after many pollables with one thread at a time, the leader. Closures that are
+// enqueued run on the leader as well, one after the other, right after the callback that
+// enqueued them: no hop to another thread.
+//
+// A callback may block (a handler that sleeps, or waits for another call). Then the
+// watchdog deposes the leader: another thread leads from where it was, and the old leader
+// leaves when its callback returns. Who takes `busy` from the callback's odd number to the
+// next even one decides which of the two leads:
+//
+//     leader                      watchdog                    next leader
+//     busy := odd
+//     callback() ...              sees the same odd twice:
+//                                 busy: odd -> even, asks
+//                                 for a thread                polls on
+//     ... returns, cannot do
+//     the same, gives its
+//     pollable back, leaves
+//
+// A pollable whose peer cannot wake us is hot like the others, and then naps: the leader looks
+// at all that nap together, after 5 us, 10 us, ... 1 ms. While there are any, an idle poller
+// wakes a thousand times a second, 2.6 % of a core was measured, however many they are.
+//
+// Thread-safe.
+class Poller {
+ public:
+  // `watchdog` must outlive this object and is told before every callback.
+  explicit Poller(Watchdog* watchdog);
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  // The poller whose callback or closure the calling thread is in; null elsewhere.
+  static Poller* Current();
+  // Tells one callback or closure of the calling thread from the next; 0 outside of them.
+  static uint64_t CurrentCallback();
+
+  // Starts and ends looking after `pollable`. When Remove() returns, an OnFdReadable() or
+  // Run() that was under way may still be running, but no other follows; the poller's
+  // reference is dropped soon.
+  void Add(std::shared_ptr<Pollable> pollable);
+  void Remove(const Pollable* pollable);
+
+  // Runs `closure` on the leader, after what it does now.
+  void Enqueue(absl::AnyInvocable<void()> closure);
+
+  // Runs each of `work` on the leader, in order, but only when no closure is left: each is
+  // thus followed by all that it enqueues before the next one begins, which finds the
+  // processor's cache as the last one left it.
+  void Defer(std::vector<absl::AnyInvocable<void()>> work);
+  // Whether some of it has not begun. A look without the lock.
+  bool HasDeferred() const { return deferred_count_.load(std::memory_order_relaxed) > 0; }
+
+  // Of closures that were enqueued, and of those that Run() hands over because they are long.
+  ClosureTimes& closure_times() { return closure_times_; }
+
+  // Polls until deposed. For the threads that the watchdog keeps.
+  void Lead();
+
+  // For the watchdog. The number is odd while a callback runs, and changes with each.
+  uint64_t busy() const { return busy_.load(std::memory_order_seq_cst); }
+  // Deposes the leader if it is still in the callback that `busy` counted: true, and another
+  // thread must Lead().
+  bool DeposeIfStuckIn(uint64_t busy);
+
+ private:
+  struct Entry {
+    std::shared_ptr<Pollable> pollable;
+    uint64_t id = 0;
+    std::atomic<bool> removed{false};
+    // Of the leader:
+    bool hot = false;
+    int64_t active_ns = 0;  // when work was last found, or when it went to sleep
+    BackOff naps;           // of one that cannot wake us
+    int64_t look_ns = 0;    // when to look at it again, while it naps
+  };
+
+  // What one turn of the leader came to.
+  enum class Turn { kNothing, kProgress, kDeposed };
+  // Calls `callback` without the lock; false when the leader was deposed meanwhile. `entry`
+  // is what it is a callback of; null for closures.
+  bool Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
+  Turn RunQueue();
+  Turn RunDeferred();
+  Turn RunReadable();
+  Turn RunHot();
+  // Puts to sleep what had no work for long enough, or all of it.
+  void Cool(int64_t now, bool all);
+  // Looks at those that nap, if it is time to.
+  void LookAtNapping(int64_t now);
+  // Collects events; sleeps for them unless there is something else to do.
+  void WaitForEvents(bool may_sleep);
+  // The wait itself: for `timeout_ns`, or without an end when that is negative.
+  int Wait(epoll_event* events, int most, int64_t timeout_ns);
+  void WakeLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Watchdog* const watchdog_;
+  UniqueFd epoll_;
+  UniqueFd poke_;  // eventfd, never leaves the process: ends the leader's sleep
+
+  absl::Mutex mu_;
+  uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
+  std::unordered_map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<absl::AnyInvocable<void()>> deferred_ ABSL_GUARDED_BY(mu_);
+  // What deposed leaders were called back from: to be told once more that it is readable.
+  std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
+  bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
+
+  // Sizes of queue_ and deferred_, for looks without the lock. Stored under mu_, relaxed: the
+  // leader takes mu_ before it sleeps.
+  std::atomic<size_t> queued_{0};
+  std::atomic<size_t> deferred_count_{0};
+  // See busy(). From even to odd by the leader alone.
+  std::atomic<uint64_t> busy_{0};
+  ClosureTimes closure_times_;
+
+  // Touched by the leader outside callbacks only; handed over through busy_.
+  std::deque<absl::AnyInvocable<void()>> running_;  // taken out of queue_
+  std::vector<std::shared_ptr<Entry>> hot_;
+  std::deque<std::shared_ptr<Entry>> readable_;  // reported by epoll, not yet told
+  std::vector<std::shared_ptr<Entry>> napping_;  // cannot wake us; not hot
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_POLLING_POLLER_H_

@@ -1,0 +1,78 @@
+#ifndef GRPC_CXL_POLLING_WATCHDOG_H_
+#define GRPC_CXL_POLLING_WATCHDOG_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/polling/poller.h"
+
+namespace grpc_cxl::internal {
+
+// The process's pollers, their threads, and the thread that sees to it that a callback
+// that blocks stalls nobody else: a leader that has been inside one callback for two ticks
+// (2 to 4 ms) is replaced.
+//
+// The watchdog ticks only while there is something to watch: an idle process does not wake
+// up, and one that is called now and then does once a call, 2 ms after it. Its clock is a
+// timer that the pollers arm:
+//
+//     poller                              watchdog, woken by the timer
+//     1. busy := odd                      a. armed := false
+//     2. armed? if not, arm               b. look at every busy; if any is odd, arm
+//     3. callback()
+//
+// All four accesses are seq_cst. If 2 finds it armed, then 1 came before a in their total
+// order, so b sees the callback; otherwise 2 arms. No callback goes unwatched.
+//
+// Lives as long as the process: never destroyed. Thread-safe.
+class Watchdog {
+ public:
+  // Starts `pollers` (>= 1) polling threads and the watchdog's own.
+  explicit Watchdog(int pollers);
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // The poller for the next pollable: one after the other.
+  Poller* Assign();
+
+  // Step 2.
+  void NoteBusy() {
+    if (!armed_.load(std::memory_order_seq_cst)) Arm();
+  }
+
+  // Leaders replaced so far.
+  uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Watched {
+    std::unique_ptr<Poller> poller;
+    uint64_t last_busy = 0;
+  };
+
+  void Arm();
+  void Watch();
+  // Has some thread lead `poller`: one that waits for work, else a new one; when there can
+  // be no more threads (false), the first that comes back from a blocked callback.
+  bool Staff(Poller* poller);
+  void LeadOneAfterAnother();
+
+  UniqueFd timer_;
+  std::atomic<bool> armed_{false};
+  std::atomic<uint64_t> takeovers_{0};
+  std::atomic<uint32_t> next_{0};
+  std::vector<Watched> watched_;  // constant after the constructor but for last_busy
+
+  absl::Mutex mu_;
+  std::deque<Poller*> offers_ ABSL_GUARDED_BY(mu_);
+  size_t idle_threads_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_POLLING_WATCHDOG_H_

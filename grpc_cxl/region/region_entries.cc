@@ -1,0 +1,182 @@
+#include "grpc_cxl/region/region_entries.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace grpc_cxl::internal {
+namespace {
+
+// Fields are read between two looks at the id and written between two stores of it, and must
+// not be seen before the first nor after the second. Loads pair with stores of the same word.
+constexpr auto kAcquire = std::memory_order_acquire;
+constexpr auto kRelease = std::memory_order_release;
+
+template <typename Entry>
+absl::Span<const char> BytesOf(const Entry& entry) {
+  return absl::MakeConstSpan(reinterpret_cast<const char*>(&entry), sizeof(entry));
+}
+
+// Reads an entry's fields by `take` between two looks at its id.
+template <typename Record, typename Entry, typename Take>
+std::optional<Record> ReadEntry(const Region& region, uint32_t host, Site site, const Entry& entry,
+                                const SharedU64& id_word, Take take) {
+  const uint64_t id = region.Load(host, site, id_word);
+  if (id == 0) return std::nullopt;
+  region.Acquire(host, site, BytesOf(entry));
+  Record record = take(id);
+  if (region.Load(host, site, id_word) != id) return std::nullopt;
+  return record;
+}
+
+ProcessRef TakeProcess(uint32_t host, const ProcessWords& words) {
+  return {host, words.index.load(kAcquire), words.incarnation.load(kAcquire)};
+}
+
+void PutProcess(const ProcessRef& process, ProcessWords& words) {
+  words.index.store(process.index, kRelease);
+  words.incarnation.store(process.incarnation, kRelease);
+}
+
+// Writes an entry's fields by `put`, then its id.
+template <typename Entry, typename Put>
+void WriteEntry(const Region& region, Site site, Entry& entry, SharedU64& id_word, uint64_t id,
+                Put put) {
+  region.Store(site, id_word, uint64_t{0});
+  put();
+  region.Publish(site, BytesOf(entry));
+  region.Store(site, id_word, id);
+}
+
+}  // namespace
+
+void StoreText(absl::string_view text, SharedU64* words, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t word = 0;
+    const absl::string_view piece = text.substr(std::min(text.size(), i * sizeof(word)));
+    memcpy(&word, piece.data(), std::min(piece.size(), sizeof(word)));
+    words[i].store(word, kRelease);
+  }
+}
+
+std::string LoadText(const SharedU64* words, size_t count) {
+  std::string text;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t word = words[i].load(kAcquire);
+    text.append(reinterpret_cast<const char*>(&word), sizeof(word));
+  }
+  return text.substr(0, text.find('\0'));
+}
+
+std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index) {
+  const ProcessEntry& entry = region.control(host).processes[index];
+  return ReadEntry<ProcessRecord>(region, host, Site::kSeeRegionProcess, entry, entry.incarnation,
+                                  [&](uint64_t id) {
+                                    return ProcessRecord{.process = {host, index, id},
+                                                         .beat = entry.beat.load(kAcquire),
+                                                         .pid = entry.pid.load(kAcquire),
+                                                         .uid = entry.uid.load(kAcquire)};
+                                  });
+}
+
+void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
+  ProcessEntry& entry = region.mine().processes[index];
+  record.process = {region.host(), index, region.NextId()};
+  WriteEntry(region, Site::kRegionProcess, entry, entry.incarnation, record.process.incarnation,
+             [&] {
+               entry.beat.store(record.beat, kRelease);
+               entry.pid.store(record.pid, kRelease);
+               entry.uid.store(record.uid, kRelease);
+             });
+}
+
+std::optional<NameRecord> ReadName(const Region& region, uint32_t host, uint32_t index) {
+  const NameEntry& entry = region.control(host).names[index];
+  return ReadEntry<NameRecord>(region, host, Site::kSeeRegionName, entry, entry.id,
+                               [&](uint64_t id) {
+                                 return NameRecord{.id = id,
+                                                   .owner = TakeProcess(host, entry.owner),
+                                                   .text = LoadText(entry.text, kNameWords)};
+                               });
+}
+
+void WriteName(const Region& region, uint32_t index, NameRecord& record) {
+  NameEntry& entry = region.mine().names[index];
+  record.id = region.NextId();
+  WriteEntry(region, Site::kRegionName, entry, entry.id, record.id, [&] {
+    PutProcess(record.owner, entry.owner);
+    StoreText(record.text, entry.text, kNameWords);
+  });
+}
+
+std::optional<RequestRecord> ReadRequest(const Region& region, uint32_t host, uint32_t index) {
+  const RequestEntry& entry = region.control(host).requests[index];
+  return ReadEntry<RequestRecord>(
+      region, host, Site::kSeeRegionRequest, entry, entry.id, [&](uint64_t id) {
+        return RequestRecord{.id = id,
+                             .state = static_cast<RequestState>(entry.state.load(kAcquire)),
+                             .features = entry.features.load(kAcquire),
+                             .owner = TakeProcess(host, entry.owner),
+                             .to_host = entry.to_host.load(kAcquire),
+                             .to_name = entry.to_name.load(kAcquire),
+                             .to_name_id = entry.to_name_id.load(kAcquire)};
+      });
+}
+
+void WriteRequest(const Region& region, uint32_t index, RequestRecord& record) {
+  RequestEntry& entry = region.mine().requests[index];
+  record.id = region.NextId();
+  WriteEntry(region, Site::kRegionRequest, entry, entry.id, record.id, [&] {
+    entry.state.store(static_cast<uint32_t>(record.state), kRelease);
+    entry.features.store(record.features, kRelease);
+    PutProcess(record.owner, entry.owner);
+    entry.to_host.store(record.to_host, kRelease);
+    entry.to_name.store(record.to_name, kRelease);
+    entry.to_name_id.store(record.to_name_id, kRelease);
+  });
+}
+
+std::optional<AnswerRecord> ReadAnswer(const Region& region, uint32_t host, uint32_t index) {
+  const AnswerEntry& entry = region.control(host).answers[index];
+  return ReadEntry<AnswerRecord>(
+      region, host, Site::kSeeRegionAnswer, entry, entry.id, [&](uint64_t id) {
+        return AnswerRecord{.id = id,
+                            .state = static_cast<AnswerState>(entry.state.load(kAcquire)),
+                            .refusal = entry.refusal.load(kAcquire),
+                            .owner = TakeProcess(host, entry.owner),
+                            .to_host = entry.to_host.load(kAcquire),
+                            .to_request = entry.to_request.load(kAcquire),
+                            .to_request_id = entry.to_request_id.load(kAcquire),
+                            .offset = entry.offset.load(kAcquire),
+                            .bytes = entry.bytes.load(kAcquire),
+                            .ring_bytes = entry.ring_bytes.load(kAcquire),
+                            .payload_bytes = entry.payload_bytes.load(kAcquire),
+                            .call_buffer_bytes = entry.call_buffer_bytes.load(kAcquire),
+                            .features = entry.features.load(kAcquire),
+                            .coherence = entry.coherence.load(kAcquire),
+                            .reason = LoadText(entry.reason, kReasonWords)};
+      });
+}
+
+void WriteAnswer(const Region& region, uint32_t index, AnswerRecord& record) {
+  AnswerEntry& entry = region.mine().answers[index];
+  record.id = region.NextId();
+  WriteEntry(region, Site::kRegionAnswer, entry, entry.id, record.id, [&] {
+    entry.state.store(static_cast<uint32_t>(record.state), kRelease);
+    entry.refusal.store(record.refusal, kRelease);
+    PutProcess(record.owner, entry.owner);
+    entry.to_host.store(record.to_host, kRelease);
+    entry.to_request.store(record.to_request, kRelease);
+    entry.to_request_id.store(record.to_request_id, kRelease);
+    entry.offset.store(record.offset, kRelease);
+    entry.bytes.store(record.bytes, kRelease);
+    entry.ring_bytes.store(record.ring_bytes, kRelease);
+    entry.payload_bytes.store(record.payload_bytes, kRelease);
+    entry.call_buffer_bytes.store(record.call_buffer_bytes, kRelease);
+    entry.features.store(record.features, kRelease);
+    entry.coherence.store(record.coherence, kRelease);
+    StoreText(record.reason, entry.reason, kReasonWords);
+  });
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,54 @@
+#include "grpc_cxl/rendezvous/peer_text.h"
+
+#include <sys/un.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr absl::string_view kAbstract = "unix-abstract:";
+constexpr absl::string_view kCxl = "cxl:///";
+
+}  // namespace
+
+std::string PeerIdentityText(const PeerIdentity& peer) {
+  return absl::StrCat("pid=", peer.pid, ",uid=", peer.uid);
+}
+
+std::string RegionPeerText(uint32_t host, uint32_t pid) {
+  return absl::StrCat("host=", host, ",pid=", pid);
+}
+
+std::string PeerAddressText(const ServiceName& name, absl::string_view identity) {
+  constexpr size_t kMost = sizeof(sockaddr_un::sun_path) - 1;
+  return absl::StrCat(absl::StrCat(kCxl, name.str()).substr(0, kMost - 2 - identity.size()), "@",
+                      identity);
+}
+
+std::string PeerText(const ServiceName& name, absl::string_view identity) {
+  return absl::StrCat(kAbstract, PeerAddressText(name, identity));
+}
+
+std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
+  // A name has no "@".
+  if (!absl::StartsWith(peer, absl::StrCat(kAbstract, kCxl))) return std::nullopt;
+  const std::vector<absl::string_view> halves = absl::StrSplit(peer, "@pid=");
+  if (halves.size() != 2) return std::nullopt;
+  const std::vector<absl::string_view> numbers = absl::StrSplit(halves[1], ",uid=");
+  int32_t pid;
+  uint32_t uid;
+  if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &pid) ||
+      !absl::SimpleAtoi(numbers[1], &uid)) {
+    return std::nullopt;
+  }
+  return PeerIdentity{.uid = uid, .pid = pid};
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,38 @@
+#ifndef GRPC_CXL_RENDEZVOUS_PEER_TEXT_H_
+#define GRPC_CXL_RENDEZVOUS_PEER_TEXT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+// The other process of a connection, as text:
+//
+//   identity       pid=4711,uid=1000                             (in a region: host=1,pid=4711)
+//   address        cxl:///payments@pid=4711,uid=1000             what follows the NUL of an
+//                                                                abstract unix address
+//   peer()         unix-abstract:cxl:///payments@pid=4711,uid=1000
+//
+// Thread-safe.
+namespace grpc_cxl::internal {
+
+// The kernel's word for it.
+std::string PeerIdentityText(const PeerIdentity& peer);
+// The word of a process of another host; no kernel vouches for it.
+std::string RegionPeerText(uint32_t host, uint32_t pid);
+
+// A name that leaves too little room in a unix address for the identity is cut.
+std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
+
+// What ServerContext::peer() and ClientContext::peer() show, percent-encoded where gRPC does.
+std::string PeerText(const ServiceName& name, absl::string_view identity);
+
+// From PeerText() with a PeerIdentityText(); nullopt for any other text.
+std::optional<PeerIdentity> ParsePeerText(absl::string_view peer);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_RENDEZVOUS_PEER_TEXT_H_

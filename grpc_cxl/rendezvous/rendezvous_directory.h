@@ -1,0 +1,48 @@
+#ifndef GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_
+#define GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
+
+namespace grpc_cxl::internal {
+
+// Where to look for the directory; each may be empty. A plain value.
+struct DirectoryCandidates {
+  std::string configured;  // by the options
+  std::string variable;    // GRPC_CXL_DIR
+  std::string runtime;     // XDG_RUNTIME_DIR
+  std::string temporary;   // TMPDIR; empty: /tmp
+
+  friend bool operator==(const DirectoryCandidates&, const DirectoryCandidates&) = default;
+};
+
+// The directory in which names are registered and looked up: the first of
+//
+//   1. `configured`, unless empty         must exist
+//   2. `variable`, unless empty           must exist
+//   3. `runtime`/grpc_cxl                 made with mode 0700 when missing
+//   4. `temporary`/grpc_cxl-<euid>        made with mode 0700 when missing
+//
+// 3 is passed over unless `runtime` is a directory of our own, as its specification
+// demands: `sudo` and containers often hand on another user's, or one that does not exist.
+// Two processes that are to meet must come to the same directory; where their environments
+// differ, say it with 1 or 2. Pods that share one as a mounted directory need no other
+// shared namespace.
+//
+// Whoever owns the directory can put a socket of their own in the place of any name, so its
+// owner must be trusted: PERMISSION_DENIED otherwise. NOT_FOUND when it does not exist,
+// FAILED_PRECONDITION when it is no directory. The path is absolute. Every text names the
+// directory, where its name came from, and what to do.
+//
+// In 3 and 4 it must moreover not be a symbolic link, which in /tmp anybody can leave for
+// us, nor be writable for other users: FAILED_PRECONDITION. In 1 and 2 both are the user's
+// choice. Without the sticky bit, whoever may write there can then remove our names; they
+// still cannot pass for a server of a trusted user, because the handshake asks the kernel.
+absl::StatusOr<std::string> FindRendezvousDirectory(const DirectoryCandidates& candidates,
+                                                    const TrustedUsers& users);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_

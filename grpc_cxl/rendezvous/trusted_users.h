@@ -1,0 +1,23 @@
+#ifndef GRPC_CXL_RENDEZVOUS_TRUSTED_USERS_H_
+#define GRPC_CXL_RENDEZVOUS_TRUSTED_USERS_H_
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace grpc_cxl::internal {
+
+// Which users we meet: ourselves (the effective uid), root, and those named.
+// The kernel vouches for a peer's uid (SO_PEERCRED), the peer cannot choose it. A user of
+// another user namespace who has no number in ours is seen as 65534 ("nobody").
+struct TrustedUsers {
+  std::vector<uid_t> allowed_uids;
+
+  bool Allows(uid_t uid) const;
+
+  friend bool operator==(const TrustedUsers&, const TrustedUsers&) = default;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_RENDEZVOUS_TRUSTED_USERS_H_

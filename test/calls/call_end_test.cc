@@ -1,0 +1,85 @@
+// Proves that a call is never run when its client was told that it was not, with each side
+// stopped at the worst moment of the protocol in call_layout.h: between its write and its
+// write-back. Only the checker can stop them there, so this runs under it alone.
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grpc_cxl/coherence/checker.h"
+#include "test/calls/call_pair.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using Kind = CallOutcome::Kind;
+
+// Runs `what` once, when a side comes to `site`.
+class Interruption {
+ public:
+  Interruption(Site site, std::function<void()> what) {
+    Checker::SetHook(site, [this, what = std::move(what)] {
+      if (!std::exchange(came_, true)) what();
+    });
+  }
+  ~Interruption() { Checker::SetHook(Site::kRingBytes, nullptr); }
+  bool came() const { return came_; }
+
+ private:
+  bool came_ = false;
+};
+
+class CallEndTest : public ::testing::Test {
+ protected:
+  CallEndTest() {
+    EXPECT_TRUE(TestMemoryModel().private_copy) << "to be run under the checker";
+    pair_.client.WhenDone(pair_.Post("q"), [this](CallOutcome o) { outcome_ = std::move(o); });
+  }
+  void Serve() {
+    ASSERT_TRUE(pair_.server
+                    .Run([this](ServerCalls::CallId, const std::string&) { ++ran_; },
+                         [](ServerCalls::CallId) {})
+                    .ok());
+  }
+
+  CallPair pair_;
+  std::optional<CallOutcome> outcome_;
+  int ran_ = 0;
+};
+
+TEST_F(CallEndTest, TakenBackWhileTheServerTakesIt) {
+  Interruption server(Site::kCallTaken, [this] { pair_.client.Ended(); });
+  Serve();
+  ASSERT_TRUE(server.came());
+  ASSERT_TRUE(outcome_.has_value());
+  EXPECT_EQ(outcome_->kind, Kind::kNotRun);
+  EXPECT_EQ(ran_, 0);
+}
+
+TEST_F(CallEndTest, TakenWhileTheClientTakesItBack) {
+  Interruption client(Site::kCallTakenBack, [this] { Serve(); });
+  pair_.client.Ended();
+  ASSERT_TRUE(client.came());
+  ASSERT_TRUE(outcome_.has_value());
+  EXPECT_EQ(outcome_->kind, Kind::kLost);
+  EXPECT_EQ(ran_, 1);
+}
+
+TEST_F(CallEndTest, TakenBackBeforeTheServerLooks) {
+  pair_.client.Ended();
+  Serve();
+  EXPECT_EQ(outcome_->kind, Kind::kNotRun);
+  EXPECT_EQ(ran_, 0);
+}
+
+TEST_F(CallEndTest, TakenBeforeTheEnd) {
+  Serve();
+  pair_.client.Ended();
+  EXPECT_EQ(outcome_->kind, Kind::kLost);
+  EXPECT_EQ(ran_, 1);
+}
+
+}  // namespace
+}  // namespace grpc_cxl::internal

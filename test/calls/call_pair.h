@@ -1,0 +1,84 @@
+#ifndef GRPC_CXL_TEST_CALLS_CALL_PAIR_H_
+#define GRPC_CXL_TEST_CALLS_CALL_PAIR_H_
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/calls/server_calls.h"
+#include "grpc_cxl/doorbell/spin_budget.h"
+#include "test/coherence/test_view.h"
+
+namespace grpc_cxl::internal {
+
+// Both halves of a region of calls in one process. Rings are only counted: the test says
+// when each side looks.
+struct CallPair {
+  static constexpr size_t kBuffer = kPageBytes;
+
+  explicit CallPair(SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()))
+      : client(
+            client_side.At(image), kBuffer, [this] { ++rings_to_server; }, client_side.view(),
+            /*polls=*/false, spin) {
+    server.SetAccepting(true);
+  }
+
+  CallClientWords& client_words() { return *At<CallClientWords>(0); }
+  CallServerWords& server_words() { return *At<CallServerWords>(kCallServerWordsAt); }
+  CallClientSlot& client_slot(int i) { return At<CallClientSlot>(kCallClientSlotsAt)[i]; }
+  CallServerSlot& server_slot(int i) { return At<CallServerSlot>(kCallServerSlotsAt)[i]; }
+
+  template <typename T>
+  T* At(size_t offset) {
+    return reinterpret_cast<T*>(memory.get() + offset);
+  }
+
+  // Acquires a slot and posts `request` in it.
+  int Post(const std::string& request, size_t limit = SIZE_MAX) {
+    const int slot = client.Acquire();
+    if (slot < 0) return slot;
+    memcpy(client.RequestBuffer(slot).data(), request.data(), request.size());
+    generation = client.Post(slot, request.size(), limit);
+    return slot;
+  }
+
+  // The server takes what is there and gives every call `response`.
+  absl::Status Serve(const std::string& response) {
+    return server.Run(
+        [&](ServerCalls::CallId call, std::string request) {
+          last_request = std::move(request);
+          server.Respond(call, response);
+        },
+        [](ServerCalls::CallId) {});
+  }
+
+  struct Free {
+    void operator()(char* memory) const { free(memory); }
+  };
+  static char* Zeroed() {
+    char* const memory = static_cast<char*>(aligned_alloc(kPageBytes, CallAreaBytes(kBuffer)));
+    memset(memory, 0, CallAreaBytes(kBuffer));
+    return memory;
+  }
+
+  std::unique_ptr<char, Free> memory{Zeroed()};
+  std::atomic<int> rings_to_server{0};
+  std::atomic<int> rings_to_client{0};
+  const absl::Span<char> image{memory.get(), CallAreaBytes(kBuffer)};
+  const TestView client_side{image}, server_side{image};
+  ClientCalls client;
+  ServerCalls server{server_side.At(image), kBuffer, [this] { ++rings_to_client; },
+                     server_side.view()};
+  uint32_t generation = 0;
+  std::string last_request;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_TEST_CALLS_CALL_PAIR_H_

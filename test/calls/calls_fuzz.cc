@@ -1,0 +1,192 @@
+// Fuzzes both halves of a region of calls against a peer that writes what it likes into the
+// region at any moment. The server's half takes, answers and cancels calls; the client's half
+// posts and waits for them. Every step ends OK or with DATA_LOSS, every posted call has one
+// outcome in the end, and what is decoded lies inside of what was read.
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "test/calls/call_pair.h"
+#include "test/fuzz/fuzz_input.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr int kSlots = 4;  // of the 64, so that things meet
+
+bool Fine(const absl::Status& status) {
+  CHECK(status.ok() || status.code() == absl::StatusCode::kDataLoss) << status;
+  return status.ok();
+}
+
+void CheckInside(absl::string_view part, const std::string& whole) {
+  if (part.empty()) return;
+  CHECK(part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+void CheckDecoding(const std::string& bytes) {
+  if (const auto request = DecodeRequest(bytes); request.ok()) {
+    CheckInside(request->method, bytes);
+    CheckInside(request->message, bytes);
+    for (const auto& [key, value] : request->metadata) {
+      CheckInside(key, bytes);
+      CheckInside(value, bytes);
+    }
+  }
+  if (const auto response = DecodeResponse(bytes); response.ok()) {
+    CheckInside(response->status_message, bytes);
+    CheckInside(response->status_details, bytes);
+    CheckInside(response->message, bytes);
+    for (const auto& [key, value] : response->initial_metadata) {
+      CheckInside(key, bytes);
+      CheckInside(value, bytes);
+    }
+  }
+}
+
+void ScribbleClientWords(CallPair& pair, FuzzInput& input) {
+  const int slot = static_cast<int>(input.TakeUpTo(kSlots - 1));
+  CallClientWords& words = pair.client_words();
+  CallClientSlot& mine = pair.client_slot(slot);
+  switch (input.TakeUpTo(7)) {
+    case 0:
+      words.posted.fetch_xor(uint64_t{1} << slot);
+      break;
+    case 1:
+      words.cancelled.store(input.TakeWord(words.cancelled));
+      break;
+    case 2:
+      words.acked.fetch_xor(uint64_t{1} << slot);
+      break;
+    case 3:
+      words.ping.store(input.Take<uint32_t>());
+      break;
+    case 4:
+      mine.generation.store(static_cast<uint32_t>(input.TakeWord(mine.generation)));
+      break;
+    case 5:
+      mine.request_bytes.store(static_cast<uint32_t>(input.TakeWord(CallPair::kBuffer)));
+      break;
+    case 6:
+      mine.waiter.store(input.Take<uint8_t>());
+      break;
+    default:
+      mine.cancelled_generation.store(static_cast<uint32_t>(input.TakeWord(mine.generation)));
+  }
+}
+
+// The server's half; the peer is the fuzzer.
+void AttackServer(FuzzInput& input) {
+  CallPair pair;
+  std::vector<ServerCalls::CallId> running;
+  bool useful = true;
+  while (useful && !input.empty()) {
+    switch (input.TakeUpTo(4)) {
+      case 0: {
+        useful = Fine(pair.server.Run(
+            [&](ServerCalls::CallId call, const std::string& request) {
+              CHECK_LE(request.size(), CallPair::kBuffer);
+              CheckDecoding(request);
+              running.push_back(call);
+            },
+            [](ServerCalls::CallId) {}));
+        break;
+      }
+      case 1:
+        if (running.empty()) break;
+        pair.server.Respond(running.back(),
+                            std::string(input.TakeUpTo(3 * CallPair::kBuffer), 'a'));
+        running.pop_back();
+        break;
+      case 2: {
+        const absl::string_view bytes = input.TakeBytes(64);
+        char* const buffer = pair.client.RequestBuffer(static_cast<int>(input.TakeUpTo(3))).data();
+        memcpy(buffer, bytes.data(), bytes.size());
+        break;
+      }
+      default:
+        ScribbleClientWords(pair, input);
+    }
+  }
+  for (const ServerCalls::CallId& call : running) pair.server.Respond(call, "late");
+  CHECK_EQ(pair.server.running(), 0);
+}
+
+// The client's half.
+void AttackClient(FuzzInput& input) {
+  CallPair pair;
+  int posted = 0, outcomes = 0;
+  const auto count = [&](const CallOutcome& outcome) {
+    CheckDecoding(outcome.response);
+    ++outcomes;
+  };
+  bool useful = true;
+  while (useful && !input.empty()) {
+    const int slot = static_cast<int>(input.TakeUpTo(kSlots - 1));
+    CallServerSlot& theirs = pair.server_slot(slot);
+    switch (input.TakeUpTo(6)) {
+      case 0: {
+        const int mine = pair.Post("q", input.TakeUpTo(3 * CallPair::kBuffer));
+        if (mine < 0) break;
+        ++posted;
+        CallOutcome outcome;
+        bool spinning;
+        // Looks once.
+        if (pair.client.Wait(mine, 0, 0, &outcome, &spinning) == ClientCalls::Waited::kDone) {
+          count(outcome);
+        } else {
+          pair.client.WhenDone(mine, count);
+        }
+        break;
+      }
+      case 1:
+        useful = Fine(pair.client.Run());
+        break;
+      case 2:
+        pair.client.Cancel(slot, pair.client_slot(slot).generation);
+        break;
+      case 3:
+        theirs.part_bytes.store(static_cast<uint32_t>(input.TakeWord(CallPair::kBuffer)));
+        break;
+      case 4:
+        theirs.word.store(static_cast<uint32_t>(input.TakeWord(theirs.word)));
+        break;
+      default:
+        theirs.word.store(MakeCallWord(pair.client_slot(slot).generation,
+                                       static_cast<uint32_t>(input.TakeUpTo(3)),
+                                       static_cast<CallState>(input.TakeUpTo(7))));
+        pair.server_words().cancels_seen.store(input.TakeWord(pair.client_words().cancelled));
+    }
+  }
+  pair.client.Ended();
+  CHECK_EQ(outcomes, posted);
+  CHECK_EQ(pair.client.busy(), 0);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // Else every input pays for the page faults of a fresh region.
+  [[maybe_unused]] static const int kept = mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  FuzzInput input(data, size);
+  CheckDecoding(std::string(reinterpret_cast<const char*>(data), size));
+  if (input.TakeUpTo(1) == 0) {
+    AttackServer(input);
+  } else {
+    AttackClient(input);
+  }
+  return 0;
+}
+
+}  // namespace grpc_cxl::internal

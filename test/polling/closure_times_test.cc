@@ -1,0 +1,111 @@
+// Proves what counts as a long closure: one that computes, one that sleeps; and that one which was
+// merely interrupted by another thread does not.
+
+#include "grpc_cxl/polling/closure_times.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include <atomic>
+#include <functional>
+#include <iostream>
+#include <thread>
+
+#include "grpc_cxl/base/steady_clock.h"
+#include "gtest/gtest.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr int64_t kLong = 200'000;  // ns
+
+int64_t ThreadCpuNs() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+void Compute(int64_t ns) {
+  for (const int64_t end = ThreadCpuNs() + ns; ThreadCpuNs() < end;) {
+  }
+}
+void Sleep(int64_t ns) {
+  const timespec time{0, ns};
+  nanosleep(&time, nullptr);
+}
+
+// The last closures decide: their number is far beyond what the average remembers.
+void RunMany(ClosureTimes& times, const std::function<void()>& closure) {
+  for (int i = 0; i < 100; ++i) {
+    ClosureTimes::Timing timing(times, SteadyNs());
+    closure();
+    timing.End();
+  }
+}
+
+TEST(ClosureTimesTest, AreShortAtFirst) { EXPECT_TRUE(ClosureTimes().AreShort()); }
+
+TEST(ClosureTimesTest, WhoComputesIsLong) {
+  ClosureTimes times;
+  RunMany(times, [] { Compute(kLong); });
+  EXPECT_FALSE(times.AreShort());
+}
+
+TEST(ClosureTimesTest, WhoSleepsIsLong) {
+  ClosureTimes times;
+  RunMany(times, [] { Sleep(kLong); });
+  EXPECT_FALSE(times.AreShort());
+}
+
+TEST(ClosureTimesTest, OneLongAmongFourIsEnough) {
+  ClosureTimes times;
+  int i = 0;
+  RunMany(times, [&] {
+    if (i++ % 4 == 0) Sleep(5 * kLong);
+  });
+  EXPECT_FALSE(times.AreShort());
+}
+
+TEST(ClosureTimesTest, FollowTheAverage) {
+  ClosureTimes times;
+  times.Note(1'000'000'000, 1'000'000'000);
+  EXPECT_FALSE(times.AreShort());
+  int short_ones = 0;
+  for (; !times.AreShort() && short_ones < 1000; ++short_ones) times.Note(1000, 1000);
+  EXPECT_LT(short_ones, 100) << "one long closure hides the short ones for too long";
+}
+
+TEST(ClosureTimesTest, AreShortWhenTheyOnlyWaited) {
+  ClosureTimes times;
+  for (int i = 0; i < 100; ++i) times.Note(1'000'000'000, 1000);
+  EXPECT_TRUE(times.AreShort());
+}
+
+// Both threads keep to one core, so that each sched_yield() lets the other run for a while:
+// an interruption at a known place.
+TEST(ClosureTimesTest, WhoIsInterruptedIsNotLong) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);  // inherited by the other thread
+  std::atomic<bool> done = false;                         // relaxed: orders nothing
+  std::thread other([&] {
+    while (!done.load(std::memory_order_relaxed)) {
+    }
+  });
+  ClosureTimes times;
+  int interrupted = 0;
+  RunMany(times, [&] {
+    const int64_t start = SteadyNs();
+    Compute(1000);
+    sched_yield();
+    interrupted += SteadyNs() - start > kLong;
+  });
+  done.store(true, std::memory_order_relaxed);
+  other.join();
+  std::cout << interrupted << " of 100 were interrupted" << std::endl;
+  EXPECT_GT(interrupted, 10);  // else this has proved nothing
+  EXPECT_TRUE(times.AreShort());
+}
+
+}  // namespace
+}  // namespace grpc_cxl::internal
