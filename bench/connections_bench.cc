@@ -64,7 +64,7 @@ void RaiseFileLimit() {
 }
 
 struct Contender {
-  LaneOptions options;
+  ProcessPairOptions options;
   std::string arena;
 };
 
@@ -73,7 +73,7 @@ absl::StatusOr<std::vector<Contender>> Contenders(uint32_t most_connections) {
   for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
     const absl::StatusOr<List> waits = Waits(transport, {"adaptive"});
     if (!waits.ok()) return waits.status();
-    const LaneOptions options = {.transport = transport, .wait = waits->front()};
+    const ProcessPairOptions options = {.transport = transport, .wait = waits->front()};
     if (transport == "inproc") return absl::InvalidArgumentError("inproc has no connections.");
     if (transport == "tcp" || transport == "unix") {
       contenders.push_back({options, ""});

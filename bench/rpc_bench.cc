@@ -72,8 +72,8 @@ namespace grpc_cxl::bench {
 namespace {
 
 // Every transport under every wait policy that it knows.
-absl::StatusOr<std::vector<LaneOptions>> Contenders() {
-  std::vector<LaneOptions> contenders;
+absl::StatusOr<std::vector<ProcessPairOptions>> Contenders() {
+  std::vector<ProcessPairOptions> contenders;
   for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
     const absl::StatusOr<List> waits = Waits(transport, absl::GetFlag(FLAGS_wait));
     if (!waits.ok()) return waits.status();
@@ -145,19 +145,19 @@ absl::Status WriteFiles(const Report& report) {
                      FileOfFlag(absl::GetFlag(FLAGS_html)));
 }
 
-absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
+absl::Status RunCalls(const std::vector<ProcessPairOptions>& contenders) {
   const absl::StatusOr<std::vector<Case>> cases = Cases();
   if (!cases.ok()) return cases.status();
-  std::vector<LaneGroup> groups(contenders.size());
+  std::vector<PairGroup> groups(contenders.size());
   for (size_t i = 0; i < contenders.size(); ++i) {
-    for (int pair = 0; pair < absl::GetFlag(FLAGS_pairs); ++pair) {
+    for (int made = 0; made < absl::GetFlag(FLAGS_pairs); ++made) {
       absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(contenders[i]);
       if (!pair.ok()) return pair.status();
       groups[i].push_back(*std::move(pair));
     }
   }
-  std::vector<LaneGroup*> turns;
-  for (LaneGroup& group : groups) turns.push_back(&group);
+  std::vector<PairGroup*> turns;
+  for (PairGroup& group : groups) turns.push_back(&group);
   const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
                       absl::GetFlag(FLAGS_calls), absl::GetFlag(FLAGS_syscalls)};
   Report report = NewReport();
@@ -177,10 +177,10 @@ absl::Status RunCalls(const std::vector<LaneOptions>& contenders) {
   return WriteFiles(report);
 }
 
-absl::Status RunFarMemory(const std::vector<LaneOptions>& contenders) {
+absl::Status RunFarMemory(const std::vector<ProcessPairOptions>& contenders) {
   const absl::StatusOr<std::vector<Case>> cases = Cases();
   if (!cases.ok()) return cases.status();
-  const absl::StatusOr<std::vector<LaneOptions>> pairs =
+  const absl::StatusOr<std::vector<ProcessPairOptions>> pairs =
       OnEachMemory(contenders, absl::GetFlag(FLAGS_cxl_preset), absl::GetFlag(FLAGS_cxl_coherence));
   if (!pairs.ok()) return pairs.status();
   const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
@@ -200,7 +200,7 @@ absl::Status Measure() {
   if (rounds < 1 || absl::GetFlag(FLAGS_seconds) < 0) {
     return absl::InvalidArgumentError("--rounds must be at least 1, and --seconds not negative.");
   }
-  const absl::StatusOr<std::vector<LaneOptions>> contenders = Contenders();
+  const absl::StatusOr<std::vector<ProcessPairOptions>> contenders = Contenders();
   if (!contenders.ok()) return contenders.status();
   if (absl::GetFlag(FLAGS_faults)) return PrintFaults(*contenders, rounds);
   if (absl::GetFlag(FLAGS_parts)) return PrintParts(*contenders);

@@ -45,9 +45,9 @@ absl::StatusOr<RegressionSet::Measured> RegressionSet::Measure(const CaseOfSet& 
                                                                const Effort& effort) {
   std::vector<Contender> contenders = {kTcp, kUnix};
   contenders.insert(contenders.end(), what.contenders.begin(), what.contenders.end());
-  std::vector<LaneGroup*> groups;
+  std::vector<PairGroup*> groups;
   for (const Contender& contender : contenders) {
-    const absl::StatusOr<LaneGroup*> group = GroupOf(contender);
+    const absl::StatusOr<PairGroup*> group = GroupOf(contender);
     if (!group.ok()) return group.status();
     groups.push_back(*group);
   }
@@ -74,8 +74,8 @@ absl::StatusOr<RegressionSet::Measured> RegressionSet::Measure(const CaseOfSet& 
   return measured;
 }
 
-absl::StatusOr<LaneGroup*> RegressionSet::GroupOf(const Contender& contender) {
-  LaneGroup& group = groups_[NameOf("", contender)];
+absl::StatusOr<PairGroup*> RegressionSet::GroupOf(const Contender& contender) {
+  PairGroup& group = groups_[NameOf("", contender)];
   if (group.empty()) {
     auto pair = ProcessPair::Start({.transport = contender.transport, .wait = contender.wait});
     if (!pair.ok()) return pair.status();

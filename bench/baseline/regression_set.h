@@ -54,9 +54,9 @@ class RegressionSet {
 
  private:
   // The pair of a contender, which is at index 0 of its group.
-  absl::StatusOr<LaneGroup*> GroupOf(const Contender& contender);
+  absl::StatusOr<PairGroup*> GroupOf(const Contender& contender);
 
-  std::map<std::string, LaneGroup> groups_;
+  std::map<std::string, PairGroup> groups_;
 };
 
 }  // namespace grpc_cxl::bench

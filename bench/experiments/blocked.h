@@ -9,7 +9,7 @@ namespace grpc_cxl::bench {
 
 // What calls take while a handler sleeps for `seconds` on the thread it is called on,
 // measured `times` times.
-absl::StatusOr<HandlerBlocked> MeasureBlocked(const LaneOptions& options, int times,
+absl::StatusOr<HandlerBlocked> MeasureBlocked(const ProcessPairOptions& options, int times,
                                               double seconds);
 
 }  // namespace grpc_cxl::bench

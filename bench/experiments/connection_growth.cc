@@ -52,7 +52,7 @@ absl::Status MeasureIdleTime(ProcessPair& pair, ConnectionCost& cost) {
 
 }  // namespace
 
-absl::StatusOr<ConnectionGrowth> MeasureGrowth(const LaneOptions& options,
+absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options,
                                                absl::Span<const uint32_t> counts) {
   auto pair = ProcessPair::Start(options);
   if (!pair.ok()) return pair.status();

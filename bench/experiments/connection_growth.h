@@ -19,7 +19,7 @@ struct ConnectionGrowth {
 // Opens more and more connections, up to each of `counts` (ascending, from 1), and measures at
 // each. The kernel's own memory for sockets is not counted. An error when not even the first
 // connection can be had.
-absl::StatusOr<ConnectionGrowth> MeasureGrowth(const LaneOptions& options,
+absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options,
                                                absl::Span<const uint32_t> counts);
 
 }  // namespace grpc_cxl::bench

@@ -13,11 +13,11 @@
 
 namespace grpc_cxl::bench {
 
-absl::StatusOr<std::vector<LaneOptions>> OnEachMemory(absl::Span<const LaneOptions> contenders,
-                                                      const std::vector<std::string>& presets,
-                                                      const std::vector<std::string>& coherences) {
+absl::StatusOr<std::vector<ProcessPairOptions>> OnEachMemory(
+    absl::Span<const ProcessPairOptions> contenders, const std::vector<std::string>& presets,
+    const std::vector<std::string>& coherences) {
   for (const std::string& preset : presets) {
-    const absl::StatusOr<MemoryDistance> distance = DistancePreset(preset);
+    const absl::StatusOr<MemoryDistance> distance = internal::DistancePreset(preset);
     if (!distance.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("--cxl_preset: ", distance.status().message()));
@@ -29,15 +29,15 @@ absl::StatusOr<std::vector<LaneOptions>> OnEachMemory(absl::Span<const LaneOptio
                                                      "; there are coherent and flush."));
     }
   }
-  std::vector<LaneOptions> pairs;
-  for (const LaneOptions& contender : contenders) {
+  std::vector<ProcessPairOptions> pairs;
+  for (const ProcessPairOptions& contender : contenders) {
     if (!absl::StartsWith(contender.transport, "cxl")) {
       pairs.push_back(contender);
       continue;
     }
     for (const std::string& coherence : coherences) {
       for (const std::string& preset : presets) {
-        LaneOptions& pair = pairs.emplace_back(contender);
+        ProcessPairOptions& pair = pairs.emplace_back(contender);
         pair.cxl_preset = preset;
         pair.cxl_coherence = coherence;
       }
@@ -46,10 +46,10 @@ absl::StatusOr<std::vector<LaneOptions>> OnEachMemory(absl::Span<const LaneOptio
   return pairs;
 }
 
-absl::Status MeasureFarMemory(absl::Span<const LaneOptions> pairs, absl::Span<const Case> cases,
-                              const Effort& effort) {
+absl::Status MeasureFarMemory(absl::Span<const ProcessPairOptions> pairs,
+                              absl::Span<const Case> cases, const Effort& effort) {
   std::vector<std::unique_ptr<ProcessPair>> running;
-  for (const LaneOptions& options : pairs) {
+  for (const ProcessPairOptions& options : pairs) {
     absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
     if (!pair.ok()) return pair.status();
     running.push_back(*std::move(pair));

@@ -20,7 +20,7 @@ struct OneFault {
   double down_ms = 0;
 };
 
-absl::StatusOr<OneFault> KillAndRestart(LaneOptions options) {
+absl::StatusOr<OneFault> KillAndRestart(ProcessPairOptions options) {
   options.client_role = "fault_client";
   absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
   if (!pair.ok()) return pair.status();
@@ -50,7 +50,7 @@ absl::StatusOr<OneFault> KillAndRestart(LaneOptions options) {
 
 }  // namespace
 
-absl::StatusOr<FaultTimes> MeasureFaults(const LaneOptions& options, int rounds) {
+absl::StatusOr<FaultTimes> MeasureFaults(const ProcessPairOptions& options, int rounds) {
   FaultTimes times;
   std::vector<double> calls_ended, found_again, down;
   for (int round = 0; round < rounds; ++round) {

@@ -18,7 +18,7 @@ struct FaultTimes {
   int unavailable = 0;  // calls that ended UNAVAILABLE: all, as it should be
 };
 
-absl::StatusOr<FaultTimes> MeasureFaults(const LaneOptions& options, int rounds);
+absl::StatusOr<FaultTimes> MeasureFaults(const ProcessPairOptions& options, int rounds);
 
 }  // namespace grpc_cxl::bench
 

@@ -24,7 +24,8 @@ absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds) {
   return RestFor(pair, seconds);
 }
 
-absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds) {
+absl::StatusOr<IdleCost> MeasureIdle(const ProcessPairOptions& options, int connections,
+                                     double seconds) {
   absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(options);
   if (!pair.ok()) return pair.status();
   const absl::StatusOr<Rested> before = RestWhenSettled(**pair, seconds);

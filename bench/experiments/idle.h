@@ -17,7 +17,8 @@ struct IdleCost {
 // CPU time that both processes of a pair take in `seconds` of rest, after they have settled.
 absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds);
 
-absl::StatusOr<IdleCost> MeasureIdle(const LaneOptions& options, int connections, double seconds);
+absl::StatusOr<IdleCost> MeasureIdle(const ProcessPairOptions& options, int connections,
+                                     double seconds);
 
 }  // namespace grpc_cxl::bench
 

@@ -54,7 +54,7 @@ RoundResult Together(const std::vector<RoundResult>& pairs) {
   return sum;
 }
 
-absl::StatusOr<RoundResult> RunRound(const LaneGroup& group, const Request& request,
+absl::StatusOr<RoundResult> RunRound(const PairGroup& group, const Request& request,
                                      absl::Duration timeout) {
   for (const auto& pair : group) {
     if (absl::Status sent = pair->Send(request); !sent.ok()) return sent;
@@ -108,7 +108,7 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
   return row;
 }
 
-absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<LaneGroup* const> groups,
+absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<PairGroup* const> groups,
                                                  const Case& what, const Effort& effort) {
   Request request;
   *request.mutable_round()->mutable_what() = what;

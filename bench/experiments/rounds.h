@@ -13,7 +13,7 @@
 namespace grpc_cxl::bench {
 
 // Pairs of processes that run at the same time: what one contender is measured on.
-using LaneGroup = std::vector<std::unique_ptr<ProcessPair>>;
+using PairGroup = std::vector<std::unique_ptr<ProcessPair>>;
 
 // How long to measure: `rounds` times `seconds`, or times `calls` when that is not 0.
 struct Effort {
@@ -27,7 +27,7 @@ struct Effort {
 // machine that drifts hurts all alike, and returns the medians over the rounds: one row a
 // group, in their order. Of several pairs, a round's p50 is the median of theirs, its p99 the
 // worst of theirs, its calls per second the sum. The first error ends it.
-absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<LaneGroup* const> groups,
+absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<PairGroup* const> groups,
                                                  const Case& what, const Effort& effort);
 
 // The row of a contender on `path`: medians over its rounds, of which there is at least one.

@@ -15,7 +15,7 @@
 
 namespace grpc_cxl::bench {
 
-absl::Status PrintFaults(absl::Span<const LaneOptions> contenders, int times) {
+absl::Status PrintFaults(absl::Span<const ProcessPairOptions> contenders, int times) {
   absl::PrintF(
       "The server is killed (SIGKILL) under 100 calls in flight; medians of %d times, in "
       "milliseconds\n\n",
@@ -24,7 +24,7 @@ absl::Status PrintFaults(absl::Span<const LaneOptions> contenders, int times) {
   Table table({"transport", "wait", "all calls ended", "UNAVAILABLE", "new server after",
                "found again after"},
               2);
-  for (const LaneOptions& contender : contenders) {
+  for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<FaultTimes> took = MeasureFaults(contender, times);
     if (!took.ok()) return took.status();
     table.AddRow(
@@ -36,7 +36,7 @@ absl::Status PrintFaults(absl::Span<const LaneOptions> contenders, int times) {
   return absl::OkStatus();
 }
 
-absl::Status PrintBlocking(absl::Span<const LaneOptions> contenders, int times) {
+absl::Status PrintBlocking(absl::Span<const ProcessPairOptions> contenders, int times) {
   constexpr double kSleepSeconds = 1;
   absl::PrintF(
       "64-byte calls while a handler sleeps for %.0f s on the thread that it was called on; "
@@ -45,7 +45,7 @@ absl::Status PrintBlocking(absl::Span<const LaneOptions> contenders, int times) 
   std::fflush(stdout);
   Table table({"transport", "wait", "service", "p50 alone", "p50 meanwhile", "longest meanwhile"},
               3);
-  for (const LaneOptions& contender : contenders) {
+  for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<HandlerBlocked> blocked = MeasureBlocked(contender, times, kSleepSeconds);
     if (!blocked.ok()) return blocked.status();
     table.AddRow({contender.transport, contender.wait, contender.service_api,
@@ -57,7 +57,7 @@ absl::Status PrintBlocking(absl::Span<const LaneOptions> contenders, int times) 
   return absl::OkStatus();
 }
 
-absl::Status PrintParts(absl::Span<const LaneOptions> contenders) {
+absl::Status PrintParts(absl::Span<const ProcessPairOptions> contenders) {
   constexpr uint32_t kCalls = 20'000;
   absl::PrintF(
       "Where the time of 64-byte calls goes: from the stub to the handler, in it, and back to "
@@ -65,9 +65,9 @@ absl::Status PrintParts(absl::Span<const LaneOptions> contenders) {
       kCalls);
   Table table({"transport", "wait", "service", "there", "handler", "back"}, 3);
   Request request;
-  request.mutable_break_down()->set_size_bytes(64);
-  request.mutable_break_down()->set_calls(kCalls);
-  for (const LaneOptions& contender : contenders) {
+  request.mutable_latency_breakdown()->set_size_bytes(64);
+  request.mutable_latency_breakdown()->set_calls(kCalls);
+  for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<std::unique_ptr<ProcessPair>> pair = ProcessPair::Start(contender);
     if (!pair.ok()) return pair.status();
     const absl::StatusOr<Reply> reply = (*pair)->Ask(request, absl::Minutes(2));
@@ -82,14 +82,14 @@ absl::Status PrintParts(absl::Span<const LaneOptions> contenders) {
   return absl::OkStatus();
 }
 
-absl::Status PrintIdle(absl::Span<const LaneOptions> contenders, int connections) {
+absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections) {
   constexpr double kSeconds = 5;
   absl::PrintF(
       "CPU time of processes that make no call, in milliseconds a second, without and "
       "with %d connections\n\n",
       connections);
   Table table({"transport", "wait", "server without", "with", "client without", "with"}, 2);
-  for (const LaneOptions& contender : contenders) {
+  for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<IdleCost> cost = MeasureIdle(contender, connections, kSeconds);
     if (!cost.ok()) return cost.status();
     table.AddRow({contender.transport, contender.wait, absl::StrFormat("%.2f", cost->server_before),

@@ -11,16 +11,16 @@ namespace grpc_cxl::bench {
 // needs, one contender after the other, and prints a table.
 
 // A server killed under calls in flight, and its successor; medians of `times`.
-absl::Status PrintFaults(absl::Span<const LaneOptions> contenders, int times);
+absl::Status PrintFaults(absl::Span<const ProcessPairOptions> contenders, int times);
 
 // Calls while a handler sleeps on the thread that it was called on; medians of `times`.
-absl::Status PrintBlocking(absl::Span<const LaneOptions> contenders, int times);
+absl::Status PrintBlocking(absl::Span<const ProcessPairOptions> contenders, int times);
 
 // Where the time of a call goes.
-absl::Status PrintParts(absl::Span<const LaneOptions> contenders);
+absl::Status PrintParts(absl::Span<const ProcessPairOptions> contenders);
 
 // CPU time of processes that make no call, without and with so many connections.
-absl::Status PrintIdle(absl::Span<const LaneOptions> contenders, int connections);
+absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections);
 
 }  // namespace grpc_cxl::bench
 

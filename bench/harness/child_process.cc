@@ -76,10 +76,10 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return absl::ErrnoToStatus(errno, "socketpair");
   }
-  UniqueFd ours(ends[0]), theirs(ends[1]);
+  internal::UniqueFd ours(ends[0]), theirs(ends[1]);
   const absl::StatusOr<pid_t> pid = Spawn(flags, theirs.get());
   if (!pid.ok()) return pid.status();
-  UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
+  internal::UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
   PCHECK(pid_fd) << "pidfd_open (Linux 5.3 or newer is needed)";
   return std::unique_ptr<ChildProcess>(
       new ChildProcess(std::move(what), *pid, patience, std::move(ours), std::move(pid_fd)));

@@ -56,8 +56,8 @@ class ChildProcess {
   absl::Status Ended(absl::Duration patience);
 
  private:
-  ChildProcess(std::string what, pid_t pid, absl::Duration patience, UniqueFd control,
-               UniqueFd pid_fd)
+  ChildProcess(std::string what, pid_t pid, absl::Duration patience, internal::UniqueFd control,
+               internal::UniqueFd pid_fd)
       : what_(std::move(what)),
         pid_(pid),
         patience_(patience),
@@ -67,9 +67,9 @@ class ChildProcess {
   const std::string what_;
   const pid_t pid_;
   const absl::Duration patience_;
-  UniqueFd control_;
-  UniqueFd pid_fd_;     // readable once the process has ended
-  absl::Status ended_;  // set when the process was reaped
+  internal::UniqueFd control_;
+  internal::UniqueFd pid_fd_;  // readable once the process has ended
+  absl::Status ended_;         // set when the process was reaped
 };
 
 }  // namespace grpc_cxl::bench

@@ -17,7 +17,7 @@ constexpr absl::Duration kClientPatience = absl::Milliseconds(100);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ProcessPair>> ProcessPair::Start(const LaneOptions& options) {
+absl::StatusOr<std::unique_ptr<ProcessPair>> ProcessPair::Start(const ProcessPairOptions& options) {
   absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
   Path path = MakePath(options.service, options.transport, options.wait, directory->path());

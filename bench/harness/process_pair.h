@@ -12,7 +12,7 @@
 
 namespace grpc_cxl::bench {
 
-struct LaneOptions {
+struct ProcessPairOptions {
   std::string transport;  // transport.h tells the names
   std::string wait;
   std::string cxl_preset{};              // as in Path
@@ -32,7 +32,7 @@ struct LaneOptions {
 class ProcessPair {
  public:
   // Starts both processes; nothing is connected yet.
-  static absl::StatusOr<std::unique_ptr<ProcessPair>> Start(const LaneOptions& options);
+  static absl::StatusOr<std::unique_ptr<ProcessPair>> Start(const ProcessPairOptions& options);
 
   const Path& path() const { return path_; }
   pid_t server_pid() const { return server_->pid(); }

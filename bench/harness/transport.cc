@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/payload_placement.h"
 #include "grpc_cxl/server_credentials.h"
@@ -35,7 +36,7 @@ Options CxlOptions(const Path& path) {
   if (path.wait() == "park") options.wait_policy = WaitPolicy::kPark;
   if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
   if (!path.cxl_preset().empty()) {
-    const absl::StatusOr<MemoryDistance> distance = DistancePreset(path.cxl_preset());
+    const absl::StatusOr<MemoryDistance> distance = internal::DistancePreset(path.cxl_preset());
     CHECK_OK(distance);  // checked where the flag was read
     options.distance = *distance;
   }

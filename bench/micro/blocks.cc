@@ -19,27 +19,27 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr size_t kPages = (4 << 20) / kPageBytes;  // the default of a connection
+constexpr size_t kPages = (4 << 20) / internal::kPageBytes;  // the default of a connection
 
 struct Area {
-  char pages[kPages][kPageBytes];
-  BlockOwnerWords owner;
-  BlockReturnWords returns;
-  BlockReturnEntry entries[kPages];
+  char pages[kPages][internal::kPageBytes];
+  internal::BlockOwnerWords owner;
+  internal::BlockReturnWords returns;
+  internal::BlockReturnEntry entries[kPages];
 };
 
 void LendAndReturn(benchmark::State& state) {
   const auto memory = std::make_shared<Shared<Area>>();
   Area* const area = memory->get();
   const absl::Span<char> bytes(area->pages[0], sizeof(area->pages));
-  const auto pool = std::make_shared<BlockPool>(memory, bytes, &area->owner, &area->returns,
-                                                absl::MakeConstSpan(area->entries));
-  const auto borrower =
-      std::make_shared<BlockBorrower>(memory, bytes, &area->returns, absl::MakeSpan(area->entries));
+  const auto pool = std::make_shared<internal::BlockPool>(
+      memory, bytes, &area->owner, &area->returns, absl::MakeConstSpan(area->entries));
+  const auto borrower = std::make_shared<internal::BlockBorrower>(memory, bytes, &area->returns,
+                                                                  absl::MakeSpan(area->entries));
   for (auto _ : state) {
     auto block = pool->Allocate(state.range(0));
     CHECK_OK(block.status());
-    const std::optional<BlockDescriptor> lent = pool->Lend(block->memory());
+    const std::optional<internal::BlockDescriptor> lent = pool->Lend(block->memory());
     CHECK(lent.has_value());
     block->Reset();
     auto loan = borrower->Borrow(*lent);

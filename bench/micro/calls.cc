@@ -31,25 +31,27 @@ struct Pair {
     void operator()(char* memory) const { free(memory); }
   };
   static char* Zeroed() {
-    void* const memory = aligned_alloc(kPageBytes, CallAreaBytes(kBuffer));
-    return static_cast<char*>(memset(memory, 0, CallAreaBytes(kBuffer)));
+    void* const memory = aligned_alloc(internal::kPageBytes, internal::CallAreaBytes(kBuffer));
+    return static_cast<char*>(memset(memory, 0, internal::CallAreaBytes(kBuffer)));
   }
 
   std::unique_ptr<char, Free> memory{Zeroed()};
-  ClientCalls client{absl::MakeSpan(memory.get(), CallAreaBytes(kBuffer)), kBuffer, [] {}};
-  ServerCalls server{absl::MakeSpan(memory.get(), CallAreaBytes(kBuffer)), kBuffer, [] {}};
+  internal::ClientCalls client{absl::MakeSpan(memory.get(), internal::CallAreaBytes(kBuffer)),
+                               kBuffer, [] {}};
+  internal::ServerCalls server{absl::MakeSpan(memory.get(), internal::CallAreaBytes(kBuffer)),
+                               kBuffer, [] {}};
 };
 
-RequestView View(const std::string& message) {
+internal::RequestView View(const std::string& message) {
   return {30'000'000'000,
           "/grpc_cxl.bench.Echo/Call",
           {{"x-request-id", "5f3c8e0a-74b1-4c19-9d58-0e6f2a7b31cd"}, {"x-tenant", "bench"}},
           message};
 }
 
-size_t Encode(const RequestView& view, absl::Span<char> buffer) {
-  const size_t head = RequestHeadBytes(view);
-  EncodeRequestHead(view, view.message.size(), buffer.subspan(0, head));
+size_t Encode(const internal::RequestView& view, absl::Span<char> buffer) {
+  const size_t head = internal::RequestHeadBytes(view);
+  internal::EncodeRequestHead(view, view.message.size(), buffer.subspan(0, head));
   memcpy(buffer.data() + head, view.message.data(), view.message.size());
   return head + view.message.size();
 }
@@ -69,31 +71,32 @@ void BM_DecodeRequest(benchmark::State& state) {
   std::string buffer(kBuffer, '\0');
   buffer.resize(Encode(View(message), absl::MakeSpan(buffer)));
   for (auto _ : state) {
-    auto view = DecodeRequest(buffer);
+    auto view = internal::DecodeRequest(buffer);
     CHECK_OK(view.status());
     benchmark::DoNotOptimize(view);
   }
 }
 BENCHMARK(BM_DecodeRequest)->Name("calls/decode_request")->Arg(64)->Arg(2048);
 
-void Answer(ServerCalls& server, const std::string& response) {
-  CHECK_OK(server.Run(
-      [&](ServerCalls::CallId call, const std::string&) { server.Respond(call, response); },
-      [](ServerCalls::CallId) {}));
+void Answer(internal::ServerCalls& server, const std::string& response) {
+  const internal::ServerCalls::News news = server.Run();
+  CHECK_OK(news.status);
+  for (const internal::ServerCalls::TakenCall& call : news.taken) server.Respond(call.id, response);
 }
 
 // Posts a call, has it answered by `serve` or by another thread, and waits, spinning.
 template <typename Serve>
-void CallOnce(ClientCalls& client, Serve serve) {
+void CallOnce(internal::ClientCalls& client, Serve serve) {
   const int slot = client.Acquire();
   CHECK_GE(slot, 0);
   client.Post(slot, 100, SIZE_MAX);
   serve();
-  CallOutcome outcome;
+  internal::CallOutcome outcome;
   bool spinning;
   constexpr int64_t kSecond = 1'000'000'000;
-  CHECK(client.Wait(slot, kSecond, kSecond, &outcome, &spinning) == ClientCalls::Waited::kDone);
-  CHECK(outcome.kind == CallOutcome::Kind::kResponse);
+  CHECK(client.Wait(slot, kSecond, kSecond, &outcome, &spinning) ==
+        internal::ClientCalls::Waited::kDone);
+  CHECK(outcome.kind == internal::CallOutcome::Kind::kResponse);
 }
 
 void BM_SlotInOneThread(benchmark::State& state) {

@@ -18,8 +18,8 @@ namespace {
 
 // What one side of a ping-pong writes.
 struct Words {
-  DoorbellWords doorbell;
-  alignas(kWriterAlignment) SharedU32 turn;
+  internal::DoorbellWords doorbell;
+  alignas(internal::kWriterAlignment) internal::SharedU32 turn;
 };
 struct Sides {
   Words ours, peers;
@@ -45,7 +45,7 @@ class End {
       if (other_->turn.load(std::memory_order_acquire) == turn) break;
       pollfd line{sleeper_.fd(), POLLIN, 0};
       PCHECK(poll(&line, 1, 10'000) == 1);
-      CHECK(sleeper_.Drain() == DoorbellSleeper::Line::kOpen);
+      CHECK(sleeper_.Drain() == internal::DoorbellSleeper::Line::kOpen);
     }
     sleeper_.Awake();
   }
@@ -53,8 +53,8 @@ class End {
  private:
   Words* const mine_;
   const Words* const other_;
-  DoorbellSleeper sleeper_;
-  DoorbellWaker waker_;
+  internal::DoorbellSleeper sleeper_;
+  internal::DoorbellWaker waker_;
 };
 
 void WakeAndBeWoken(benchmark::State& state) {
@@ -76,9 +76,9 @@ void WakeAndBeWoken(benchmark::State& state) {
 }
 
 void RingAwakePeer(benchmark::State& state) {
-  const Shared<DoorbellWords> awake;
+  const Shared<internal::DoorbellWords> awake;
   const Sockets sockets;
-  DoorbellWaker waker(awake.get(), sockets.ours.get());
+  internal::DoorbellWaker waker(awake.get(), sockets.ours.get());
   for (auto _ : state) CHECK(!waker.Wake());
 }
 

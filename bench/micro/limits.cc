@@ -21,19 +21,19 @@ namespace {
 
 // Counts up: odd numbers are the peer's turn.
 struct Words {
-  alignas(kWriterAlignment) SharedU32 there;
-  alignas(kWriterAlignment) SharedU32 back;
+  alignas(internal::kWriterAlignment) internal::SharedU32 there;
+  alignas(internal::kWriterAlignment) internal::SharedU32 back;
 };
 
-void SpinUntil(const SharedU32& word, uint32_t value) {
+void SpinUntil(const internal::SharedU32& word, uint32_t value) {
   while (word.load(std::memory_order_acquire) != value) {
   }
 }
 
-void SleepUntil(const SharedU32& word, uint32_t value) {
+void SleepUntil(const internal::SharedU32& word, uint32_t value) {
   constexpr int64_t kSecond = 1'000'000'000;
   for (uint32_t seen; (seen = word.load(std::memory_order_acquire)) != value;) {
-    FutexWait(word, seen, kSecond);
+    internal::FutexWait(word, seen, kSecond);
   }
 }
 
@@ -83,13 +83,13 @@ void LimitFutex(benchmark::State& state) {
     for (uint32_t turn = 1;; ++turn) {
       SleepUntil(words->there, turn);
       words->back.store(turn, std::memory_order_release);  // matched in SleepUntil()
-      FutexWake(words->back);
+      internal::FutexWake(words->back);
     }
   });
   uint32_t turn = 0;
   for (auto _ : state) {
     words->there.store(++turn, std::memory_order_release);  // matched in SleepUntil()
-    FutexWake(words->there);
+    internal::FutexWake(words->there);
     SleepUntil(words->back, turn);
   }
 }
@@ -113,23 +113,23 @@ void LimitUnixConnect(benchmark::State& state) {
   memcpy(address.sun_path + 1, name.data(), name.size());
   const socklen_t length = offsetof(sockaddr_un, sun_path) + 1 + name.size();
   const auto make = [] {
-    UniqueFd made(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    internal::UniqueFd made(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     PCHECK(made);
     return made;
   };
-  const UniqueFd listener = make();
+  const internal::UniqueFd listener = make();
   PCHECK(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
   PCHECK(listen(listener.get(), 8) == 0);
   const PeerProcess peer([&] {
     for (;;) {
-      const UniqueFd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const internal::UniqueFd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!accepted) return;
       SendByte(accepted.get());
       ReceiveByte(accepted.get());  // until the client has gone
     }
   });
   for (auto _ : state) {
-    const UniqueFd connected = make();
+    const internal::UniqueFd connected = make();
     PCHECK(connect(connected.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
     CHECK(ReceiveByte(connected.get()));
   }

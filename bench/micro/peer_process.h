@@ -35,12 +35,12 @@ class Shared {
   T* get() const { return reinterpret_cast<T*>(arena_.data()); }
 
  private:
-  static Arena Make() {
-    absl::StatusOr<Arena> arena = Arena::Create(sizeof(T), {});
+  static internal::Arena Make() {
+    absl::StatusOr<internal::Arena> arena = internal::Arena::Create(sizeof(T), {});
     CHECK_OK(arena);
     return *std::move(arena);
   }
-  Arena arena_ = Make();
+  internal::Arena arena_ = Make();
 };
 
 // Two connected sockets of the kind that connections have; blocking.
@@ -48,10 +48,10 @@ struct Sockets {
   Sockets() {
     int ends[2];
     PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-    ours = UniqueFd(ends[0]);
-    peers = UniqueFd(ends[1]);
+    ours = internal::UniqueFd(ends[0]);
+    peers = internal::UniqueFd(ends[1]);
   }
-  UniqueFd ours, peers;
+  internal::UniqueFd ours, peers;
 };
 
 }  // namespace grpc_cxl::bench

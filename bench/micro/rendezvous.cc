@@ -36,18 +36,19 @@ auto Finish(int socket, Step step) {
   }
 }
 
-void Serve(NameListener& listener, size_t arena_bytes) {
+void Serve(internal::NameListener& listener, size_t arena_bytes) {
   for (;;) {
     WaitFor(listener.fd());
     auto socket = listener.Accept();
     CHECK_OK(socket.status());
     if (!*socket) continue;
-    Finish(socket->get(), [&] { return ReceiveHello(socket->get(), TrustedUsers()); });
-    const auto arena = Arena::Create(arena_bytes, {});
+    Finish(socket->get(),
+           [&] { return internal::ReceiveHello(socket->get(), internal::TrustedUsers()); });
+    const auto arena = internal::Arena::Create(arena_bytes, {});
     CHECK_OK(arena.status());
-    ArenaOffer offer;
+    internal::ArenaOffer offer;
     offer.arena_bytes = arena->size();
-    CHECK_OK(SendWelcome(socket->get(), offer, arena->fd()));
+    CHECK_OK(internal::SendWelcome(socket->get(), offer, arena->fd()));
     WaitFor(socket->get());  // until the client has gone
   }
 }
@@ -55,25 +56,27 @@ void Serve(NameListener& listener, size_t arena_bytes) {
 void Connect(benchmark::State& state) {
   const auto directory = TemporaryDirectory::Create();
   CHECK_OK(directory.status());
-  const auto name = ServiceName::Parse("bench");
+  const auto name = internal::ServiceName::Parse("bench");
   CHECK_OK(name.status());
-  auto listener = NameListener::Listen(directory->path(), *name);
+  auto listener = internal::NameListener::Listen(directory->path(), *name);
   CHECK_OK(listener.status());
   const PeerProcess server([&] { Serve(*listener, state.range(0)); });
   for (auto _ : state) {
-    const auto socket = Dial(directory->path(), *name);
+    const auto socket = internal::Dial(directory->path(), *name);
     CHECK_OK(socket.status());
-    CHECK_OK(SendHello(socket->get(), kNoFeatures));
-    Welcome welcome =
-        Finish(socket->get(), [&] { return ReceiveWelcome(socket->get(), TrustedUsers()); });
-    const auto arena = Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, true);
+    CHECK_OK(internal::SendHello(socket->get(), internal::kNoFeatures));
+    internal::Welcome welcome = Finish(socket->get(), [&] {
+      return internal::ReceiveWelcome(socket->get(), internal::TrustedUsers());
+    });
+    const auto arena =
+        internal::Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, true);
     CHECK_OK(arena.status());
   }
 }
 
 void MakeArena(benchmark::State& state) {
   for (auto _ : state) {
-    auto arena = Arena::Create(state.range(0), {});
+    auto arena = internal::Arena::Create(state.range(0), {});
     CHECK_OK(arena.status());
   }
 }

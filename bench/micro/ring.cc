@@ -21,19 +21,19 @@ namespace {
 constexpr size_t kCapacity = 512 << 10;  // the default of a connection
 
 struct Ring {
-  RingWriterWords writer;
-  RingReaderWords reader;
+  internal::RingWriterWords writer;
+  internal::RingReaderWords reader;
   char data[kCapacity];
 };
 
-RingWriter WriterOf(Ring* ring) {
-  return RingWriter(&ring->writer, &ring->reader, absl::MakeSpan(ring->data));
+internal::RingWriter WriterOf(Ring* ring) {
+  return internal::RingWriter(&ring->writer, &ring->reader, absl::MakeSpan(ring->data));
 }
-RingReader ReaderOf(Ring* ring) {
-  return RingReader(&ring->reader, &ring->writer, absl::MakeConstSpan(ring->data));
+internal::RingReader ReaderOf(Ring* ring) {
+  return internal::RingReader(&ring->reader, &ring->writer, absl::MakeConstSpan(ring->data));
 }
 
-void Send(RingWriter& writer, absl::Span<const char> message) {
+void Send(internal::RingWriter& writer, absl::Span<const char> message) {
   const auto written = writer.Write(message);
   CHECK_OK(written.status());
   CHECK_EQ(*written, message.size());
@@ -41,7 +41,7 @@ void Send(RingWriter& writer, absl::Span<const char> message) {
 }
 
 // False when there is nothing. Copies the next message out, all of which must be there.
-bool Receive(RingReader& reader, absl::Span<char> message) {
+bool Receive(internal::RingReader& reader, absl::Span<char> message) {
   const auto readable = reader.Readable();
   CHECK_OK(readable.status());
   if (*readable == 0) return false;
@@ -56,8 +56,8 @@ bool Receive(RingReader& reader, absl::Span<char> message) {
 
 void WriteAndRead(benchmark::State& state) {
   const Shared<Ring> ring;
-  RingWriter writer = WriterOf(ring.get());
-  RingReader reader = ReaderOf(ring.get());
+  internal::RingWriter writer = WriterOf(ring.get());
+  internal::RingReader reader = ReaderOf(ring.get());
   std::vector<char> message(state.range(0), 'x');
   for (auto _ : state) {
     Send(writer, message);
@@ -70,16 +70,16 @@ void PingPong(benchmark::State& state) {
   const Shared<Ring> there, back;
   std::vector<char> message(state.range(0), 'x');
   const PeerProcess peer([&] {
-    RingReader reader = ReaderOf(there.get());
-    RingWriter writer = WriterOf(back.get());
+    internal::RingReader reader = ReaderOf(there.get());
+    internal::RingWriter writer = WriterOf(back.get());
     for (;;) {
       while (!Receive(reader, absl::MakeSpan(message))) {
       }
       Send(writer, message);
     }
   });
-  RingWriter writer = WriterOf(there.get());
-  RingReader reader = ReaderOf(back.get());
+  internal::RingWriter writer = WriterOf(there.get());
+  internal::RingReader reader = ReaderOf(back.get());
   for (auto _ : state) {
     Send(writer, message);
     while (!Receive(reader, absl::MakeSpan(message))) {

@@ -41,7 +41,7 @@ absl::StatusOr<SyscallCounter> SyscallCounter::Start(pid_t pid) {
   for (; !gone && thread != end; thread.increment(gone)) {
     int tid = 0;
     if (!absl::SimpleAtoi(thread->path().filename().string(), &tid)) continue;
-    UniqueFd event(static_cast<int>(
+    internal::UniqueFd event(static_cast<int>(
         syscall(SYS_perf_event_open, &attributes, tid, /*cpu=*/-1, /*group=*/-1, /*flags=*/0)));
     if (event) {
       counter.threads_.push_back(std::move(event));
@@ -57,7 +57,7 @@ absl::StatusOr<SyscallCounter> SyscallCounter::Start(pid_t pid) {
 
 int64_t SyscallCounter::Count() const {
   int64_t sum = 0;
-  for (const UniqueFd& event : threads_) {
+  for (const internal::UniqueFd& event : threads_) {
     int64_t count = 0;
     if (read(event.get(), &count, sizeof(count)) == sizeof(count)) sum += count;
   }

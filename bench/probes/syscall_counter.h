@@ -26,7 +26,7 @@ class SyscallCounter {
   int64_t Count() const;
 
  private:
-  std::vector<UniqueFd> threads_;  // an event for each
+  std::vector<internal::UniqueFd> threads_;  // an event for each
 };
 
 }  // namespace grpc_cxl::bench

@@ -37,9 +37,9 @@ class Client {
         return RunRound(request.round());
       case Request::kOpenConnections:
         return Open(request.open_connections());
-      case Request::kBlockHandler:
+      case Request::kBlockingHandler:
         return Block(request.blocking_handler());
-      case Request::kBreakDown:
+      case Request::kLatencyBreakdown:
         return TakeApart(request.latency_breakdown());
       case Request::kRest:
         return RestFor(request.rest());

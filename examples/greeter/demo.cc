@@ -76,7 +76,7 @@ absl::Status Compare() {
       effort.rounds, effort.seconds);
   std::fflush(stdout);
 
-  std::vector<bench::LaneGroup> pairs;
+  std::vector<bench::PairGroup> pairs;
   for (const std::string transport : {"tcp", "unix", "cxl", "cxl_direct"}) {
     const auto waits = bench::Waits(transport, {"adaptive"});
     if (!waits.ok()) return waits.status();
@@ -88,8 +88,8 @@ absl::Status Compare() {
   bench::Case what;
   what.set_api("sync");
   what.set_concurrency(1);
-  std::vector<bench::LaneGroup*> turns;
-  for (bench::LaneGroup& pair : pairs) turns.push_back(&pair);
+  std::vector<bench::PairGroup*> turns;
+  for (bench::PairGroup& pair : pairs) turns.push_back(&pair);
   const absl::StatusOr<std::vector<bench::Row>> rows = bench::MeasureInRounds(turns, what, effort);
   if (!rows.ok()) return rows.status();
 

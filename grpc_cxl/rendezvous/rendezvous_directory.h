@@ -10,10 +10,10 @@ namespace grpc_cxl::internal {
 
 // Where to look for the directory; each may be empty. A plain value.
 struct DirectoryCandidates {
-  std::string configured;  // by the options
-  std::string variable;    // GRPC_CXL_DIR
-  std::string runtime;     // XDG_RUNTIME_DIR
-  std::string temporary;   // TMPDIR; empty: /tmp
+  std::string configured{};  // by the options
+  std::string variable{};    // GRPC_CXL_DIR
+  std::string runtime{};     // XDG_RUNTIME_DIR
+  std::string temporary{};   // TMPDIR; empty: /tmp
 
   friend bool operator==(const DirectoryCandidates&, const DirectoryCandidates&) = default;
 };

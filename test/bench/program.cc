@@ -58,7 +58,7 @@ std::unique_ptr<Program> Program::Start(const std::string& path, std::vector<std
   CHECK_OK(directory.status());
   int ends[2];
   PCHECK(pipe2(ends, O_CLOEXEC) == 0);
-  UniqueFd output(ends[0]), input(ends[1]);
+  internal::UniqueFd output(ends[0]), input(ends[1]);
 
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);

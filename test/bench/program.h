@@ -40,14 +40,14 @@ class Program {
   std::vector<std::string> Files() const;
 
  private:
-  Program(TemporaryDirectory directory, pid_t pid, UniqueFd output)
+  Program(TemporaryDirectory directory, pid_t pid, internal::UniqueFd output)
       : directory_(std::move(directory)), pid_(pid), pipe_(std::move(output)) {}
 
   bool ReadOutput();  // false at the end
 
   TemporaryDirectory directory_;
   const pid_t pid_;
-  UniqueFd pipe_;
+  internal::UniqueFd pipe_;
   std::string output_;
   bool reaped_ = false;
 };

@@ -1,4 +1,4 @@
-// Linked with --wrap for DoorbellWaker::Wake(): every ring takes 20 us longer, whether the
+// Linked with --wrap for DoorbellWaker::Wake(): every wake-up takes 20 us longer, whether the
 // peer sleeps or not. The product's sources know nothing of it. Should Wake() get another
 // name or signature, this no longer links.
 
@@ -8,15 +8,15 @@
 
 extern "C" {
 
-// bool grpc_cxl::DoorbellWaker::Wake(), by the names that --wrap gives the two.
-bool __real__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellWaker* self);
+// bool grpc_cxl::internal::DoorbellWaker::Wake(), by the names that --wrap gives the two.
+bool __real__ZN8grpc_cxl8internal13DoorbellWaker4WakeEv(grpc_cxl::internal::DoorbellWaker* self);
 
-bool __wrap__ZN8grpc_cxl14DoorbellRinger4RingEv(grpc_cxl::DoorbellWaker* self) {
+bool __wrap__ZN8grpc_cxl8internal13DoorbellWaker4WakeEv(grpc_cxl::internal::DoorbellWaker* self) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + std::chrono::microseconds(20);
   while (Clock::now() < end) {
   }
-  return __real__ZN8grpc_cxl14DoorbellRinger4RingEv(self);
+  return __real__ZN8grpc_cxl8internal13DoorbellWaker4WakeEv(self);
 }
 
 }  // extern "C"

@@ -17,14 +17,14 @@
 
 namespace grpc_cxl::internal {
 
-// Both halves of a region of calls in one process. Rings are only counted: the test says
+// Both halves of a call area in one process. Wake-ups are only counted: the test says
 // when each side looks.
 struct CallPair {
   static constexpr size_t kBuffer = kPageBytes;
 
   explicit CallPair(SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()))
       : client(
-            client_side.At(image), kBuffer, [this] { ++rings_to_server; }, client_side.view(),
+            client_side.At(image), kBuffer, [this] { ++wakes_to_server; }, client_side.view(),
             /*polls=*/false, spin) {
     server.SetAccepting(true);
   }
@@ -50,12 +50,12 @@ struct CallPair {
 
   // The server takes what is there and gives every call `response`.
   absl::Status Serve(const std::string& response) {
-    return server.Run(
-        [&](ServerCalls::CallId call, std::string request) {
-          last_request = std::move(request);
-          server.Respond(call, response);
-        },
-        [](ServerCalls::CallId) {});
+    ServerCalls::News news = server.Run();
+    for (ServerCalls::TakenCall& call : news.taken) {
+      last_request = std::move(call.request);
+      server.Respond(call.id, response);
+    }
+    return news.status;
   }
 
   struct Free {
@@ -68,12 +68,12 @@ struct CallPair {
   }
 
   std::unique_ptr<char, Free> memory{Zeroed()};
-  std::atomic<int> rings_to_server{0};
-  std::atomic<int> rings_to_client{0};
+  std::atomic<int> wakes_to_server{0};
+  std::atomic<int> wakes_to_client{0};
   const absl::Span<char> image{memory.get(), CallAreaBytes(kBuffer)};
   const TestView client_side{image}, server_side{image};
   ClientCalls client;
-  ServerCalls server{server_side.At(image), kBuffer, [this] { ++rings_to_client; },
+  ServerCalls server{server_side.At(image), kBuffer, [this] { ++wakes_to_client; },
                      server_side.view()};
   uint32_t generation = 0;
   std::string last_request;

@@ -94,13 +94,13 @@ void AttackServer(FuzzInput& input) {
   while (useful && !input.empty()) {
     switch (input.TakeUpTo(4)) {
       case 0: {
-        useful = Fine(pair.server.Run(
-            [&](ServerCalls::CallId call, const std::string& request) {
-              CHECK_LE(request.size(), CallPair::kBuffer);
-              CheckDecoding(request);
-              running.push_back(call);
-            },
-            [](ServerCalls::CallId) {}));
+        const ServerCalls::News news = pair.server.Run();
+        for (const ServerCalls::TakenCall& call : news.taken) {
+          CHECK_LE(call.request.size(), CallPair::kBuffer);
+          CheckDecoding(call.request);
+          running.push_back(call.id);
+        }
+        useful = Fine(news.status);
         break;
       }
       case 1:

@@ -30,7 +30,7 @@ TEST(CallsTest, RequestAndResponseArriveWhole) {
   CallPair pair;
   EXPECT_FALSE(pair.server.Ready());
   const int slot = pair.Post("question");
-  EXPECT_EQ(pair.rings_to_server, 1);
+  EXPECT_EQ(pair.wakes_to_server, 1);
   EXPECT_TRUE(pair.server.Ready());
   ASSERT_TRUE(pair.Serve("answer").ok());
   EXPECT_FALSE(pair.server.Ready());
@@ -40,7 +40,7 @@ TEST(CallsTest, RequestAndResponseArriveWhole) {
   EXPECT_EQ(outcome.response, "answer");
   EXPECT_EQ(pair.client.busy(), 0);
   EXPECT_EQ(pair.server.busy(), 0);
-  EXPECT_EQ(pair.rings_to_client, 0) << "nobody needed to be woken";
+  EXPECT_EQ(pair.wakes_to_client, 0) << "nobody needed to be woken";
 }
 
 TEST(CallsTest, LargeResponsesComeInParts) {
@@ -87,7 +87,7 @@ TEST(CallsTest, PolledCallsAreRungForAndDeliveredByRun) {
   pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
   EXPECT_FALSE(pair.client.Ready());
   ASSERT_TRUE(pair.Serve("a").ok());
-  EXPECT_EQ(pair.rings_to_client, 1);
+  EXPECT_EQ(pair.wakes_to_client, 1);
   EXPECT_TRUE(pair.client.Ready());
   EXPECT_FALSE(outcome.has_value());
   ASSERT_TRUE(pair.client.Run().ok());
@@ -99,14 +99,12 @@ TEST(CallsTest, ACallMayBeLeftToThePollerWhileItRuns) {
   CallPair pair;
   const int slot = pair.Post("q");
   std::optional<ServerCalls::CallId> running;
-  ASSERT_TRUE(pair.server
-                  .Run([&](ServerCalls::CallId call, const std::string&) { running = call; },
-                       [](ServerCalls::CallId) {})
-                  .ok());
+  for (const ServerCalls::TakenCall& call : pair.server.Run().taken) running = call.id;
+  ASSERT_TRUE(running.has_value());
   std::optional<CallOutcome> outcome;
   pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
   pair.server.Respond(*running, "a");
-  EXPECT_EQ(pair.rings_to_client, 1);
+  EXPECT_EQ(pair.wakes_to_client, 1);
   EXPECT_TRUE(pair.client.Ready());
   ASSERT_TRUE(pair.client.Run().ok());
   ASSERT_TRUE(outcome.has_value());
@@ -148,7 +146,7 @@ TEST(CallsTest, PingsAreAnsweredByRun) {
   CallPair pair;
   EXPECT_FALSE(pair.server.Ready());
   const uint32_t ping = pair.client.Ping();
-  EXPECT_EQ(pair.rings_to_server, 1);
+  EXPECT_EQ(pair.wakes_to_server, 1);
   EXPECT_TRUE(pair.server.Ready());
   EXPECT_FALSE(pair.client.Answered(ping));
   ASSERT_TRUE(pair.Serve("").ok());
@@ -171,9 +169,7 @@ TEST(CallsTest, TheEndSaysWhetherACallMayHaveRun) {
   {
     CallPair pair;
     const int slot = pair.Post("taken");
-    ASSERT_TRUE(
-        pair.server.Run([](ServerCalls::CallId, const std::string&) {}, [](ServerCalls::CallId) {})
-            .ok());
+    ASSERT_TRUE(pair.server.Run().status.ok());
     pair.client.Ended();
     EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kLost);
   }
@@ -224,9 +220,10 @@ TEST(CallsTest, CancellationReachesTheRunningCallOnly) {
   std::vector<uint32_t> cancelled;
   std::vector<ServerCalls::CallId> running;
   const auto run = [&] {
-    return pair.server.Run(
-        [&](ServerCalls::CallId call, const std::string&) { running.push_back(call); },
-        [&](ServerCalls::CallId call) { cancelled.push_back(call.generation); });
+    const ServerCalls::News news = pair.server.Run();
+    for (const ServerCalls::TakenCall& call : news.taken) running.push_back(call.id);
+    for (const ServerCalls::CallId& call : news.cancelled) cancelled.push_back(call.generation);
+    return news.status;
   };
   const int slot = pair.Post("first");
   const uint32_t first = pair.generation;
@@ -265,12 +262,9 @@ TEST(CallsTest, ThreadsDoNotMixUpTheirCalls) {
   std::thread server([&] {
     while (!done) {
       if (pair.server.Ready()) {
-        ASSERT_TRUE(
-            pair.server
-                .Run([&](ServerCalls::CallId call,
-                         const std::string& request) { pair.server.Respond(call, request + "!"); },
-                     [](ServerCalls::CallId) {})
-                .ok());
+        const ServerCalls::News news = pair.server.Run();
+        ASSERT_TRUE(news.status.ok());
+        for (const auto& call : news.taken) pair.server.Respond(call.id, call.request + "!");
       }
       if (pair.client.Ready()) {
         ASSERT_TRUE(pair.client.Run().ok());

@@ -172,11 +172,9 @@ TEST_P(SlotWaitersStressTest, NobodySleepsOverAnAnswer) {
     std::minstd_rand random(1);
     std::vector<std::pair<ServerCalls::CallId, std::string>> running;
     while (!over) {
-      EXPECT_TRUE(pair.server
-                      .Run([&](ServerCalls::CallId call,
-                               std::string request) { running.emplace_back(call, request); },
-                           [](ServerCalls::CallId) {})
-                      .ok());
+      const ServerCalls::News news = pair.server.Run();
+      EXPECT_TRUE(news.status.ok());
+      for (const auto& call : news.taken) running.emplace_back(call.id, call.request);
       for (int pause = random() % 2000; pause > 0; --pause) over.load();
       if (running.empty()) {
         std::this_thread::yield();

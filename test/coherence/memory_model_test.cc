@@ -18,19 +18,7 @@ using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
-class MemoryModelTest : public ::testing::Test {
- protected:
-  MemoryModelTest() { Clear(); }
-  ~MemoryModelTest() override { Clear(); }
-  static void Clear() {
-    for (const char* name :
-         {"GRPC_CXL_COHERENCE", "GRPC_CXL_PRESET", "GRPC_CXL_MEMORY", "GRPC_CXL_CHECK_FLUSHES"}) {
-      unsetenv(name);
-    }
-  }
-};
-
-TEST_F(MemoryModelTest, Presets) {
+TEST(MemoryModelTest, Presets) {
   EXPECT_THAT(DistancePreset("local"), IsOkAndHolds(MemoryDistance{}));
   EXPECT_TRUE(DistancePreset("local")->none());
   uint32_t last = 0;
@@ -47,11 +35,13 @@ TEST_F(MemoryModelTest, Presets) {
               StatusIs(kInvalid, HasSubstr("none of local, expander, switch and pool")));
 }
 
-TEST_F(MemoryModelTest, DistancesInWords) {
+TEST(MemoryModelTest, DistancesInWords) {
   EXPECT_THAT(ParseDistance(""), IsOkAndHolds(MemoryDistance{}));
   EXPECT_THAT(ParseDistance("load_ns=1,store_ns=2,gbps=0.5"),
               IsOkAndHolds(MemoryDistance{.load_ns = 1, .store_ns = 2, .gbps = 0.5}));
   EXPECT_THAT(ParseDistance("gbps=10"), IsOkAndHolds(MemoryDistance{.gbps = 10}));
+  EXPECT_THAT(ParseDistance("gbps=10", {.load_ns = 7}),
+              IsOkAndHolds(MemoryDistance{.load_ns = 7, .gbps = 10}));
   for (const char* wrong : {"load_ns", "load_ns=", "load_ns=-1", "load_ns=1.5", "far=1", "400",
                             "load_ns=1;store_ns=1", "gbps=fast"}) {
     EXPECT_THAT(ParseDistance(wrong), StatusIs(kInvalid, HasSubstr("is no distance of memory")))
@@ -63,42 +53,10 @@ TEST_F(MemoryModelTest, DistancesInWords) {
   }
 }
 
-TEST_F(MemoryModelTest, TheEnvironmentReplacesTheOptions) {
-  EXPECT_THAT(CoherenceFromEnvironment(Coherence::kFlush), IsOkAndHolds(Coherence::kFlush));
-  setenv("GRPC_CXL_COHERENCE", "coherent", 1);
-  EXPECT_THAT(CoherenceFromEnvironment(Coherence::kFlush), IsOkAndHolds(Coherence::kCoherent));
-  setenv("GRPC_CXL_COHERENCE", "flush", 1);
-  EXPECT_THAT(CoherenceFromEnvironment(Coherence::kCoherent), IsOkAndHolds(Coherence::kFlush));
-  setenv("GRPC_CXL_COHERENCE", "maybe", 1);
-  EXPECT_THAT(CoherenceFromEnvironment(Coherence::kCoherent),
-              StatusIs(kInvalid, HasSubstr("GRPC_CXL_COHERENCE is \"maybe\"")));
-
-  const MemoryDistance near{.load_ns = 10};
-  EXPECT_THAT(MemoryModelFromEnvironment(Coherence::kCoherent, near),
-              IsOkAndHolds(MemoryModel{.distance = near}));
-  setenv("GRPC_CXL_PRESET", "pool", 1);
-  setenv("GRPC_CXL_MEMORY", "store_ns=100", 1);
-  const absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(Coherence::kFlush, near);
-  ASSERT_TRUE(model.ok());
-  EXPECT_EQ(model->coherence, Coherence::kFlush);
-  EXPECT_EQ(model->distance.load_ns, 800);
-  EXPECT_EQ(model->distance.store_ns, 100);
-  setenv("GRPC_CXL_PRESET", "moon", 1);
-  EXPECT_THAT(MemoryModelFromEnvironment(Coherence::kFlush, near),
-              StatusIs(kInvalid, HasSubstr("GRPC_CXL_PRESET")));
-  unsetenv("GRPC_CXL_PRESET");
-  setenv("GRPC_CXL_MEMORY", "store=100", 1);
-  EXPECT_THAT(MemoryModelFromEnvironment(Coherence::kFlush, near),
-              StatusIs(kInvalid, HasSubstr("GRPC_CXL_MEMORY")));
-}
-
-TEST_F(MemoryModelTest, TheCheckerIsForFlushModeOnly) {
-  setenv("GRPC_CXL_CHECK_FLUSHES", "1", 1);
-  EXPECT_TRUE(MemoryModelFromEnvironment(Coherence::kFlush, {})->private_copy);
-  EXPECT_FALSE(MemoryModelFromEnvironment(Coherence::kCoherent, {})->private_copy);
-  setenv("GRPC_CXL_CHECK_FLUSHES", "yes", 1);
-  EXPECT_THAT(MemoryModelFromEnvironment(Coherence::kFlush, {}),
-              StatusIs(kInvalid, HasSubstr("must be 0 or 1")));
+TEST(MemoryModelTest, TheCheckerIsForFlushModeOnly) {
+  EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
+  EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
+  EXPECT_FALSE(MakeMemoryModel(Coherence::kCoherent, {}, true)->private_copy);
 }
 
 }  // namespace

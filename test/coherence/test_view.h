@@ -8,15 +8,20 @@
 #include "grpc_cxl/coherence/far_memory.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/environment.h"
 
 namespace grpc_cxl::internal {
 
 // The memory model that this test runs in: plain, or what the environment of the test target
 // says (checked.bzl).
 inline MemoryModel TestMemoryModel() {
-  const absl::StatusOr<Coherence> coherence = CoherenceFromEnvironment(Coherence::kCoherent);
+  const Environment environment = Environment::Read();
+  EndpointSettings settings;
+  CHECK_OK(environment.Apply(&settings));
+  const absl::StatusOr<Coherence> coherence = environment.Apply(Coherence::kCoherent);
   CHECK_OK(coherence);
-  const absl::StatusOr<MemoryModel> model = MemoryModelFromEnvironment(*coherence, {});
+  const absl::StatusOr<MemoryModel> model =
+      MakeMemoryModel(*coherence, settings.distance, settings.check_flushes);
   CHECK_OK(model);
   return *model;
 }

@@ -37,22 +37,13 @@ struct Config {
   std::string name;
   World world;
   WaitPolicy policy;
-  std::optional<std::string> environment;  // GRPC_CXL_SPIN_US
   uint64_t messages;
 };
 
 void PrintTo(const Config& config, std::ostream* out) { *out << config.name; }
 
 SpinBudget Budget(const Config& config) {
-  if (config.environment) {
-    setenv("GRPC_CXL_SPIN_US", config.environment->c_str(), 1);
-  } else {
-    unsetenv("GRPC_CXL_SPIN_US");
-  }
-  absl::StatusOr<SpinBudget> budget =
-      SpinBudgetFromEnvironment(config.policy, absl::Microseconds(50));
-  CHECK_OK(budget);
-  return *budget;
+  return SpinBudget(config.policy, absl::Microseconds(50));
 }
 
 // The lowest bit of a message asks for a reply.
@@ -109,14 +100,11 @@ constexpr uint64_t kMillion = 1'000'000;
 
 INSTANTIATE_TEST_SUITE_P(
     Policies, DoorbellStressTest,
-    ::testing::Values(
-        Config{"spin", World::kProcesses, WaitPolicy::kSpin, {}, kMillion / 2},
-        Config{"adaptive", World::kProcesses, WaitPolicy::kAdaptive, {}, 5 * kMillion},
-        Config{"park", World::kProcesses, WaitPolicy::kPark, {}, 5 * kMillion},
-        Config{"environment_0", World::kProcesses, WaitPolicy::kSpin, "0", kMillion},
-        Config{"environment_5", World::kProcesses, WaitPolicy::kPark, "5", kMillion},
-        Config{"threads_adaptive", World::kThreads, WaitPolicy::kAdaptive, {}, kMillion},
-        Config{"threads_park", World::kThreads, WaitPolicy::kPark, {}, kMillion}),
+    ::testing::Values(Config{"spin", World::kProcesses, WaitPolicy::kSpin, kMillion / 2},
+                      Config{"adaptive", World::kProcesses, WaitPolicy::kAdaptive, 5 * kMillion},
+                      Config{"park", World::kProcesses, WaitPolicy::kPark, 5 * kMillion},
+                      Config{"threads_adaptive", World::kThreads, WaitPolicy::kAdaptive, kMillion},
+                      Config{"threads_park", World::kThreads, WaitPolicy::kPark, kMillion}),
     [](const ::testing::TestParamInfo<Config>& info) { return info.param.name; });
 
 }  // namespace

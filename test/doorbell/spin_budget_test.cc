@@ -4,24 +4,15 @@
 
 #include "grpc_cxl/doorbell/spin_budget.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <limits>
-#include <string>
 #include <vector>
 
-#include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::internal {
 namespace {
-
-using ::absl_testing::StatusIs;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 
 constexpr absl::Duration kMost = absl::Microseconds(50);
 constexpr int64_t kMostNs = 50'000;
@@ -168,60 +159,6 @@ TEST(SpinBudgetModelTest, AnIdleConnectionSoonCostsNothing) {
   const int64_t asleep_only = 1000 * (idle.response_ns + Model::kWakeUpNs);
   // A thousand waits, and less than two full spins in all.
   EXPECT_LE(idle.Run(SpinBudget(WaitPolicy::kAdaptive, kMost), 1000), asleep_only + 2 * kMostNs);
-}
-
-class SpinBudgetEnvironmentTest : public ::testing::Test {
- protected:
-  ~SpinBudgetEnvironmentTest() override { unsetenv("GRPC_CXL_SPIN_US"); }
-
-  static absl::StatusOr<SpinBudget> With(const char* text, WaitPolicy policy) {
-    setenv("GRPC_CXL_SPIN_US", text, 1);
-    return SpinBudgetFromEnvironment(policy, kMost);
-  }
-
-  // Whether the budget moves, after how much at first.
-  static bool Adapts(SpinBudget budget) {
-    const int64_t before = budget.nanoseconds();
-    budget.SpinWasted();
-    return budget.nanoseconds() != before;
-  }
-};
-
-TEST_F(SpinBudgetEnvironmentTest, UnsetLeavesTheOption) {
-  unsetenv("GRPC_CXL_SPIN_US");
-  absl::StatusOr<SpinBudget> budget = SpinBudgetFromEnvironment(WaitPolicy::kSpin, kMost);
-  ASSERT_TRUE(budget.ok());
-  EXPECT_EQ(budget->nanoseconds(), kMostNs);
-  EXPECT_FALSE(Adapts(*budget));
-  EXPECT_EQ(SpinBudgetFromEnvironment(WaitPolicy::kPark, kMost)->nanoseconds(), 0);
-}
-
-TEST_F(SpinBudgetEnvironmentTest, ZeroParks) {
-  for (WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
-    absl::StatusOr<SpinBudget> budget = With("0", policy);
-    ASSERT_TRUE(budget.ok());
-    budget->SleptFor(1);
-    EXPECT_EQ(budget->nanoseconds(), 0);
-  }
-}
-
-TEST_F(SpinBudgetEnvironmentTest, ANumberReplacesTheMost) {
-  for (WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
-    absl::StatusOr<SpinBudget> budget = With("7", policy);
-    ASSERT_TRUE(budget.ok());
-    EXPECT_EQ(budget->nanoseconds(), 7'000);
-    EXPECT_EQ(Adapts(*budget), policy != WaitPolicy::kSpin);
-  }
-  EXPECT_EQ(With("1000000", WaitPolicy::kSpin)->nanoseconds(), 1'000'000'000);
-}
-
-TEST_F(SpinBudgetEnvironmentTest, AnythingElseIsAnErrorThatSaysWhatIsAllowed) {
-  for (const char* text : {"", "fast", "-1", "1.5", "10us", "1000001", "99999999999999999999"}) {
-    EXPECT_THAT(With(text, WaitPolicy::kAdaptive),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         AllOf(HasSubstr(absl::StrCat("GRPC_CXL_SPIN_US is \"", text, "\"")),
-                               HasSubstr("from 0 (sleep at once) to 1000000"))));
-  }
 }
 
 }  // namespace

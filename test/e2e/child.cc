@@ -35,10 +35,10 @@ std::string TesteePath() {
 }
 
 // {read end, write end}
-std::pair<UniqueFd, UniqueFd> MakePipe() {
+std::pair<internal::UniqueFd, internal::UniqueFd> MakePipe() {
   int ends[2];
   PCHECK(pipe2(ends, O_CLOEXEC) == 0);
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+  return {internal::UniqueFd(ends[0]), internal::UniqueFd(ends[1])};
 }
 
 std::string Contents(const std::string& path) {

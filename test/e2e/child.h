@@ -44,10 +44,10 @@ class Child {
  private:
   int Reap();
 
-  pid_t pid_;         // -1 when reaped
-  UniqueFd input_;    // its standard input: end-of-file ends it
-  UniqueFd output_;   // its standard output
-  std::string read_;  // and what is read of it ahead
+  pid_t pid_;                  // -1 when reaped
+  internal::UniqueFd input_;   // its standard input: end-of-file ends it
+  internal::UniqueFd output_;  // its standard output
+  std::string read_;           // and what is read of it ahead
 };
 
 // What `pid` holds at the moment.

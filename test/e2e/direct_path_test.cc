@@ -48,7 +48,7 @@ class Paths {
 };
 
 // From this size on messages are in blocks.
-constexpr size_t kThreshold = kBlockThreshold;
+constexpr size_t kThreshold = internal::kBlockThreshold;
 
 void ExpectNothingLent() {
   PayloadCounters counters;
@@ -152,7 +152,7 @@ TEST_F(DirectPathTest, ACallbackCallerIsNotKeptWaitingForWhatItDidBefore) {
                                   running.DecrementCount();
                                 });
   }
-  EXPECT_LT(absl::Now() - start, kCalls * absl::Nanoseconds(kPatienceNs) / 2);
+  EXPECT_LT(absl::Now() - start, kCalls * absl::Nanoseconds(internal::kPatienceNs) / 2);
   EXPECT_EQ(paths.Taken().direct, static_cast<uint64_t>(kCalls));
   pair_->control().OpenGate();
   running.Wait();

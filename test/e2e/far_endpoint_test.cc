@@ -25,6 +25,8 @@
 namespace grpc_cxl::e2e {
 namespace {
 
+using grpc_event_engine::experimental::EventEngine;
+
 constexpr size_t kRing = 64 << 10;
 constexpr size_t kPayload = 1 << 20;
 
@@ -65,16 +67,16 @@ class FarEndpointTest : public ::testing::Test {
     server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   }
 
-  static std::unique_ptr<EventEngine::Endpoint> Make(std::unique_ptr<Link> link) {
+  static std::unique_ptr<EventEngine::Endpoint> Make(std::unique_ptr<internal::Link> link) {
     sockaddr_in place = {};  // gRPC wants one that it can print
     place.sin_family = AF_INET;
     const EventEngine::ResolvedAddress address(reinterpret_cast<const sockaddr*>(&place),
                                                sizeof(place));
-    return std::make_unique<Endpoint>(
-        std::make_shared<EndpointCore>(
-            std::move(link), SpinBudget(WaitPolicy::kAdaptive, absl::Microseconds(50)),
+    return std::make_unique<internal::Endpoint>(
+        std::make_shared<internal::EndpointCore>(
+            std::move(link), internal::SpinBudget(WaitPolicy::kAdaptive, absl::Microseconds(50)),
             grpc_event_engine::experimental::GetDefaultEventEngine(), /*trust_peer=*/true),
-        TestWatchdog()->Assign(), address, address);
+        internal::TestWatchdog()->Assign(), address, address);
   }
 
   grpc::Status Call(size_t bytes) {
@@ -90,7 +92,7 @@ class FarEndpointTest : public ::testing::Test {
     return status;
   }
 
-  FarLinkPair pair_{kRing, kPayload};
+  internal::FarLinkPair pair_{kRing, kPayload};
   Service service_;
   std::unique_ptr<grpc::experimental::PassiveListener> listener_;
   std::unique_ptr<grpc::Server> server_;

@@ -57,8 +57,8 @@ std::string Record(absl::string_view bytes) {
   const auto size = static_cast<uint32_t>(bytes.size());
   return absl::StrCat(absl::string_view(reinterpret_cast<const char*>(&size), 4), bytes);
 }
-std::string Loan(BlockDescriptor descriptor) {
-  const uint32_t words[] = {kLentBit | descriptor.bytes, descriptor.begin};
+std::string Loan(internal::BlockDescriptor descriptor) {
+  const uint32_t words[] = {internal::kLentBit | descriptor.bytes, descriptor.begin};
   return std::string(reinterpret_cast<const char*>(words), sizeof(words));
 }
 
@@ -66,30 +66,33 @@ std::string Loan(BlockDescriptor descriptor) {
 class RawConnection {
  public:
   static std::unique_ptr<RawConnection> Open(const std::string& directory) {
-    const TrustedUsers trust;
-    auto socket = Dial(directory, ServiceName::Parse("e2e/echo").value());
+    const internal::TrustedUsers trust;
+    auto socket = internal::Dial(directory, internal::ServiceName::Parse("e2e/echo").value());
     EXPECT_TRUE(socket.ok()) << socket.status();
-    EXPECT_TRUE(SendHello(socket->get(), kNoFeatures).ok());
+    EXPECT_TRUE(internal::SendHello(socket->get(), internal::kNoFeatures).ok());
     EXPECT_TRUE(AwaitReadable(socket->get(), absl::Seconds(20)));
-    auto welcome = ReceiveWelcome(socket->get(), trust);
+    auto welcome = internal::ReceiveWelcome(socket->get(), trust);
     EXPECT_TRUE(welcome.ok() && welcome->has_value()) << welcome.status();
     EXPECT_EQ((*welcome)->offer.ring_bytes, kRingBytes);
     EXPECT_EQ((*welcome)->offer.payload_bytes, kPayloadBytes);
-    auto arena = Arena::Attach(std::move((*welcome)->arena_fd), (*welcome)->offer.arena_bytes,
-                               (*welcome)->offer.sealed);
+    auto arena = internal::Arena::Attach(std::move((*welcome)->arena_fd),
+                                         (*welcome)->offer.arena_bytes, (*welcome)->offer.sealed);
     EXPECT_TRUE(arena.ok()) << arena.status();
     return std::unique_ptr<RawConnection>(new RawConnection(*std::move(socket), *std::move(arena)));
   }
 
   int socket() const { return socket_.get(); }
-  LinkSideWords& client() { return *At<LinkSideWords>(2 * kPageBytes); }
+  internal::LinkSideWords& client() {
+    return *At<internal::LinkSideWords>(2 * internal::kPageBytes);
+  }
   // Where only the server should write; the mapping does not know that.
-  LinkSideWords& server() { return *At<LinkSideWords>(kPageBytes); }
-  char* outgoing() { return At<char>(kLinkControlBytes); }
+  internal::LinkSideWords& server() { return *At<internal::LinkSideWords>(internal::kPageBytes); }
+  char* outgoing() { return At<char>(internal::kLinkControlBytes); }
   // The ring in which blocks that the server lent are returned.
-  BlockReturnEntry* returns() {
-    return At<BlockReturnEntry>(kLinkControlBytes + 2 * (kRingBytes + kPayloadBytes) +
-                                ReturnBytes(kPayloadBytes));
+  internal::BlockReturnEntry* returns() {
+    return At<internal::BlockReturnEntry>(internal::kLinkControlBytes +
+                                          2 * (kRingBytes + kPayloadBytes) +
+                                          internal::ReturnBytes(kPayloadBytes));
   }
   absl::Span<char> all() { return {arena_.data(), arena_.size()}; }
 
@@ -107,7 +110,7 @@ class RawConnection {
   void Wake() { send(socket_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
  private:
-  RawConnection(UniqueFd socket, Arena arena)
+  RawConnection(internal::UniqueFd socket, internal::Arena arena)
       : socket_(std::move(socket)), arena_(std::move(arena)) {}
 
   template <typename T>
@@ -115,8 +118,8 @@ class RawConnection {
     return reinterpret_cast<T*>(arena_.data() + offset);
   }
 
-  const UniqueFd socket_;
-  const Arena arena_;
+  const internal::UniqueFd socket_;
+  const internal::Arena arena_;
 };
 
 // HTTP/2 by hand: the preface with empty SETTINGS, and a PING, which the server answers.
@@ -206,7 +209,7 @@ TEST_F(HostileClientTest, WildHeadOfItsOwnRing) {
     while (connection->server().rx.tail.load() < Record(Preface()).size()) {
       absl::SleepFor(kMoment);
     }
-    connection->Fill(Record(IgnoredFrame(kRingBytes - kRecordHeaderBytes)));
+    connection->Fill(Record(IgnoredFrame(kRingBytes - internal::kRecordHeaderBytes)));
     connection->client().tx.head.fetch_add(wild);
     connection->Wake();
     EXPECT_TRUE(LostConnection(connection->socket())) << wild;
@@ -275,7 +278,7 @@ TEST_F(HostileClientTest, WildReturns) {
   for (const uint64_t wild : kWild) {
     const auto connection = Connect();
     connection->Send(Preface());
-    for (size_t i = 0; i < AreaPages(kPayloadBytes); ++i) {
+    for (size_t i = 0; i < internal::AreaPages(kPayloadBytes); ++i) {
       connection->returns()[i].store(static_cast<uint32_t>(wild + i));
     }
     connection->client().returns.returned.store(wild);
@@ -291,14 +294,14 @@ TEST_F(HostileClientTest, NoiseEverywhere) {
     const auto connection = Connect();
     connection->Send(Preface());
     for (int i = 0; i < 20; ++i) {
-      for (LinkSideWords* side : {&connection->client(), &connection->server()}) {
+      for (internal::LinkSideWords* side : {&connection->client(), &connection->server()}) {
         if (random() % 2) side->tx.head.store(random() % (3 * kRingBytes));
         if (random() % 2) side->tx.want_space.store(random());
         if (random() % 2) side->rx.tail.store(random() % (3 * kRingBytes));
         if (random() % 2) side->doorbell.epoch.store(random());
         if (random() % 2) side->returns.returned.store(random() % 32);
       }
-      for (char& byte : connection->all().subspan(kLinkControlBytes)) byte = random();
+      for (char& byte : connection->all().subspan(internal::kLinkControlBytes)) byte = random();
       connection->Wake();
     }
     if (round % 10 == 0) {
@@ -335,32 +338,32 @@ TEST_F(HostileClientTest, FloodOfTheSocket) {
 // Handshakes gone wrong: nothing said, half of it, too much, nonsense, a file that nobody
 // asked for.
 TEST_F(HostileClientTest, BadHandshakes) {
-  const auto name = ServiceName::Parse("e2e/echo").value();
+  const auto name = internal::ServiceName::Parse("e2e/echo").value();
   for (const size_t size :
        {size_t{1}, size_t{15}, size_t{16}, size_t{31}, size_t{33}, size_t{60'000}}) {
-    const auto socket = Dial(transport_->place(), name);
+    const auto socket = internal::Dial(transport_->place(), name);
     ASSERT_TRUE(socket.ok()) << socket.status();
     const std::string nonsense(size, 'x');
     ASSERT_EQ(send(socket->get(), nonsense.data(), size, MSG_NOSIGNAL), static_cast<ssize_t>(size));
     EXPECT_TRUE(LostConnection(socket->get())) << size;
   }
   for (int i = 0; i < 200; ++i) {  // gone before a word
-    ASSERT_TRUE(Dial(transport_->place(), name).ok());
+    ASSERT_TRUE(internal::Dial(transport_->place(), name).ok());
   }
   for (int i = 0; i < 200; ++i) {  // gone after it
-    const auto socket = Dial(transport_->place(), name);
+    const auto socket = internal::Dial(transport_->place(), name);
     ASSERT_TRUE(socket.ok());
-    ASSERT_TRUE(SendHello(socket->get(), kNoFeatures).ok());
+    ASSERT_TRUE(internal::SendHello(socket->get(), internal::kNoFeatures).ok());
   }
 }
 
 // Connections that say nothing hold up a new client no longer than the handshake's time
 // limit.
 TEST_F(HostileClientTest, SilentConnections) {
-  const auto name = ServiceName::Parse("e2e/echo").value();
-  std::vector<UniqueFd> silent;
+  const auto name = internal::ServiceName::Parse("e2e/echo").value();
+  std::vector<internal::UniqueFd> silent;
   for (int i = 0; i < 200; ++i) {
-    auto socket = Dial(transport_->place(), name);
+    auto socket = internal::Dial(transport_->place(), name);
     ASSERT_TRUE(socket.ok()) << socket.status();
     silent.push_back(*std::move(socket));
   }

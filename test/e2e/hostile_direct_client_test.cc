@@ -44,36 +44,43 @@ bool AwaitReadable(int socket) {
 class RawCalls {
  public:
   static std::unique_ptr<RawCalls> Open(const std::string& directory) {
-    auto socket = Dial(directory, ServiceName::Parse("e2e/echo").value());
+    auto socket = internal::Dial(directory, internal::ServiceName::Parse("e2e/echo").value());
     EXPECT_TRUE(socket.ok()) << socket.status();
-    EXPECT_TRUE(SendHello(socket->get(), kDirectCalls).ok());
+    EXPECT_TRUE(internal::SendHello(socket->get(), internal::kDirectCalls).ok());
     EXPECT_TRUE(AwaitReadable(socket->get()));
-    auto welcome = ReceiveWelcome(socket->get(), TrustedUsers());
+    auto welcome = internal::ReceiveWelcome(socket->get(), internal::TrustedUsers());
     EXPECT_TRUE(welcome.ok() && welcome->has_value()) << welcome.status();
-    const ArenaOffer offer = (*welcome)->offer;
-    EXPECT_EQ(offer.features & kDirectCalls, kDirectCalls);
-    auto arena = Arena::Attach(std::move((*welcome)->arena_fd), offer.arena_bytes, offer.sealed);
+    const internal::ArenaOffer offer = (*welcome)->offer;
+    EXPECT_EQ(offer.features & internal::kDirectCalls, internal::kDirectCalls);
+    auto arena =
+        internal::Arena::Attach(std::move((*welcome)->arena_fd), offer.arena_bytes, offer.sealed);
     EXPECT_TRUE(arena.ok()) << arena.status();
     return std::unique_ptr<RawCalls>(new RawCalls(*std::move(socket), *std::move(arena), offer));
   }
 
-  CallClientWords& client() { return *At<CallClientWords>(0); }
-  CallServerWords& server() { return *At<CallServerWords>(kCallServerWordsAt); }
-  CallClientSlot& client_slot(int i) { return At<CallClientSlot>(kCallClientSlotsAt)[i]; }
-  CallServerSlot& server_slot(int i) { return At<CallServerSlot>(kCallServerSlotsAt)[i]; }
-  RequestHead& request_head(int i) { return *At<RequestHead>(RequestAt(i)); }
+  internal::CallClientWords& client() { return *At<internal::CallClientWords>(0); }
+  internal::CallServerWords& server() {
+    return *At<internal::CallServerWords>(internal::kCallServerWordsAt);
+  }
+  internal::CallClientSlot& client_slot(int i) {
+    return At<internal::CallClientSlot>(internal::kCallClientSlotsAt)[i];
+  }
+  internal::CallServerSlot& server_slot(int i) {
+    return At<internal::CallServerSlot>(internal::kCallServerSlotsAt)[i];
+  }
+  internal::RequestHead& request_head(int i) { return *At<internal::RequestHead>(RequestAt(i)); }
   char* request(int i) { return At<char>(RequestAt(i)); }
-  absl::Span<char> region() { return {At<char>(0), CallAreaBytes(buffer_bytes_)}; }
+  absl::Span<char> region() { return {At<char>(0), internal::CallAreaBytes(buffer_bytes_)}; }
 
   // An honest request in the slot, not yet posted.
-  void Fill(int slot, const RequestView& view) {
-    const size_t head = RequestHeadBytes(view);
-    EncodeRequestHead(view, view.message.size(), absl::MakeSpan(request(slot), head));
+  void Fill(int slot, const internal::RequestView& view) {
+    const size_t head = internal::RequestHeadBytes(view);
+    internal::EncodeRequestHead(view, view.message.size(), absl::MakeSpan(request(slot), head));
     memcpy(request(slot) + head, view.message.data(), view.message.size());
     client_slot(slot).generation.fetch_add(1);
     client_slot(slot).request_bytes = static_cast<uint32_t>(head + view.message.size());
   }
-  void Fill(int slot) { Fill(slot, {kNoTimeout, kUnary, {{"key", "value"}}, ""}); }
+  void Fill(int slot) { Fill(slot, {internal::kNoTimeout, kUnary, {{"key", "value"}}, ""}); }
   void Post(int slot) {
     client().posted.fetch_xor(uint64_t{1} << slot);
     Wake();
@@ -82,7 +89,8 @@ class RawCalls {
 
   // The server has answered the slot's call.
   bool Answered(int slot) {
-    const uint32_t done = MakeCallWord(client_slot(slot).generation, 0, CallState::kDone);
+    const uint32_t done =
+        internal::MakeCallWord(client_slot(slot).generation, 0, internal::CallState::kDone);
     for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
       if (server_slot(slot).word == done) return true;
       absl::SleepFor(absl::Microseconds(100));
@@ -99,21 +107,21 @@ class RawCalls {
   }
 
  private:
-  RawCalls(UniqueFd socket, Arena arena, const ArenaOffer& offer)
+  RawCalls(internal::UniqueFd socket, internal::Arena arena, const internal::ArenaOffer& offer)
       : socket_(std::move(socket)),
         arena_(std::move(arena)),
         buffer_bytes_(offer.call_buffer_bytes),
-        region_at_(
-            ArenaBytes({.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes})) {}
+        region_at_(internal::ArenaBytes(
+            {.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes})) {}
 
-  size_t RequestAt(int slot) const { return kCallBuffersAt + slot * buffer_bytes_; }
+  size_t RequestAt(int slot) const { return internal::kCallBuffersAt + slot * buffer_bytes_; }
   template <typename T>
   T* At(size_t offset) {
     return reinterpret_cast<T*>(arena_.data() + region_at_ + offset);
   }
 
-  const UniqueFd socket_;
-  const Arena arena_;
+  const internal::UniqueFd socket_;
+  const internal::Arena arena_;
   const size_t buffer_bytes_;
   const size_t region_at_;
 };
@@ -175,9 +183,10 @@ TEST_F(HostileDirectClientTest, LiesInTheSlot) {
 }
 
 TEST_F(HostileDirectClientTest, LiesInTheRequestsHead) {
-  using Field = uint32_t RequestHead::*;
-  for (const Field field : {&RequestHead::method_bytes, &RequestHead::metadata_bytes,
-                            &RequestHead::metadata_count, &RequestHead::message_bytes}) {
+  using Field = uint32_t internal::RequestHead::*;
+  for (const Field field :
+       {&internal::RequestHead::method_bytes, &internal::RequestHead::metadata_bytes,
+        &internal::RequestHead::metadata_count, &internal::RequestHead::message_bytes}) {
     std::vector<std::function<void(RawCalls&)>> lies;
     for (const uint32_t off : {1u, 0xffffffffu, 4096u, 0x80000000u}) {
       lies.push_back([=](RawCalls& calls) { calls.request_head(1).*field += off; });
@@ -189,7 +198,9 @@ TEST_F(HostileDirectClientTest, LiesInTheRequestsHead) {
 TEST_F(HostileDirectClientTest, MethodsAndMetadataThatGrpcWouldNotSend) {
   const auto request = [](absl::string_view method, absl::string_view key,
                           absl::string_view value) {
-    return [=](RawCalls& calls) { calls.Fill(1, {kNoTimeout, method, {{key, value}}, ""}); };
+    return [=](RawCalls& calls) {
+      calls.Fill(1, {internal::kNoTimeout, method, {{key, value}}, ""});
+    };
   };
   ExpectEachFatal({
       request("", "key", "value"),
@@ -206,14 +217,14 @@ TEST_F(HostileDirectClientTest, MethodsAndMetadataThatGrpcWouldNotSend) {
 TEST_F(HostileDirectClientTest, PartsOfMetadataThatReachOutside) {
   ExpectEachFatal({
       [](RawCalls& calls) {
-        MetadataHead* const entry = reinterpret_cast<MetadataHead*>(
-            calls.request(1) + sizeof(RequestHead) + strlen(kUnary));
-        MetadataHead wild = {0xffffffff, 0xffffffff};
+        internal::MetadataHead* const entry = reinterpret_cast<internal::MetadataHead*>(
+            calls.request(1) + sizeof(internal::RequestHead) + strlen(kUnary));
+        internal::MetadataHead wild = {0xffffffff, 0xffffffff};
         memcpy(entry, &wild, sizeof(wild));
       },
       [](RawCalls& calls) {
-        char* const entry = calls.request(1) + sizeof(RequestHead) + strlen(kUnary);
-        MetadataHead wild = {3, 4096};
+        char* const entry = calls.request(1) + sizeof(internal::RequestHead) + strlen(kUnary);
+        internal::MetadataHead wild = {3, 4096};
         memcpy(entry, &wild, sizeof(wild));
       },
   });
@@ -245,7 +256,7 @@ TEST_F(HostileDirectClientTest, StepsOutOfOrder) {
     EchoRequest waiting;
     waiting.mutable_script()->set_wait_at_gate(true);
     const std::string message = waiting.SerializeAsString();
-    calls->Fill(1, {kNoTimeout, kUnary, {}, message});
+    calls->Fill(1, {internal::kNoTimeout, kUnary, {}, message});
     calls->Post(1);
     EXPECT_TRUE(pair_.control().Await([](const auto& counts) { return counts.at_gate == 1; }));
     calls->Post(1);

@@ -31,7 +31,7 @@ using ::testing::HasSubstr;
 
 constexpr uid_t kSomebodyElse = 65534;
 
-ServiceName EchoName() { return ServiceName::Parse("e2e/echo").value(); }
+internal::ServiceName EchoName() { return internal::ServiceName::Parse("e2e/echo").value(); }
 
 bool AwaitReadable(int fd) {
   pollfd readable = {fd, POLLIN, 0};
@@ -56,39 +56,41 @@ std::string CallError(const Transport& transport) {
 // A server of a later release: it answers the first Hello with a Welcome of its own.
 TEST(RefusalsTest, ServerHasAnotherLayoutVersion) {
   const TestDirectory directory;
-  auto listener = NameListener::Listen(directory.path(), EchoName());
+  auto listener = internal::NameListener::Listen(directory.path(), EchoName());
   ASSERT_TRUE(listener.ok()) << listener.status();
   std::thread server([&listener] {
     ASSERT_TRUE(AwaitReadable(listener->fd()));
     const auto socket = listener->Accept();
     ASSERT_TRUE(socket.ok() && *socket);
     ASSERT_TRUE(AwaitReadable(socket->get()));
-    HelloMessage hello;
+    internal::HelloMessage hello;
     ASSERT_EQ(recv(socket->get(), &hello, sizeof(hello), 0), sizeof(hello));
-    EXPECT_EQ(hello.preamble.layout_version, kLayoutVersion);
-    WelcomeMessage welcome{};
-    welcome.preamble = {kHandshakeMagic, kLayoutVersion + 1, kNoFeatures};
+    EXPECT_EQ(hello.preamble.layout_version, internal::kLayoutVersion);
+    internal::WelcomeMessage welcome{};
+    welcome.preamble = {internal::kHandshakeMagic, internal::kLayoutVersion + 1,
+                        internal::kNoFeatures};
     ASSERT_EQ(send(socket->get(), &welcome, sizeof(welcome), 0), sizeof(welcome));
   });
-  EXPECT_THAT(CallError(*Transport::Join(TransportKind::kCxl, directory.path())),
-              AllOf(HasSubstr(absl::StrCat("the server has version ", kLayoutVersion + 1)),
-                    HasSubstr(absl::StrCat("the client has version ", kLayoutVersion)),
-                    HasSubstr("the client is the older one")));
+  EXPECT_THAT(
+      CallError(*Transport::Join(TransportKind::kCxl, directory.path())),
+      AllOf(HasSubstr(absl::StrCat("the server has version ", internal::kLayoutVersion + 1)),
+            HasSubstr(absl::StrCat("the client has version ", internal::kLayoutVersion)),
+            HasSubstr("the client is the older one")));
   server.join();
 }
 
 // A client of an earlier release, which gets the reason in words.
 TEST(RefusalsTest, ClientHasAnotherLayoutVersion) {
   EchoPair pair(TransportKind::kCxl);
-  const auto socket = Dial(pair.transport->place(), EchoName());
+  const auto socket = internal::Dial(pair.transport->place(), EchoName());
   ASSERT_TRUE(socket.ok()) << socket.status();
-  HelloMessage hello{};
-  hello.preamble = {kHandshakeMagic, kLayoutVersion - 1, kNoFeatures};
+  internal::HelloMessage hello{};
+  hello.preamble = {internal::kHandshakeMagic, internal::kLayoutVersion - 1, internal::kNoFeatures};
   ASSERT_EQ(send(socket->get(), &hello, sizeof(hello), 0), sizeof(hello));
   ASSERT_TRUE(AwaitReadable(socket->get()));
-  WelcomeMessage welcome;
+  internal::WelcomeMessage welcome;
   ASSERT_EQ(recv(socket->get(), &welcome, sizeof(welcome), 0), sizeof(welcome));
-  EXPECT_EQ(welcome.refusal, static_cast<uint32_t>(Refusal::kVersion));
+  EXPECT_EQ(welcome.refusal, static_cast<uint32_t>(internal::Refusal::kVersion));
   EXPECT_THAT(welcome.reason, HasSubstr("the client is the older one"));
   char byte;
   EXPECT_TRUE(AwaitReadable(socket->get()));

@@ -33,7 +33,7 @@ constexpr absl::Duration kLease = absl::Milliseconds(500);
 class RegionTest : public ::testing::TestWithParam<TransportKind> {
  protected:
   RegionTest() {
-    CHECK_OK(FormatRegion(path_, {.hosts = 2, .bytes = 48 << 20, .lease = kLease}));
+    CHECK_OK(internal::FormatRegion(path_, {.hosts = 2, .bytes = 48 << 20, .lease = kLease}));
     setenv("GRPC_CXL_REGION", path_.c_str(), 1);
     setenv("GRPC_CXL_HOST", "1", 1);
   }
@@ -54,11 +54,12 @@ class RegionTest : public ::testing::TestWithParam<TransportKind> {
 
   // What host 0 has given to connections.
   uint64_t BytesInUse() {
-    const auto region = Region::Open({.path = path_, .host = Region::kObserver, .model = {}});
+    const auto region =
+        internal::Region::Open({.path = path_, .host = internal::Region::kObserver, .model = {}});
     CHECK_OK(region.status());
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < kHostAnswers; ++i) {
-      const auto answer = ReadAnswer(**region, 0, i);
+    for (uint32_t i = 0; i < internal::kHostAnswers; ++i) {
+      const auto answer = internal::ReadAnswer(**region, 0, i);
       if (answer.has_value()) bytes += answer->bytes;
     }
     return bytes;

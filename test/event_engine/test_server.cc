@@ -13,9 +13,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "grpc_cxl/engine.h"
+#include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
-#include "grpc_cxl/event_engine/cxl_engine.h"
-#include "grpc_cxl/event_engine/options_registry.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -26,7 +27,7 @@ class Config final : public EndpointConfig {
  public:
   explicit Config(int options = -1) : options_(options) {}
   std::optional<int> GetInt(absl::string_view key) const override {
-    if (key == kOptionsArg && options_ >= 0) return options_;
+    if (key == kSettingsArg && options_ >= 0) return options_;
     return std::nullopt;
   }
   std::optional<absl::string_view> GetString(absl::string_view) const override {
@@ -49,7 +50,7 @@ class Allocators final : public MemoryAllocatorFactory {
   MemoryAllocator CreateMemoryAllocator(absl::string_view) override { return Make(); }
 
  private:
-  class Unlimited final : public internal::MemoryAllocatorImpl {
+  class Unlimited final : public grpc_event_engine::experimental::internal::MemoryAllocatorImpl {
    public:
     size_t Reserve(MemoryRequest request) override { return request.max(); }
     grpc_slice MakeSlice(MemoryRequest request) override {
@@ -62,11 +63,7 @@ class Allocators final : public MemoryAllocatorFactory {
 
 }  // namespace
 
-std::shared_ptr<EventEngine> TestEngine() {
-  static auto* const engine =
-      new std::shared_ptr<EventEngine>(std::make_shared<CxlEngine>(GetDefaultEventEngine()));
-  return *engine;
-}
+std::shared_ptr<EventEngine> TestEngine() { return Engine(); }
 
 absl::StatusOr<EventEngine::ResolvedAddress> Resolve(const std::string& target) {
   auto resolver = TestEngine()->GetDNSResolver({});
@@ -112,8 +109,8 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectTo(
         state->result = std::move(result);
         state->done.Notify();
       },
-      address, Config(OptionsRegistry<ChannelOptions>::Register(options)), Allocators::Make(),
-      timeout);
+      address, Config(SettingsRegistry<ChannelSettings>::Register(ResolveOptions(options))),
+      Allocators::Make(), timeout);
   CHECK(state->done.WaitForNotificationWithTimeout(absl::Minutes(2))) << "no answer to Connect()";
   return std::move(state->result);
 }
@@ -136,7 +133,10 @@ TestServer::TestServer() {
 }
 
 absl::StatusOr<int> TestServer::Bind(const std::string& target, const ServerOptions& options) {
-  const int number = OptionsRegistry<ListenContext>::Register(ListenContext{.options = options});
+  absl::StatusOr<ServerSettings> settings = ResolveOptions(options);
+  if (!settings.ok()) return settings.status();
+  const int number =
+      SettingsRegistry<ListenContext>::Register(ListenContext{.settings = *std::move(settings)});
   const absl::StatusOr<EventEngine::ResolvedAddress> address =
       Resolve(absl::StrCat(target, "?options=", number));
   if (!address.ok()) return address.status();

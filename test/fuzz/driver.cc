@@ -106,4 +106,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace grpc_cxl::internal
 
-int main(int argc, char** argv) { return grpc_cxl::Main(argc, argv); }
+int main(int argc, char** argv) { return grpc_cxl::internal::Main(argc, argv); }

@@ -46,7 +46,7 @@ TEST_P(LinkStressTest, NoByteAndNoWakeUpIsLost) {
     if (!error.empty()) link.Close();  // so that the other end does not wait for us
     const LinkCounters& counters = link.counters();
     printf("  %-18s %-6s slept %8lu times, rang %8lu times, ring full %8lu times\n",
-           config.name.c_str(), server ? "server" : "client", end.naps(), counters.rings.load(),
+           config.name.c_str(), server ? "server" : "client", end.naps(), counters.wakes.load(),
            counters.full_waits.load());
     fflush(stdout);
     if (error.empty() && end.naps() < config.messages / kShare / 10'000) {

@@ -180,23 +180,5 @@ TEST_F(RegionTest, OfACharacterDevice) {
   EXPECT_EQ(file->alignment, 1 << 30);
 }
 
-TEST_F(RegionTest, OptionsOfTheEnvironment) {
-  unsetenv("GRPC_CXL_REGION");
-  EXPECT_EQ(*RegionOptionsFromEnvironment(), std::nullopt);
-  setenv("GRPC_CXL_REGION", "/dev/dax0.0", 1);
-  setenv("GRPC_CXL_HOST", "3", 1);
-  const auto options = RegionOptionsFromEnvironment();
-  ASSERT_THAT(options, IsOk());
-  EXPECT_EQ((*options)->path, "/dev/dax0.0");
-  EXPECT_EQ((*options)->host, 3);
-  EXPECT_EQ((*options)->model.coherence, Coherence::kFlush);
-  setenv("GRPC_CXL_HOST", "left", 1);
-  EXPECT_THAT(RegionOptionsFromEnvironment(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_HOST")));
-  unsetenv("GRPC_CXL_HOST");
-  setenv("GRPC_CXL_REGION_BYTES", "1G", 1);
-  EXPECT_THAT(RegionOptionsFromEnvironment(),
-              StatusIs(kInvalid, HasSubstr("GRPC_CXL_REGION_BYTES")));
-}
-
 }  // namespace
 }  // namespace grpc_cxl::internal

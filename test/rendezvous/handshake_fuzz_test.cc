@@ -66,7 +66,7 @@ void ReadAsClient(int socket, size_t files) {
 }  // namespace grpc_cxl::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace grpc_cxl;
+  using namespace grpc_cxl::internal;
   if (size < 2) return 0;
   const bool server = data[0] & 1;
   const bool on_honest = data[0] & 2;

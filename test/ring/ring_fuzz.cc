@@ -108,14 +108,14 @@ void FuzzReader(FuzzInput& input, size_t capacity, uint64_t start) {
 }  // namespace grpc_cxl::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  grpc_cxl::FuzzInput input(data, size);
+  grpc_cxl::internal::FuzzInput input(data, size);
   const bool writer = input.TakeUpTo(1) == 0;
   const size_t capacity = size_t{1} << input.TakeUpTo(8);
   const uint64_t start = input.TakeWord(0);
   if (writer) {
-    grpc_cxl::FuzzWriter(input, capacity, start);
+    grpc_cxl::internal::FuzzWriter(input, capacity, start);
   } else {
-    grpc_cxl::FuzzReader(input, capacity, start);
+    grpc_cxl::internal::FuzzReader(input, capacity, start);
   }
   return 0;
 }

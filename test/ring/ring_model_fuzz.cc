@@ -14,7 +14,7 @@
 #include "test/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace grpc_cxl;
+  using namespace grpc_cxl::internal;
   FuzzInput input(data, size);
   const size_t capacity = size_t{1} << input.TakeUpTo(8);
   const uint64_t start = input.TakeWord(0);
