@@ -27,7 +27,7 @@
 #include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
-#include "test/event_engine/eventually.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {

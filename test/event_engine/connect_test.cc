@@ -17,10 +17,10 @@
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
-#include "test/event_engine/eventually.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/open_files.h"
 #include "test/rendezvous/temporary_directory.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {

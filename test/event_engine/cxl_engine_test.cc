@@ -27,9 +27,9 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
-#include "test/event_engine/eventually.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/temporary_directory.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {

@@ -15,9 +15,9 @@
 #include "grpc_cxl/polling/poller.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/eventually.h"
 #include "test/polling/fake_pollable.h"
 #include "test/polling/threads.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {

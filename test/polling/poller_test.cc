@@ -18,8 +18,8 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "gtest/gtest.h"
-#include "test/event_engine/eventually.h"
 #include "test/polling/fake_pollable.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {

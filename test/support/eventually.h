@@ -1,5 +1,5 @@
-#ifndef GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_
-#define GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_
+#ifndef GRPC_CXL_TEST_SUPPORT_EVENTUALLY_H_
+#define GRPC_CXL_TEST_SUPPORT_EVENTUALLY_H_
 
 #include <chrono>
 #include <thread>
@@ -20,4 +20,4 @@ inline bool Eventually(absl::FunctionRef<bool()> condition) {
 
 }  // namespace grpc_cxl::internal
 
-#endif  // GRPC_CXL_TEST_EVENT_ENGINE_EVENTUALLY_H_
+#endif  // GRPC_CXL_TEST_SUPPORT_EVENTUALLY_H_
