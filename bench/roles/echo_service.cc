@@ -208,7 +208,7 @@ Workload::Traffic TrafficOfThisProcess() {
   traffic.sent = traffic.copied_to_send + counters.sent_in_place;
   traffic.copied_to_receive = counters.received_from_block + counters.received_from_ring;
   traffic.received = traffic.copied_to_receive + counters.received_in_place;
-  traffic.memory_ns = internal::TheDistanceTotals().charged_ns;
+  traffic.memory_ns = internal::DistanceCounters::OfProcess().charged_ns;
   return traffic;
 }
 

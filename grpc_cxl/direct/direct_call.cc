@@ -92,14 +92,14 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
       !IsMessageOf(methods->GetSendMessage(), *types_.request) ||
       !IsMessageOf(methods->GetRecvMessage(), *types_.response)) {
-    Count(TheCallCounters().not_eligible);
+    CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
   if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
             *methods->GetSendInitialMetadata())) {
     return false;
   }
-  Count(TheCallCounters().direct);
+  CallCounters::OfProcess().direct.Add();
   methods_ = methods;
   if (TakeSyncCallerHint(method_)) {
     WaitHere();
@@ -122,12 +122,12 @@ bool DirectCall::SetTimeout(RequestView* view) const {
 
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
-  CallCounters& counters = TheCallCounters();
+  CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
   for (const auto& [key, value] : metadata) {
     if (!IsLegalMetadata(key, value)) {
-      Count(counters.not_eligible);
+      counters.not_eligible.Add();
       return false;
     }
     view.metadata.emplace_back(key, value);
@@ -136,7 +136,7 @@ bool DirectCall::Post(const Message& request,
   // gRPC has words of its own for both.
   if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
                              message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
-    Count(counters.not_eligible);
+    counters.not_eligible.Add();
     return false;
   }
   absl::MutexLock lock(mu_);
@@ -155,18 +155,18 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
   if (head_bytes > calls.buffer_bytes()) {
-    Count(TheCallCounters().too_large);
+    CallCounters::OfProcess().too_large.Add();
     return false;
   }
   const int slot = calls.Acquire();
   if (slot < 0) {
-    Count(TheCallCounters().no_slot);
+    CallCounters::OfProcess().no_slot.Add();
     return false;
   }
   if (!inside) {
     const std::optional<BlockDescriptor> lent = LendMessage(link_->blocks, request, message_bytes);
     if (!lent.has_value()) {
-      Count(TheCallCounters().too_large);
+      CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);
       return false;
     }
@@ -280,7 +280,7 @@ void DirectCall::End(CallOutcome outcome) {
   }
   link_->owner->UserIdle();
   if (not_run) {
-    Count(TheCallCounters().not_taken);
+    CallCounters::OfProcess().not_taken.Add();
     methods_->Proceed();
   } else {
     methods_->Hijack();

@@ -19,7 +19,6 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
 
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
-  if (user_ != nullptr) user_->Start(weak_from_this());
   poller_->Add(shared_from_this());
 }
 

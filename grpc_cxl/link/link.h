@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_pool.h"
@@ -23,12 +24,12 @@
 
 namespace grpc_cxl::internal {
 
-// What one side of a link has done so far. Relaxed counters: exact when the link rests.
+// What one side of a link has done so far.
 struct LinkCounters {
-  std::atomic<uint64_t> bytes_written{0};
-  std::atomic<uint64_t> bytes_read{0};
-  std::atomic<uint64_t> wakes{0};       // wake-ups sent: one system call each
-  std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
+  Counter bytes_written;
+  Counter bytes_read;
+  Counter wakes;       // wake-ups sent: one system call each
+  Counter full_waits;  // writes that found the ring full
 };
 
 // What a link is beside its memory. The defaults are those of a link with a socket.

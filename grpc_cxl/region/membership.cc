@@ -77,26 +77,25 @@ void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* sel
     for (uint32_t j = 0; j < kHostNames; ++j) {
       const auto name = ReadName(region, region.host(), j);
       if (name.has_value() && BelongsTo(name->owner, i, dead)) {
-        region.Store(Site::kRegionName, mine.names[j].id, uint64_t{0});
+        region.Store(mine.names[j].id, uint64_t{0});
       }
     }
     for (uint32_t j = 0; j < kHostRequests; ++j) {
       const auto request = ReadRequest(region, region.host(), j);
       if (request.has_value() && BelongsTo(request->owner, i, dead)) {
-        region.Store(Site::kRegionRequest, mine.requests[j].id, uint64_t{0});
+        region.Store(mine.requests[j].id, uint64_t{0});
       }
     }
     for (uint32_t j = 0; j < kHostAnswers; ++j) {
       const auto answer = ReadAnswer(region, region.host(), j);
       if (!answer.has_value() || !BelongsTo(answer->owner, i, dead)) continue;
       if (answer->state == AnswerState::kReserved) {
-        region.Store(Site::kRegionAnswer, mine.answers[j].id, uint64_t{0});
+        region.Store(mine.answers[j].id, uint64_t{0});
       } else {
-        region.Store(Site::kRegionAnswerState, mine.answers[j].state,
-                     static_cast<uint32_t>(AnswerState::kClosed));
+        region.Store(mine.answers[j].state, static_cast<uint32_t>(AnswerState::kClosed));
       }
     }
-    region.Store(Site::kRegionProcess, mine.processes[i].incarnation, uint64_t{0});
+    region.Store(mine.processes[i].incarnation, uint64_t{0});
   }
 }
 
@@ -124,15 +123,14 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
     const absl::StatusOr<bool> locked = region->TryLockProcess(i);
     if (!locked.ok()) return locked.status();
     if (!*locked) continue;
-    region->Store(Site::kRegionHost, words.boot_id[0], boot.words[0]);
-    region->Store(Site::kRegionHost, words.boot_id[1], boot.words[1]);
+    region->Store(words.boot_id[0], boot.words[0]);
+    region->Store(words.boot_id[1], boot.words[1]);
     ProcessRecord record{.process = {},
                          .beat = 1,
                          .pid = static_cast<uint32_t>(getpid()),
                          .uid = static_cast<uint32_t>(geteuid())};
     WriteProcess(*region, i, record);
-    region->Store(Site::kRegionHost, words.opened,
-                  words.opened.load(std::memory_order_relaxed) + 1);
+    region->Store(words.opened, words.opened.load(std::memory_order_relaxed) + 1);
     return std::unique_ptr<Membership>(new Membership(region, record.process));
   }
   return absl::ResourceExhaustedError(absl::StrCat("host ", region->host(), " of the region \"",
@@ -143,15 +141,14 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
 Membership::~Membership() {
   {
     const Region::HostLock lock(*region_);
-    region_->Store(Site::kRegionProcess, region_->mine().processes[self_.index].incarnation,
-                   uint64_t{0});
+    region_->Store(region_->mine().processes[self_.index].incarnation, uint64_t{0});
   }
   region_->UnlockProcess(self_.index);
 }
 
 void Membership::Renew() {
   SharedU64& beat = region_->mine().processes[self_.index].beat;
-  region_->Store(Site::kRegionBeat, beat, beat.load(std::memory_order_relaxed) + 1);
+  region_->Store(beat, beat.load(std::memory_order_relaxed) + 1);
 }
 
 }  // namespace grpc_cxl::internal

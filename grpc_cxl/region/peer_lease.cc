@@ -25,7 +25,7 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
   const ProcessEntry& entry = region_->control(peer_.host).processes[peer_.index];
   // Both stand in one line: the second look would bring the same. Matched by the stores of
   // WriteProcess() and Membership::Renew().
-  if (region_->Load(peer_.host, Site::kSeeRegionBeat, entry.incarnation) != peer_.incarnation) {
+  if (region_->Load(peer_.host, entry.incarnation) != peer_.incarnation) {
     dead_ = true;
     return true;
   }

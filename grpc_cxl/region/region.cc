@@ -60,10 +60,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
 absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
   // Matched by the store in FormatRegion().
-  const uint32_t version =
-      view_.Load(Site::kNewMapping, header.layout_version, std::memory_order_acquire);
-  view_.Acquire(Site::kNewMapping,
-                absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
+  const uint32_t version = view_.Load(header.layout_version, std::memory_order_acquire);
+  view_.Acquire(absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
   if (magic != kRegionMagic || version == 0) {
     return absl::FailedPreconditionError(
@@ -120,7 +118,7 @@ absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t
   const MemoryModel model = {.coherence = options_.model.coherence};
   const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
   const SharedView view(far.get());
-  zero ? view.Publish(Site::kNewMapping, memory) : view.Acquire(Site::kNewMapping, memory);
+  zero ? view.Publish(memory) : view.Acquire(memory);
   return arena;
 }
 
@@ -160,7 +158,7 @@ uint64_t Region::NextId() const {
   SharedU64& next = mine().words.next_id;
   // Never zero, even if somebody made a mess of the word.
   const uint64_t id = std::max<uint64_t>(next.load(std::memory_order_relaxed), 1);
-  Store(Site::kRegionHost, next, id + 1);
+  Store(next, id + 1);
   return id;
 }
 

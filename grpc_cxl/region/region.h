@@ -81,24 +81,24 @@ class Region {
   // A word in the control of `host`. Processes of one host see each other's stores, so only
   // those of other hosts need more than the load. Pairs with Store().
   template <typename T>
-  T Load(uint32_t host, Site site, const std::atomic<T>& word) const {
+  T Load(uint32_t host, const std::atomic<T>& word, Site site = Site::current()) const {
     if (host == options_.host) return word.load(std::memory_order_acquire);
-    return view_.Load(site, word, std::memory_order_acquire);
+    return view_.Load(word, std::memory_order_acquire, site);
   }
   // A word in our own host's control: what was written before it is seen by who sees it.
   template <typename T>
-  void Store(Site site, std::atomic<T>& word, T value) const {
+  void Store(std::atomic<T>& word, T value, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
-    view_.Store(site, word, value, std::memory_order_release);
+    view_.Store(word, value, std::memory_order_release, site);
   }
   // Words before the one that tells of them, written with relaxed stores, and after that
   // one has been read.
-  void Publish(Site site, absl::Span<const char> bytes) const {
+  void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
-    view_.Publish(site, bytes);
+    view_.Publish(bytes, site);
   }
-  void Acquire(uint32_t host, Site site, absl::Span<const char> bytes) const {
-    if (host != options_.host) view_.Acquire(site, bytes);
+  void Acquire(uint32_t host, absl::Span<const char> bytes, Site site = Site::current()) const {
+    if (host != options_.host) view_.Acquire(bytes, site);
   }
 
   // Memory of `host`. FAILED_PRECONDITION unless it lies there, in whole granules.

@@ -36,14 +36,14 @@ bool RegionConnection::Look() {
   // The state stands in the line of the id. Matched by the stores of WriteEntry() and Close().
   if (place_.role == Role::kClient) {
     const AnswerEntry& entry = region_->control(place_.peer_host).answers[place_.peer_index];
-    if (region_->Load(place_.peer_host, Site::kSeeRegionAnswerState, entry.id) != place_.peer_id ||
+    if (region_->Load(place_.peer_host, entry.id) != place_.peer_id ||
         entry.state.load(std::memory_order_acquire) !=
             static_cast<uint32_t>(AnswerState::kOffered)) {
       return true;
     }
   } else {
     const RequestEntry& entry = region_->control(place_.peer_host).requests[place_.peer_index];
-    if (region_->Load(place_.peer_host, Site::kSeeRegionRequestState, entry.id) != place_.peer_id ||
+    if (region_->Load(place_.peer_host, entry.id) != place_.peer_id ||
         entry.state.load(std::memory_order_acquire) != static_cast<uint32_t>(RequestState::kOpen)) {
       return true;
     }
@@ -54,10 +54,10 @@ bool RegionConnection::Look() {
 void RegionConnection::Close() {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   if (place_.role == Role::kClient) {
-    region_->Store(Site::kRegionRequestState, region_->mine().requests[place_.my_index].state,
+    region_->Store(region_->mine().requests[place_.my_index].state,
                    static_cast<uint32_t>(RequestState::kClosed));
   } else {
-    region_->Store(Site::kRegionAnswerState, region_->mine().answers[place_.my_index].state,
+    region_->Store(region_->mine().answers[place_.my_index].state,
                    static_cast<uint32_t>(AnswerState::kClosed));
   }
 }

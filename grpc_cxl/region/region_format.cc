@@ -101,16 +101,16 @@ absl::Status FormatRegion(const std::string& path, const RegionFormat& format) {
   const SharedView view(far.get());
   auto& header = *reinterpret_cast<RegionHeader*>(memory.data());
   // Nothing that is opened meanwhile is valid.
-  view.Store(Site::kNewMapping, header.layout_version, uint32_t{0}, std::memory_order_release);
+  view.Store(header.layout_version, uint32_t{0}, std::memory_order_release);
   memset(memory.data(), 0, memory.size());
   header.hosts.store(format.hosts, std::memory_order_relaxed);
   header.magic.store(kRegionMagic, std::memory_order_relaxed);
   header.region_bytes.store(bytes, std::memory_order_relaxed);
   header.granule_bytes.store(granule, std::memory_order_relaxed);
   header.lease_ms.store(absl::ToInt64Milliseconds(format.lease), std::memory_order_relaxed);
-  view.Publish(Site::kNewMapping, memory);
+  view.Publish(memory);
   // Matched by the load in Region::Open().
-  view.Store(Site::kNewMapping, header.layout_version, kLayoutVersion, std::memory_order_release);
+  view.Store(header.layout_version, kLayoutVersion, std::memory_order_release);
   return absl::OkStatus();
 }
 

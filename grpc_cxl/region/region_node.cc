@@ -149,7 +149,7 @@ void RegionNode::StopListening(uint64_t number) {
   }
   {
     const Region::HostLock host_lock(*region_);
-    region_->Store(Site::kRegionName, region_->mine().names[listener->index].id, uint64_t{0});
+    region_->Store(region_->mine().names[listener->index].id, uint64_t{0});
   }
   if (thread_.get_id() == std::this_thread::get_id()) return;
   absl::MutexLock lock(mu_);
@@ -170,8 +170,7 @@ bool RegionNode::LookForRequests() {
   bool found = false;
   for (uint32_t host = 0; host < region_->hosts(); ++host) {
     // Matched by the store in Connect(): requests that were made before it are in the table.
-    const uint64_t made = region_->Load(host, Site::kSeeRegionRequestsMade,
-                                        region_->control(host).words.requests_made);
+    const uint64_t made = region_->Load(host, region_->control(host).words.requests_made);
     if (made == requests_seen_[host]) continue;
     requests_seen_[host] = made;
     for (uint32_t i = 0; i < kHostRequests; ++i) {
@@ -234,10 +233,9 @@ absl::StatusOr<RegionOffer> RegionNode::Accept(const Request& request, size_t by
   if (!arena.ok()) return arena.status();
   offer.arena = *std::move(arena);
   HostControl& mine = region_->mine();
-  region_->Store(Site::kRegionAnswerState, mine.answers[index].state,
-                 static_cast<uint32_t>(AnswerState::kOffered));
+  region_->Store(mine.answers[index].state, static_cast<uint32_t>(AnswerState::kOffered));
   const Region::HostLock host_lock(*region_);
-  region_->Store(Site::kRegionAnswersMade, mine.words.answers_made,
+  region_->Store(mine.words.answers_made,
                  mine.words.answers_made.load(std::memory_order_relaxed) + 1);
   return offer;
 }
@@ -256,7 +254,7 @@ void RegionNode::Refuse(const Request& request, uint32_t refusal, const std::str
   if (index == kHostAnswers) return;  // the client hears nothing, and gives up in time
   HostControl& mine = region_->mine();
   WriteAnswer(*region_, index, answer);
-  region_->Store(Site::kRegionAnswersMade, mine.words.answers_made,
+  region_->Store(mine.words.answers_made,
                  mine.words.answers_made.load(std::memory_order_relaxed) + 1);
 }
 
@@ -292,7 +290,7 @@ void RegionNode::FreeAnswers() {
       clients.emplace(answer->id, std::move(client));
       continue;
     }
-    region_->Store(Site::kRegionAnswer, mine.answers[i].id, uint64_t{0});
+    region_->Store(mine.answers[i].id, uint64_t{0});
   }
   clients_ = std::move(clients);
 }

@@ -15,7 +15,7 @@ absl::StatusOr<RegionNode::Target> RegionNode::FindName(const std::string& name)
     // Our own host first; the others in order.
     const uint32_t host = i == 0 ? region_->host() : i <= region_->host() ? i - 1 : i;
     const HostControl& control = region_->control(host);
-    if (region_->Load(host, Site::kSeeRegionHost, control.words.opened) == 0) continue;
+    if (region_->Load(host, control.words.opened) == 0) continue;
     for (uint32_t j = 0; j < kHostNames; ++j) {
       std::optional<NameRecord> record = ReadName(*region_, host, j);
       if (!record.has_value() || record->text != name) continue;
@@ -68,7 +68,7 @@ uint64_t RegionNode::Connect(const std::string& name, uint32_t features, OnDone 
       attempt->id = record.id;
       SharedU64& made = region_->mine().words.requests_made;
       // Matched by the load in LookForRequests().
-      region_->Store(Site::kRegionRequestsMade, made, made.load(std::memory_order_relaxed) + 1);
+      region_->Store(made, made.load(std::memory_order_relaxed) + 1);
     }
   }
   if (!failed.ok()) {
@@ -125,8 +125,8 @@ bool RegionNode::LookForAnswers() {
 
 std::optional<absl::StatusOr<RegionOffer>> RegionNode::LookForAnswer(Attempt& attempt) {
   // Matched by the stores in Accept() and Refuse().
-  const uint64_t made = region_->Load(attempt.to_host, Site::kSeeRegionAnswersMade,
-                                      region_->control(attempt.to_host).words.answers_made);
+  const uint64_t made =
+      region_->Load(attempt.to_host, region_->control(attempt.to_host).words.answers_made);
   if (made != attempt.answers_seen) {
     attempt.answers_seen = made;
     for (uint32_t i = 0; i < kHostAnswers; ++i) {
@@ -174,7 +174,7 @@ void RegionNode::FreeRequest(uint32_t index, uint64_t id) {
   const Region::HostLock host_lock(*region_);
   SharedU64& word = region_->mine().requests[index].id;
   if (word.load(std::memory_order_acquire) != id) return;
-  region_->Store(Site::kRegionRequest, word, uint64_t{0});
+  region_->Store(word, uint64_t{0});
 }
 
 }  // namespace grpc_cxl::internal

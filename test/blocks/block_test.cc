@@ -14,7 +14,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 #include "gtest/gtest.h"
 #include "test/blocks/block_pair.h"
 
@@ -124,14 +124,15 @@ TEST(BlockTest, WhatLiesInTheAreaIsKnown) {
 }
 
 TEST(BlockTest, LoansAndBlocksOutliveEverything) {
-  const int64_t out = Totals().loans_out.load(), held = Totals().loans_held.load();
+  const int64_t out = CopyCounters::OfProcess().loans_out.value(),
+                held = CopyCounters::OfProcess().loans_held.value();
   BlockPair pair(4);
   const std::weak_ptr<BlockPair::Memory> memory = pair.memory();
   BlockPool::Block block = Take(*pair.pool, kPage);
   const std::string text = Text(2 * kPage, 'z');
   auto loan = std::make_unique<BlockBorrower::Loan>(*pair.borrower->Borrow(Send(*pair.pool, text)));
-  EXPECT_EQ(Totals().loans_out.load(), out + 1);
-  EXPECT_EQ(Totals().loans_held.load(), held + 1);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_out.value(), out + 1);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held + 1);
   pair.Drop();
   memset(block.memory().data(), 'x', kPage);
   EXPECT_EQ(std::string(loan->bytes().begin(), loan->bytes().end()), text);
@@ -139,8 +140,8 @@ TEST(BlockTest, LoansAndBlocksOutliveEverything) {
   EXPECT_FALSE(memory.expired());
   block.Reset();
   EXPECT_TRUE(memory.expired());
-  EXPECT_EQ(Totals().loans_out.load(), out);
-  EXPECT_EQ(Totals().loans_held.load(), held);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_out.value(), out);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held);
 }
 
 // Several threads allocate, write and lend; others check the bytes, keep some for a while and

@@ -23,7 +23,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 #include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
@@ -124,11 +124,12 @@ TEST(EndpointPayloadTest, SlicesOfOurOwnBlocksAreNotCopied) {
   Append(out, "frame");
   out.Append(Slice(grpc_slice_sub(whole.c_slice(), 100'000, 300'000)));
   whole = Slice();
-  const uint64_t in_place = Totals().sent_in_place.load(), copied = Totals().sent_by_block.load();
+  const uint64_t in_place = CopyCounters::OfProcess().sent_in_place.value(),
+                 copied = CopyCounters::OfProcess().sent_by_block.value();
   Outcome written;
   ASSERT_TRUE(client->Write(written.Callback(), &out, {}));
-  EXPECT_EQ(Totals().sent_in_place.load(), in_place + 300'000);
-  EXPECT_EQ(Totals().sent_by_block.load(), copied);
+  EXPECT_EQ(CopyCounters::OfProcess().sent_in_place.value(), in_place + 300'000);
+  EXPECT_EQ(CopyCounters::OfProcess().sent_by_block.value(), copied);
   out.Clear();
   ASSERT_THAT(ReadSlices(*server, 300'005, &in), IsOk());
   EXPECT_EQ(ToString(in), std::string(100'000, 'x') + "frame" + std::string(200'000, 'x'));
@@ -139,7 +140,7 @@ TEST(EndpointPayloadTest, SlicesOfOurOwnBlocksAreNotCopied) {
 }
 
 TEST(EndpointPayloadTest, SlicesOutliveTheirEndpointsAndTheArenaGoesWithTheLast) {
-  const int64_t held = Totals().loans_held.load();
+  const int64_t held = CopyCounters::OfProcess().loans_held.value();
   std::minstd_rand random(3);
   const std::string text = RandomText(random, kPayload / 2);
   SliceBuffer received;
@@ -148,16 +149,16 @@ TEST(EndpointPayloadTest, SlicesOutliveTheirEndpointsAndTheArenaGoesWithTheLast)
     ASSERT_THAT(WriteAll(*pair.client, text), IsOk());
     ASSERT_THAT(ReadSlices(*pair.server, text.size(), &received), IsOk());
   }
-  EXPECT_EQ(Totals().loans_held.load(), held + 1);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held + 1);
   EXPECT_TRUE(ToString(received) == text);
   std::thread([&] { received.Clear(); }).join();
-  EXPECT_EQ(Totals().loans_held.load(), held);
+  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held);
 }
 
 TEST(EndpointPayloadTest, AReceiverThatKeepsEverythingOnlyCostsSpeed) {
   constexpr size_t kMessage = 100'000;
   EndpointPair pair(kRing, kPolicy, kPayload);
-  const uint64_t before = Totals().sent_for_want_of_blocks.load();
+  const uint64_t before = CopyCounters::OfProcess().sent_for_want_of_blocks.value();
   std::minstd_rand random(4);
   const std::string text = RandomText(random, kMessage);
   SliceBuffer kept;
@@ -167,7 +168,7 @@ TEST(EndpointPayloadTest, AReceiverThatKeepsEverythingOnlyCostsSpeed) {
   });
   ASSERT_THAT(ReadSlices(*pair.server, kMessages * kMessage, &kept), IsOk());
   writer.join();
-  EXPECT_GT(Totals().sent_for_want_of_blocks.load(), before);
+  EXPECT_GT(CopyCounters::OfProcess().sent_for_want_of_blocks.value(), before);
   EXPECT_LE(pair.link.client_words().blocks.pages_in_use.load(), AreaPages(kPayload));
   const std::string all = ToString(kept);
   for (size_t i = 0; i < kMessages; ++i) {

@@ -1,50 +1,36 @@
-#include "grpc_cxl/coherence/checker.h"
+#include "test/coherence/checker.h"
 
 #include <sys/mman.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "absl/base/no_destructor.h"
 #include "absl/log/check.h"
-#include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/cache_lines.h"
+#include "test/coherence/checked_sites.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-constexpr int kNone = -1;
 constexpr size_t kWords = kLineBytes / sizeof(uint64_t);
 
-// What the tests want of all checkers.
-struct Wishes {
-  std::atomic<int> dropped{kNone};
-  std::atomic<int> hooked{kNone};
-  std::function<void()> hook;
-
-  Wishes() {
-    const char* const name = std::getenv("GRPC_CXL_DROP_FLUSH");
-    if (name == nullptr) return;
-    for (size_t i = 0; i < kSites; ++i) {
-      if (absl::string_view(kSiteNames[i]) == name) dropped = static_cast<int>(i);
-    }
-    CHECK_NE(dropped, kNone) << "GRPC_CXL_DROP_FLUSH is \"" << name << "\", which is no site";
-  }
+struct Hook {
+  std::atomic<const void*> word{nullptr};
+  std::function<void()> call;
 };
 
-Wishes& TheWishes() {
-  static absl::NoDestructor<Wishes> wishes;
-  return *wishes;
+Hook& TheHook() {
+  static absl::NoDestructor<Hook> hook;
+  return *hook;
 }
 
-// False when it is to be left out.
-bool Wanted(Site site) {
-  const Wishes& wishes = TheWishes();
-  if (wishes.hooked.load(std::memory_order_relaxed) == static_cast<int>(site)) wishes.hook();
-  return wishes.dropped.load(std::memory_order_relaxed) != static_cast<int>(site);
-}
+const bool installed = [] {
+  PrivateCopy::SetFactory([](absl::Span<char> memory) -> std::unique_ptr<PrivateCopy> {
+    return std::make_unique<Checker>(memory);
+  });
+  return true;
+}();
 
 std::atomic<uint64_t>* WordsOf(char* line) {
   return reinterpret_cast<std::atomic<uint64_t>*>(line);
@@ -75,17 +61,17 @@ Checker::Checker(absl::Span<char> image)
 Checker::~Checker() { munmap(copy_.data(), copy_.size()); }
 
 template <typename Move>
-void Checker::ForEachLine(Site site, const void* begin, size_t bytes, Writer writer, Move move) {
-  if (!Wanted(site)) return;
+void Checker::ForEachLine(const void* begin, size_t bytes, Writer writer, Site site, Move move) {
+  if (!ReachSite(site)) return;
   const size_t first = (static_cast<const char*>(begin) - copy_.data()) / kLineBytes;
   const size_t last = (static_cast<const char*>(begin) + bytes - 1 - copy_.data()) / kLineBytes;
   CHECK(first <= last && last < copy_.size() / kLineBytes)
-      << kSiteNames[static_cast<int>(site)] << ": not in the memory that is checked";
+      << SiteName(site) << ": not in the memory that is checked";
   absl::MutexLock lock(mu_);
   for (size_t line = first; line <= last; ++line) {
     Writer& known = writers_[line];
     CHECK(known == Writer::kUnknown || known == writer)
-        << kSiteNames[static_cast<int>(site)] << ": line " << line << " has two writers";
+        << SiteName(site) << ": line " << line << " has two writers";
     known = writer;
     move(line * kLineBytes);
   }
@@ -93,8 +79,9 @@ void Checker::ForEachLine(Site site, const void* begin, size_t bytes, Writer wri
 
 // Words go down here and up there, so that whoever sees a line's first word has the others
 // (rule 3 of SharedView). release and acquire pair with each other through the image.
-void Checker::WriteBack(Site site, const void* begin, size_t bytes) {
-  ForEachLine(site, begin, bytes, Writer::kThisSide, [this](size_t at) {
+void Checker::WriteBack(const void* begin, size_t bytes, Site site) {
+  if (TheHook().word.load(std::memory_order_relaxed) == begin) TheHook().call();
+  ForEachLine(begin, bytes, Writer::kThisSide, site, [this](size_t at) {
     for (size_t i = kWords; i-- > 0;) {
       WordsOf(image_.data() + at)[i].store(
           WordsOf(copy_.data() + at)[i].load(std::memory_order_relaxed), std::memory_order_release);
@@ -102,8 +89,8 @@ void Checker::WriteBack(Site site, const void* begin, size_t bytes) {
   });
 }
 
-void Checker::Invalidate(Site site, const void* begin, size_t bytes) {
-  ForEachLine(site, begin, bytes, Writer::kOtherSide, [this](size_t at) {
+void Checker::Invalidate(const void* begin, size_t bytes, Site site) {
+  ForEachLine(begin, bytes, Writer::kOtherSide, site, [this](size_t at) {
     for (size_t i = 0; i < kWords; ++i) {
       const uint64_t word = WordsOf(image_.data() + at)[i].load(std::memory_order_acquire);
       std::atomic<uint64_t>& mine = WordsOf(copy_.data() + at)[i];
@@ -115,12 +102,11 @@ void Checker::Invalidate(Site site, const void* begin, size_t bytes) {
   });
 }
 
-void Checker::DropSite(Site site) { TheWishes().dropped = static_cast<int>(site); }
+void Checker::DropSite(const std::string& site) { internal::DropSite(site); }
 
-void Checker::SetHook(Site site, std::function<void()> hook) {
-  Wishes& wishes = TheWishes();
-  wishes.hooked = hook ? static_cast<int>(site) : kNone;
-  wishes.hook = std::move(hook);
+void Checker::SetHook(const void* word, std::function<void()> hook) {
+  TheHook().word = hook ? word : nullptr;
+  TheHook().call = std::move(hook);
 }
 
 }  // namespace grpc_cxl::internal

@@ -1,22 +1,23 @@
-#ifndef GRPC_CXL_COHERENCE_CHECKER_H_
-#define GRPC_CXL_COHERENCE_CHECKER_H_
+#ifndef GRPC_CXL_TEST_COHERENCE_CHECKER_H_
+#define GRPC_CXL_TEST_COHERENCE_CHECKER_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "grpc_cxl/coherence/site.h"
+#include "grpc_cxl/coherence/private_copy.h"
 
 namespace grpc_cxl::internal {
 
 // Finds missing write-backs and invalidations on a machine whose caches are coherent: one side
 // of a connection works on a private copy of the shared memory (the image), and only
 // write-backs and invalidations move lines between the two. What was forgotten is then never
-// seen, instead of working by luck. For tests; costs a copy for every line.
+// seen, instead of working by luck. Costs a copy for every line.
 //
 //   side A                     image                     side B
 //   copy --WriteBack(line)-->  (shared) --Invalidate(line)--> copy
@@ -27,35 +28,37 @@ namespace grpc_cxl::internal {
 // What it cannot see: a missing fence, and caches that fetch or write back a line of their own
 // accord.
 //
-// To prove itself, the checker can leave one site out (DropSite, or GRPC_CXL_DROP_FLUSH=name
-// in the environment), and call the test before one.
+// To prove itself, the checker can leave one site out, a place in the code such as
+// "grpc_cxl/ring/ring_writer.cc:72" (DropSite, or GRPC_CXL_DROP_SITE in the environment), tell
+// which sites there are (GRPC_CXL_RECORD_SITES names the file to which each is appended when it
+// first comes), and call the test before a line moves.
 //
-// Thread-safe. A forked child has a copy of its own.
-class Checker {
+// Linking this library makes it what MemoryModel::private_copy means. Thread-safe. A forked
+// child has a copy of its own.
+class Checker final : public PrivateCopy {
  public:
   // The copy begins with what is in the image now, as a cache might.
   explicit Checker(absl::Span<char> image);
   Checker(const Checker&) = delete;
   Checker& operator=(const Checker&) = delete;
-  ~Checker();
+  ~Checker() override;
 
-  absl::Span<char> copy() const { return copy_; }
+  absl::Span<char> bytes() const override { return copy_; }
+  void WriteBack(const void* begin, size_t bytes, Site site) override;
+  void Invalidate(const void* begin, size_t bytes, Site site) override;
 
-  // The lines of these bytes of the copy.
-  void WriteBack(Site site, const void* begin, size_t bytes);
-  void Invalidate(Site site, const void* begin, size_t bytes);
-
-  // Of this process, for all checkers. `hook` runs before every access at `site`, without any
-  // lock held; null: none any more. Not while other threads use a checker.
-  static void DropSite(Site site);
-  static void SetHook(Site site, std::function<void()> hook);
+  // Of this process, for all checkers; not while other threads use one. `hook` runs before the
+  // line of `word`, which lies in a copy, is written back, without any lock held; null: none any
+  // more.
+  static void DropSite(const std::string& site);
+  static void SetHook(const void* word, std::function<void()> hook);
 
  private:
   enum class Writer : uint8_t { kUnknown, kThisSide, kOtherSide };
 
   // Claims the lines for `writer`, and calls `move` for each with the lock held.
   template <typename Move>
-  void ForEachLine(Site site, const void* begin, size_t bytes, Writer writer, Move move);
+  void ForEachLine(const void* begin, size_t bytes, Writer writer, Site site, Move move);
 
   const absl::Span<char> image_;
   const absl::Span<char> copy_;
@@ -66,4 +69,4 @@ class Checker {
 
 }  // namespace grpc_cxl::internal
 
-#endif  // GRPC_CXL_COHERENCE_CHECKER_H_
+#endif  // GRPC_CXL_TEST_COHERENCE_CHECKER_H_
