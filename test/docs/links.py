@@ -19,7 +19,7 @@ import re
 README_LINES = 150
 
 _EXTENSIONS = ("bazel", "bzl", "cc", "h", "html", "json", "md", "proto", "py", "sh", "svg")
-_CODE_SPAN = re.compile(r"`([^`\n]+)`")
+_CODE_SPAN = re.compile(r"`((?:[^`\n]|\n(?!\n))+)`")
 _LINK = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
 _PATH = re.compile(r"(?:[\w.+-]+/)+(?:[\w.+-]+\.(?:%s))?" % "|".join(_EXTENSIONS))
 _DOCS_PATH = re.compile(r"docs/[\w./+-]+")
