@@ -23,7 +23,8 @@ class RepositoryTest(unittest.TestCase):
         self.assertIn("README.md", links.documents(root))
         self.assertIn("docs/architecture.md", links.documents(root))
         self.assertIn("examples/two_hosts/README.md", links.documents(root))
-        self.assertEqual([], links.problems(root))
+        found = links.problems(root)
+        self.assertFalse(found, "\n" + "\n".join(found))
 
 
 class CheckTest(unittest.TestCase):
