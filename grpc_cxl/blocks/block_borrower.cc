@@ -15,7 +15,7 @@ BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char
       mine_(mine),
       entries_(entries),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       returned_(mine->returned.load(std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));

@@ -103,7 +103,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     if (done) break;
     if (!polls_) waiters_.WakeParked();
     if (SteadyNs() - start >= spin_ns) break;
-    // Whoever needs this core gets it at once: it may be the server.
+    // Gives the core at once to a thread that needs it: it may be the server's.
     sched_yield();
   }
   if (!done) {

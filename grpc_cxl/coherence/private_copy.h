@@ -9,7 +9,7 @@
 
 namespace grpc_cxl::internal {
 
-// The place in the code that writes lines back or gets them anew, for those who watch.
+// The place in the code that writes lines back or gets them anew.
 using Site = std::source_location;
 
 // Where one side works instead of the shared memory itself, so that a test decides when lines

@@ -11,8 +11,8 @@
 
 namespace grpc_cxl::internal {
 
-// How code touches what another process writes or reads; rings, blocks, doorbells, links and
-// calls all go through it, and it alone knows whether caches see each other.
+// Access to memory that another process writes or reads. Rings, blocks, doorbells, links and calls
+// all go through it, and it alone knows whether caches see each other.
 //
 //                     coherent             flush
 //   Publish(bytes)    -                    write their lines back, wait

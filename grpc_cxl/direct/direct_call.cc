@@ -47,7 +47,7 @@ grpc::Status DeadlineExceeded() {
   return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
 }
 
-// Of a call whose outcome nobody looks at: the response's block goes back to the server; the
+// For a call whose outcome is not wanted: the response's block goes back to the server, the
 // request's comes back to us if the server did not take it.
 void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutcome& outcome) {
   if (outcome.kind == CallOutcome::Kind::kNotRun && lent.bytes > 0) link.blocks.pool->Revoke(lent);
@@ -133,7 +133,7 @@ bool DirectCall::Post(const Message& request,
     view.metadata.emplace_back(key, value);
   }
   const size_t message_bytes = request.ByteSizeLong();
-  // gRPC has words of its own for both.
+  // Let gRPC report both itself.
   if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
                              message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
     counters.not_eligible.Add();
@@ -177,7 +177,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   EncodeRequestHead(*view, request_bytes_ - head_bytes, buffer.subspan(0, head_bytes));
   auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
   if (inside && request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
-    calls.Release(slot);  // somebody changes the message meanwhile; gRPC will say so
+    calls.Release(slot);  // another thread changes the message meanwhile; gRPC will say so
     return false;
   }
   slot_ = slot;
@@ -230,7 +230,7 @@ void DirectCall::WaitElsewhere() {
       if (DirectCall* const call = detached->Take()) call->End(DeadlineExceeded());
     }));
   }
-  // The slot waits for its outcome even when nobody wants that any more.
+  // The slot waits for its outcome even when that is no longer wanted.
   link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
     if (DirectCall* const call = detached->Take()) {
       if (engine != nullptr) engine->Cancel(detached->timer());

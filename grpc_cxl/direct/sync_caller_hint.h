@@ -20,7 +20,7 @@ inline constexpr long kPatienceNs = 2'000'000;
 // so that it is good until SetSyncCallerHint() says so again.
 bool TakeSyncCallerHint(const char* method);
 
-// What was found out.
+// To be called when a call has ended on the thread that began it, or elsewhere.
 void SetSyncCallerHint(const char* method, bool waits);
 
 }  // namespace grpc_cxl::internal

@@ -10,8 +10,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Bytes copied into the ring before the other side is told: small enough that both work at
-// once on a large message, large enough that telling costs nothing beside the copy.
+// Bytes copied into the ring before they are published: few enough that both sides work on a
+// large message at once, enough that publishing costs nothing beside the copy.
 constexpr size_t kStride = 64 << 10;
 
 }  // namespace
@@ -51,7 +51,7 @@ absl::StatusOr<size_t> SliceSender::SendSome(SliceBuffer& data) {
   if (!*room) return 0;
   absl::StatusOr<size_t> sent = in_place ? SendInPlace(data) : SendByBlock(data, run);
   if (!sent.ok() || *sent > 0) return sent;
-  // There is no block. It must go on all the same.
+  // No block is free: slower, but it goes on.
   sent = SendThroughRing(data, run);
   if (sent.ok()) CopyCounters::OfProcess().sent_for_want_of_blocks.Add(*sent);
   return sent;

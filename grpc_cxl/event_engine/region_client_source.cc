@@ -30,7 +30,7 @@ class WaitingRegionClient final : public WaitingClient {
   std::string who() const override {
     return RegionPeerText(request_.record.owner.host, request_.pid);
   }
-  // No kernel vouches for it, and everybody who maps the region could change what it lends.
+  // No kernel vouches for it, and every process that maps the region can change what it lends.
   bool is_trusted() const override { return false; }
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
@@ -89,7 +89,7 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
 void RegionClientSource::OnRequest(const RegionNode::Request& request) {
   {
     absl::MutexLock lock(mu_);
-    if (stopped_) return;  // Stop() waits, then the name is gone: the client finds that out
+    if (stopped_) return;  // the name goes, and the client sees that
     if (!on_client_) {
       early_.push_back(request);
       return;

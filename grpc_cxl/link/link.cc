@@ -20,7 +20,7 @@ void WriteHeader(absl::Span<char> memory, SharedView view, size_t ring_bytes) {
   header->arena_bytes = memory.size();
   header->ring_bytes = ring_bytes;
   header->server_pid = static_cast<uint32_t>(getpid());
-  // Matched by the acquire load of whoever looks at the arena from outside.
+  // Matched by the acquire load of a tool that looks at the arena from outside.
   view.Store(header->layout_version, kLayoutVersion,
              std::memory_order_release);  // with the rest of its line
 }

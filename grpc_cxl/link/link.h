@@ -35,8 +35,8 @@ struct LinkCounters {
 // What a link is beside its memory. The defaults are those of a link with a socket.
 struct LinkOptions {
   MemoryModel memory{};  // how this process gets at the arena; both ends need the same coherence
-  // Nobody rings and nobody sleeps: both ends look at the memory by themselves, so both must
-  // say so. For peers that cannot be woken; needed when there is no socket.
+  // Neither end wakes the other: both look at the memory by themselves, so both must say so. For
+  // peers that cannot be woken; needed when there is no socket.
   bool polls = false;
   std::unique_ptr<Liveness> liveness{};  // instead of the socket
   std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
@@ -55,7 +55,7 @@ struct LinkOptions {
 // status, after which the link is of no more use.
 //
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
-// Room, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
+// FreeSpace, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
 // Wake() and the counters are for all.
 class Link {
@@ -77,7 +77,7 @@ class Link {
   void Publish();
   // After a short write: the peer will wake us once half the ring is free. Look once more
   // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
-  // on ringing whenever it reads.
+  // on waking us whenever it reads.
   void WantSpace();
   void ClearWantSpace() {
     if (!polls_) tx_.ClearWantSpace();

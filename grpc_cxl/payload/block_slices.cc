@@ -29,7 +29,7 @@ std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
   if (!block) return std::nullopt;
   const absl::Span<char> memory = block.memory().subspan(0, bytes);
   auto* const begin = reinterpret_cast<uint8_t*>(memory.data());
-  // Other than expected when somebody changes the message meanwhile; gRPC will say so.
+  // Unequal when another thread changes the message meanwhile; gRPC will say so.
   if (message.SerializeWithCachedSizesToArray(begin) != begin + bytes) return std::nullopt;
   const std::optional<BlockDescriptor> lent = blocks.pool->Lend(memory);
   if (lent.has_value()) CopyCounters::OfProcess().sent_in_place.Add(bytes);

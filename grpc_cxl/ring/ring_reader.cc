@@ -14,7 +14,7 @@ RingReader::RingReader(RingReaderWords* mine, const RingWriterWords* peer,
       peer_(peer),
       data_(data),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       tail_(mine->tail.load(std::memory_order_relaxed)),
       cached_head_(tail_) {
   CHECK(!data.empty() && (data.size() & (data.size() - 1)) == 0)

@@ -18,7 +18,7 @@ RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl:
       peer_(peer),
       data_(data),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       head_(mine->head.load(std::memory_order_relaxed)),
       published_(head_),
       // The lowest tail that invariant 1 allows: the first look at the peer's will do.
@@ -78,7 +78,7 @@ void RingWriter::WantSpace(size_t bytes) {
   CHECK(bytes >= 1 && bytes <= capacity())
       << "a ring of " << capacity() << " bytes cannot have " << bytes << " bytes free";
   uint64_t position = head_ + bytes - capacity();
-  // Zero means "none"; the position before it rings a byte early, which harms nobody.
+  // Zero means "none"; the position before it wakes us a byte early, which does no harm.
   if (position == 0) --position;
   // relaxed: the full fence that follows orders it before our last look at `tail`, and is
   // matched by the reader's fence between Consume() and WriterWantsWake().
@@ -86,7 +86,7 @@ void RingWriter::WantSpace(size_t bytes) {
 }
 
 void RingWriter::ClearWantSpace() {
-  // relaxed: a reader that sees it late rings once in vain.
+  // relaxed: a reader that sees it late wakes us once in vain.
   view_.Store(mine_->want_space, uint64_t{0}, std::memory_order_relaxed);
 }
 
