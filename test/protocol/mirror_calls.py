@@ -15,8 +15,9 @@ import signal
 import struct
 
 import protocol_client
+from http2_calls import Http2Calls
 from protocol_client import (ARENA_MAGIC, LOOKING, PAGE, PARKED, PATIENCE, POLLED, SLOTS, TAKEN,
-                             VERSION, Connection, Ended, lie)
+                             VERSION, Connection, Ended, expect, lie)
 
 
 def image(pixels, copies=1):  # mirror.proto
@@ -27,20 +28,15 @@ def image(pixels, copies=1):  # mirror.proto
     return b"\x0a" + more + bytes([size]) + pixels + b"\x10" + bytes([copies])
 
 
-def expect(holds, what):
-    if not holds:
-        raise RuntimeError("wrong: " + what)
-
-
 def check_reflection(message, pixels):
     expect(message == b"\x0a" + image(pixels)[1:-2], f"a message of {len(message)} bytes")
 
 
 def make_calls():
     usual, small = Connection("protocol/usual"), Connection("protocol/small")
+    streams = {connection: Http2Calls(connection) for connection in (usual, small)}
     for connection in (usual, small):
-        header = connection.look_until(
-            lambda: connection.load32(28) or None)  # 4.3
+        header = connection.look_until(lambda: connection.load32(28) or None)  # 4.3
         magic, arena, ring = struct.unpack_from("=QQQ", connection.arena)
         expect((header, magic, arena, ring) == (VERSION, ARENA_MAGIC, connection.arena_bytes,
                                                 connection.ring), "the arena's header")
@@ -48,7 +44,8 @@ def make_calls():
 
     # Metadata both ways, a status, and each way to wait.
     for waiter in (LOOKING, PARKED, POLLED):
-        response = usual.call(image(b"light"), waiter, metadata=[(b"key", b"value"), (b"k-bin", b"\0\xff")])
+        response = usual.call(image(b"light"), waiter,
+                              metadata=[(b"key", b"value"), (b"k-bin", b"\0\xff")])
         check_reflection(response.message, b"light")
         expect(response.code == 0, "status")
         expect(response.initial.get(b"seen-key") == b"value", "initial metadata")
@@ -66,7 +63,7 @@ def make_calls():
     # The stream path, with and without loans; messages larger than the ring.
     for connection, copies in ((usual, 3), (usual, 3), (small, 2)):
         pixels = os.urandom(10000)
-        check_reflection(connection.stream_call(image(pixels, copies)), pixels * copies)
+        check_reflection(streams[connection].call(image(pixels, copies)), pixels * copies)
 
     # Blocks both ways, many more than fit the areas.
     for i in range(24):
@@ -80,16 +77,21 @@ def make_calls():
     for waiter in (LOOKING, PARKED, POLLED):
         response = small.call(image(b"part " * 200, 20), waiter, lend=True)
         check_reflection(response.message, b"part " * 200 * 20)
+        expect(response.lent == 0, "a response without a block")
 
     # A call that is cancelled: in the slot that it leaves, the next one runs.
     usual.post(2, image(b""), metadata=[(b"wait", b"")], waiter=LOOKING)
-    usual.look_until(lambda: usual.state(2) == TAKEN or None)
+    usual.look_until(lambda: usual.state(2)[0] == TAKEN or None)
     if lie("C30", True, False):
         usual.post(2, image(b""), waiter=LOOKING)
     usual.cancel(2)
     expect(usual.finish(2, LOOKING).code == 1, "CANCELLED")
     usual.look_until(lambda: usual.load(usual.calls + PAGE + 8) == usual.cancelled or None)
     check_reflection(usual.call(image(b"again"), slot=2).message, b"again")
+
+    # A call that is taken back before the server sees it (8.8).
+    usual.store32(usual.calls + 8192 + 128 * 3 + 12, usual.generations[3] + 1)
+    expect(usual.call(image(b"late"), slot=3) is None, "kRefused")
 
     usual.store32(usual.calls + 24, 4711)  # 8.9
     usual.wake()

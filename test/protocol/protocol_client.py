@@ -6,6 +6,7 @@ x86-64 and 64-bit ARM; the arena must be coherent (section 11). One thread.
 
 import collections
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -21,12 +22,13 @@ HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
 IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
 LOOKING, PARKED, POLLED = range(3)  # 8.6
-REFLECT = b"/grpc_cxl.protocol_test.Mirror/Reflect"
+METHOD = b"/grpc_cxl.protocol_test.Mirror/Reflect"
 PATIENCE = 30  # seconds
 BREAK = None  # the check whose value this client writes wrongly
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MEMBARRIER, FUTEX = {"x86_64": (324, 202), "aarch64": (283, 98)}[platform.machine()]
+MEMBARRIER_CMD_GLOBAL_EXPEDITED, FUTEX_WAIT = 2, 0
 
 Response = collections.namedtuple("Response", "code text details initial trailing message lent")
 
@@ -39,13 +41,17 @@ def lie(check, wrong, right):
     return wrong if check == BREAK else right
 
 
-def require(check, holds):
+def expect(holds, otherwise):
     if not holds:
-        raise RuntimeError(f"the server's value breaks check {check}")
+        raise RuntimeError(otherwise)
+
+
+def require(check, holds):
+    expect(holds, f"the server's value breaks check {check}")
 
 
 def fence():  # 1.3; the calling thread is one of those that membarrier orders
-    if LIBC.syscall(MEMBARRIER, 2, 0) != 0:  # MEMBARRIER_CMD_GLOBAL_EXPEDITED
+    if LIBC.syscall(MEMBARRIER, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0) != 0:
         raise OSError(ctypes.get_errno(), "membarrier")
 
 
@@ -59,16 +65,12 @@ class Connection:
                 raise Ended("no other user")
         self.socket.connect(name.replace("/", "+") + ".sock")  # 2.4
         self.shake_hands()
-        self.map_arena()
         # Sections 5 to 8: what only this side knows.
         self.epoch = self.woken = self.head = self.tail = self.server_tail = 0
         self.raw = self.stream = b""
-        self.streams = -1
         self.lent, self.taken_back, self.returned = {}, 0, 0
         self.generations = [0] * SLOTS
         self.posted = self.cancelled = self.acked = 0
-        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, struct.pack(">HI", 4, 1 << 30)) +
-                  frame(8, 0, 0, struct.pack(">I", 1 << 30)))  # with windows that never fill
 
     def shake_hands(self):  # 3
         hello = struct.pack("=QIII12x", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
@@ -94,21 +96,21 @@ class Connection:
         file = os.fstat(fds[0])
         require("C14", stat.S_ISREG(file.st_mode) and file.st_size == self.arena_bytes > 0)
         require("C15", file.st_blocks * 512 >= file.st_size)
-        self.file, self.direct = fds[0], features & 1
         require("C16", self.ring & self.ring - 1 == 0 and 4096 <= self.ring <= 1 << 30)
         require("C17", self.payload % PAGE == 0 and self.payload <= 1 << 30)
         require("C18", self.buffer % PAGE == 0 and 0 < self.buffer <= 1 << 20)
+        self.map_arena(fds[0], 24576 + 2 * SLOTS * self.buffer if features & 1 else 0)
 
-    def map_arena(self):  # 4.2
+    def map_arena(self, file, call_area):  # 4.2
         entries = -(-4 * self.payload // PAGE // PAGE) * PAGE
-        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, self.payload, self.payload, entries, entries,
-                 24576 + 2 * SLOTS * self.buffer]
+        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, self.payload, self.payload, entries,
+                 entries, call_area]
         begins = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
         (_, self.server, self.client, self.ring_out, self.ring_in, self.area_out, self.area_in,
          self.returns_out, self.returns_in, self.calls, needed) = begins
         require("C19", self.arena_bytes >= needed)
-        self.arena = mmap.mmap(self.file, self.arena_bytes, mmap.MAP_SHARED)
-        os.close(self.file)
+        self.arena = mmap.mmap(file, self.arena_bytes, mmap.MAP_SHARED)
+        os.close(file)
         self.requests = self.calls + 24576
         self.responses = self.requests + SLOTS * self.buffer
 
@@ -156,8 +158,8 @@ class Connection:
             self.store(self.client + 256, self.epoch)
             fence()
             found = find()
-            if found is None and not self.drain(PATIENCE):
-                raise TimeoutError("no wake-up")
+            if found is None:
+                expect(self.drain(PATIENCE), "no wake-up")
             self.epoch += 1
             self.store(self.client + 256, self.epoch)
             if found is not None:
@@ -166,8 +168,7 @@ class Connection:
     def look_until(self, find):
         end = time.monotonic() + PATIENCE
         while (found := find()) is None:
-            if time.monotonic() > end:
-                raise TimeoutError("nothing to see")
+            expect(time.monotonic() < end, "nothing to see")
             self.drain(0.0002)
         return found
 
@@ -196,11 +197,12 @@ class Connection:
         if lend and (self.payload or lie("C23", True, False)):
             begin, size = self.lend(data) if self.payload else (0, len(data))
             size = lie("C25", self.payload - begin + 1, size)
-            self.publish(struct.pack("=II", 1 << 31 | size, lie("C24", self.payload, begin)))
+            self.publish(struct.pack("=II", 1 << 31 | size, lie("C24", self.payload + PAGE, begin)))
         else:
             self.publish(struct.pack("=I", lie("C22", 0, len(data))) + data)
 
-    def receive(self):
+    def receive(self):  # takes what is there, and adds it to self.stream
+        closed = self.load32(self.server + 384)  # 5.4
         head = self.load(self.server)
         require("C20", (head - self.tail) % WRAP <= self.ring)
         while self.tail != head:
@@ -222,41 +224,11 @@ class Connection:
             if loan:
                 begin = struct.unpack_from("=I", self.raw, 4)[0]
                 self.stream += self.borrow(begin, size - (1 << 31))
-                self.loans_seen = True
             else:
                 self.stream += self.raw[4:4 + size]
             self.raw = self.raw[8 if loan else 4 + size:]
-        if self.load32(self.server + 384) and self.load(self.server) == self.tail:  # 5.4
-            self.drain(PATIENCE)
-
-    def stream_call(self, message):  # 5.3: a unary call over HTTP/2; its response
-        self.streams += 2
-        headers = {b":method": b"POST", b":scheme": b"http", b":path": REFLECT, b"te": b"trailers",
-                   b":authority": b"test", b"content-type": b"application/grpc"}
-        block = b"".join(b"\0" + bytes([len(k)]) + k + bytes([len(v)]) + v
-                         for k, v in sorted(headers.items()))
-        self.send(frame(1, 4, self.streams, block))
-        self.send(frame(0, 1, self.streams, struct.pack(">BI", 0, len(message)) + message), lend=True)
-        data = b""
-
-        def next_frame():
-            self.receive()
-            size = int.from_bytes(self.stream[:3], "big")
-            if len(self.stream) < 9 or len(self.stream) < 9 + size:
-                return None
-            whole, self.stream = self.stream[:9 + size], self.stream[9 + size:]
-            return (*struct.unpack(">BBI", whole[3:9]), whole[9:])
-
-        while True:
-            kind, flags, stream, body = self.sleep_until(next_frame)
-            if kind in (4, 6) and flags & 1 == 0:  # SETTINGS, PING
-                self.send(frame(kind, 1, 0, body if kind == 6 else b""))
-            if stream != self.streams:
-                continue
-            if kind == 0:
-                data += body
-            if flags & 1 or kind == 3:  # END_STREAM, RST_STREAM
-                return data[5:]
+        if closed:
+            self.look_until(lambda: None)
 
     # Payload blocks (7).
     def take_back(self):
@@ -301,13 +273,14 @@ class Connection:
     # Direct calls (8).
     def post(self, slot, message, metadata=(), waiter=POLLED, lend=False):
         metadata = [(lie("C44", b"Key", k), lie("C45", b"line\nbreak", v)) for k, v in metadata]
-        method = lie("C34", b"/", lie("C35", REFLECT[1:], lie("C36", REFLECT + b"\0", REFLECT)))
-        entries = b"".join(struct.pack("=II", lie("C39", 1 << 20, len(k)), lie("C40", 1 << 20, len(v)))
-                           + k + v for k, v in metadata) + lie("C41", b"more", b"")
+        method = lie("C34", b"/", lie("C35", METHOD[1:], lie("C36", METHOD + b"\0", METHOD)))
+        entries = b"".join(
+            struct.pack("=II", lie("C39", 1 << 20, len(k)), lie("C40", 1 << 20, len(v))) + k + v
+            for k, v in metadata) + lie("C41", b"more", b"")
         block = (0, lie("C43", 1, 0))
         if lend and (self.payload or lie("C52", True, False)):
             begin, size = self.lend(message) if self.payload else (0, len(message))
-            block = (lie("C53", self.payload, begin), lie("C54", self.payload - begin + 1, size))
+            block = (lie("C53", self.payload + PAGE, begin), lie("C54", self.payload - begin + 1, size))
             message = b""
         head = struct.pack("=Q6I", WRAP - 1, lie("C33", 1 << 20, len(method)),
                            lie("C37", 1 << 20, len(entries)),
@@ -325,42 +298,39 @@ class Connection:
         self.store(self.calls, self.posted)
         self.wake()
 
-    def word(self, slot):
-        return self.load32(self.calls + 16384 + 128 * slot)
-
-    def state(self, slot):  # of the call that was posted last
-        word = self.word(slot)
-        return word & 7 if word >> 16 == self.generations[slot] % (1 << 16) else IDLE
+    def state(self, slot):  # 8.2: of the call that was posted last, with parts and the word itself
+        word = self.load32(self.calls + 16384 + 128 * slot)
+        is_ours = word >> 16 == self.generations[slot] % (1 << 16)
+        return (word & 7, word >> 3 & 0x1fff, word) if is_ours else (IDLE, 0, word)
 
     def finish(self, slot, waiter=POLLED):  # 8.5, 8.6
         data, parts = b"", 0
 
-        def is_new():
-            word = self.word(slot)
-            state = self.state(slot)
-            if state in (IDLE, TAKEN):
+        def find_news():
+            state, before, _ = self.state(slot)
+            if state in (IDLE, TAKEN) or (state, before) == (PART, parts - 1):
                 return None
+            require("C46", state not in (PART, DONE) or before == parts)
             require("C47", state <= REFUSED)
-            if state == PART and word >> 3 & 0x1fff == parts - 1:
-                return None
-            require("C46", state == REFUSED or word >> 3 & 0x1fff == parts)
             return state
 
         def park():
             at = ctypes.c_uint32.from_buffer(self.arena, self.calls + 16384 + 128 * slot)
-            end = (ctypes.c_long * 2)(0, 10**8) if BREAK else (ctypes.c_long * 2)(PATIENCE, 0)
+            timeout = (ctypes.c_long * 2)(*((0, 10**8) if BREAK else (PATIENCE, 0)))
             while True:
-                seen = self.word(slot)
-                fence()
-                if (state := is_new()) is not None:
+                fence()  # between `waiter` and the word
+                seen = self.state(slot)[2]
+                if (state := find_news()) is not None:
                     return state
-                woken = LIBC.syscall(FUTEX, ctypes.byref(at), 0, seen, end, None, 0) == 0
-                if not woken and ctypes.get_errno() == 110 and not self.drain(0) and not BREAK:
-                    raise TimeoutError("no FUTEX_WAKE")
+                result = LIBC.syscall(FUTEX, ctypes.byref(at), FUTEX_WAIT, seen, timeout, None, 0)
+                if result != 0 and ctypes.get_errno() == errno.ETIMEDOUT:
+                    self.drain(0)
+                    expect(BREAK, "nobody wakes the futex")
 
         while True:
             state = (park() if waiter == PARKED else
-                     self.look_until(is_new) if waiter == LOOKING else self.sleep_until(is_new))
+                     self.look_until(find_news) if waiter == LOOKING else
+                     self.sleep_until(find_news))
             if state == REFUSED:
                 return None
             size = self.load32(self.calls + 16384 + 128 * slot + 4)
@@ -407,10 +377,6 @@ class Connection:
             self.look_until(lambda: None)
         except Ended:
             return
-
-
-def frame(kind, flags, stream, body):
-    return len(body).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + body
 
 
 def entries_of(data, count):
