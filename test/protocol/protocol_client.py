@@ -280,7 +280,8 @@ class Connection:
         block = (0, lie("C43", 1, 0))
         if lend and (self.payload or lie("C52", True, False)):
             begin, size = self.lend(message) if self.payload else (0, len(message))
-            block = (lie("C53", self.payload + PAGE, begin), lie("C54", self.payload - begin + 1, size))
+            block = (lie("C53", self.payload + PAGE, begin),
+                     lie("C54", self.payload - begin + 1, size))
             message = b""
         head = struct.pack("=Q6I", WRAP - 1, lie("C33", 1 << 20, len(method)),
                            lie("C37", 1 << 20, len(entries)),
