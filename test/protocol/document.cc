@@ -2,9 +2,14 @@
 #include "test/protocol/document.h"
 
 #include <fstream>
-#include <regex>
 
 #include "absl/log/check.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 namespace grpc_cxl::protocol_test {
 namespace {
@@ -17,31 +22,43 @@ std::vector<std::string> Lines() {
   return lines;
 }
 
+// Of a table's row; none of another line.
+std::vector<std::string> Cells(absl::string_view line) {
+  if (!absl::ConsumePrefix(&line, "|") || !absl::ConsumeSuffix(&line, "|")) return {};
+  std::vector<std::string> cells = absl::StrSplit(line, '|');
+  for (std::string& cell : cells) absl::StripAsciiWhitespace(&cell);
+  return cells;
+}
+
 }  // namespace
 
 std::vector<Check> ReadChecks() {
-  const std::regex row(R"(\| (C\d+) \| (\w+) \|.*\| ([^|]+) \|)");
   std::vector<Check> checks;
-  std::smatch match;
   for (const std::string& line : Lines()) {
-    if (std::regex_match(line, match, row)) checks.push_back({match[1], match[2], match[3]});
+    if (!absl::StartsWith(line, "| C") || !absl::ascii_isdigit(line[3])) continue;
+    const std::vector<std::string> cells = Cells(line);
+    CHECK_EQ(cells.size(), 5u) << line;
+    checks.push_back({cells[0], cells[1], cells[4]});
   }
   return checks;
 }
 
 std::map<std::string, ByteTable> ReadByteTables() {
-  const std::regex title(R"(\*\*(\w+)\*\*, (\d+) bytes.*)");
-  const std::regex row(R"(\| (\d+) \| (\d+) \| `(\w+)` \|.*)");
   std::map<std::string, ByteTable> tables;
   ByteTable* table = nullptr;
-  std::smatch match;
   for (const std::string& line : Lines()) {
-    if (std::regex_match(line, match, title)) {
-      table = &tables[match[1]];
-      table->size = std::stoul(match[2]);
-    } else if (std::regex_match(line, match, row)) {
+    if (absl::string_view title = line; absl::ConsumePrefix(&title, "**")) {
+      const std::vector<absl::string_view> words =
+          absl::StrSplit(title, absl::ByAnyChar("*, "), absl::SkipEmpty());
+      table = &tables[std::string(words[0])];
+      CHECK(absl::SimpleAtoi(words[1], &table->size)) << line;
+    }
+    const std::vector<std::string> cells = Cells(line);
+    size_t offset, size;
+    if (cells.size() == 4 && absl::SimpleAtoi(cells[0], &offset) &&
+        absl::SimpleAtoi(cells[1], &size) && absl::StartsWith(cells[2], "`")) {
       CHECK(table != nullptr) << line;
-      table->fields[match[3]] = {std::stoul(match[1]), std::stoul(match[2])};
+      table->fields[cells[2].substr(1, cells[2].size() - 2)] = {offset, size};
     }
   }
   return tables;
