@@ -6,7 +6,8 @@
 
 #include "grpc_cxl/base/shared_word.h"
 
-// A region: one file or device that several hosts map, and all that they share.
+// A region: one file or device that several hosts map, and all that they share. Specified in
+// docs/protocol.md, section 12.
 //
 //   0         +---------------------------+
 //             | RegionHeader              |  whoever formats it, once
