@@ -24,12 +24,8 @@ class Membership {
 
   const ProcessRef& self() const { return self_; }
 
-  // The beat moves on. From one thread; every kBeatInterval at the latest.
+  // Moves the beat on; from one thread (RegionBeat).
   void Renew();
-  // How often, for leases of that length.
-  static absl::Duration BeatInterval(absl::Duration lease) {
-    return std::min(absl::Milliseconds(50), lease / 10);
-  }
 
   // Ends what dead processes of this host have left: names, requests, process entries. Their
   // answers are closed and stay until their clients are done (RegionNode).

@@ -79,6 +79,12 @@ std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, ui
                                   });
 }
 
+uint32_t PidOf(const Region& region, const ProcessRef& process) {
+  if (process.index >= kHostProcesses) return 0;
+  const auto record = ReadProcess(region, process.host, process.index);
+  return record.has_value() && record->process == process ? record->pid : 0;
+}
+
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
   ProcessEntry& entry = region.mine().processes[index];
   record.process = {region.host(), index, region.NextId()};

@@ -31,6 +31,8 @@ struct ProcessRecord {
 };
 // REQUIRES, here and below: a host of the region and an index of the table.
 std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index);
+// For people; 0 when there is no such process. Any index and incarnation will do.
+uint32_t PidOf(const Region& region, const ProcessRef& process);
 
 struct NameRecord {
   uint64_t id = 0;

@@ -50,8 +50,8 @@ std::shared_ptr<RegionNode> Join(const std::string& path, uint32_t host) {
 int Serve(const std::string& path, int stop) {
   const auto node = Join(path, 0);
   absl::Mutex mu;
-  std::deque<RegionNode::Request> requests;
-  const auto listener = node->Listen("mortal", [&](const RegionNode::Request& request) {
+  std::deque<RegionRequest> requests;
+  const auto listener = node->Listen("mortal", [&](const RegionRequest& request) {
     absl::MutexLock lock(mu);
     requests.push_back(request);
   });

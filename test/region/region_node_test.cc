@@ -87,13 +87,14 @@ class RegionNodeTest : public ::testing::TestWithParam<Memory> {
   std::unique_ptr<Server> Serve(uint32_t host, const std::string& name, size_t bytes = kBytes) {
     auto server = std::make_unique<Server>();
     server->node = *Join(host);
-    server->listener = *server->node->Listen(name, [raw = server.get(),
-                                                    bytes](const RegionNode::Request& request) {
-      absl::StatusOr<RegionOffer> offer = raw->node->Accept(request, bytes, {.ring_bytes = 4711});
-      if (!offer.ok()) raw->node->Refuse(request, 6, std::string(offer.status().message()));
-      absl::MutexLock lock(raw->mu);
-      raw->offers.push_back(std::move(offer));
-    });
+    server->listener =
+        *server->node->Listen(name, [raw = server.get(), bytes](const RegionRequest& request) {
+          absl::StatusOr<RegionOffer> offer =
+              raw->node->Accept(request, bytes, {.ring_bytes = 4711});
+          if (!offer.ok()) raw->node->Refuse(request, 6, std::string(offer.status().message()));
+          absl::MutexLock lock(raw->mu);
+          raw->offers.push_back(std::move(offer));
+        });
     return server;
   }
 
@@ -243,8 +244,8 @@ TEST_P(RegionNodeTest, CancelledAttemptsLeaveNothing) {
   const auto client = *Join(1);
   const auto slow = *Join(0);
   absl::Mutex mu;
-  std::vector<RegionNode::Request> requests;
-  const auto listener = slow->Listen("slow", [&](const RegionNode::Request& request) {
+  std::vector<RegionRequest> requests;
+  const auto listener = slow->Listen("slow", [&](const RegionRequest& request) {
     absl::MutexLock lock(mu);
     requests.push_back(request);
   });
