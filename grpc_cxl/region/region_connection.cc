@@ -21,7 +21,7 @@ RegionConnection::~RegionConnection() {
 bool RegionConnection::PeerGone() {
   // relaxed: flags and a time of this process that order nothing else.
   if (gone_.load(std::memory_order_relaxed)) return true;
-  const int64_t now = absl::ToUnixNanos(SteadyNow());
+  const int64_t now = SteadyNs();
   if (now < next_look_ns_.load(std::memory_order_relaxed)) return false;
   next_look_ns_.store(now + absl::ToInt64Nanoseconds(kLookInterval), std::memory_order_relaxed);
   if (!Look()) return false;
@@ -31,7 +31,8 @@ bool RegionConnection::PeerGone() {
 
 bool RegionConnection::Look() {
   if (late_->load(std::memory_order_relaxed) != late_at_first_) return true;
-  // The state stands in the line of the id. Matched by the stores of WriteEntry() and Close().
+  // Id and state share a line, so the first load brings both. Matched by the stores of WriteEntry()
+  // and Close().
   if (place_.role == Role::kClient) {
     const AnswerEntry& entry = region_->control(peer_host()).answers[place_.peer_index];
     if (region_->Load(peer_host(), Site::kSeeRegionAnswerState, entry.id) != place_.peer_id ||

@@ -7,8 +7,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Fields are read between two looks at the id and written between two stores of it, and must
-// not be seen before the first nor after the second. Loads pair with stores of the same word.
+// Fields are loaded between two loads of the id and stored between two stores of it, and must not
+// move out of these. Each load is matched by the stores to the same word.
 constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelease = std::memory_order_release;
 
