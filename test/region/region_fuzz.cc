@@ -2,7 +2,6 @@
 // server and a client go on using it. Every step ends, OK or with a status; no arena lies outside
 // of its host's memory.
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
