@@ -219,20 +219,21 @@ TEST_P(RegionNodeTest, CancelledAttemptsLeaveNothing) {
   const auto slow = *Join(0);
   absl::Mutex mu;
   std::vector<RegionRequest> requests;
-  const auto listener = slow->Listen("slow", [&](const RegionRequest& request) {
+  std::atomic<uint64_t> listener = 0;
+  listener = *slow->Listen("slow", [&](const RegionRequest& request) {
+    slow->StopListening(listener);  // as a callback may
     absl::MutexLock lock(mu);
     requests.push_back(request);
   });
-  ASSERT_THAT(listener, IsOk());
   const uint64_t attempt = client->Connect("slow", 0, [](auto) { FAIL() << "cancelled"; });
   ASSERT_TRUE(Eventually([&] {
     absl::MutexLock lock(mu);
     return !requests.empty();
   }));
-  slow->StopListening(*listener);
   EXPECT_TRUE(client->Cancel(attempt));
   EXPECT_FALSE(client->Cancel(attempt));
   ASSERT_TRUE(Eventually([&] { return !ReadRequest(client->region(), 1, 0).has_value(); }));
+  absl::MutexLock lock(mu);
   // An answer that comes too late goes as well.
   absl::StatusOr<RegionOffer> late = slow->Accept(requests[0], kBytes, {});
   ASSERT_THAT(late, IsOk());
