@@ -21,28 +21,28 @@
 
 namespace grpc_cxl::internal {
 
-// Answers requests, each at any time and at most once, and frees answers when they are of no more
-// use. Thread-safe.
+// Answers requests, each at any time and at most once, and frees answers that are no longer used.
+// Thread-safe.
 class RegionAnswers {
  public:
   RegionAnswers(std::shared_ptr<const Region> region, const RegionBeat& beat);
 
-  // Takes a request: memory of at least `bytes` zero bytes, of which the client is told with
-  // `terms` (sizes, features, coherence). Errors as ReserveMemory() and Region::MapMemory().
-  // Zeroes the memory, which takes a while. The connection keeps `keep`, which keeps this object.
+  // Offers the client at least `bytes` bytes of memory on `terms` (sizes, features, coherence).
+  // Errors are those of ReserveMemory() and Region::MapMemory(). Zeroes the memory, which takes a
+  // while. The connection holds `keep`, which keeps this object alive.
   absl::StatusOr<RegionOffer> Accept(const RegionRequest& request, size_t bytes,
                                      const AnswerRecord& terms, std::shared_ptr<void> keep);
-  // Tells the client why not.
+  // Tells the client why it gets no connection.
   void Refuse(const RegionRequest& request, uint32_t refusal, const std::string& reason);
 
-  // Frees answers of this host that neither their process nor their client uses, and with them
-  // their memory. From one thread.
+  // Frees answers of this host, and their memory, that neither their owner nor their client uses.
+  // From one thread.
   void FreeUnused();
 
  private:
-  // An answer of ours to `request`, as far as that says.
+  // `terms` from this process to the client that made `request`.
   AnswerRecord AnswerTo(const RegionRequest& request, AnswerRecord terms) const;
-  // Tells clients that there is a new answer.
+  // Makes clients look at the answers.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(region_->mutex());
   bool IsOwnerUsing(const AnswerRecord& answer);
   // Null when the request is gone.
@@ -54,7 +54,7 @@ class RegionAnswers {
   absl::Mutex mu_;                                          // taken after a HostLock
   std::unordered_set<uint64_t> live_ ABSL_GUARDED_BY(mu_);  // ids, of this process's connections
 
-  // Of answers that their process no longer uses, by id; of the freeing thread.
+  // Of answers that their owner no longer uses, by id; of the freeing thread.
   std::map<uint64_t, std::unique_ptr<PeerLease>> clients_;
 };
 

@@ -90,7 +90,7 @@ bool RegionConnector::LookForAnswers(const std::weak_ptr<void>& keep) {
     }
     absl::StatusOr<RegionOffer> result =
         answer->ok() ? Open(*attempt, **answer, keep) : answer->status();
-    // With a connection, that frees the request.
+    // A connection frees its request itself.
     if (!result.ok() || result->connection == nullptr) FreeRequest(attempt->index, attempt->id);
     attempt->on_done(std::move(result));
     found = true;

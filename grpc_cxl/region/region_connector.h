@@ -29,21 +29,22 @@ class RegionConnector {
   using OnDone = absl::AnyInvocable<void(absl::StatusOr<RegionOffer>)>;
 
   RegionConnector(std::shared_ptr<const Region> region, const RegionBeat& beat);
-  // Frees the requests of attempts under way, without calling them. The looking thread has ended.
+  // Frees the requests of attempts under way; their `on_done` is not called. REQUIRES: the looking
+  // thread has ended.
   ~RegionConnector();
 
   // Asks the server of `name` for a connection. `on_done` is called once, unless Cancel() was
-  // first; UNAVAILABLE when nobody serves the name or its server has died. Returns a number for
-  // Cancel(); 0 when there was an error, of which `on_done` has heard.
+  // first; with UNAVAILABLE when nobody serves the name or its server has died. Returns a number
+  // for Cancel(); 0 when `on_done` has been called with an error.
   uint64_t Connect(const std::string& name, uint32_t features, OnDone on_done);
   // True when `on_done` will not be called.
   bool Cancel(uint64_t attempt);
 
   bool IsConnecting();
 
-  // Calls `on_done` for every attempt that has come to its end, without locks, and frees what
-  // cancelled ones leave. Connections keep `keep`, which keeps this object. Returns whether an
-  // attempt has ended. Always from the same thread.
+  // Calls `on_done`, without locks, of every attempt that has an answer or an error, and frees the
+  // requests of cancelled ones. Connections hold `keep`, which keeps this object alive. Returns
+  // whether an attempt has ended. Always from the same thread.
   bool LookForAnswers(const std::weak_ptr<void>& keep);
 
  private:
@@ -60,11 +61,11 @@ class RegionConnector {
   };
 
   absl::StatusOr<std::shared_ptr<Attempt>> Ask(const RegionServer& server, uint32_t features);
-  // Nothing as long as there is neither an answer nor an error.
+  // Nothing while there is neither an answer nor an error.
   std::optional<absl::StatusOr<Answer>> FindAnswer(Attempt& attempt);
   absl::StatusOr<RegionOffer> Open(const Attempt& attempt, const Answer& answer,
                                    const std::weak_ptr<void>& keep);
-  // No effect when it is not that request any more.
+  // No effect when the entry is another request's by now.
   void FreeRequest(uint32_t index, uint64_t id);
 
   const std::shared_ptr<const Region> region_;

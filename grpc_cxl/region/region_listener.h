@@ -19,15 +19,15 @@
 
 namespace grpc_cxl::internal {
 
-// A client wants a connection.
+// A client's request for a connection, as its server sees it.
 struct RegionRequest {
   uint32_t index = 0;  // in the table of the client's host
   RequestRecord record;
   uint32_t pid = 0;  // of the client, as its own pid namespace numbers it; for people
 };
 
-// Serves names: enters them into the directory of its host, and looks for clients that ask for
-// them. Its twin is another process's RegionConnector. Thread-safe.
+// Serves names: enters them into its host's control, and looks for clients that ask for them. Its
+// twin is another process's RegionConnector. Thread-safe.
 class RegionListener {
  public:
   using OnRequest = std::function<void(const RegionRequest&)>;
@@ -39,7 +39,7 @@ class RegionListener {
   // takes the server of its own host, else that of the lowest host. Returns a number for
   // StopListening().
   absl::StatusOr<uint64_t> Listen(const std::string& name, OnRequest on_request);
-  // Returns when no call of `on_request` is under way, unless `on_request` itself calls it.
+  // Waits for a call of `on_request` that is under way, unless it is called from there.
   void StopListening(uint64_t listener);
 
   bool IsListening();

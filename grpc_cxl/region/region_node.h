@@ -35,7 +35,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   // This process's node for the region and host: made by the first call, it stays as long as the
   // process. Errors are those of Region::Open() and Membership::Join().
   static absl::StatusOr<std::shared_ptr<RegionNode>> Get(const RegionOptions& options);
-  // One more; for tests. Connections keep it. Not to be dropped by a callback.
+  // A further node, for tests. Connections keep it alive. A callback must not drop it.
   static absl::StatusOr<std::shared_ptr<RegionNode>> Join(const RegionOptions& options);
 
   RegionNode(const RegionNode&) = delete;
