@@ -64,7 +64,8 @@ class RegionNodeTest : public ::testing::TestWithParam<Memory> {
     // Its end of connection number `i`.
     RegionOffer& End(size_t i) {
       const auto made = [&] { return offers.size() > i; };
-      absl::MutexLock lock(mu, absl::Condition(&made));
+      absl::MutexLock lock(mu);
+      mu.Await(absl::Condition(&made));
       return *offers[i];
     }
     std::shared_ptr<RegionNode> node;
