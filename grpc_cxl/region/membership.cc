@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -19,7 +20,7 @@ struct BootId {
   uint64_t words[2] = {0, 0};
 };
 
-// Tells this run of this kernel from all others; zero where that cannot be read.
+// Tells this run of this kernel from all others; zero where it cannot be read.
 BootId ReadBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string text;
@@ -30,29 +31,29 @@ BootId ReadBootId() {
   return id;
 }
 
-bool IsOurs(const HostWords& words, const BootId& id) {
+bool IsOfThisKernel(const HostWords& words, const BootId& id) {
   return words.boot_id[0].load(std::memory_order_acquire) == id.words[0] &&
          words.boot_id[1].load(std::memory_order_acquire) == id.words[1];
 }
 
-// Entries of this host were made by another kernel: by this machine before it was booted, or by
-// another machine that takes itself for this host. FAILED_PRECONDITION when they are alive.
-absl::Status CheckNobodyElseIsThisHost(const std::shared_ptr<const Region>& region) {
-  // Their host is ours, so our loads would not look beyond our caches.
+// For a host whose entries another kernel has made: this machine before it was booted, or another
+// machine that takes itself for this host. FAILED_PRECONDITION when their processes are alive.
+absl::Status CheckNoOtherMachineIsThisHost(const std::shared_ptr<const Region>& region) {
+  // As an observer: loads from our own host would not look beyond our caches.
   RegionOptions options{
       .path = region->path(), .host = Region::kObserver, .bytes = 0, .model = region->model()};
   options.model.private_copy = false;
-  absl::StatusOr<std::shared_ptr<Region>> look = Region::Open(options);
-  if (!look.ok()) return look.status();
+  absl::StatusOr<std::shared_ptr<Region>> observer = Region::Open(options);
+  if (!observer.ok()) return observer.status();
   std::vector<ProcessRecord> before;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
-    if (const auto process = ReadProcess(**look, region->host(), i)) before.push_back(*process);
+    if (const auto process = ReadProcess(**observer, region->host(), i)) before.push_back(*process);
   }
   const absl::Time start = SteadyNow();
   while (!before.empty() && SteadyNow() - start < region->lease()) {
     absl::SleepFor(region->lease() / 20);
     for (const ProcessRecord& old : before) {
-      const auto now = ReadProcess(**look, region->host(), old.process.index);
+      const auto now = ReadProcess(**observer, region->host(), old.process.index);
       if (now.has_value() && now->process == old.process && now->beat != old.beat) {
         return absl::FailedPreconditionError(absl::StrCat(
             "another machine is host ", region->host(), " of the region \"", region->path(),
@@ -100,15 +101,15 @@ void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* sel
 }
 
 absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<const Region> region) {
-  // Do locks work here at all? HostLock relies on it.
+  // HostLock relies on locks.
   if (const auto locked = region->TryLockProcess(kHostProcesses); !locked.ok()) {
     return absl::FailedPreconditionError(locked.status().message());
   }
   region->UnlockProcess(kHostProcesses);
   const BootId boot = ReadBootId();
   HostWords& words = region->mine().words;
-  if (words.opened.load(std::memory_order_acquire) != 0 && !IsOurs(words, boot)) {
-    if (absl::Status status = CheckNobodyElseIsThisHost(region); !status.ok()) return status;
+  if (words.opened.load(std::memory_order_acquire) != 0 && !IsOfThisKernel(words, boot)) {
+    if (absl::Status status = CheckNoOtherMachineIsThisHost(region); !status.ok()) return status;
   }
   const Region::HostLock lock(*region);
   ClearUpAfterTheDead(*region, nullptr);

@@ -7,8 +7,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Fields are read between two looks at the id and written between two stores of it, and must
-// not be seen before the first nor after the second. Loads pair with stores of the same word.
+// Fields are loaded between two loads of the id and stored between two stores of it, and must not
+// move out of these. Each load is matched by the stores to the same word.
 constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelease = std::memory_order_release;
 
@@ -76,6 +76,12 @@ std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, ui
                          .pid = entry.pid.load(kAcquire),
                          .uid = entry.uid.load(kAcquire)};
   });
+}
+
+uint32_t PidOf(const Region& region, const ProcessRef& process) {
+  if (process.index >= kHostProcesses) return 0;
+  const auto record = ReadProcess(region, process.host, process.index);
+  return record.has_value() && record->process == process ? record->pid : 0;
 }
 
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
