@@ -83,7 +83,7 @@ bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
     absl::MutexLock lock(mu_);
     return live_.count(answer.id) != 0;
   }
-  // While its entry stands, the owner lives, or nobody has cleared up after it.
+  // While its entry stands, the owner lives, or no process has cleared up after it.
   return answer.owner.index < kHostProcesses &&
          region_->mine().processes[answer.owner.index].incarnation.load(
              std::memory_order_acquire) == answer.owner.incarnation;

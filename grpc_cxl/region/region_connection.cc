@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "grpc_cxl/base/steady_clock.h"
+
 namespace grpc_cxl::internal {
 
 RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const RegionBeat& beat,

@@ -34,8 +34,8 @@ class RegionConnector {
   ~RegionConnector();
 
   // Asks the server of `name` for a connection. `on_done` is called once, unless Cancel() was
-  // first; with UNAVAILABLE when nobody serves the name or its server has died. Returns a number
-  // for Cancel(); 0 when `on_done` has been called with an error.
+  // first; with UNAVAILABLE when no process serves the name or its server has died. Returns a
+  // number for Cancel(); 0 when `on_done` has been called with an error.
   uint64_t Connect(const std::string& name, uint32_t features, OnDone on_done);
   // True when `on_done` will not be called.
   bool Cancel(uint64_t attempt);

@@ -75,7 +75,7 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   RegionAnswers answers_;
   RegionConnector connector_;
 
-  absl::Mutex mu_;  // taken before those of listener_ and connector_, and without a HostLock
+  absl::Mutex mu_;  // taken before the mutexes of listener_ and connector_; never with a HostLock
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool hurry_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

@@ -27,8 +27,9 @@ absl::StatusOr<RegionServer> RegionServers::Find(const std::string& name) {
   }
   return absl::UnavailableError(died ? absl::StrCat("the server of \"", name, "\" in the region \"",
                                                     region_->path(), "\" is dead")
-                                     : absl::StrCat("nobody serves \"", name, "\" in the region \"",
-                                                    region_->path(), "\" (GRPC_CXL_REGION)"));
+                                     : absl::StrCat("no process serves \"", name,
+                                                    "\" in the region \"", region_->path(),
+                                                    "\" (GRPC_CXL_REGION)"));
 }
 
 std::shared_ptr<PeerLease> RegionServers::LeaseOf(uint32_t host, uint32_t index,

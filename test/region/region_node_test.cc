@@ -168,7 +168,7 @@ TEST_P(RegionNodeTest, ALateBeatEndsConnections) {
 TEST_P(RegionNodeTest, ANameComesAndGoesWithItsListener) {
   const auto client = *Join(1);
   EXPECT_THAT(Connect(*client, "a"),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nobody serves \"a\"")));
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no process serves \"a\"")));
   Serve(0, "a").reset();
   EXPECT_THAT(Connect(*client, "a"), StatusIs(absl::StatusCode::kUnavailable));
   const auto again = Serve(0, "a");
@@ -266,7 +266,7 @@ TEST_P(RegionNodeTest, TooManyConnectionsAndNames) {
   }
   EXPECT_THAT(client->Listen("more", [](const auto&) {}),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("128 names")));
-  std::vector<uint64_t> attempts;  // which nobody answers
+  std::vector<uint64_t> attempts;  // which get no answer
   for (uint32_t i = 0; i < kHostRequests; ++i) {
     attempts.push_back(client->Connect("name7", 0, [](auto) {}));
     ASSERT_NE(attempts.back(), 0) << i;
