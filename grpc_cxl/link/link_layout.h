@@ -41,8 +41,8 @@ namespace grpc_cxl::internal {
 inline constexpr uint64_t kArenaMagic = 0x616e6572615f6c78;  // "xl_arena"
 inline constexpr size_t kLinkControlBytes = 3 * kPageBytes;
 
-// For people and tools that look at an arena from outside; the peer relies on none of it. The
-// client may map the arena before this is written.
+// The document's ArenaHeader. For people and tools that look at an arena from outside; the peer
+// relies on none of it. The client may map the arena before this is written.
 struct LinkHeader {
   uint64_t magic;
   uint64_t arena_bytes;
@@ -64,7 +64,7 @@ struct alignas(kWriterAlignment) LinkStateWords {
 static_assert(sizeof(LinkStateWords) == 128);
 static_assert(offsetof(LinkStateWords, stream_closed) == 0);
 
-// All the words that one side writes.
+// The document's SideWords: all the words that one side writes.
 struct LinkSideWords {
   RingWriterWords tx;  // of the ring towards the peer
   RingReaderWords rx;  // of the ring from the peer
