@@ -9,9 +9,7 @@
 // nor starves other connections.
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -31,6 +29,7 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/link/stream_bytes.h"
+#include "test/support/forked_child.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -160,9 +159,7 @@ TEST(EndpointEndTest, APeerThatIsKilledFailsBothPending) {
   for (int round = 0; round < 50; ++round) {
     LinkPair link(kRing);
     const std::string text = TextAt(0, round);
-    const pid_t child = fork();
-    PCHECK(child >= 0);
-    if (child == 0) {
+    ForkedChild child([&]() -> std::string {
       link.server.reset();
       RecordWriter records(link.client.get());
       if (round > 0) {
@@ -171,14 +168,13 @@ TEST(EndpointEndTest, APeerThatIsKilledFailsBothPending) {
       }
       link.client->Publish();
       for (;;) pause();
-    }
+    });
     link.client.reset();
     const auto endpoint = MakeEndpoint(std::move(link.server));
     ASSERT_THAT(ReadExactly(*endpoint, round), IsOkAndHolds(text));
     PendingBoth pending(*endpoint);
-    PCHECK(kill(child, SIGKILL) == 0);
+    child.Kill();
     pending.ExpectBothFail(absl::StatusCode::kUnavailable);
-    PCHECK(waitpid(child, nullptr, 0) == child);
   }
 }
 

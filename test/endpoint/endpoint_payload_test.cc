@@ -5,8 +5,6 @@
 // and the peer's process; a receiver that gives nothing back only costs speed; and when all
 // slices are gone no page is in use.
 
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -15,7 +13,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_pool.h"
@@ -24,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/link/stream_bytes.h"
+#include "test/support/forked_child.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -158,20 +156,17 @@ TEST(EndpointPayloadTest, APeerThatIsKilledWhileWeHoldItsBlocks) {
       memcpy(block->memory().data(), text.data(), text.size());
       lent = *link.client->pool()->Lend(block->memory());
     }
-    const pid_t child = fork();
-    PCHECK(child >= 0);
-    if (child == 0) {
+    ForkedChild child([&]() -> std::string {
       RecordWriter(link.client.get()).WriteLoan(lent);
       link.client->Publish();
       for (;;) pause();
-    }
+    });
     link.client.reset();
     const auto endpoint = MakeEndpoint(std::move(link.server));
     SliceBuffer received;
     ASSERT_THAT(ReadBytes(*endpoint, text.size(), &received), IsOk());
-    PCHECK(kill(child, SIGKILL) == 0);
+    child.Kill();
     EXPECT_THAT(ReadOnce(*endpoint), StatusIs(absl::StatusCode::kUnavailable));
-    PCHECK(waitpid(child, nullptr, 0) == child);
     EXPECT_TRUE(ToString(received) == text);
   }
 }

@@ -4,23 +4,19 @@
 // had published can be read, every byte right; then comes the end; writing on harms nobody. No
 // step of a link leaves anything to repair.
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <limits>
 #include <random>
 #include <string>
 #include <thread>
 
-#include "absl/log/check.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
 #include "test/link/random_link_end.h"
 #include "test/support/budget.h"
+#include "test/support/forked_child.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -40,21 +36,15 @@ TEST_P(LinkKillTest, WhatWasPublishedIsReadThenTheEnd) {
                         static_cast<uint32_t>(2 * round + server), [&] { return pair.State(); });
       return end.Exchange(std::numeric_limits<uint64_t>::max() / 2);
     };
-    const pid_t child = fork();
-    PCHECK(child >= 0);
-    if (child == 0) {
-      exchange(server_dies);
-      _exit(1);  // a byte was wrong, or we seemed dead
-    }
-    std::thread killer([child, life = std::chrono::microseconds(random() % 3000)] {
+    ForkedChild child([&] { return exchange(server_dies); });
+    bool killed;
+    std::thread killer([&, life = std::chrono::microseconds(random() % 3000)] {
       std::this_thread::sleep_for(life);
-      PCHECK(kill(child, SIGKILL) == 0);
+      killed = child.Kill();
     });
     EXPECT_THAT(exchange(!server_dies), ::testing::StartsWith("the peer is gone"));
     killer.join();
-    int status;
-    PCHECK(waitpid(child, &status, 0) == child);
-    ASSERT_TRUE(WIFSIGNALED(status)) << pair.State();
+    ASSERT_TRUE(killed) << "it ended by itself: " << child.Join();
     const Link& survivor = server_dies ? *pair.client : *pair.server;
     const LinkSideWords& dead = server_dies ? pair.server_words() : pair.client_words();
     ASSERT_EQ(survivor.counters().bytes_read, dead.tx.head.load()) << round << pair.State();

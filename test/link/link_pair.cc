@@ -2,13 +2,13 @@
 #include "test/link/link_pair.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <utility>
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "test/coherence/test_view.h"
+#include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -50,12 +50,9 @@ LinkPair::LinkPair(size_t ring_bytes, size_t payload_bytes, bool far)
 }
 
 void LinkPair::Reconnect() {
-  int ends[2] = {-1, -1};
-  if (!far_) {
-    PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-  }
-  server = Make(Link::Side::kServer, UniqueFd(ends[0]));
-  client = Make(Link::Side::kClient, UniqueFd(ends[1]));
+  SocketPair sockets;
+  server = Make(Link::Side::kServer, far_ ? UniqueFd() : std::move(sockets.ours));
+  client = Make(Link::Side::kClient, far_ ? UniqueFd() : std::move(sockets.theirs));
 }
 
 std::unique_ptr<Link> LinkPair::Make(Link::Side side, UniqueFd socket) {
