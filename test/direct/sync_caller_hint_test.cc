@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a thread is believed to wait for its calls of a method only while each of them shows
 // it anew, and that neither other threads nor other methods have a say.
 

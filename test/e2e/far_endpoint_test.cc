@@ -20,7 +20,7 @@
 #include "gtest/gtest.h"
 #include "test/e2e/echo.grpc.pb.h"
 #include "test/endpoint/endpoint_pair.h"
-#include "test/link/far_link_pair.h"
+#include "test/link/link_pair.h"
 
 namespace grpc_cxl::e2e {
 namespace {

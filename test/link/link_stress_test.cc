@@ -1,8 +1,10 @@
-// Proves that a link loses neither a byte nor a wake-up: two ends send and receive at the
-// same time, messages of random sizes, ten million in all, mostly small and now and then
-// larger than the ring, so that readers sleep for bytes and writers for space on both sides
-// under every wait policy. Every byte is checked. A lost wake-up shows as an end that could
-// go on and is not rung; the test then fails with all the shared words instead of hanging.
+// SPDX-License-Identifier: Apache-2.0
+// Proves that a link, and so its rings and doorbells, loses neither a byte nor a wake-up: two
+// ends send and receive at the same time, in ten million pieces of random sizes, mostly small and
+// now and then larger than the ring, so that readers sleep for bytes and writers for
+// space on both sides under every wait policy. Every byte is checked. A lost wake-up shows as
+// an end that could go on and is not woken; the test then fails with all the shared words
+// instead of hanging.
 
 #include <cstdio>
 #include <string>
@@ -11,45 +13,42 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
+#include "test/coherence/test_view.h"
 #include "test/link/link_pair.h"
 #include "test/link/random_link_end.h"
+#include "test/support/both_sides.h"
+#include "test/support/budget.h"
 
 namespace grpc_cxl::internal {
 namespace {
-
-// A sanitizer makes every step many times slower.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t kShare = 50;
-#else
-constexpr uint64_t kShare = 1;
-#endif
 
 struct Config {
   std::string name;
   World world;
   WaitPolicy policy;
-  uint64_t messages;  // each way
+  uint64_t pieces;  // each way
 };
 
 class LinkStressTest : public ::testing::TestWithParam<Config> {};
 
 TEST_P(LinkStressTest, NoByteAndNoWakeUpIsLost) {
   const Config& config = GetParam();
+  const uint64_t pieces = Budget(config.pieces) / (TestMemoryModel().private_copy ? 10 : 1);
   LinkPair pair(4 << 10);
   const auto run = [&](bool server) -> std::string {
     if (config.world == World::kProcesses) (server ? pair.client : pair.server).reset();
     Link& link = server ? *pair.server : *pair.client;
-    RandomLinkEnd end(link, SpinBudget(config.policy, absl::Microseconds(20)), server ? 1 : 2,
-                      [&] { return pair.State(); });
-    const std::string error = end.Exchange(config.messages / kShare);
+    RandomLinkEnd end(
+        link, SpinBudget(config.policy, absl::Microseconds(20)), server ? 1 : 2,
+        [&] { return pair.State(); }, /*far_bytes=*/64 << 20);
+    const std::string error = end.Exchange(50 * pieces);
     if (!error.empty()) link.Close();  // so that the other end does not wait for us
     const LinkCounters& counters = link.counters();
-    printf("  %-18s %-6s slept %8lu times, rang %8lu times, ring full %8lu times\n",
+    printf("  %-18s %-6s slept %8lu times, woke %8lu times, ring full %8lu times\n",
            config.name.c_str(), server ? "server" : "client", end.naps(), counters.wakes.load(),
            counters.full_waits.load());
     fflush(stdout);
-    if (error.empty() && end.naps() < config.messages / kShare / 10'000) {
+    if (error.empty() && end.naps() < pieces / 10'000) {
       return absl::StrCat("it slept only ", end.naps(), " times; nothing was tested");
     }
     return error;
@@ -68,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Config{"park", World::kProcesses, WaitPolicy::kPark, 3 * kMillion / 2},
                       Config{"threads_adaptive", World::kThreads, WaitPolicy::kAdaptive, kMillion},
                       Config{"threads_park", World::kThreads, WaitPolicy::kPark, kMillion}),
-    [](const ::testing::TestParamInfo<Config>& info) { return info.param.name; });
+    [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace grpc_cxl::internal

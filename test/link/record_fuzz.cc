@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fuzzes the parser of records: whatever bytes a hostile peer writes into the ring and
 // whatever loans they name, in whatever portions they become visible, the reader gives out
 // pieces of the ring and of the peer's area or ends with DATA_LOSS, and takes every byte that

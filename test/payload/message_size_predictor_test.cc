@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a method with large messages is always looked at, one with small ones ever less
 // often but never too seldom to notice a change, and that methods do not disturb each other.
 
