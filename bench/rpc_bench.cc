@@ -62,13 +62,14 @@ ABSL_FLAG(std::string, json, "", "file to write the rows to, as JSON");
 ABSL_FLAG(std::string, html, "", "file to write a report with plots to, one HTML page");
 ABSL_FLAG(bool, syscalls, false,
           "also count system calls, which needs root or CAP_PERFMON and slows them down");
-ABSL_FLAG(bool, faults, false, "instead of calls: kill the server and start it again");
+ABSL_FLAG(bool, faults, false, "separate experiment: the server is killed and started again");
 ABSL_FLAG(List, cxl_preset, {},
-          "instead: calls with cxl on emulated memory: local, expander, switch, pool");
+          "separate experiment: calls with cxl on emulated memory: local, expander, switch, pool");
 ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "coherence of that memory: coherent, flush");
-ABSL_FLAG(int, idle, 0, "instead: CPU time of processes with this many idle connections");
-ABSL_FLAG(bool, blocking, false, "instead: calls while a handler blocks its thread");
-ABSL_FLAG(bool, parts, false, "instead: time to the handler, in the handler, and back");
+ABSL_FLAG(int, idle, 0,
+          "separate experiment: CPU time of processes with this many idle connections");
+ABSL_FLAG(bool, blocking, false, "separate experiment: calls while a handler blocks its thread");
+ABSL_FLAG(bool, parts, false, "separate experiment: time to the handler, in the handler, and back");
 
 namespace grpc_cxl::bench {
 namespace {
