@@ -16,9 +16,9 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/open_files.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -54,7 +54,7 @@ TEST_F(DialTest, AMissingDirectoryIsTheSameToAClient) {
 }
 
 TEST_F(DialTest, AKilledServersSocketIsNobody) {
-  Child server([&] {
+  ForkedChild server([&] {
     auto listener = NameListener::Listen(directory_.path(), name_);
     if (!listener.ok()) return listener.status().ToString();
     raise(SIGKILL);
@@ -90,7 +90,7 @@ TEST_F(DialTest, ADirectoryThatWeMayNotEnterIsDenied) {
   auto listener = NameListener::Listen(closed.path(), name_);
   ASSERT_THAT(listener, IsOk());
   ASSERT_EQ(chmod(closed.path().c_str(), 0), 0);
-  Child child(OrdinaryUser(), [&] { return Dial(closed.path(), name_).status().ToString(); });
+  ForkedChild child(OrdinaryUser(), [&] { return Dial(closed.path(), name_).status().ToString(); });
   EXPECT_THAT(child.Join(),
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"payments\""),
                     HasSubstr(closed.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser()))));
@@ -111,7 +111,7 @@ TEST_F(DialTest, NoDescriptorLeftIsSaid) {
 TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
   auto listener = NameListener::Listen(directory_.path(), name_);
   ASSERT_THAT(listener, IsOk());
-  const size_t before = CountOpenFiles();
+  const int before = CountOpenFiles();
   for (int i = 0; i < 1000; ++i) {
     auto client = Dial(directory_.path(), name_);
     ASSERT_THAT(client, IsOk());

@@ -19,8 +19,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "grpc_cxl/rendezvous/handshake.h"
-#include "test/rendezvous/open_files.h"
 #include "test/rendezvous/raw_peer.h"
+#include "test/support/process_state.h"
+#include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -87,12 +88,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::copy(bytes, bytes + count, message.begin() + offset);
   message.resize(std::min<size_t>(message.size(), on_honest && keep_size ? honest_size : 100'000));
 
-  const size_t before = CountOpenFiles();
+  const int before = CountOpenFiles();
   {
-    const SocketPair sockets = MakeSocketPair();
-    SendRaw(sockets.peers.get(), message.data(), message.size(),
+    const SocketPair sockets;
+    SendRaw(sockets.theirs.get(), message.data(), message.size(),
             std::vector<int>(files, STDERR_FILENO));
-    server ? ReadAsServer(sockets.ours.get(), sockets.peers.get())
+    server ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
            : ReadAsClient(sockets.ours.get(), files);
   }
   CHECK_EQ(CountOpenFiles(), before);

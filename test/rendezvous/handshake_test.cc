@@ -18,8 +18,9 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/open_files.h"
 #include "test/rendezvous/raw_peer.h"
+#include "test/support/process_state.h"
+#include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -32,10 +33,10 @@ using ::testing::Not;
 
 class HandshakeTest : public ::testing::Test {
  protected:
-  HandshakeTest() : file_(open("/dev/null", O_RDWR | O_CLOEXEC)), sockets_(MakeSocketPair()) {}
+  HandshakeTest() : file_(open("/dev/null", O_RDWR | O_CLOEXEC)) {}
 
   int ours() const { return sockets_.ours.get(); }
-  int peers() const { return sockets_.peers.get(); }
+  int peers() const { return sockets_.theirs.get(); }
 
   static HelloMessage GoodHello() {
     HelloMessage hello{};
@@ -115,7 +116,7 @@ TEST_F(HandshakeTest, NothingYetIsNoError) {
 }
 
 TEST_F(HandshakeTest, APeerThatLeavesIsUnavailable) {
-  sockets_.peers.Reset();
+  sockets_.theirs.Reset();
   const auto left = StatusIs(absl::StatusCode::kUnavailable,
                              HasSubstr("closed the connection during the handshake"));
   EXPECT_THAT(ReceiveHello(ours(), TrustedUsers()), left);
@@ -127,7 +128,7 @@ TEST_F(HandshakeTest, APeerThatLeavesIsUnavailable) {
 
 TEST_F(HandshakeTest, APeerThatLeavesWithOurBytesUnreadIsUnavailable) {
   ASSERT_THAT(SendHello(ours(), 0), IsOk());
-  sockets_.peers.Reset();  // the kernel says ECONNRESET instead of end-of-file
+  sockets_.theirs.Reset();  // the kernel says ECONNRESET instead of end-of-file
   EXPECT_THAT(ReceiveWelcome(ours(), TrustedUsers()),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("during the handshake")));
 }
@@ -263,7 +264,7 @@ TEST_F(HandshakeTest, AReasonIsBoundedAndPrintable) {
 }
 
 TEST_F(HandshakeTest, AWelcomeComesWithExactlyOneFile) {
-  const size_t before = CountOpenFiles();
+  const int before = CountOpenFiles();
   const WelcomeMessage welcome = GoodWelcome();
   SendRaw(peers(), &welcome, sizeof(welcome));
   EXPECT_THAT(
@@ -279,7 +280,7 @@ TEST_F(HandshakeTest, AWelcomeComesWithExactlyOneFile) {
 }
 
 TEST_F(HandshakeTest, FilesThatNobodyAskedForAreClosed) {
-  const size_t before = CountOpenFiles();
+  const int before = CountOpenFiles();
   const std::vector<int> files(5, file_.get());
   const HelloMessage hello = GoodHello();
   SendRaw(peers(), &hello, sizeof(hello), files);
@@ -301,7 +302,8 @@ TEST_F(HandshakeTest, FilesThatNobodyAskedForAreClosed) {
   }
   // One that is never read.
   SendRaw(peers(), &hello, sizeof(hello), files);
-  sockets_ = {};
+  sockets_.ours.Reset();
+  sockets_.theirs.Reset();
   EXPECT_EQ(CountOpenFiles(), before - 2);
 }
 

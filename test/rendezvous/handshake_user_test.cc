@@ -18,8 +18,9 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/await_readable.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -47,7 +48,7 @@ class HandshakeUserTest : public ::testing::Test {
     auto socket = Dial(directory_.path(), name_);
     if (!socket.ok()) return socket.status().ToString();
     if (auto sent = SendHello(socket->get(), kNoFeatures); !sent.ok()) return sent.ToString();
-    AwaitReadable(socket->get());
+    CHECK(AwaitReadable(socket->get()));
     auto welcome = ReceiveWelcome(socket->get(), trust);
     if (!welcome.ok()) return welcome.status().ToString();
     return absl::StrCat("met uid ", (*welcome)->peer.uid, " pid ", (*welcome)->peer.pid);
@@ -55,10 +56,10 @@ class HandshakeUserTest : public ::testing::Test {
 
   // A server for one client; returns what it says of it.
   static absl::StatusOr<PeerIdentity> ServeOne(NameListener& listener, const TrustedUsers& trust) {
-    AwaitReadable(listener.fd());
+    CHECK(AwaitReadable(listener.fd()));
     auto socket = listener.Accept();
     if (!socket.ok()) return socket.status();
-    AwaitReadable(socket->get());
+    CHECK(AwaitReadable(socket->get()));
     auto hello = ReceiveHello(socket->get(), trust);
     if (!hello.ok()) return hello.status();
     const absl::Status sent = SendWelcome(socket->get(), ArenaOffer(), listener.fd());
@@ -72,7 +73,7 @@ class HandshakeUserTest : public ::testing::Test {
 
 TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(TrustedUsers()); });
+  ForkedChild client(kNobody, [&] { return Connect(TrustedUsers()); });
   const auto text = AllOf(HasSubstr("the client runs as uid 65534"),
                           HasSubstr("the server (uid 0)"), HasSubstr("allowed_uids"));
   EXPECT_THAT(ServeOne(listener, TrustedUsers()),
@@ -83,7 +84,7 @@ TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
 
 TEST_F(HandshakeUserTest, ANamedClientIsMet) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(TrustedUsers()); });  // root needs no mention
+  ForkedChild client(kNobody, [&] { return Connect(TrustedUsers()); });  // root needs no mention
   auto peer = ServeOne(listener, TrustedUsers{{kNobody}});
   ASSERT_THAT(peer, IsOk());
   EXPECT_EQ(peer->uid, kNobody);
@@ -93,7 +94,7 @@ TEST_F(HandshakeUserTest, ANamedClientIsMet) {
 
 TEST_F(HandshakeUserTest, RootIsMetByEverybody) {
   PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
-  Child server(kNobody, [&]() -> std::string {
+  ForkedChild server(kNobody, [&]() -> std::string {
     NameListener listener = Listen();
     raise(SIGSTOP);
     auto peer = ServeOne(listener, TrustedUsers());
@@ -107,7 +108,7 @@ TEST_F(HandshakeUserTest, RootIsMetByEverybody) {
 
 TEST_F(HandshakeUserTest, AnUnknownServerIsLeftBeforeAnythingItSaysIsRead) {
   PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
-  Child server(kNobody, [&]() -> std::string {
+  ForkedChild server(kNobody, [&]() -> std::string {
     NameListener listener = Listen();
     raise(SIGSTOP);
     return ServeOne(listener, TrustedUsers()).status().ToString();

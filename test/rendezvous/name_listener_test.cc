@@ -23,9 +23,9 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/open_files.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -116,7 +116,7 @@ TEST_F(NameListenerTest, OneProcessCannotServeANameTwice) {
 TEST_F(NameListenerTest, AnotherProcessIsToldTheOwnersPid) {
   auto first = Listen();
   ASSERT_THAT(first, IsOk());
-  Child child([&] { return Listen().status().ToString(); });
+  ForkedChild child([&] { return Listen().status().ToString(); });
   EXPECT_THAT(child.Join(), AllOf(HasSubstr("ALREADY_EXISTS"), HasSubstr("\"shop/payments\""),
                                   HasSubstr(absl::StrCat("process ", getpid()))));
 }
@@ -134,7 +134,7 @@ TEST_F(NameListenerTest, NamesDoNotDisturbEachOther) {
 }
 
 TEST_F(NameListenerTest, NothingIsLeftAndTheNameIsFree) {
-  const size_t before = CountOpenFiles();
+  const int before = CountOpenFiles();
   for (int i = 0; i < 100; ++i) {
     ASSERT_THAT(Listen(), IsOk());
     ASSERT_THAT(directory_.List(), IsEmpty());
@@ -158,7 +158,7 @@ TEST_F(NameListenerTest, MovingTakesTheNameAlong) {
 }
 
 TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
-  Child killed([&] {
+  ForkedChild killed([&] {
     auto listener = Listen();
     if (!listener.ok()) return listener.status().ToString();
     raise(SIGKILL);
@@ -176,10 +176,10 @@ TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
   EXPECT_THAT(directory_.List(), IsEmpty());
 }
 
-TEST_F(NameListenerTest, AForkedChildsCopyRemovesNothing) {
+TEST_F(NameListenerTest, AChildsCopyRemovesNothing) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
-  Child child([&] {
+  ForkedChild child([&] {
     { NameListener copy = *std::move(listener); }
     return "";
   });
@@ -220,8 +220,9 @@ TEST_F(NameListenerTest, ADirectoryThatIsNotWritableIsNamed) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
   const TemporaryDirectory read_only("/tmp");
   ASSERT_EQ(chmod(read_only.path().c_str(), 0555), 0);
-  Child child(OrdinaryUser(),
-              [&] { return NameListener::Listen(read_only.path(), name_).status().ToString(); });
+  ForkedChild child(OrdinaryUser(), [&] {
+    return NameListener::Listen(read_only.path(), name_).status().ToString();
+  });
   EXPECT_THAT(child.Join(),
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"shop/payments\""),
                     HasSubstr(read_only.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser())),
@@ -234,8 +235,8 @@ TEST_F(NameListenerTest, ALockLeftByAnotherUserIsNamed) {
   ASSERT_EQ(chmod(shared.path().c_str(), 01777), 0);
   auto listener = NameListener::Listen(shared.path(), name_);
   ASSERT_THAT(listener, IsOk());
-  Child child(kNobody,
-              [&] { return NameListener::Listen(shared.path(), name_).status().ToString(); });
+  ForkedChild child(kNobody,
+                    [&] { return NameListener::Listen(shared.path(), name_).status().ToString(); });
   EXPECT_THAT(child.Join(), AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("shop+payments.lock"),
                                   HasSubstr("uid 65534")));
 }

@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 #include <set>
@@ -28,18 +26,19 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/stepped_child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/stepped_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-// How a server ended, as the exit code of its process.
-enum Outcome { kServed = 0, kNameTaken = 1, kWrongError = 2, kNameLeadsElsewhere = 3 };
+using ::testing::Not;
 
 class NameOwnerTest : public ::testing::Test {
  protected:
@@ -54,11 +53,11 @@ class NameOwnerTest : public ::testing::Test {
   }
 
   // The whole life of a server.
-  int Serve() const {
+  std::string Serve() const {
     auto listener = Listen();
-    if (absl::IsAlreadyExists(listener.status())) return kNameTaken;
-    if (!listener.ok()) return kWrongError;
-    return LeadsTo() == getpid() ? kServed : kNameLeadsElsewhere;
+    if (absl::IsAlreadyExists(listener.status())) return "name taken";
+    if (!listener.ok()) return listener.status().ToString();
+    return LeadsTo() == getpid() ? "served" : "the name leads elsewhere";
   }
 
   const TemporaryDirectory directory_;
@@ -70,7 +69,7 @@ TEST_F(NameOwnerTest, KilledAtAnyStepItBlocksNobody) {
   int steps = 0;
   for (bool ended = false; !ended; ++steps) {
     SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    ended = !server.Step(steps);
     if (!ended) server.Kill();
 
     auto next = Listen();
@@ -87,13 +86,12 @@ TEST_F(NameOwnerTest, StoppedAtAnyStepItSharesTheNameWithNobody) {
   int steps = 0, won = 0, lost = 0;
   for (bool ended = false; !ended; ++steps) {
     SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    ended = !server.Step(steps);
 
     auto mine = Listen();
     if (mine.ok()) {
       // The other one must notice, or have left before: nothing it still does may harm us.
-      const int outcome = server.Finish();
-      ASSERT_TRUE(outcome == kNameTaken || outcome == kServed) << outcome << " at " << steps;
+      ASSERT_THAT(server.Finish(), AnyOf("name taken", "served")) << "at step " << steps;
       ASSERT_EQ(LeadsTo(), getpid()) << "at step " << steps;
       std::string pid;
       std::getline(std::ifstream(directory_.path() + "/payments.lock"), pid);
@@ -101,7 +99,7 @@ TEST_F(NameOwnerTest, StoppedAtAnyStepItSharesTheNameWithNobody) {
       ++won;
     } else {
       ASSERT_TRUE(absl::IsAlreadyExists(mine.status())) << mine.status() << " at " << steps;
-      ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
+      ASSERT_EQ(server.Finish(), "served") << "at step " << steps;
       ++lost;
     }
     { auto leaves = std::move(mine); }
@@ -118,9 +116,9 @@ TEST_F(NameOwnerTest, StoppedAtAnyStepItSurvivesAnotherOwnersWholeLife) {
   int steps = 0, others = 0;
   for (bool ended = false; !ended; ++steps) {
     SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    ended = !server.Step(steps);
     if (Listen().ok()) ++others;
-    ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
+    ASSERT_EQ(server.Finish(), "served") << "at step " << steps;
     ASSERT_THAT(directory_.List(), IsEmpty()) << "at step " << steps;
   }
   EXPECT_GT(others, 10);
@@ -134,15 +132,11 @@ TEST_F(NameOwnerTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
                                     SYS_pwrite64,   SYS_socket,    SYS_bind,   SYS_chmod,
                                     SYS_faccessat2, SYS_ftruncate, SYS_listen, SYS_connect,
                                     SYS_unlinkat};
-  const auto count_files = [](pid_t pid) {
-    return std::distance(std::filesystem::directory_iterator(absl::StrCat("/proc/", pid, "/fd")),
-                         {});
-  };
   for (int error : {EIO, ENOENT, EACCES, EMFILE, ENOSPC}) {
     int failures = 0;
     for (bool failed = true; failed; ++failures) {
       SteppedChild server([&] { return Serve(); });
-      const auto files = count_files(server.pid());
+      const auto files = CountOpenFiles(server.pid());
       failed = false;
       int seen = 0;
       long call;
@@ -153,8 +147,8 @@ TEST_F(NameOwnerTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
           failed = true;
         }
       }
-      ASSERT_EQ(count_files(server.pid()), files) << error << " at " << failures;
-      ASSERT_GE(server.Finish(), kServed) << error << " at " << failures;
+      ASSERT_EQ(CountOpenFiles(server.pid()), files) << error << " at " << failures;
+      ASSERT_THAT(server.Finish(), Not(HasSubstr("killed"))) << error << " at " << failures;
 
       auto next = Listen();
       ASSERT_THAT(next, IsOk()) << error << " at " << failures;
@@ -190,7 +184,7 @@ TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
   Shared& shared = *new (memory) Shared;
 
   const auto race = [&](int self) {
-    return std::make_unique<Child>([&, self]() -> std::string {
+    return std::make_unique<ForkedChild>([&, self]() -> std::string {
       Racer& me = shared.racers[self];
       const Racer& other = shared.racers[1 - self];
       for (;;) {
@@ -211,7 +205,7 @@ TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
     });
   };
 
-  std::unique_ptr<Child> racers[kRacers] = {race(0), race(1)};
+  std::unique_ptr<ForkedChild> racers[kRacers] = {race(0), race(1)};
   std::mt19937 random(1);
   for (int i = 0; i < kKills; ++i) {
     usleep(random() % 3000);  // decides nothing but where the victim stands

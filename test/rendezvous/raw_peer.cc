@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/rendezvous/raw_peer.h"
 
 #include <sys/socket.h>
@@ -10,12 +11,6 @@
 #include "absl/types/span.h"
 
 namespace grpc_cxl::internal {
-
-SocketPair MakeSocketPair() {
-  int ends[2];
-  PCHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 void SendRaw(int socket, const void* data, size_t size, absl::Span<const int> fds) {
   iovec bytes{const_cast<void*>(data), size};

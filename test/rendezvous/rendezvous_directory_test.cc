@@ -16,8 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -178,7 +178,7 @@ TEST_F(DirectoryTest, TheOwnerMustBeTrusted) {
 
 TEST_F(DirectoryTest, RootsDirectoryIsGoodForEverybody) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
-  Child child(OrdinaryUser(), [&] {
+  ForkedChild child(OrdinaryUser(), [&] {
     auto found = Find("/usr");
     return found.ok() ? *found : found.status().ToString();
   });
@@ -189,7 +189,8 @@ TEST_F(DirectoryTest, ADirectoryThatWeMayNotReachIsNamed) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
   const TemporaryDirectory closed("/tmp");
   ASSERT_EQ(chmod(closed.path().c_str(), 0), 0);
-  Child child(OrdinaryUser(), [&] { return Find(closed.path() + "/inner").status().ToString(); });
+  ForkedChild child(OrdinaryUser(),
+                    [&] { return Find(closed.path() + "/inner").status().ToString(); });
   EXPECT_THAT(child.Join(), AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr(closed.path()),
                                   HasSubstr(absl::StrCat("uid ", OrdinaryUser())),
                                   HasSubstr("set GRPC_CXL_DIR")));

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
+#include "test/support/forked_child.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -21,7 +21,8 @@ TEST(TrustTest, OurselvesAndRootNeedNoMention) {
 
 TEST(TrustTest, AnOrdinaryUserMeetsRoot) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
-  Child child(OrdinaryUser(), [] { return TrustedUsers().Allows(0) ? "meets" : "does not meet"; });
+  ForkedChild child(OrdinaryUser(),
+                    [] { return TrustedUsers().Allows(0) ? "meets" : "does not meet"; });
   EXPECT_EQ(child.Join(), "meets");
 }
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that the tests with two processes or threads cannot pass by accident: whatever
 // goes wrong on either side is reported.
 
-#include "test/base/both_sides.h"
+#include "test/support/both_sides.h"
 
 #include <signal.h>
 #include <unistd.h>
