@@ -15,7 +15,7 @@ namespace {
 constexpr double kRestSeconds = 3, kRoundSeconds = 0.2;
 constexpr int kRounds = 5;
 
-// p50 of calls on the pair's own connection, which the first call opens: the median of rounds.
+// p50 of calls on the pair's first connection, which the first call opens; median over rounds.
 absl::StatusOr<double> P50(ProcessPair& pair) {
   Request request;
   Round& round = *request.mutable_round();

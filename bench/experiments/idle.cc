@@ -17,8 +17,7 @@ absl::StatusOr<Rested> RestFor(ProcessPair& pair, double seconds) {
 
 }  // namespace
 
-// What starting and connecting leave to be done (timers, threads that go to sleep) is not
-// idleness: that has two seconds to pass.
+// Two seconds for what starting and connecting leave behind: timers, threads that go to sleep.
 absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds) {
   if (const auto settled = RestFor(pair, 2); !settled.ok()) return settled.status();
   return RestFor(pair, seconds);

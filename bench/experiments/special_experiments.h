@@ -7,19 +7,19 @@
 
 namespace grpc_cxl::bench {
 
-// What rpc_bench measures instead of rounds of calls: each function starts the pairs that it
-// needs, one contender after the other, and prints a table.
+// Experiments of rpc_bench besides rounds of calls. Each function measures one contender after the
+// other, with processes of its own, and prints a table.
 
-// A server killed under calls in flight, and its successor; medians of `times`.
+// The server is killed while calls are in flight, and started again; medians of `times`.
 absl::Status PrintFaults(absl::Span<const ProcessPairOptions> contenders, int times);
 
-// Calls while a handler sleeps on the thread that it was called on; medians of `times`.
-absl::Status PrintBlocking(absl::Span<const ProcessPairOptions> contenders, int times);
+// Calls while a handler sleeps on the thread that gRPC called it on; medians of `times`.
+absl::Status PrintBlockingHandler(absl::Span<const ProcessPairOptions> contenders, int times);
 
-// Where the time of a call goes.
-absl::Status PrintParts(absl::Span<const ProcessPairOptions> contenders);
+// The parts of a call: to the handler, in it, and back.
+absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contenders);
 
-// CPU time of processes that make no call, without and with so many connections.
+// CPU time of idle processes, without and with `connections` connections.
 absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections);
 
 }  // namespace grpc_cxl::bench

@@ -1,4 +1,4 @@
-#include "bench/roles/echo_workload.h"
+#include "bench/roles/echo_caller.h"
 
 #include <chrono>
 #include <cstdint>
@@ -8,10 +8,8 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/roles/echo.grpc.pb.h"
-#include "bench/roles/echo_service.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -19,14 +17,18 @@ namespace {
 // Messages in a call of the api "stream".
 constexpr int kMessagesInStream = 64;
 
-// What calls in production carry.
-void Dress(grpc::ClientContext* context, std::chrono::seconds time = std::chrono::seconds(30)) {
-  context->set_deadline(std::chrono::system_clock::now() + time);
+void SetUp(grpc::ClientContext* context, std::chrono::seconds timeout) {
+  context->set_deadline(std::chrono::system_clock::now() + timeout);
   context->AddMetadata("x-request-id", "5f3c8e0a-74b1-4c19-9d58-0e6f2a7b31cd");
   context->AddMetadata("x-tenant", "bench");
 }
 
-// The methods for each class of messages.
+grpc::Status WrongSize(uint64_t arrived, uint64_t expected) {
+  return grpc::Status(grpc::StatusCode::DATA_LOSS,
+                      absl::StrFormat("%d bytes arrived instead of %d", arrived, expected));
+}
+
+// The methods of the echo service for each class of messages.
 struct Strings {
   using Message = Payload;
   static grpc::Status Call(Echo::Stub& stub, grpc::ClientContext* context, const Message& request,
@@ -62,7 +64,7 @@ struct Cords {
   }
 };
 
-// Its request and response are used again and again, as in any program that calls often.
+// Uses its request and response for every call, as a program does that calls often.
 template <typename Methods>
 class EchoCaller : public Caller {
  public:
@@ -75,61 +77,39 @@ class EchoCaller : public Caller {
 
   grpc::Status Call() override {
     grpc::ClientContext context;
-    Dress(&context);
+    SetUpContext(&context);
     return Checked(Methods::Call(*stub_, &context, request_, &response_));
-  }
-
-  grpc::Status Stamped(int64_t* entered_ns, int64_t* left_ns) override {
-    grpc::ClientContext context;
-    Dress(&context);
-    Payload request, response;
-    request.set_data(std::string(request_.data()));
-    request.set_stamp(true);
-    const grpc::Status status = stub_->Call(&context, request, &response);
-    *entered_ns = response.entered_ns();
-    *left_ns = response.left_ns();
-    return status;
-  }
-
-  grpc::Status Block(double seconds) override {
-    grpc::ClientContext context;
-    Payload request;
-    request.set_data(absl::StrCat(static_cast<int>(seconds * 1e3)));
-    Payload response;
-    return stub_->Sleep(&context, request, &response);
   }
 
   void Start(absl::AnyInvocable<void(const grpc::Status&)> done) override {
     context_.emplace();
-    Dress(&*context_);
+    SetUpContext(&*context_);
     Methods::Start(*stub_, &*context_, &request_, &response_,
                    [this, done = std::make_shared<decltype(done)>(std::move(done))](
                        const grpc::Status& status) { (*done)(Checked(status)); });
   }
 
  private:
-  // The size is enough here: contents are compared in the tests, not on the clock.
+  // Tests compare contents; doing so here would cost time that is measured.
   grpc::Status Checked(const grpc::Status& status) const {
     if (!status.ok() || response_.data().size() == request_.data().size()) return status;
-    return grpc::Status(grpc::StatusCode::DATA_LOSS,
-                        absl::StrFormat("%d bytes came back instead of %d", response_.data().size(),
-                                        request_.data().size()));
+    return WrongSize(response_.data().size(), request_.data().size());
   }
 
   std::unique_ptr<Echo::Stub> stub_;
   typename Methods::Message request_;
   typename Methods::Message response_;
-  std::optional<grpc::ClientContext> context_;  // of the call that Start() began
+  std::optional<grpc::ClientContext> context_;  // of the call that Start() made
 };
 
-// A call is one message there and one back, on a stream that all calls of this caller share.
+// A call is one message each way on a stream that all calls of this caller share.
 template <typename Methods>
 class ExchangeCaller : public Caller {
  public:
   ExchangeCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
       : stub_(Echo::NewStub(std::move(channel))) {
     request_.set_data(std::string(size, 'x'));
-    Dress(&context_, std::chrono::hours(1));
+    SetUp(&context_, std::chrono::hours(1));
   }
 
   ~ExchangeCaller() override {
@@ -146,7 +126,7 @@ class ExchangeCaller : public Caller {
       return std::exchange(stream_, nullptr)->Finish();
     }
     if (response_.data().size() == request_.data().size()) return grpc::Status::OK;
-    return grpc::Status(grpc::StatusCode::DATA_LOSS, "another number of bytes came back");
+    return WrongSize(response_.data().size(), request_.data().size());
   }
 
  private:
@@ -179,9 +159,7 @@ class UploadCaller : public Caller {
     writer->WritesDone();
     const grpc::Status status = writer->Finish();
     if (!status.ok() || received.bytes() == RequestBytes()) return status;
-    return grpc::Status(
-        grpc::StatusCode::DATA_LOSS,
-        absl::StrFormat("%d bytes came instead of %d", received.bytes(), RequestBytes()));
+    return WrongSize(received.bytes(), RequestBytes());
   }
 
  private:
@@ -202,29 +180,11 @@ std::unique_ptr<Caller> Make(std::shared_ptr<grpc::Channel> channel, const Case&
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> EchoWorkload::MakeService(const std::string& api) {
-  return MakeEchoService(api);
-}
+void SetUpContext(grpc::ClientContext* context) { SetUp(context, std::chrono::seconds(30)); }
 
-std::unique_ptr<Caller> EchoWorkload::MakeCaller(std::shared_ptr<grpc::Channel> channel,
-                                                 const Case& what) {
+std::unique_ptr<Caller> MakeEchoCaller(std::shared_ptr<grpc::Channel> channel, const Case& what) {
   return what.payload() == "cord" ? Make<Cords>(std::move(channel), what)
                                   : Make<Strings>(std::move(channel), what);
-}
-
-std::optional<std::pair<Workload::Traffic, Workload::Traffic>> EchoWorkload::ClientAndServerTraffic(
-    std::shared_ptr<grpc::Channel> channel) {
-  grpc::ClientContext context;
-  Counters counters;
-  const grpc::Status status = Echo::NewStub(std::move(channel))->Count(&context, {}, &counters);
-  if (!status.ok() || counters.received() == 0) return std::nullopt;
-  Traffic server;
-  server.sent = counters.sent();
-  server.copied_to_send = counters.copied_to_send();
-  server.received = counters.received();
-  server.copied_to_receive = counters.copied_to_receive();
-  server.memory_ns = counters.memory_ns();
-  return std::pair(TrafficOfThisProcess(), server);
 }
 
 }  // namespace grpc_cxl::bench
