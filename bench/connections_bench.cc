@@ -34,6 +34,7 @@ ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl", "cxl_direct"}), "transpo
 ABSL_FLAG(List, connections, List({"1", "10", "100", "1000"}), "numbers of connections, ascending");
 ABSL_FLAG(List, arenas, List({"default", "small"}),
           "sizes of cxl's arenas: default, small (rings of 64 KiB, no payload blocks)");
+ABSL_FLAG(double, seconds, 3, "for how long idle CPU time is measured");
 ABSL_FLAG(std::string, json, "", "file to write the figures to, as JSON");
 ABSL_FLAG(std::string, html, "", "file to write a report with plots to, one HTML page");
 
@@ -99,6 +100,9 @@ absl::Status WriteFiles(const Report& report) {
 }
 
 absl::StatusOr<int> Coordinate() {
+  if (!(absl::GetFlag(FLAGS_seconds) > 0)) {
+    return absl::InvalidArgumentError("--seconds must be above 0.");
+  }
   const auto counts = Counts();
   if (!counts.ok()) return counts.status();
   const auto contenders = Contenders(counts->back());
@@ -110,7 +114,7 @@ absl::StatusOr<int> Coordinate() {
   std::fflush(stdout);
   std::string ends;
   for (const auto& [options, arena] : *contenders) {
-    const auto growth = MeasureGrowth(options, *counts);
+    const auto growth = MeasureGrowth(options, *counts, absl::GetFlag(FLAGS_seconds));
     if (!growth.ok()) return growth.status();
     for (const ConnectionCost& cost : growth->costs) {
       *report.add_connections() = cost;

@@ -66,8 +66,9 @@ ABSL_FLAG(bool, faults, false, "separate experiment: the server is killed and st
 ABSL_FLAG(List, cxl_preset, {},
           "separate experiment: calls with cxl on emulated memory: local, expander, switch, pool");
 ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "coherence of that memory: coherent, flush");
-ABSL_FLAG(int, idle, 0,
-          "separate experiment: CPU time of processes with this many idle connections");
+ABSL_FLAG(
+    int, idle, 0,
+    "separate experiment: CPU time of processes with this many idle connections, over ten turns");
 ABSL_FLAG(bool, blocking, false, "separate experiment: calls while a handler blocks its thread");
 ABSL_FLAG(bool, parts, false, "separate experiment: time to the handler, in the handler, and back");
 
@@ -206,9 +207,14 @@ absl::Status Measure() {
   const absl::StatusOr<std::vector<ProcessPairOptions>> contenders = Contenders();
   if (!contenders.ok()) return contenders.status();
   if (absl::GetFlag(FLAGS_faults)) return PrintFaults(*contenders, rounds);
-  if (absl::GetFlag(FLAGS_parts)) return PrintLatencyBreakdown(*contenders);
+  if (absl::GetFlag(FLAGS_parts)) {
+    const uint64_t calls = absl::GetFlag(FLAGS_calls);
+    return PrintLatencyBreakdown(*contenders, calls == 0 ? 20'000 : calls);
+  }
   if (absl::GetFlag(FLAGS_blocking)) return PrintBlockingHandler(*contenders, rounds);
-  if (absl::GetFlag(FLAGS_idle) > 0) return PrintIdle(*contenders, absl::GetFlag(FLAGS_idle));
+  if (absl::GetFlag(FLAGS_idle) > 0) {
+    return PrintIdle(*contenders, absl::GetFlag(FLAGS_idle), 10 * absl::GetFlag(FLAGS_seconds));
+  }
   if (!absl::GetFlag(FLAGS_cxl_preset).empty()) return RunFarMemory(*contenders);
   return RunCalls(*contenders);
 }

@@ -18,9 +18,10 @@ struct ConnectionGrowth {
 
 // Opens connections until there are as many as each of `counts` (ascending, from 1), and measures
 // at each. Does not count the kernel's memory for sockets. An error when the first connection
-// fails.
+// fails. Measures idle CPU time over `idle_seconds`.
 absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options,
-                                               absl::Span<const uint32_t> counts);
+                                               absl::Span<const uint32_t> counts,
+                                               double idle_seconds);
 
 }  // namespace grpc_cxl::bench
 

@@ -73,17 +73,17 @@ absl::Status PrintBlockingHandler(absl::Span<const ProcessPairOptions> contender
   return absl::OkStatus();
 }
 
-absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contenders) {
-  constexpr uint32_t kCalls = 20'000;
+absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contenders,
+                                   uint32_t calls) {
   absl::PrintF(
       "Parts of 64-byte calls: from the stub to the handler, in the handler, and back to the "
       "caller; microseconds, medians of %d calls\n\n",
-      kCalls);
+      calls);
   std::fflush(stdout);
   Table table({"transport", "wait", "service", "there", "handler", "back"}, 3);
   Request request;
   request.mutable_break_down_latency()->set_size_bytes(64);
-  request.mutable_break_down_latency()->set_calls(kCalls);
+  request.mutable_break_down_latency()->set_calls(calls);
   for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<Reply> reply = AskNewPair(contender, request, absl::Minutes(2));
     if (!reply.ok()) return reply.status();
@@ -96,15 +96,15 @@ absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contende
   return absl::OkStatus();
 }
 
-absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections) {
-  constexpr double kSeconds = 5;
+absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections,
+                       double seconds) {
   absl::PrintF(
       "CPU time of idle processes without and with %d connections, milliseconds per second\n\n",
       connections);
   std::fflush(stdout);
   Table table({"transport", "wait", "server without", "with", "client without", "with"}, 2);
   for (const ProcessPairOptions& contender : contenders) {
-    const absl::StatusOr<IdleCost> cost = MeasureIdle(contender, connections, kSeconds);
+    const absl::StatusOr<IdleCost> cost = MeasureIdle(contender, connections, seconds);
     if (!cost.ok()) return cost.status();
     table.AddRow({contender.transport, contender.wait, absl::StrFormat("%.2f", cost->server_before),
                   absl::StrFormat("%.2f", cost->server_after),
