@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that every environment variable has its effect on the options, that an empty one has
 // none, and that nonsense is refused with a sentence that names the variable and its limits.
 #include "grpc_cxl/environment.h"
 
 #include <stdlib.h>
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,29 +24,27 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
+                                      "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",
+                                      "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",
+                                      "XDG_RUNTIME_DIR",
+                                      "TMPDIR"};
 
-class EnvironmentTest : public ::testing::Test {
- protected:
-  EnvironmentTest() { Clear(); }
-  ~EnvironmentTest() override { Clear(); }
+// With these variables and no others.
+absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
+                                       const ServerOptions& options = {}) {
+  for (const char* name : kVariables) unsetenv(name);
+  for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+  return ResolveOptions(options);
+}
 
-  static void Clear() {
-    for (const char* name :
-         {"GRPC_CXL_DIR", "GRPC_CXL_SPIN_US", "GRPC_CXL_COHERENCE", "GRPC_CXL_PRESET",
-          "GRPC_CXL_MEMORY", "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION", "GRPC_CXL_HOST",
-          "GRPC_CXL_REGION_BYTES", "XDG_RUNTIME_DIR", "TMPDIR"}) {
-      unsetenv(name);
-    }
-  }
-  static void Set(const char* name, const std::string& value) { setenv(name, value.c_str(), 1); }
-
-  static absl::StatusOr<ServerSettings> Resolve(const ServerOptions& options = {}) {
-    return ResolveOptions(options);
-  }
-};
-
-TEST_F(EnvironmentTest, WithoutVariablesTheOptionsStand) {
+TEST(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   ServerOptions options;
   options.rendezvous_directory = "/somewhere";
   options.wait_policy = WaitPolicy::kSpin;
@@ -58,7 +58,7 @@ TEST_F(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   options.max_connections = 3;
   options.max_total_arena_bytes = 5 << 20;
   options.coherence = Coherence::kFlush;
-  const absl::StatusOr<ServerSettings> settings = Resolve(options);
+  const absl::StatusOr<ServerSettings> settings = Resolve({}, options);
   ASSERT_THAT(settings, IsOk());
   EXPECT_EQ(settings->directory, DirectoryCandidates{.configured = "/somewhere"});
   EXPECT_EQ(settings->region, std::nullopt);
@@ -79,97 +79,89 @@ TEST_F(EnvironmentTest, WithoutVariablesTheOptionsStand) {
     channel.direct_calls = direct;
     EXPECT_EQ(ResolveOptions(channel)->direct_calls, direct);
   }
-}
-
-TEST_F(EnvironmentTest, EmptyIsUnset) {
-  const absl::StatusOr<ServerSettings> unset = Resolve();
-  for (const char* name : {"GRPC_CXL_DIR", "GRPC_CXL_SPIN_US", "GRPC_CXL_COHERENCE",
-                           "GRPC_CXL_PRESET", "GRPC_CXL_MEMORY", "GRPC_CXL_CHECK_FLUSHES",
-                           "GRPC_CXL_REGION", "GRPC_CXL_HOST", "GRPC_CXL_REGION_BYTES"}) {
-    Set(name, "");
-  }
-  EXPECT_EQ(Resolve(), unset);
-}
-
-TEST_F(EnvironmentTest, InvalidOptionsStayInvalid) {
-  ServerOptions options;
   options.ring_bytes = 1;
-  EXPECT_THAT(Resolve(options), StatusIs(kInvalid, HasSubstr("ring_bytes")));
+  EXPECT_THAT(Resolve({}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("ring_bytes")));
 }
 
-TEST_F(EnvironmentTest, Directories) {
-  Set("GRPC_CXL_DIR", "/a");
-  Set("XDG_RUNTIME_DIR", "/b");
-  Set("TMPDIR", "/c");
-  EXPECT_EQ(Resolve()->directory,
-            (DirectoryCandidates{.variable = "/a", .runtime = "/b", .temporary = "/c"}));
+TEST(EnvironmentTest, EmptyIsUnset) {
+  std::map<std::string, std::string> empty;
+  for (const char* name : kVariables) empty[name] = "";
+  EXPECT_EQ(Resolve(empty), Resolve({}));
 }
 
-TEST_F(EnvironmentTest, Spin) {
+TEST(EnvironmentTest, Directories) {
+  EXPECT_EQ(
+      Resolve({{"GRPC_CXL_DIR", "/a"}, {"XDG_RUNTIME_DIR", "/b"}, {"TMPDIR", "/c"}})->directory,
+      (DirectoryCandidates{.variable = "/a", .runtime = "/b", .temporary = "/c"}));
+}
+
+TEST(EnvironmentTest, Spin) {
   for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
     ServerOptions options;
     options.wait_policy = policy;
-    Set("GRPC_CXL_SPIN_US", "0");
-    EXPECT_EQ(Resolve(options)->wait_policy, WaitPolicy::kPark);
-    Set("GRPC_CXL_SPIN_US", "7");
-    EXPECT_EQ(Resolve(options)->wait_policy,
-              policy == WaitPolicy::kPark ? WaitPolicy::kAdaptive : policy);
-    EXPECT_EQ(Resolve(options)->max_spin, absl::Microseconds(7));
-    EXPECT_EQ(Resolve(options)->spin().nanoseconds(), 7000);
-  }
-  for (const char* text : {"fast", "-1", "1.5", "10us", "1000001", "99999999999999999999"}) {
-    Set("GRPC_CXL_SPIN_US", text);
-    EXPECT_THAT(
-        Resolve(),
-        StatusIs(kInvalid, AllOf(HasSubstr(absl::StrCat("GRPC_CXL_SPIN_US is \"", text, "\"")),
-                                 HasSubstr("0 (sleep at once) to 1000000"))));
+    EXPECT_EQ(Resolve({{"GRPC_CXL_SPIN_US", "0"}}, options)->wait_policy, WaitPolicy::kPark);
+    const absl::StatusOr<ServerSettings> seven = Resolve({{"GRPC_CXL_SPIN_US", "7"}}, options);
+    EXPECT_EQ(seven->wait_policy, policy == WaitPolicy::kPark ? WaitPolicy::kAdaptive : policy);
+    EXPECT_EQ(seven->max_spin, absl::Microseconds(7));
+    EXPECT_EQ(seven->spin().nanoseconds(), 7000);
   }
 }
 
-TEST_F(EnvironmentTest, CoherenceAndDistance) {
-  Set("GRPC_CXL_COHERENCE", "flush");
-  EXPECT_EQ(Resolve()->coherence, Coherence::kFlush);
-  Set("GRPC_CXL_COHERENCE", "coherent");
-  ServerOptions options;
-  options.coherence = Coherence::kFlush;
-  EXPECT_EQ(Resolve(options)->coherence, Coherence::kCoherent);
-  Set("GRPC_CXL_COHERENCE", "maybe");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_COHERENCE is \"maybe\"")));
-  Clear();
-  Set("GRPC_CXL_PRESET", "pool");
-  Set("GRPC_CXL_MEMORY", "store_ns=100");
-  EXPECT_EQ(Resolve()->distance.load_ns, 800);
-  EXPECT_EQ(Resolve()->distance.store_ns, 100);
-  Set("GRPC_CXL_PRESET", "moon");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_PRESET")));
-  Set("GRPC_CXL_PRESET", "");
-  Set("GRPC_CXL_MEMORY", "store=100");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_MEMORY")));
+TEST(EnvironmentTest, Memory) {
+  ServerOptions flush;
+  flush.coherence = Coherence::kFlush;
+  EXPECT_EQ(Resolve({{"GRPC_CXL_COHERENCE", "flush"}})->coherence, Coherence::kFlush);
+  EXPECT_EQ(Resolve({{"GRPC_CXL_COHERENCE", "coherent"}}, flush)->coherence, Coherence::kCoherent);
+  const absl::StatusOr<ServerSettings> far =
+      Resolve({{"GRPC_CXL_PRESET", "pool"}, {"GRPC_CXL_MEMORY", "store_ns=100"}});
+  EXPECT_EQ(far->distance.load_ns, 800);
+  EXPECT_EQ(far->distance.store_ns, 100);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_CHECK_FLUSHES", "1"}})->check_flushes);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_CHECK_FLUSHES", "0"}})->check_flushes);
 }
 
-TEST_F(EnvironmentTest, CheckFlushes) {
-  Set("GRPC_CXL_CHECK_FLUSHES", "1");
-  EXPECT_TRUE(Resolve()->check_flushes);
-  Set("GRPC_CXL_CHECK_FLUSHES", "yes");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("must be 0 or 1")));
-}
-
-TEST_F(EnvironmentTest, Region) {
-  Set("GRPC_CXL_REGION", "/dev/dax0.0");
-  Set("GRPC_CXL_HOST", "3");
-  Set("GRPC_CXL_REGION_BYTES", "1048576");
-  const absl::StatusOr<ServerSettings> settings = Resolve();
+TEST(EnvironmentTest, Region) {
+  const absl::StatusOr<ServerSettings> settings = Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"},
+                                                           {"GRPC_CXL_HOST", "3"},
+                                                           {"GRPC_CXL_REGION_BYTES", "1048576"}});
   ASSERT_THAT(settings, IsOk());
   ASSERT_TRUE(settings->region.has_value());
   EXPECT_EQ(settings->region->path, "/dev/dax0.0");
   EXPECT_EQ(settings->region->host, 3);
   EXPECT_EQ(settings->region->bytes, 1 << 20);
   EXPECT_EQ(settings->region->model.coherence, Coherence::kFlush) << "a region's default";
-  Set("GRPC_CXL_HOST", "left");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_HOST")));
-  Set("GRPC_CXL_HOST", "3");
-  Set("GRPC_CXL_REGION_BYTES", "1G");
-  EXPECT_THAT(Resolve(), StatusIs(kInvalid, HasSubstr("GRPC_CXL_REGION_BYTES")));
+}
+
+TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
+  const char* const kSpin = "0 (sleep at once) to 1000000";
+  const struct {
+    const char* name;
+    const char* value;
+    const char* limits;
+  } kCases[] = {
+      {"GRPC_CXL_SPIN_US", "fast", kSpin},
+      {"GRPC_CXL_SPIN_US", "-1", kSpin},
+      {"GRPC_CXL_SPIN_US", "1.5", kSpin},
+      {"GRPC_CXL_SPIN_US", "10us", kSpin},
+      {"GRPC_CXL_SPIN_US", "1000001", kSpin},
+      {"GRPC_CXL_SPIN_US", "99999999999999999999", kSpin},
+      {"GRPC_CXL_COHERENCE", "maybe", "must be coherent or flush"},
+      {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
+      {"GRPC_CXL_HOST", "left", "0, 1, ..."},
+      {"GRPC_CXL_REGION_BYTES", "1G", "a number of bytes"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"}, {c.name, c.value}}),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(absl::StrCat(c.name, " is \"", c.value, "\"")),
+                               HasSubstr(c.limits))));
+  }
+  // Which presets and distances there are: test/coherence/memory_model_test.cc.
+  for (const char* name : {"GRPC_CXL_PRESET", "GRPC_CXL_MEMORY"}) {
+    EXPECT_THAT(Resolve({{name, "moon"}}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(name)));
+  }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that every system call under an arena may fail: the status carries the reason, and
 // no file descriptor or mapping is left behind. An interrupted call is made again.
 
@@ -10,11 +11,10 @@
 #include <string>
 
 #include "absl/status/status_matchers.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "grpc_cxl/arena/arena.h"
 #include "gtest/gtest.h"
-#include "test/arena/process_state.h"
+#include "test/support/process_state.h"
 
 namespace {
 
@@ -63,55 +63,44 @@ using ::testing::HasSubstr;
 
 constexpr size_t kBytes = size_t{1} << 20;
 
-struct Failure {
-  const char* call;
-  int error;
-  absl::StatusCode code;
-  const char* text;
-};
-
-class ArenaFailureTest : public ::testing::TestWithParam<Failure> {};
-
-TEST_P(ArenaFailureTest, IsReportedAndLeavesNothing) {
-  const int files = OpenFiles();
-  g_failure = {.call = GetParam().call, .error = GetParam().error, .times = 1};
-  EXPECT_THAT(Arena::Create(kBytes, {}), StatusIs(GetParam().code, HasSubstr(GetParam().text)));
-  EXPECT_EQ(g_failure.times, 0) << "the call was not made";
-  EXPECT_EQ(OpenFiles(), files);
-  EXPECT_EQ(MappedArenas(), 0);
-}
-
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
-INSTANTIATE_TEST_SUITE_P(
-    Calls, ArenaFailureTest,
-    ::testing::Values(Failure{"memfd_create", EMFILE, kExhausted, "Too many open files"},
-                      Failure{"memfd_create", ENOMEM, kExhausted, "memfd_create"},
-                      Failure{"memfd_create", ENOSYS, absl::StatusCode::kUnimplemented,
-                              "memfd_create"},
-                      Failure{"ftruncate", EFBIG, kExhausted, "cannot reserve 1048576 bytes"},
-                      Failure{"fallocate", ENOSPC, kExhausted, "No space left"},
-                      Failure{"fallocate", ENOMEM, kExhausted, "free memory or raise its limit"},
-                      Failure{"madvise", ENOMEM, kExhausted, "cannot bring the 1048576 bytes"},
-                      Failure{"madvise", EFAULT, kExhausted, "populating"}),
-    [](const ::testing::TestParamInfo<Failure>& info) {
-      return absl::StrCat(info.param.call, "_", info.param.error);
-    });
-
-TEST(ArenaFailureTest, InterruptedCallsAreMadeAgain) {
-  for (const char* call : {"fallocate", "madvise"}) {
-    g_failure = {.call = call, .error = EINTR, .times = 3};
-    EXPECT_TRUE(Arena::Create(kBytes, {}).ok()) << call;
-    EXPECT_EQ(g_failure.times, 0);
+TEST(ArenaFailureTest, IsReportedAndLeavesNothing) {
+  constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
+  const struct {
+    const char* call;
+    int error;
+    absl::StatusCode code;
+    const char* text;
+  } kCases[] = {
+      {"memfd_create", EMFILE, kExhausted, "Too many open files"},
+      {"memfd_create", ENOMEM, kExhausted, "memfd_create"},
+      {"memfd_create", ENOSYS, absl::StatusCode::kUnimplemented, "memfd_create"},
+      {"ftruncate", EFBIG, kExhausted, "cannot reserve 1048576 bytes"},
+      {"fallocate", ENOSPC, kExhausted, "No space left"},
+      {"fallocate", ENOMEM, kExhausted, "free memory or raise its limit"},
+      {"madvise", ENOMEM, kExhausted, "cannot bring the 1048576 bytes"},
+      {"madvise", EFAULT, kExhausted, "populating"},
+  };
+  for (const auto& c : kCases) {
+    const int files = CountOpenFiles();
+    g_failure = {.call = c.call, .error = c.error, .times = 1};
+    EXPECT_THAT(Arena::Create(kBytes, {}), StatusIs(c.code, HasSubstr(c.text))) << c.call;
+    EXPECT_EQ(g_failure.times, 0) << c.call << " was not called";
+    EXPECT_EQ(CountOpenFiles(), files) << c.call;
+    EXPECT_EQ(CountArenas(), 0) << c.call;
   }
 }
 
-TEST(ArenaFailureTest, OlderKernelsDoWithout) {
-  // EINVAL: MFD_NOEXEC_SEAL is of Linux 6.3, MADV_POPULATE_WRITE of 5.14.
-  for (const char* call : {"memfd_create", "madvise"}) {
-    g_failure = {.call = call, .error = EINVAL, .times = 1};
-    EXPECT_TRUE(Arena::Create(kBytes, {}).ok()) << call;
-    EXPECT_EQ(g_failure.times, 0);
+TEST(ArenaFailureTest, InterruptionsAndOlderKernelsDoNoHarm) {
+  decltype(g_failure) kCases[] = {
+      {"fallocate", EINTR, 3},
+      {"madvise", EINTR, 3},
+      {"memfd_create", EINVAL, 1},  // MFD_NOEXEC_SEAL is of Linux 6.3
+      {"madvise", EINVAL, 1},       // MADV_POPULATE_WRITE is of Linux 5.14
+  };
+  for (const auto& failure : kCases) {
+    g_failure = failure;
+    EXPECT_TRUE(Arena::Create(kBytes, {}).ok()) << failure.call;
+    EXPECT_EQ(g_failure.times, 0) << failure.call;
   }
 }
 

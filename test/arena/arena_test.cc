@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves what Arena::Create promises: zeroed, reserved, populated, sealed memory of whole
 // pages that another process can attach to, and that lives as long as anybody maps it.
 
@@ -17,7 +18,8 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -35,22 +37,14 @@ Arena MakeArena(size_t bytes) {
   return *std::move(arena);
 }
 
-struct stat Stat(const Arena& arena) {
-  struct stat file = {};
-  EXPECT_EQ(fstat(arena.fd(), &file), 0);
-  return file;
-}
-
-// What a child reports when its status is not the expected one.
-std::string WhyNot(const absl::Status& status, const ::testing::Matcher<absl::Status>& matcher) {
-  return matcher.Matches(status) ? "" : status.ToString();
-}
-
 TEST(ArenaTest, SizesAreRoundedUpToWholePages) {
   for (size_t bytes : {size_t{1}, kPage - 1, kPage, kPage + 1, kMiB + 12288}) {
-    Arena arena = MakeArena(bytes);
+    const Arena arena = MakeArena(bytes);
     EXPECT_EQ(arena.size(), (bytes + kPage - 1) / kPage * kPage);
-    EXPECT_EQ(Stat(arena).st_size, static_cast<off_t>(arena.size()));
+    struct stat file;
+    ASSERT_EQ(fstat(arena.fd(), &file), 0);
+    EXPECT_EQ(file.st_size, static_cast<off_t>(arena.size()));
+    EXPECT_EQ(file.st_blocks * 512, static_cast<int64_t>(arena.size())) << "all of it is reserved";
   }
 }
 
@@ -58,10 +52,6 @@ TEST(ArenaTest, IsZeroAndWritable) {
   Arena arena = MakeArena(kMiB);
   EXPECT_TRUE(std::all_of(arena.data(), arena.data() + arena.size(), [](char c) { return !c; }));
   std::fill_n(arena.data(), arena.size(), 'x');
-}
-
-TEST(ArenaTest, AllOfItIsReserved) {
-  EXPECT_EQ(Stat(MakeArena(kMiB)).st_blocks * 512, static_cast<int64_t>(kMiB));
 }
 
 // Writes to each page; not instrumented, as a sanitizer's own memory faults as well.
@@ -81,35 +71,30 @@ TEST(ArenaTest, NoPageFaultIsLeftForTheFirstMessages) {
   EXPECT_LT(after.ru_minflt - before.ru_minflt, 16) << "of " << kMiB / kPage << " pages";
 }
 
-TEST(ArenaTest, IsSealedAgainstBecomingShorterOrLonger) {
-  Arena arena = MakeArena(kMiB);
+TEST(ArenaTest, ItsFileIsSealedAndNotInherited) {
+  const Arena arena = MakeArena(kMiB);
   EXPECT_TRUE(arena.sealed());
   const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
   EXPECT_EQ(fcntl(arena.fd(), F_GET_SEALS) & seals, seals);
   EXPECT_NE(ftruncate(arena.fd(), 0), 0);
   EXPECT_NE(ftruncate(arena.fd(), 2 * kMiB), 0);
-}
-
-TEST(ArenaTest, IsNotInheritedByOtherPrograms) {
-  Arena arena = MakeArena(1);
   EXPECT_EQ(fcntl(arena.fd(), F_GETFD), FD_CLOEXEC);
 }
 
 TEST(ArenaTest, AnotherProcessSeesTheSameBytes) {
   Arena arena = MakeArena(kMiB);
   arena.data()[kMiB - 1] = 'a';
-  const auto child = [&]() -> std::string {
+  ForkedChild child([&]() -> std::string {
     absl::StatusOr<Arena> theirs =
         Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(), /*sealed=*/true);
     if (!theirs.ok()) return theirs.status().ToString();
+    if (theirs->size() != kMiB || !theirs->sealed()) return "another size, or not sealed";
     if (theirs->data() == arena.data()) return "mapped at the address we have it already";
     if (theirs->data()[kMiB - 1] != 'a') return "not the same memory";
     theirs->data()[0] = 'b';
     return "";
-  };
-  EXPECT_EQ(RunBothSides(
-                World::kProcesses, [] { return ""; }, child),
-            "");
+  });
+  EXPECT_EQ(child.Join(), "");
   EXPECT_EQ(arena.data()[0], 'b');
 }
 
@@ -157,32 +142,31 @@ TEST(ArenaTest, MoreThanThereIsIsRefusedAndNobodyIsKilled) {
 }
 
 TEST(ArenaTest, TheFileSizeLimitIsAnErrorAndNotASignal) {
-  const auto child = []() -> std::string {
+  ForkedChild child([] {
     const rlimit small = {.rlim_cur = kPage, .rlim_max = kPage};
     setrlimit(RLIMIT_FSIZE, &small);
-    absl::StatusOr<Arena> arena = Arena::Create(kMiB, {});
-    return WhyNot(arena.status(),
-                  StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("raise ulimit -f")));
-  };
-  EXPECT_EQ(RunBothSides(
-                World::kProcesses, [] { return ""; }, child),
-            "");
+    return Arena::Create(kMiB, {}).status().ToString();
+  });
+  EXPECT_THAT(child.Join(), AllOf(HasSubstr("RESOURCE_EXHAUSTED"), HasSubstr("raise ulimit -f")));
 }
 
-TEST(ArenaTest, WithoutFileDescriptorsItSaysSo) {
-  const auto child = []() -> std::string {
-    rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    const rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &none);
-    absl::StatusOr<Arena> arena = Arena::Create(kMiB, {});
-    setrlimit(RLIMIT_NOFILE, &limit);  // the sanitizers need files themselves
-    return WhyNot(arena.status(),
-                  StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("Too many open files")));
-  };
-  EXPECT_EQ(RunBothSides(
-                World::kProcesses, [] { return ""; }, child),
-            "");
+// Over a thousand connections, good ones and refused ones.
+TEST(ArenaTest, NeitherFilesNorMappingsPileUp) {
+  constexpr size_t kBytes = 64 << 10;
+  const int files = CountOpenFiles();
+  for (int i = 0; i < 1000; ++i) {
+    Arena server = MakeArena(kBytes);
+    absl::StatusOr<Arena> client = Arena::Attach(UniqueFd(dup(server.fd())), kBytes, true);
+    ASSERT_TRUE(client.ok()) << client.status();
+    ASSERT_TRUE(i % 100 != 0 || CountArenas() == 2);
+    Arena kept = *std::move(client);
+    ASSERT_FALSE(Arena::Create(size_t{1} << 50, {}).ok());
+    ASSERT_FALSE(Arena::Attach(UniqueFd(dup(server.fd())), 2 * kBytes, true).ok());
+    ASSERT_FALSE(Arena::Attach(UniqueFd(open("/dev/null", O_RDWR)), kBytes, true).ok());
+    if (i % 2 == 0) server.CloseFile();
+  }
+  EXPECT_EQ(CountOpenFiles(), files);
+  EXPECT_EQ(CountArenas(), 0);
 }
 
 }  // namespace

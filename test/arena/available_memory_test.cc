@@ -1,9 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that AvailableMemory() reads the kernel's files as the kernel writes them, takes
 // the tightest of all limits, and counts what it cannot read as no limit.
 
 #include "grpc_cxl/arena/available_memory.h"
-
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -20,12 +20,6 @@ constexpr int64_t kKiB = 1024;
 
 class AvailableMemoryTest : public ::testing::Test {
  protected:
-  AvailableMemoryTest() {
-    std::string name = ::testing::TempDir() + "/root-XXXXXX";
-    root_ = mkdtemp(name.data());
-  }
-  ~AvailableMemoryTest() override { std::filesystem::remove_all(root_); }
-
   void Write(const std::string& path, const std::string& text) {
     const std::filesystem::path file = root_ + path;
     std::filesystem::create_directories(file.parent_path());
@@ -44,7 +38,8 @@ class AvailableMemoryTest : public ::testing::Test {
                                        std::to_string(cache - 1) + "\nactive_file 1\n");
   }
 
-  std::string root_;
+  const TemporaryDirectory directory_;
+  const std::string root_ = directory_.path();
 };
 
 TEST_F(AvailableMemoryTest, ThisMachine) {
@@ -52,11 +47,8 @@ TEST_F(AvailableMemoryTest, ThisMachine) {
   EXPECT_LT(AvailableMemory(), kUnlimited);
 }
 
-TEST_F(AvailableMemoryTest, NothingToReadIsNoLimit) {
+TEST_F(AvailableMemoryTest, WhatCannotBeReadIsNoLimit) {
   EXPECT_EQ(AvailableMemory(root_), kUnlimited);
-}
-
-TEST_F(AvailableMemoryTest, TheMachine) {
   MachineHas(5000);
   EXPECT_EQ(AvailableMemory(root_), 5000 * kKiB);
 }

@@ -1,55 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_BENCH_PROGRAM_H_
 #define GRPC_CXL_TEST_BENCH_PROGRAM_H_
 
-#include <sys/types.h>
-
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/harness/temporary_directory.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "test/support/spawned_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::bench {
 
-// A program that runs in a session of its own, with a TMPDIR of its own, so that the
-// processes and files that it leaves behind can be told from all others.
+// A program with a TMPDIR of its own, so that the files that it leaves behind can be told
+// from all others.
 class Program {
  public:
-  // `path` is relative to the workspace. CHECK-fails when it cannot be started.
-  static std::unique_ptr<Program> Start(const std::string& path, std::vector<std::string> flags);
-
-  ~Program();  // kills every process of the session
+  static std::unique_ptr<Program> Start(const std::string& path,
+                                        const std::vector<std::string>& flags) {
+    return std::unique_ptr<Program>(new Program(path, flags));
+  }
 
   // Reads the output (stdout and stderr) until it contains `text`; false when it ended first.
-  bool WaitForOutput(const std::string& text);
-
+  bool WaitForOutput(const std::string& text) { return child_.ReadUntil(text); }
   // Waits for the end. The exit code, or 128 + the signal that killed it.
-  int Wait();
-
-  // All output so far; complete after Wait().
-  const std::string& output() const { return output_; }
-
-  pid_t pid() const { return pid_; }
-
-  // Processes of the session whose command line contains `text`, zombies aside. Looks for
-  // up to 10 s until there are `count` of them, and returns what it saw last.
-  std::vector<pid_t> Processes(const std::string& text, size_t count) const;
-
-  // Names in the program's TMPDIR.
-  std::vector<std::string> Files() const;
+  int Wait() {
+    const int result = child_.Finish().value();
+    return result < 0 ? 128 - result : result;
+  }
+  const std::string& output() const { return child_.output(); }
+  pid_t pid() const { return child_.pid(); }
+  std::vector<pid_t> Processes(const std::string& text, size_t count) const {
+    return child_.Processes(text, count);
+  }
+  std::vector<std::string> Files() const { return directory_.List(); }
 
  private:
-  Program(TemporaryDirectory directory, pid_t pid, internal::UniqueFd output)
-      : directory_(std::move(directory)), pid_(pid), pipe_(std::move(output)) {}
+  Program(const std::string& path, const std::vector<std::string>& flags)
+      : child_(path, flags, {.environment = {{"TMPDIR", directory_.path()}}, .read_stderr = true}) {
+  }
 
-  bool ReadOutput();  // false at the end
-
-  TemporaryDirectory directory_;
-  const pid_t pid_;
-  internal::UniqueFd pipe_;
-  std::string output_;
-  bool reaped_ = false;
+  const internal::TemporaryDirectory directory_{"/tmp"};
+  internal::SpawnedChild child_;
 };
 
 }  // namespace grpc_cxl::bench

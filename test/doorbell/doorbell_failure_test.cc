@@ -7,7 +7,7 @@
 
 #include "grpc_cxl/doorbell/doorbell.h"
 #include "gtest/gtest.h"
-#include "test/doorbell/socket_pair.h"
+#include "test/support/socket_pair.h"
 
 namespace {
 

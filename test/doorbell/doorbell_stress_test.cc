@@ -18,8 +18,8 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
 #include "test/doorbell/sleeping_pipe.h"
+#include "test/support/both_sides.h"
 
 namespace grpc_cxl::internal {
 namespace {

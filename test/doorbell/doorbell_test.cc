@@ -15,7 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "test/coherence/test_view.h"
-#include "test/doorbell/socket_pair.h"
+#include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {

@@ -228,8 +228,7 @@ const Lie kHarmlessLies[] = {
      }},
     {"files instead of wake-ups",
      [](RawClient& client) {
-       const std::string large(60'000, 'x');
-       internal::SendRaw(client.socket(), large.data(), large.size(), {client.socket()});
+       internal::SendRaw(client.socket(), std::string(60'000, 'x'), {client.socket()});
      }},
 };
 

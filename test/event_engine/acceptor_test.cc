@@ -3,7 +3,6 @@
 // crowds; that a server without free descriptors goes on as soon as it has some; and that a
 // server which stops meanwhile lets all of them go. Afterwards everything is where it was.
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -29,11 +28,12 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/open_files.h"
-#include "test/rendezvous/stepped_child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/await_readable.h"
 #include "test/support/eventually.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/stepped_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -43,23 +43,20 @@ using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 using ::testing::HasSubstr;
 
-// The outline of a server that serves one client of "mortal"; returns an exit code.
-int ServeOne(const std::string& directory) {
-  const auto wait_for = [](int fd) {
-    pollfd wait{fd, POLLIN, 0};
-    return poll(&wait, 1, 60'000) == 1;
-  };
+// The outline of a server that serves one client of "mortal".
+std::string ServeOne(const std::string& directory) {
   auto listener = NameListener::Listen(directory, *ServiceName::Parse("mortal"));
-  if (!listener.ok()) return 1;
-  if (!wait_for(listener->fd())) return 2;
+  CHECK_OK(listener);
+  CHECK(AwaitReadable(listener->fd()));
   const absl::StatusOr<UniqueFd> socket = listener->Accept();
-  if (!socket.ok()) return 3;
-  if (!wait_for(socket->get()) || !ReceiveHello(socket->get(), {}).ok()) return 4;
+  CHECK_OK(socket);
+  CHECK(AwaitReadable(socket->get()));
+  CHECK_OK(ReceiveHello(socket->get(), {}));
   const absl::StatusOr<Arena> arena = Arena::Create(ArenaBytes({.ring_bytes = 4 << 10}), {});
-  if (!arena.ok()) return 5;
+  CHECK_OK(arena);
   const ArenaOffer offer{
       .arena_bytes = arena->size(), .ring_bytes = 4 << 10, .sealed = arena->sealed()};
-  return SendWelcome(socket->get(), offer, arena->fd()).ok() ? 0 : 6;
+  return SendWelcome(socket->get(), offer, arena->fd()).ToString();
 }
 
 class AcceptorTest : public ::testing::Test {
@@ -99,7 +96,7 @@ class AcceptorTest : public ::testing::Test {
     }
   }
 
-  void ExpectNothingLeft(size_t files) {
+  void ExpectNothingLeft(int files) {
     EXPECT_TRUE(Eventually([&] {
       DropAccepted();
       return CountOpenFiles() <= files && CountArenas() == 0;
@@ -116,7 +113,7 @@ class AcceptorTest : public ::testing::Test {
 
 TEST_F(AcceptorTest, ClientsThatLeaveAtOnce) {
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   for (int i = 0; i < 500; ++i) DialRaw();
   ExpectServed();
   ExpectNothingLeft(files);
@@ -124,12 +121,12 @@ TEST_F(AcceptorTest, ClientsThatLeaveAtOnce) {
 
 TEST_F(AcceptorTest, ClientsThatTalkNonsense) {
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   for (const size_t bytes : {1, 7, 24, 100, 5000}) {
     const UniqueFd socket = DialRaw();
     const std::string nonsense(bytes, 'n');
     ASSERT_EQ(send(socket.get(), nonsense.data(), bytes, 0), static_cast<ssize_t>(bytes));
-    AwaitReadable(socket.get());
+    ASSERT_TRUE(AwaitReadable(socket.get()));
     EXPECT_THAT(ReceiveWelcome(socket.get(), {}).status().message(), HasSubstr("protocol"));
   }
   ExpectServed();
@@ -140,20 +137,19 @@ TEST_F(AcceptorTest, ClientsThatTalkNonsense) {
 TEST_F(AcceptorTest, ClientsThatAreKilledAtAnyStep) {
   if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   int steps = 0;
   for (bool ended = false; !ended; ++steps) {
     SteppedChild client([&] {
       const absl::StatusOr<UniqueFd> socket = Dial(directory_.path(), name_);
-      if (!socket.ok() || !SendHello(socket->get(), kNoFeatures).ok()) return 1;
-      pollfd wait{socket->get(), POLLIN, 0};
-      if (poll(&wait, 1, 60'000) != 1) return 2;
-      const auto welcome = ReceiveWelcome(socket->get(), {});
-      return welcome.ok() && welcome->has_value() ? 0 : 3;
+      CHECK_OK(socket);
+      CHECK_OK(SendHello(socket->get(), kNoFeatures));
+      CHECK(AwaitReadable(socket->get()));
+      return ReceiveWelcome(socket->get(), {}).status().ToString();
     });
-    for (int i = 0; i < steps && !ended; ++i) ended = !client.Step();
+    ended = !client.Step(steps);
     if (ended) {
-      EXPECT_EQ(client.Finish(), 0) << "the client itself did not work";
+      EXPECT_EQ(client.Finish(), "OK") << "the client itself did not work";
     } else {
       client.Kill();
     }
@@ -168,7 +164,7 @@ TEST_F(AcceptorTest, ClientsThatAreKilledAtAnyStep) {
 TEST_F(AcceptorTest, ServersThatAreKilledAtAnyStep) {
   if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   int steps = 0, connections = 0;
   for (bool ended = false; !ended; ++steps) {
     SteppedChild server([&] { return ServeOne(directory_.path()); });
@@ -181,9 +177,9 @@ TEST_F(AcceptorTest, ServersThatAreKilledAtAnyStep) {
         EXPECT_FALSE(ReadOnce(**endpoint).ok());
       }
     });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+    ended = !server.Step(steps);
     if (ended) {
-      EXPECT_EQ(server.Finish(), 0) << "the server itself did not work";
+      EXPECT_EQ(server.Finish(), "OK") << "the server itself did not work";
     } else {
       server.Kill();
     }
@@ -197,10 +193,10 @@ TEST_F(AcceptorTest, ServersThatAreKilledAtAnyStep) {
 
 TEST_F(AcceptorTest, ClientsThatSayNothingAreDroppedAfterAWhile) {
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   const auto start = std::chrono::steady_clock::now();
   const UniqueFd silent = DialRaw();
-  AwaitReadable(silent.get());
+  ASSERT_TRUE(AwaitReadable(silent.get()));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   char byte;
   EXPECT_EQ(recv(silent.get(), &byte, 1, 0), 0);
@@ -210,7 +206,7 @@ TEST_F(AcceptorTest, ClientsThatSayNothingAreDroppedAfterAWhile) {
 // More than greet at a time: the others wait in the socket's queue until some have left.
 TEST_F(AcceptorTest, ACrowdOfSilentClientsDelaysOthersOnly) {
   ExpectServed();
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   std::vector<UniqueFd> crowd;
   for (int i = 0; i < 300; ++i) crowd.push_back(DialRaw());
   std::thread client([&] { ExpectServed(); });
@@ -222,7 +218,7 @@ TEST_F(AcceptorTest, ACrowdOfSilentClientsDelaysOthersOnly) {
 
 TEST_F(AcceptorTest, WithoutDescriptorsItGoesOnWhenThereAreSome) {
   ExpectServed();
-  Child client([this]() -> std::string {
+  ForkedChild client([this]() -> std::string {
     raise(SIGSTOP);
     const rlimit enough{64, 64};
     if (setrlimit(RLIMIT_NOFILE, &enough) != 0) return "it cannot have descriptors itself";
@@ -230,11 +226,10 @@ TEST_F(AcceptorTest, WithoutDescriptorsItGoesOnWhenThereAreSome) {
     if (!socket.ok()) return socket.status().ToString();
     if (!SendHello(socket->get(), kNoFeatures).ok()) return "no hello";
     raise(SIGSTOP);
-    pollfd wait{socket->get(), POLLIN, 0};
-    if (poll(&wait, 1, 60'000) != 1) return "nobody answers";
+    if (!AwaitReadable(socket->get())) return "nobody answers";
     return std::string(ReceiveWelcome(socket->get(), {}).status().message());
   });
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   {
     const NoMoreFiles no_more_files;
     client.AwaitStopAndContinue();
@@ -261,7 +256,7 @@ TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
   server_.Shutdown();
   busy.join();
   for (const UniqueFd& socket : silent) {
-    AwaitReadable(socket.get());
+    ASSERT_TRUE(AwaitReadable(socket.get()));
     const absl::Status status = ReceiveWelcome(socket.get(), {}).status();
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
   }
@@ -273,7 +268,7 @@ TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
 // Stopping and accepting at the same moment, again and again.
 TEST_F(AcceptorTest, StoppingWhileClientsCome) {
   server_.Shutdown();
-  size_t files = 0;
+  int files = 0;
   for (int round = 0; round < 100; ++round) {
     {
       TestServer server;

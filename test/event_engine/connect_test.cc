@@ -18,9 +18,9 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
-#include "test/rendezvous/open_files.h"
-#include "test/rendezvous/temporary_directory.h"
 #include "test/support/eventually.h"
+#include "test/support/process_state.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -140,7 +140,7 @@ TEST_F(ConnectTest, TimeoutsAtAnyMomentLeaveNothingBehind) {
   auto silent = NameListener::Listen(directory_.path(), *ServiceName::Parse("payments"));
   ASSERT_THAT(silent, IsOk());
   EXPECT_FALSE(Connect(std::chrono::milliseconds(1)).ok());  // opens what stays open
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   for (int i = 0; i < 300; ++i) {
     EXPECT_THAT(Connect(std::chrono::microseconds(i % 3 == 0 ? 0 : i)),
                 StatusIs(absl::StatusCode::kDeadlineExceeded));
@@ -163,7 +163,7 @@ TEST_F(ConnectTest, AThousandConnectionsLeaveNothingBehind) {
   };
   one_cycle(0);
   ASSERT_TRUE(Eventually([] { return CountArenas() == 0; }));
-  const size_t files = CountOpenFiles();
+  const int files = CountOpenFiles();
   for (int i = 0; i < 1000; ++i) one_cycle(i);
   EXPECT_TRUE(Eventually([] { return CountArenas() == 0; })) << CountArenas();
   EXPECT_TRUE(Eventually([&] { return CountOpenFiles() <= files; })) << CountOpenFiles() - files;

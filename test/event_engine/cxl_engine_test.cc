@@ -28,8 +28,8 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
-#include "test/rendezvous/temporary_directory.h"
 #include "test/support/eventually.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {

@@ -4,13 +4,11 @@
 #include <grpc/event_engine/memory_allocator.h>
 #include <grpc/grpc.h>
 
-#include <fstream>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/log/check.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "grpc_cxl/engine.h"
@@ -162,14 +160,6 @@ void TestServer::Shutdown() {
   const auto down = [&state]() ABSL_SHARED_LOCKS_REQUIRED(state.mu) { return state.shutdowns > 0; };
   CHECK(state.mu.AwaitWithTimeout(absl::Condition(&down), absl::Minutes(1)))
       << "on_shutdown is missing";
-}
-
-size_t CountArenas() {
-  std::ifstream maps("/proc/self/maps");
-  size_t arenas = 0;
-  for (std::string line; std::getline(maps, line);)
-    arenas += absl::StrContains(line, "memfd:grpc_cxl");
-  return arenas;
 }
 
 }  // namespace grpc_cxl::internal

@@ -4,7 +4,6 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <chrono>
-#include <cstddef>
 #include <deque>
 #include <memory>
 #include <string>
@@ -60,9 +59,6 @@ class TestServer {
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::unique_ptr<EventEngine::Listener> listener_;
 };
-
-// Mappings of arenas in this process.
-size_t CountArenas();
 
 }  // namespace grpc_cxl::internal
 

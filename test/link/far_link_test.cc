@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
 #include "test/link/far_link_pair.h"
 #include "test/link/random_link_end.h"
+#include "test/support/both_sides.h"
 
 namespace grpc_cxl::internal {
 namespace {

@@ -11,9 +11,9 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
 #include "test/link/link_pair.h"
 #include "test/link/random_link_end.h"
+#include "test/support/both_sides.h"
 
 namespace grpc_cxl::internal {
 namespace {

@@ -19,8 +19,8 @@
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region_file.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -83,7 +83,7 @@ TEST_F(RegionTest, ThatThisUserMayNotWrite) {
   const std::string path = open_to_all.path() + "/region";
   ASSERT_THAT(FormatRegion(path, {.hosts = 1, .bytes = kBytes}), IsOk());
   EXPECT_THAT(
-      Child(kNobody, [&] { return Region::Open({.path = path}).status().ToString(); }).Join(),
+      ForkedChild(kNobody, [&] { return Region::Open({.path = path}).status().ToString(); }).Join(),
       HasSubstr("PERMISSION_DENIED: cannot open the region"));
 }
 

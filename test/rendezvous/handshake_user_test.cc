@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that users who are not trusted cannot talk to each other, in either direction,
 // that both sides are told why, and that a named user can. The users are real: another
 // process with another uid, over a real name.
@@ -18,8 +19,9 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/await_readable.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -47,7 +49,7 @@ class HandshakeUserTest : public ::testing::Test {
     auto socket = Dial(directory_.path(), name_);
     if (!socket.ok()) return socket.status().ToString();
     if (auto sent = SendHello(socket->get(), kNoFeatures); !sent.ok()) return sent.ToString();
-    AwaitReadable(socket->get());
+    CHECK(AwaitReadable(socket->get()));
     auto welcome = ReceiveWelcome(socket->get(), trust);
     if (!welcome.ok()) return welcome.status().ToString();
     return absl::StrCat("met uid ", (*welcome)->peer.uid, " pid ", (*welcome)->peer.pid);
@@ -55,10 +57,10 @@ class HandshakeUserTest : public ::testing::Test {
 
   // A server for one client; returns what it says of it.
   static absl::StatusOr<PeerIdentity> ServeOne(NameListener& listener, const TrustedUsers& trust) {
-    AwaitReadable(listener.fd());
+    CHECK(AwaitReadable(listener.fd()));
     auto socket = listener.Accept();
     if (!socket.ok()) return socket.status();
-    AwaitReadable(socket->get());
+    CHECK(AwaitReadable(socket->get()));
     auto hello = ReceiveHello(socket->get(), trust);
     if (!hello.ok()) return hello.status();
     const absl::Status sent = SendWelcome(socket->get(), ArenaOffer(), listener.fd());
@@ -72,7 +74,7 @@ class HandshakeUserTest : public ::testing::Test {
 
 TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(TrustedUsers()); });
+  ForkedChild client(kNobody, [&] { return Connect(TrustedUsers()); });
   const auto text = AllOf(HasSubstr("the client runs as uid 65534"),
                           HasSubstr("the server (uid 0)"), HasSubstr("allowed_uids"));
   EXPECT_THAT(ServeOne(listener, TrustedUsers()),
@@ -83,7 +85,7 @@ TEST_F(HandshakeUserTest, AnUnknownClientIsRefusedAndToldWhy) {
 
 TEST_F(HandshakeUserTest, ANamedClientIsMet) {
   NameListener listener = Listen();
-  Child client(kNobody, [&] { return Connect(TrustedUsers()); });  // root needs no mention
+  ForkedChild client(kNobody, [&] { return Connect(TrustedUsers()); });  // root needs no mention
   auto peer = ServeOne(listener, TrustedUsers{{kNobody}});
   ASSERT_THAT(peer, IsOk());
   EXPECT_EQ(peer->uid, kNobody);
@@ -91,32 +93,27 @@ TEST_F(HandshakeUserTest, ANamedClientIsMet) {
   EXPECT_EQ(client.Join(), absl::StrCat("met uid 0 pid ", getpid()));
 }
 
-TEST_F(HandshakeUserTest, RootIsMetByEverybody) {
+// Root is met by everybody; an unknown server is left before anything it says is read.
+TEST_F(HandshakeUserTest, AServerMustBeTrustedByTheClient) {
   PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
-  Child server(kNobody, [&]() -> std::string {
-    NameListener listener = Listen();
-    raise(SIGSTOP);
-    auto peer = ServeOne(listener, TrustedUsers());
-    return peer.ok() ? absl::StrCat("met uid ", peer->uid) : peer.status().ToString();
-  });
-  server.AwaitStopAndContinue();
-  EXPECT_EQ(Connect(TrustedUsers{{kNobody}}),
-            absl::StrCat("met uid ", kNobody, " pid ", server.pid()));
-  EXPECT_EQ(server.Join(), "met uid 0");
-}
-
-TEST_F(HandshakeUserTest, AnUnknownServerIsLeftBeforeAnythingItSaysIsRead) {
-  PCHECK(chown(directory_.path().c_str(), kNobody, kNobody) == 0);
-  Child server(kNobody, [&]() -> std::string {
-    NameListener listener = Listen();
-    raise(SIGSTOP);
-    return ServeOne(listener, TrustedUsers()).status().ToString();
-  });
-  server.AwaitStopAndContinue();
-  EXPECT_THAT(Connect(TrustedUsers()),
-              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server runs as uid 65534"),
-                    HasSubstr("the client (uid 0)"), HasSubstr("allowed_uids")));
-  EXPECT_EQ(server.Join(), "OK");
+  for (const bool named : {true, false}) {
+    ForkedChild server(kNobody, [&]() -> std::string {
+      NameListener listener = Listen();
+      raise(SIGSTOP);
+      auto peer = ServeOne(listener, TrustedUsers());
+      return peer.ok() ? absl::StrCat("met uid ", peer->uid) : peer.status().ToString();
+    });
+    server.AwaitStopAndContinue();
+    if (named) {
+      EXPECT_EQ(Connect(TrustedUsers{{kNobody}}),
+                absl::StrCat("met uid ", kNobody, " pid ", server.pid()));
+    } else {
+      EXPECT_THAT(Connect(TrustedUsers()),
+                  AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("the server runs as uid 65534"),
+                        HasSubstr("the client (uid 0)"), HasSubstr("allowed_uids")));
+    }
+    EXPECT_EQ(server.Join(), "met uid 0");
+  }
 }
 
 }  // namespace

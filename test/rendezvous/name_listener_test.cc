@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves what one server sees: a name has one owner, whose pid the next one reads; an
 // owner leaves nothing behind; what a killed one left is taken over; and everything that
 // can be in the way is an error with a clear text, and is left alone. Who owns a name when
@@ -23,9 +24,9 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/open_files.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -54,7 +55,9 @@ class NameListenerTest : public ::testing::Test {
 };
 
 TEST_F(NameListenerTest, TheNameIsASocketAndALockWithOurPid) {
+  const mode_t before = umask(0077);  // nothing depends on it
   auto listener = Listen();
+  umask(before);
   ASSERT_THAT(listener, IsOk());
   EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
   EXPECT_EQ(Read("shop+payments.lock"), absl::StrCat(getpid(), "\n"));
@@ -67,19 +70,12 @@ TEST_F(NameListenerTest, TheNameIsASocketAndALockWithOurPid) {
   EXPECT_EQ(found.st_mode & 07777, 0600u);
 }
 
-TEST_F(NameListenerTest, TheSocketsModeDoesNotDependOnTheUmask) {
-  const mode_t before = umask(0077);
-  auto listener = Listen();
-  umask(before);
-  ASSERT_THAT(listener, IsOk());
-  struct stat found;
-  ASSERT_EQ(lstat(In("shop+payments.sock").c_str(), &found), 0);
-  EXPECT_EQ(found.st_mode & 07777, 0666u);
-}
-
-TEST_F(NameListenerTest, DescriptorsAreNonBlockingAndCloseOnExec) {
+TEST_F(NameListenerTest, AcceptsWhoeverWaitsAndNeverBlocks) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
+  auto nobody = listener->Accept();
+  ASSERT_THAT(nobody, IsOk());
+  EXPECT_FALSE(*nobody);
   auto client = Dial(directory_.path(), name_);
   ASSERT_THAT(client, IsOk());
   auto server = listener->Accept();
@@ -93,50 +89,36 @@ TEST_F(NameListenerTest, DescriptorsAreNonBlockingAndCloseOnExec) {
     ASSERT_EQ(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size), 0);
     EXPECT_EQ(type, SOCK_SEQPACKET);
   }
+  { auto gone_meanwhile = Dial(directory_.path(), name_); }
+  server = listener->Accept();
+  ASSERT_THAT(server, IsOk());
+  ASSERT_TRUE(*server);
+  char byte;
+  EXPECT_EQ(read(server->get(), &byte, 1), 0);
 }
 
-TEST_F(NameListenerTest, NobodyWaitsIsAnEmptyDescriptor) {
-  auto listener = Listen();
-  ASSERT_THAT(listener, IsOk());
-  auto accepted = listener->Accept();
-  ASSERT_THAT(accepted, IsOk());
-  EXPECT_FALSE(*accepted);
-}
-
-TEST_F(NameListenerTest, OneProcessCannotServeANameTwice) {
+TEST_F(NameListenerTest, NobodyElseCanServeTheNameAndIsToldTheOwnersPid) {
   auto first = Listen();
   ASSERT_THAT(first, IsOk());
-  EXPECT_THAT(Listen(), StatusIs(absl::StatusCode::kAlreadyExists,
-                                 AllOf(HasSubstr("\"shop/payments\""), HasSubstr(directory_.path()),
-                                       HasSubstr(absl::StrCat("process ", getpid())))));
-  // The failed one took nothing away.
-  EXPECT_THAT(Dial(directory_.path(), name_), IsOk());
+  const auto taken =
+      AllOf(HasSubstr("ALREADY_EXISTS"), HasSubstr("\"shop/payments\""),
+            HasSubstr(directory_.path()), HasSubstr(absl::StrCat("process ", getpid())));
+  EXPECT_THAT(Listen().status().ToString(), taken);
+  EXPECT_THAT(ForkedChild([&] { return Listen().status().ToString(); }).Join(), taken);
+  EXPECT_THAT(Dial(directory_.path(), name_), IsOk()) << "the failed ones took nothing away";
 }
 
-TEST_F(NameListenerTest, AnotherProcessIsToldTheOwnersPid) {
-  auto first = Listen();
-  ASSERT_THAT(first, IsOk());
-  Child child([&] { return Listen().status().ToString(); });
-  EXPECT_THAT(child.Join(), AllOf(HasSubstr("ALREADY_EXISTS"), HasSubstr("\"shop/payments\""),
-                                  HasSubstr(absl::StrCat("process ", getpid()))));
-}
-
-TEST_F(NameListenerTest, NamesDoNotDisturbEachOther) {
-  std::vector<NameListener> listeners;
-  for (const char* name : {"a", "a/b", "b", "a.sock", "a.lock"}) {
-    auto listener = NameListener::Listen(directory_.path(), *ServiceName::Parse(name));
-    ASSERT_THAT(listener, IsOk()) << name;
-    listeners.push_back(*std::move(listener));
-  }
-  EXPECT_EQ(directory_.List().size(), 10u);
-  listeners.clear();
-  EXPECT_THAT(directory_.List(), IsEmpty());
-}
-
-TEST_F(NameListenerTest, NothingIsLeftAndTheNameIsFree) {
-  const size_t before = CountOpenFiles();
+TEST_F(NameListenerTest, NamesDoNotDisturbEachOtherAndLeaveNothing) {
+  const int before = CountOpenFiles();
   for (int i = 0; i < 100; ++i) {
-    ASSERT_THAT(Listen(), IsOk());
+    std::vector<NameListener> listeners;
+    for (const char* name : {"a", "a/b", "b", "a.sock", "a.lock"}) {
+      auto listener = NameListener::Listen(directory_.path(), *ServiceName::Parse(name));
+      ASSERT_THAT(listener, IsOk()) << name;
+      listeners.push_back(*std::move(listener));
+    }
+    ASSERT_EQ(directory_.List().size(), 10u);
+    listeners.clear();
     ASSERT_THAT(directory_.List(), IsEmpty());
   }
   EXPECT_EQ(CountOpenFiles(), before);
@@ -157,8 +139,8 @@ TEST_F(NameListenerTest, MovingTakesTheNameAlong) {
   EXPECT_THAT(Dial(directory_.path(), other_name), IsOk());
 }
 
-TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
-  Child killed([&] {
+TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsNobodysAndIsTakenOver) {
+  ForkedChild killed([&] {
     auto listener = Listen();
     if (!listener.ok()) return listener.status().ToString();
     raise(SIGKILL);
@@ -166,6 +148,8 @@ TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
   });
   ASSERT_EQ(killed.Join(), "killed by signal 9");
   ASSERT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+  EXPECT_THAT(Dial(directory_.path(), name_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nobody listens")));
   std::ofstream(In("shop+payments.lock")) << "99999999999\nand more\n";
   {
     auto listener = Listen();
@@ -176,10 +160,10 @@ TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsTakenOver) {
   EXPECT_THAT(directory_.List(), IsEmpty());
 }
 
-TEST_F(NameListenerTest, AForkedChildsCopyRemovesNothing) {
+TEST_F(NameListenerTest, AChildsCopyRemovesNothing) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
-  Child child([&] {
+  ForkedChild child([&] {
     { NameListener copy = *std::move(listener); }
     return "";
   });
@@ -220,8 +204,9 @@ TEST_F(NameListenerTest, ADirectoryThatIsNotWritableIsNamed) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
   const TemporaryDirectory read_only("/tmp");
   ASSERT_EQ(chmod(read_only.path().c_str(), 0555), 0);
-  Child child(OrdinaryUser(),
-              [&] { return NameListener::Listen(read_only.path(), name_).status().ToString(); });
+  ForkedChild child(OrdinaryUser(), [&] {
+    return NameListener::Listen(read_only.path(), name_).status().ToString();
+  });
   EXPECT_THAT(child.Join(),
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"shop/payments\""),
                     HasSubstr(read_only.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser())),
@@ -234,8 +219,8 @@ TEST_F(NameListenerTest, ALockLeftByAnotherUserIsNamed) {
   ASSERT_EQ(chmod(shared.path().c_str(), 01777), 0);
   auto listener = NameListener::Listen(shared.path(), name_);
   ASSERT_THAT(listener, IsOk());
-  Child child(kNobody,
-              [&] { return NameListener::Listen(shared.path(), name_).status().ToString(); });
+  ForkedChild child(kNobody,
+                    [&] { return NameListener::Listen(shared.path(), name_).status().ToString(); });
   EXPECT_THAT(child.Join(), AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("shop+payments.lock"),
                                   HasSubstr("uid 65534")));
 }
@@ -289,17 +274,6 @@ TEST_F(NameListenerTest, NoDescriptorLeftIsAnErrorAndPasses) {
   auto accepted = listener->Accept();  // the client has waited
   ASSERT_THAT(accepted, IsOk());
   EXPECT_TRUE(*accepted);
-}
-
-TEST_F(NameListenerTest, AClientThatHasGoneMeanwhileIsStillAccepted) {
-  auto listener = Listen();
-  ASSERT_THAT(listener, IsOk());
-  { auto client = Dial(directory_.path(), name_); }
-  auto accepted = listener->Accept();
-  ASSERT_THAT(accepted, IsOk());
-  ASSERT_TRUE(*accepted);
-  char byte;
-  EXPECT_EQ(read(accepted->get(), &byte, 1), 0);
 }
 
 }  // namespace

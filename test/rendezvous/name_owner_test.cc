@@ -1,24 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a name has exactly one owner at any time and is never lost, whatever happens
 // to the processes that want it: killed before or after any of their system calls, stopped
 // there while another one takes or passes on the name, or killed at random in a race.
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 #include <set>
 #include <string>
-#include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
@@ -28,18 +25,19 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
-#include "test/rendezvous/stepped_child.h"
-#include "test/rendezvous/temporary_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/process_state.h"
+#include "test/support/stepped_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-// How a server ended, as the exit code of its process.
-enum Outcome { kServed = 0, kNameTaken = 1, kWrongError = 2, kNameLeadsElsewhere = 3 };
+using ::testing::Not;
 
 class NameOwnerTest : public ::testing::Test {
  protected:
@@ -53,114 +51,113 @@ class NameOwnerTest : public ::testing::Test {
     return socket.ok() ? IdentifyPeer(socket->get())->pid : 0;
   }
 
-  // The whole life of a server.
-  int Serve() const {
-    auto listener = Listen();
-    if (absl::IsAlreadyExists(listener.status())) return kNameTaken;
-    if (!listener.ok()) return kWrongError;
-    return LeadsTo() == getpid() ? kServed : kNameLeadsElsewhere;
-  }
-
   const TemporaryDirectory directory_;
   const ServiceName name_ = *ServiceName::Parse("payments");
 };
 
-TEST_F(NameOwnerTest, KilledAtAnyStepItBlocksNobody) {
-  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
-  int steps = 0;
-  for (bool ended = false; !ended; ++steps) {
-    SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
-    if (!ended) server.Kill();
-
-    auto next = Listen();
-    ASSERT_THAT(next, IsOk()) << "killed at step " << steps;
-    ASSERT_EQ(LeadsTo(), getpid()) << "killed at step " << steps;
-    { NameListener leaves = *std::move(next); }
-    ASSERT_THAT(directory_.List(), IsEmpty()) << "killed at step " << steps;
+class NameOwnerStepTest : public NameOwnerTest {
+ protected:
+  void SetUp() override {
+    if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   }
+
+  // The whole life of a server.
+  std::string Serve() const {
+    auto listener = Listen();
+    if (absl::IsAlreadyExists(listener.status())) return "name taken";
+    if (!listener.ok()) return listener.status().ToString();
+    return LeadsTo() == getpid() ? "served" : "the name leads elsewhere";
+  }
+
+  // Calls `check` with a server that stands before or after each of its system calls, and
+  // expects that afterwards nothing is left. Returns how many times it did.
+  int AtEveryStep(absl::FunctionRef<void(SteppedChild& server)> check) const {
+    int steps = 0;
+    for (bool ended = false; !ended && !HasFailure(); ++steps) {
+      SCOPED_TRACE(absl::StrCat("at step ", steps));
+      SteppedChild server([&] { return Serve(); });
+      ended = !server.Step(steps);
+      check(server);
+      EXPECT_THAT(directory_.List(), IsEmpty());
+    }
+    return steps;
+  }
+
+  void ExpectTheNameIsFree() const {
+    const auto next = Listen();
+    EXPECT_THAT(next, IsOk());
+    EXPECT_EQ(LeadsTo(), getpid());
+  }
+};
+
+TEST_F(NameOwnerStepTest, KilledAtAnyStepItBlocksNobody) {
+  const int steps = AtEveryStep([&](SteppedChild& server) {
+    server.Kill();
+    ExpectTheNameIsFree();
+  });
   EXPECT_GT(steps, 40);  // it did go through Listen() and the destructor
 }
 
-TEST_F(NameOwnerTest, StoppedAtAnyStepItSharesTheNameWithNobody) {
-  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
-  int steps = 0, won = 0, lost = 0;
-  for (bool ended = false; !ended; ++steps) {
-    SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
-
-    auto mine = Listen();
+TEST_F(NameOwnerStepTest, StoppedAtAnyStepItSharesTheNameWithNobody) {
+  int won = 0, lost = 0;
+  AtEveryStep([&](SteppedChild& server) {
+    const auto mine = Listen();
     if (mine.ok()) {
       // The other one must notice, or have left before: nothing it still does may harm us.
-      const int outcome = server.Finish();
-      ASSERT_TRUE(outcome == kNameTaken || outcome == kServed) << outcome << " at " << steps;
-      ASSERT_EQ(LeadsTo(), getpid()) << "at step " << steps;
+      EXPECT_THAT(server.Finish(), AnyOf("name taken", "served"));
+      EXPECT_EQ(LeadsTo(), getpid());
       std::string pid;
       std::getline(std::ifstream(directory_.path() + "/payments.lock"), pid);
-      ASSERT_EQ(pid, absl::StrCat(getpid())) << "at step " << steps;
+      EXPECT_EQ(pid, absl::StrCat(getpid()));
       ++won;
     } else {
-      ASSERT_TRUE(absl::IsAlreadyExists(mine.status())) << mine.status() << " at " << steps;
-      ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
+      EXPECT_TRUE(absl::IsAlreadyExists(mine.status())) << mine.status();
+      EXPECT_EQ(server.Finish(), "served");
       ++lost;
     }
-    { auto leaves = std::move(mine); }
-    ASSERT_THAT(directory_.List(), IsEmpty()) << "at step " << steps;
-  }
+  });
   EXPECT_GT(won, 10);
   EXPECT_GT(lost, 10);
 }
 
 // Between any two of its system calls another server comes, serves and leaves, so that the
 // lock file it has just opened may be nobody's any more.
-TEST_F(NameOwnerTest, StoppedAtAnyStepItSurvivesAnotherOwnersWholeLife) {
-  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
-  int steps = 0, others = 0;
-  for (bool ended = false; !ended; ++steps) {
-    SteppedChild server([&] { return Serve(); });
-    for (int i = 0; i < steps && !ended; ++i) ended = !server.Step();
+TEST_F(NameOwnerStepTest, StoppedAtAnyStepItSurvivesAnotherOwnersWholeLife) {
+  int others = 0;
+  AtEveryStep([&](SteppedChild& server) {
     if (Listen().ok()) ++others;
-    ASSERT_EQ(server.Finish(), kServed) << "at step " << steps;
-    ASSERT_THAT(directory_.List(), IsEmpty()) << "at step " << steps;
-  }
+    EXPECT_EQ(server.Finish(), "served");
+  });
   EXPECT_GT(others, 10);
 }
 
 // Every system call of a server that concerns files fails once, with every error.
-TEST_F(NameOwnerTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
+TEST_F(NameOwnerStepTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
 #if defined(__x86_64__)
-  if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   const std::set<long> concerned = {SYS_openat,     SYS_flock,     SYS_fstat,  SYS_newfstatat,
                                     SYS_pwrite64,   SYS_socket,    SYS_bind,   SYS_chmod,
                                     SYS_faccessat2, SYS_ftruncate, SYS_listen, SYS_connect,
                                     SYS_unlinkat};
-  const auto count_files = [](pid_t pid) {
-    return std::distance(std::filesystem::directory_iterator(absl::StrCat("/proc/", pid, "/fd")),
-                         {});
-  };
   for (int error : {EIO, ENOENT, EACCES, EMFILE, ENOSPC}) {
     int failures = 0;
-    for (bool failed = true; failed; ++failures) {
+    for (bool failed = true; failed && !HasFailure(); ++failures) {
+      SCOPED_TRACE(absl::StrCat("error ", error, " at call ", failures));
       SteppedChild server([&] { return Serve(); });
-      const auto files = count_files(server.pid());
+      const int files = CountOpenFiles(server.pid());
       failed = false;
       int seen = 0;
       long call;
       while ((call = server.NextSystemCall()) != SYS_exit_group) {
-        ASSERT_NE(call, -1) << error << " at " << failures;
+        ASSERT_NE(call, -1);
         if (concerned.contains(call) && seen++ == failures) {
           server.FailSystemCall(error);
           failed = true;
         }
       }
-      ASSERT_EQ(count_files(server.pid()), files) << error << " at " << failures;
-      ASSERT_GE(server.Finish(), kServed) << error << " at " << failures;
-
-      auto next = Listen();
-      ASSERT_THAT(next, IsOk()) << error << " at " << failures;
-      ASSERT_EQ(LeadsTo(), getpid()) << error << " at " << failures;
-      { NameListener leaves = *std::move(next); }
-      ASSERT_THAT(directory_.List(), IsEmpty()) << error << " at " << failures;
+      EXPECT_EQ(CountOpenFiles(server.pid()), files);
+      EXPECT_THAT(server.Finish(), Not(HasSubstr("killed")));
+      ExpectTheNameIsFree();
+      EXPECT_THAT(directory_.List(), IsEmpty());
     }
     EXPECT_GT(failures, 15);
   }
@@ -190,7 +187,7 @@ TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
   Shared& shared = *new (memory) Shared;
 
   const auto race = [&](int self) {
-    return std::make_unique<Child>([&, self]() -> std::string {
+    return std::make_unique<ForkedChild>([&, self]() -> std::string {
       Racer& me = shared.racers[self];
       const Racer& other = shared.racers[1 - self];
       for (;;) {
@@ -211,7 +208,7 @@ TEST_F(NameOwnerTest, RacersThatAreKilledNeverShareTheName) {
     });
   };
 
-  std::unique_ptr<Child> racers[kRacers] = {race(0), race(1)};
+  std::unique_ptr<ForkedChild> racers[kRacers] = {race(0), race(1)};
   std::mt19937 random(1);
   for (int i = 0; i < kKills; ++i) {
     usleep(random() % 3000);  // decides nothing but where the victim stands

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves whom we meet: ourselves, root, and those who are named. Nobody else.
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
@@ -6,32 +7,31 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "test/rendezvous/child.h"
+#include "test/support/forked_child.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-TEST(TrustTest, OurselvesAndRootNeedNoMention) {
-  const TrustedUsers nobody_named;
-  EXPECT_TRUE(nobody_named.Allows(geteuid()));
-  EXPECT_TRUE(nobody_named.Allows(0));
-  EXPECT_FALSE(nobody_named.Allows(geteuid() + 1));
-  EXPECT_FALSE(nobody_named.Allows(static_cast<uid_t>(-1)));  // "unknown" to the kernel
+TEST(TrustedUsersTest, OurselvesRootAndTheNamedOnes) {
+  const TrustedUsers nobody_named, some{{1234, 70000}};
+  for (const TrustedUsers& users : {nobody_named, some}) {
+    EXPECT_TRUE(users.Allows(geteuid()));
+    EXPECT_TRUE(users.Allows(0));
+    EXPECT_FALSE(users.Allows(geteuid() + 1));
+    EXPECT_FALSE(users.Allows(1235));
+    EXPECT_FALSE(users.Allows(static_cast<uid_t>(-1)));  // "unknown" to the kernel
+  }
+  for (const uid_t named : {1234, 70000}) {
+    EXPECT_TRUE(some.Allows(named));
+    EXPECT_FALSE(nobody_named.Allows(named));
+  }
 }
 
-TEST(TrustTest, AnOrdinaryUserMeetsRoot) {
+TEST(TrustedUsersTest, AnOrdinaryUserMeetsRoot) {
   if (const std::string why = WhyNoOrdinaryUser(); !why.empty()) GTEST_SKIP() << why;
-  Child child(OrdinaryUser(), [] { return TrustedUsers().Allows(0) ? "meets" : "does not meet"; });
+  ForkedChild child(OrdinaryUser(),
+                    [] { return TrustedUsers().Allows(0) ? "meets" : "does not meet"; });
   EXPECT_EQ(child.Join(), "meets");
-}
-
-TEST(TrustTest, NamedUsersAreMetAndNoOthers) {
-  const TrustedUsers some{{1234, 70000}};
-  EXPECT_TRUE(some.Allows(1234));
-  EXPECT_TRUE(some.Allows(70000));
-  EXPECT_TRUE(some.Allows(0));
-  EXPECT_TRUE(some.Allows(geteuid()));
-  EXPECT_FALSE(some.Allows(1235));
 }
 
 }  // namespace

@@ -14,9 +14,9 @@
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
-#include "test/base/both_sides.h"
 #include "test/coherence/test_view.h"
 #include "test/ring/shared_ring.h"
+#include "test/support/both_sides.h"
 
 namespace grpc_cxl::internal {
 namespace {

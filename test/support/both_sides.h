@@ -1,5 +1,6 @@
-#ifndef GRPC_CXL_TEST_BASE_BOTH_SIDES_H_
-#define GRPC_CXL_TEST_BASE_BOTH_SIDES_H_
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_TEST_SUPPORT_BOTH_SIDES_H_
+#define GRPC_CXL_TEST_SUPPORT_BOTH_SIDES_H_
 
 #include <functional>
 #include <string>
@@ -20,4 +21,4 @@ std::string RunBothSides(World world, const std::function<std::string()>& here,
 
 }  // namespace grpc_cxl::internal
 
-#endif  // GRPC_CXL_TEST_BASE_BOTH_SIDES_H_
+#endif  // GRPC_CXL_TEST_SUPPORT_BOTH_SIDES_H_

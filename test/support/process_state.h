@@ -1,14 +1,17 @@
-#ifndef GRPC_CXL_TEST_RENDEZVOUS_OPEN_FILES_H_
-#define GRPC_CXL_TEST_RENDEZVOUS_OPEN_FILES_H_
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_TEST_SUPPORT_PROCESS_STATE_H_
+#define GRPC_CXL_TEST_SUPPORT_PROCESS_STATE_H_
 
 #include <sys/resource.h>
-
-#include <cstddef>
+#include <unistd.h>
 
 namespace grpc_cxl::internal {
 
-// How many file descriptors this process has open.
-size_t CountOpenFiles();
+// How many file descriptors a process has open; not counting the one that counting takes.
+int CountOpenFiles(pid_t pid = getpid());
+
+// How many mappings of arenas a process has, by the name of their memfd.
+int CountArenas(pid_t pid = getpid());
 
 // While it lives, this process cannot open another file descriptor (EMFILE). Check results
 // afterwards: the checks of UBSan, for one, need a descriptor themselves.
@@ -25,4 +28,4 @@ class NoMoreFiles {
 
 }  // namespace grpc_cxl::internal
 
-#endif  // GRPC_CXL_TEST_RENDEZVOUS_OPEN_FILES_H_
+#endif  // GRPC_CXL_TEST_SUPPORT_PROCESS_STATE_H_

@@ -1,12 +1,11 @@
-#include "test/rendezvous/temporary_directory.h"
+// SPDX-License-Identifier: Apache-2.0
+#include "test/support/temporary_directory.h"
 
 #include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <string>
 #include <system_error>
-#include <vector>
 
 #include "absl/log/check.h"
 
@@ -22,13 +21,12 @@ std::string DefaultParent() {
 
 TemporaryDirectory::TemporaryDirectory() : TemporaryDirectory(DefaultParent()) {}
 
-TemporaryDirectory::TemporaryDirectory(const std::string& parent)
-    : path_(parent + "/rendezvous.XXXXXX") {
+TemporaryDirectory::TemporaryDirectory(const std::string& parent) : path_(parent + "/test.XXXXXX") {
   PCHECK(mkdtemp(path_.data()) != nullptr) << path_;
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
+  std::error_code ignored;  // a test may have made it unreadable, or removed it
   std::filesystem::remove_all(path_, ignored);
 }
 
