@@ -27,7 +27,19 @@ inline constexpr TransportKind kTestedTransports[] = {
 
 // "tcp", "unix", "cxl", "cxl_direct"; also how GoogleTest names the parameter.
 std::string Name(TransportKind kind);
-std::ostream& operator<<(std::ostream& out, TransportKind kind);
+inline std::ostream& operator<<(std::ostream& out, TransportKind kind) { return out << Name(kind); }
+
+inline bool IsCxl(TransportKind kind) {
+  return kind == TransportKind::kCxl || kind == TransportKind::kCxlDirect;
+}
+
+inline ServerOptions WithSizes(size_t ring_bytes,
+                               size_t payload_bytes = ServerOptions().payload_bytes) {
+  ServerOptions options;
+  options.ring_bytes = ring_bytes;
+  options.payload_bytes = payload_bytes;
+  return options;
+}
 
 // Where one service lives, and the credentials to reach it. Thread-safe.
 class Transport {
