@@ -1,17 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that no message, with or without file descriptors, makes either end of the
 // handshake crash, leak a descriptor, or say something unprintable or endless.
 //
-// The input is one message. Byte 0 chooses who reads it and whether it stands on an honest
-// message and keeps its size, so that mutations reach the fields behind magic and size;
-// byte 1 how many descriptors travel along. The rest is laid over the honest message, or is
-// the message itself.
+// The input is one message. Byte 0 chooses who reads it, and whether the rest is laid over an
+// honest message and keeps its size, so that mutations reach the fields behind magic and size;
+// byte 1 how many descriptors travel along; then, over an honest message, where the rest begins.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -19,19 +18,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "test/fuzz/fuzz_input.h"
 #include "test/rendezvous/raw_peer.h"
 #include "test/support/process_state.h"
 #include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
-
-template <typename Message>
-std::string Honest() {
-  Message message{};
-  message.preamble = {kHandshakeMagic, kLayoutVersion, 0};
-  return {reinterpret_cast<const char*>(&message), sizeof(message)};
-}
 
 void CheckText(const absl::Status& status) {
   CHECK(!status.ok());
@@ -68,31 +61,25 @@ void ReadAsClient(int socket, size_t files) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl::internal;
-  if (size < 2) return 0;
-  const bool server = data[0] & 1;
-  const bool on_honest = data[0] & 2;
-  const bool keep_size = data[0] & 4;
-  const size_t files = data[1] % 5;
-  std::string message = !on_honest ? ""
-                        : server   ? Honest<HelloMessage>()
-                                   : Honest<WelcomeMessage>();
-  const size_t honest_size = message.size();
-  size_t offset = 0;
-  const uint8_t* bytes = data + 2;
-  size_t count = size - 2;
-  if (on_honest && count > 0) {
-    offset = *bytes++ % (honest_size + 1);
-    --count;
+  FuzzInput input(data, size);
+  const uint8_t kind = input.Take<uint8_t>();
+  const bool server = kind & 1, on_honest = kind & 2, keep_size = kind & 4;
+  const size_t files = input.TakeUpTo(4);
+  std::string message;
+  if (on_honest) {
+    message = server ? BytesOf(Honest<HelloMessage>()) : BytesOf(Honest<WelcomeMessage>());
   }
-  message.resize(std::max(honest_size, offset + count));
-  std::copy(bytes, bytes + count, message.begin() + offset);
-  message.resize(std::min<size_t>(message.size(), on_honest && keep_size ? honest_size : 100'000));
+  const size_t honest_size = message.size();
+  const size_t offset = on_honest ? input.TakeUpTo(honest_size) : 0;
+  const std::string_view bytes = input.TakeBytes(size);
+  message.resize(std::max(honest_size, offset + bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), message.begin() + offset);
+  if (on_honest && keep_size) message.resize(honest_size);
 
   const int before = CountOpenFiles();
   {
     const SocketPair sockets;
-    SendRaw(sockets.theirs.get(), message.data(), message.size(),
-            std::vector<int>(files, STDERR_FILENO));
+    SendRaw(sockets.theirs.get(), message, std::vector<int>(files, STDERR_FILENO));
     server ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
            : ReadAsClient(sockets.ours.get(), files);
   }
