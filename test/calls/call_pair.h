@@ -3,11 +3,10 @@
 #define GRPC_CXL_TEST_CALLS_CALL_PAIR_H_
 
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/log/check.h"
 #include "absl/time/time.h"
@@ -39,7 +38,7 @@ struct CallPair {
 
   template <typename T>
   T* At(size_t offset) {
-    return reinterpret_cast<T*>(memory.get() + offset);
+    return reinterpret_cast<T*>(image.data() + offset);
   }
 
   // Acquires a slot and posts `request` in it. Thread-safe but for `generation`.
@@ -74,18 +73,12 @@ struct CallPair {
     return news.status;
   }
 
-  struct Free {
-    void operator()(char* memory) const { free(memory); }
+  struct alignas(kPageBytes) Page {
+    char bytes[kPageBytes] = {};
   };
-  static char* Zeroed() {
-    char* const memory = static_cast<char*>(aligned_alloc(kPageBytes, CallAreaBytes(kBuffer)));
-    memset(memory, 0, CallAreaBytes(kBuffer));
-    return memory;
-  }
-
-  std::unique_ptr<char, Free> memory{Zeroed()};
+  std::vector<Page> pages{CallAreaBytes(kBuffer) / kPageBytes};
   std::atomic<int> wakes_to_server{0}, wakes_to_client{0};
-  const absl::Span<char> image{memory.get(), CallAreaBytes(kBuffer)};
+  const absl::Span<char> image{pages[0].bytes, CallAreaBytes(kBuffer)};
   const TestView client_side{image}, server_side{image};
   ClientCalls client;
   ServerCalls server{server_side.At(image), kBuffer, [this] { ++wakes_to_client; },

@@ -96,7 +96,7 @@ TEST(SlotWaitersTest, OneLooksOutForAll) {
 }
 
 // Others' calls end again and again, so that looking out pays; yet it has a deadline itself.
-TEST(SlotWaitersTest, WhoLooksOutKeepsItsOwnTime) {
+TEST(SlotWaitersTest, LookingOutEndsAtItsOwnTime) {
   Scene scene(WaitPolicy::kSpin, kLong, {1, 2});
   int looks = 0;
   EXPECT_FALSE(scene.waiters.LookOut(/*until_ns=*/1, [&] {

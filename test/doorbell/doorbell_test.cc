@@ -147,22 +147,17 @@ TEST_P(DoorbellTest, WakingNeverBlocks) {
   EXPECT_TRUE(IsReadable()) << "a sleeper without a byte of its own must not sleep";
 }
 
+// A sea of bytes does not hold Drain() up, nor hide the end.
 TEST_P(DoorbellTest, TheEndBehindAFloodIsSeen) {
   const int sent = Fill(line_.theirs.get());
   line_.theirs.Reset();
-  Line line = sleeper_.Drain();
-  for (int more = 0; more < sent && line == Line::kFlooded; ++more) line = sleeper_.Drain();
+  int drains = 0;
+  Line line;
+  while ((line = sleeper_.Drain()) == Line::kFlooded) ++drains;
   EXPECT_EQ(line, Line::kPeerGone);
-}
-
-TEST_P(DoorbellTest, AFloodWithoutEndDoesNotHoldDrain) {
-  std::atomic<bool> stop = false;
-  std::thread flood([&] {
-    while (!stop) send(line_.theirs.get(), "flood", 5, MSG_DONTWAIT | MSG_NOSIGNAL);
-  });
-  for (int i = 0; i < 100; ++i) EXPECT_NE(sleeper_.Drain(), Line::kPeerGone);
-  stop = true;
-  flood.join();
+  // A stream's bytes come many at a time.
+  EXPECT_EQ(drains, GetParam() == SOCK_SEQPACKET ? sent / 256 : 0);
+  EXPECT_GT(sent, 256) << "the socket takes too little for this test";
 }
 
 TEST_P(DoorbellTest, AnInterruptedSendIsMadeAgain) {

@@ -17,13 +17,17 @@ namespace grpc_cxl::internal {
 using grpc_event_engine::experimental::GetDefaultEventEngine;
 using grpc_event_engine::experimental::Slice;
 
+Watchdog* TestWatchdog() {
+  static Watchdog* const watchdog = new Watchdog(2);
+  return watchdog;
+}
+
 std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link, WaitPolicy policy,
                                                     bool trust_peer) {
-  static Watchdog* const watchdog = new Watchdog(2);
   return std::make_unique<Endpoint>(
       std::make_shared<EndpointCore>(std::move(link), SpinBudget(policy, absl::Microseconds(50)),
                                      GetDefaultEventEngine(), trust_peer),
-      watchdog->Assign(), EventEngine::ResolvedAddress(), EventEngine::ResolvedAddress());
+      TestWatchdog()->Assign(), EventEngine::ResolvedAddress(), EventEngine::ResolvedAddress());
 }
 
 EndpointPair::EndpointPair(size_t ring_bytes, WaitPolicy policy, size_t payload_bytes,
@@ -103,14 +107,6 @@ absl::StatusOr<std::string> ReadExactly(EventEngine::Endpoint& endpoint, size_t 
   }
   if (text.size() == bytes) return text;
   return absl::InternalError(absl::StrCat(text.size() - bytes, " bytes too many came"));
-}
-
-absl::Status ReadToTheEnd(EventEngine::Endpoint& endpoint, std::string* text) {
-  for (;;) {
-    absl::StatusOr<std::string> more = ReadOnce(endpoint);
-    if (!more.ok()) return more.status();
-    *text += *more;
-  }
 }
 
 bool NothingInUse(EndpointPair& pair) {

@@ -24,8 +24,10 @@ namespace grpc_cxl::internal {
 using EventEngine = grpc_event_engine::experimental::EventEngine;
 using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
 
-// gRPC's endpoint over one end of a link, looked after by one of two pollers that live as long
-// as the process.
+// The pollers of this process, two; like the real ones they live as long as it does.
+Watchdog* TestWatchdog();
+
+// gRPC's endpoint over one end of a link, looked after by TestWatchdog().
 std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link,
                                                     WaitPolicy policy = WaitPolicy::kAdaptive,
                                                     bool trust_peer = true);
@@ -67,12 +69,11 @@ void Append(SliceBuffer& buffer, absl::string_view text);
 std::string ToString(SliceBuffer& buffer);
 
 // These wait. Writes all of `text`; appends what one read brings; reads once; reads until there
-// are `bytes` (there must not be more); reads until the end, which it returns.
+// are `bytes` (there must not be more).
 absl::Status WriteAll(EventEngine::Endpoint& endpoint, absl::string_view text);
 absl::Status ReadSlices(EventEngine::Endpoint& endpoint, SliceBuffer* all);
 absl::StatusOr<std::string> ReadOnce(EventEngine::Endpoint& endpoint);
 absl::StatusOr<std::string> ReadExactly(EventEngine::Endpoint& endpoint, size_t bytes);
-absl::Status ReadToTheEnd(EventEngine::Endpoint& endpoint, std::string* text);
 
 // Whether soon neither side's words say that any of its pages is in use.
 bool NothingInUse(EndpointPair& pair);

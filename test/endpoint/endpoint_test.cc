@@ -2,7 +2,7 @@
 // Proves gRPC's contract for an endpoint's reads and writes, as the conformance suite for
 // event engines states it: bytes in order both ways; done at once means "true", bytes in the
 // buffer and no callback; not done means "false" and one callback, never from inside the
-// call; writes larger than the ring; slices that outlive their endpoint.
+// call; writes larger than the ring.
 
 #include <memory>
 #include <random>
@@ -114,17 +114,6 @@ TEST(EndpointTest, AWriteMuchLargerThanTheRing) {
   }
   writer.join();
   EXPECT_TRUE(received == text);
-}
-
-TEST(EndpointTest, SlicesOutliveTheirEndpoints) {
-  SliceBuffer buffer;
-  const std::string text = TextAt(0, kRing - kRecordHeaderBytes);
-  {
-    EndpointPair pair(kRing);
-    ASSERT_THAT(WriteAll(*pair.client, text), IsOk());
-    ASSERT_THAT(ReadSlices(*pair.server, &buffer), IsOk());
-  }
-  EXPECT_EQ(ToString(buffer), text);
 }
 
 TEST(EndpointDeathTest, ASecondReadOrWriteAborts) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A main() for fuzz targets where libFuzzer is not at hand: runs every file of the corpus
-// folders given, then `--runs` inputs made from them, the same in every run. An input that
-// ends the process stays in the file "crash-input", which can be given to this main() again.
+// A main() for fuzz targets: runs every file of the corpus folders given, then `--runs` inputs
+// made from them, the same in every run. An input that ends the process stays in the file
+// "crash-input", which can be given to this main() again.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ namespace {
 
 constexpr size_t kMostBytes = 512;  // of a made input
 
-// Runs inputs, and keeps the one that runs in a file: a crash needs no handler then.
+// Keeps the running input in a file, so that a crash needs no handler.
 class Runner {
  public:
   explicit Runner(std::string path)

@@ -27,7 +27,6 @@ Arena Attach(const Arena& other) {
   return *std::move(arena);
 }
 
-// Stands for leases.
 class Flags final : public Liveness {
  public:
   Flags(SharedU32* mine, const SharedU32* peer) : mine_(mine), peer_(peer) {}
@@ -58,11 +57,10 @@ void LinkPair::Reconnect() {
 std::unique_ptr<Link> LinkPair::Make(Link::Side side, UniqueFd socket) {
   LinkOptions options{.memory = TestMemoryModel()};
   if (far_) {
-    auto* const gone = reinterpret_cast<SharedU32*>(gone_.data());
     const bool is_client = side == Link::Side::kClient;
     options = {.memory = {.coherence = Coherence::kFlush, .private_copy = true},
                .polls = true,
-               .liveness = std::make_unique<Flags>(gone + is_client, gone + !is_client)};
+               .liveness = std::make_unique<Flags>(gone() + is_client, gone() + !is_client)};
   }
   absl::StatusOr<std::unique_ptr<Link>> link =
       Link::Create(side, Attach(memory), std::move(socket), sizes, std::move(options));

@@ -38,6 +38,8 @@ class LinkPair {
  protected:
   LinkPair(size_t ring_bytes, size_t payload_bytes, bool far);
 
+  SharedU32* gone() const { return reinterpret_cast<SharedU32*>(gone_.data()); }
+
  private:
   LinkSideWords* WordsAt(size_t offset) const {
     return reinterpret_cast<LinkSideWords*>(memory.data() + offset);
@@ -45,7 +47,7 @@ class LinkPair {
   std::unique_ptr<Link> Make(Link::Side side, UniqueFd socket);
 
   const bool far_;
-  const Arena gone_;  // of a far pair: a flag each for the server and the client that closed
+  const Arena gone_;
 };
 
 // The same as on two hosts: no socket, no coherence, each on a private copy of the arena under
@@ -54,6 +56,9 @@ class FarLinkPair : public LinkPair {
  public:
   explicit FarLinkPair(size_t ring_bytes, size_t payload_bytes = 0)
       : LinkPair(ring_bytes, payload_bytes, /*far=*/true) {}
+
+  // [0]: the server has closed, [1]: the client. Stands for leases.
+  SharedU32* const gone = LinkPair::gone();
 };
 
 }  // namespace grpc_cxl::internal

@@ -192,6 +192,28 @@ TEST(LinkTest, CloseDeliversWhatWasPublishedThenTheEnd) {
   EXPECT_EQ(pair.server->Drain(), Line::kPeerGone) << "destroying is the same";
 }
 
+// The peer can overwrite our words as well: a hint that relied on them would keep a polling
+// thread awake for ever.
+TEST(LinkTest, HintsDoNotTrustOurOwnWordsInTheArena) {
+  for (const uint64_t value : {uint64_t{0}, uint64_t{1}, kRing - 1, kRing + 1, 3 * kRing,
+                               uint64_t{1} << 63, ~uint64_t{0}}) {
+    SCOPED_TRACE(value);
+    LinkPair pair(kRing);
+    Send(*pair.client, std::string(10, 'c'));
+    ASSERT_THAT(pair.server->Readable(), IsOkAndHolds(10));
+    pair.server->Consume(10);
+    Send(*pair.server, std::string(kRing, 's'));
+    pair.server->WantSpace();
+    pair.server_words().rx.tail = value;
+    pair.server_words().tx.want_space = value;
+    pair.server_words().tx.head = value;
+    EXPECT_FALSE(pair.server->MaybeReadable());
+    EXPECT_FALSE(pair.server->MaybeWritable());
+    EXPECT_THAT(pair.server->Readable(), IsOkAndHolds(0));
+    EXPECT_THAT(pair.server->Write(std::string("x")), IsOkAndHolds(0));
+  }
+}
+
 // Positions only ever grow. Links that start close below 2^32 and 2^64 pass those marks in
 // a few bytes, with full rings, wishes for space and naps.
 TEST(LinkTest, PositionsPassAnyMark) {

@@ -48,13 +48,13 @@ class RecordTest : public ::testing::Test {
 
   // As much of `text` as fits, in a record of its own or as a loan; how much that was.
   size_t WriteRecord(absl::string_view text) {
-    const size_t room = *writer_.FreeSpace(text.size());
-    EXPECT_LE(room, text.size());
-    if (room == 0) return 0;
-    writer_.Begin(room);
-    writer_.Append(text.substr(0, room / 2));
-    writer_.Append(text.substr(room / 2, room - room / 2));
-    return room;
+    const size_t space = *writer_.FreeSpace(text.size());
+    EXPECT_LE(space, text.size());
+    if (space == 0) return 0;
+    writer_.Begin(space);
+    writer_.Append(text.substr(0, space / 2));
+    writer_.Append(text.substr(space / 2, space - space / 2));
+    return space;
   }
   size_t WriteLoan(absl::string_view text) {
     BlockPool& pool = *pair_.client->pool();

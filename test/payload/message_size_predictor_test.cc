@@ -20,7 +20,7 @@ int Looks(MessageSizePredictor& predictor, const void* method, bool large, int c
   return looks;
 }
 
-TEST(SizeGuessTest, LargeAlwaysSmallSeldom) {
+TEST(MessageSizePredictorTest, LargeAlwaysSmallSeldom) {
   MessageSizePredictor predictor;
   const char one[] = "/one", two[] = "/two";
   EXPECT_EQ(Looks(predictor, one, true, 100), 100);
@@ -28,7 +28,7 @@ TEST(SizeGuessTest, LargeAlwaysSmallSeldom) {
   EXPECT_EQ(Looks(predictor, one, true, 100), 100) << "the other method's business";
 }
 
-TEST(SizeGuessTest, ChangesAreNoticed) {
+TEST(MessageSizePredictorTest, ChangesAreNoticed) {
   MessageSizePredictor predictor;
   const char method[] = "/method";
   Looks(predictor, method, false, 1000);

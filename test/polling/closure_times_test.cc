@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves what counts as a long closure: one that computes, one that sleeps; and that one which was
-// merely interrupted by another thread does not.
+// Proves what counts as a long closure: computing and sleeping do, an interruption by another
+// thread does not.
 
 #include "grpc_cxl/polling/closure_times.h"
 
