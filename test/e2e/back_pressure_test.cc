@@ -105,7 +105,7 @@ TEST_P(BackPressureTest, StoppedStreamStopsNoOther) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, BackPressureTest,
-                         ::testing::Combine(::testing::ValuesIn(kTestedTransports),
+                         ::testing::Combine(::testing::ValuesIn(kMostTransports),
                                             ::testing::Values(ServerApi::kSync,
                                                               ServerApi::kCallback)),
                          ParamName());

@@ -57,7 +57,7 @@ TEST_P(ConcurrencyTest, OverOneConnection) { CallFromManyThreads(false); }
 TEST_P(ConcurrencyTest, OverManyConnections) { CallFromManyThreads(true); }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, ConcurrencyTest,
-                         ::testing::Combine(::testing::ValuesIn(kTestedTransports),
+                         ::testing::Combine(::testing::ValuesIn(kMostTransports),
                                             ::testing::ValuesIn(kAllServerApis)),
                          ParamName());
 

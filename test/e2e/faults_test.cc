@@ -133,7 +133,8 @@ TEST_P(FaultsTest, KilledWhileAWriteIsStuck) {
   EXPECT_LT(absl::Now() - killed, kAtOnce);
 }
 
-// Keepalive is for a peer that lives but does not answer.
+// Keepalive is for a peer that lives but does not answer. (In the middle of a write it does not
+// help: there gRPC closes no transport.)
 TEST_P(FaultsTest, KeepaliveEndsCallsToAStoppedServer) {
   auto server = StartServer();
   const auto keepalive = [](grpc::ChannelArguments* arguments) {
@@ -146,19 +147,11 @@ TEST_P(FaultsTest, KeepaliveEndsCallsToAStoppedServer) {
   const auto stub = Echo::NewStub(MakeChannel(*transport_, {.configure = keepalive}));
   ASSERT_TRUE(Perform(stub.get(), kPatientCall).status.ok());
   server->Stop();
-  Outcome outcome = Perform(stub.get(), {});
+  const Outcome outcome = Perform(stub.get(), {});
   EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
   if (GetParam() != TransportKind::kCxlDirect) {  // which sends no pings over HTTP/2
     EXPECT_THAT(outcome.status.error_message(), ::testing::HasSubstr("ping timeout"));
   }
-  if (GetParam() != TransportKind::kTcp) return;
-  // gRPC closes no transport in the middle of a write. The kernel tells tcp alone that the
-  // write is lost (TCP_USER_TIMEOUT).
-  server->Continue();
-  ASSERT_TRUE(Perform(stub.get(), kPatientCall).status.ok());
-  server->Stop();
-  outcome = Perform(stub.get(), CallOfSize(kMoreThanFits));
-  EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
 }
 
 // A client that stops in the middle of a transfer costs the others nothing.
@@ -189,8 +182,7 @@ TEST_P(FaultsTest, KilledClientCancelsItsCalls) {
   EXPECT_EQ(server->control().counts().cancelled, 4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Everywhere, FaultsTest, ::testing::ValuesIn(kTestedTransports),
-                         ParamName());
+INSTANTIATE_TEST_SUITE_P(Everywhere, FaultsTest, ::testing::ValuesIn(kMostTransports), ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

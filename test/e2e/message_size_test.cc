@@ -76,7 +76,7 @@ TEST_P(MessageSizeTest, FarLargerThanTheRing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, MessageSizeTest,
-                         ::testing::Combine(::testing::ValuesIn(kTestedTransports),
+                         ::testing::Combine(::testing::ValuesIn(kMostTransports),
                                             ::testing::ValuesIn(kAllRpcKinds)),
                          ParamName());
 

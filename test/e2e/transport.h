@@ -25,6 +25,10 @@ enum class TransportKind {
 inline constexpr TransportKind kTestedTransports[] = {
     TransportKind::kTcp, TransportKind::kUnix, TransportKind::kCxl, TransportKind::kCxlDirect};
 
+// For suites that take long: to gRPC, unix differs from tcp in its addresses only.
+inline constexpr TransportKind kMostTransports[] = {TransportKind::kTcp, TransportKind::kCxl,
+                                                    TransportKind::kCxlDirect};
+
 // "tcp", "unix", "cxl", "cxl_direct"; also how GoogleTest names the parameter.
 std::string Name(TransportKind kind);
 inline std::ostream& operator<<(std::ostream& out, TransportKind kind) { return out << Name(kind); }

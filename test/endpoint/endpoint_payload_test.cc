@@ -14,12 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_pool.h"
-<<<<<<< HEAD
 #include "grpc_cxl/blocks/copy_counters.h"
-#include "grpc_cxl/link/record_writer.h"
-=======
-#include "grpc_cxl/blocks/copy_counters.h"
->>>>>>> t3
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/link/stream_bytes.h"
