@@ -14,8 +14,6 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
-#include "test/support/await_readable.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -58,10 +56,6 @@ ForkedChild::~ForkedChild() {
 void ForkedChild::AwaitStopAndContinue() {
   CHECK(WIFSTOPPED(Wait(WUNTRACED))) << "it ended before it stopped";
   PCHECK(kill(pid_, SIGCONT) == 0);
-}
-
-bool ForkedChild::Ended() const {
-  return wait_status_.has_value() || AwaitReadable(result_.get(), absl::ZeroDuration());
 }
 
 std::string ForkedChild::Join() {
