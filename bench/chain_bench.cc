@@ -1,5 +1,5 @@
-// What a hop costs an application: latency of a call through a chain of N services, each in
-// its own process, and of N calls at once to N services.
+// Measures what a hop costs an application: the latency of a call through a chain of N services,
+// each in its own process, and of N calls at once to N services.
 //
 //   ./bazelw run -c opt //bench:chain_bench
 //   ./bazelw run -c opt //bench:chain_bench -- --transports=unix,cxl_direct --services=1,64
@@ -31,15 +31,16 @@
 using List = std::vector<std::string>;
 
 ABSL_FLAG(List, transports, List({"tcp", "unix", "inproc", "cxl", "cxl_direct"}),
-          "what to compare");
+          "transports to compare");
 ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
-ABSL_FLAG(List, shapes, List({"chain", "fan_out"}), "one after the other, or all at once");
-ABSL_FLAG(List, services, List({"1", "2", "4", "8", "16", "32", "64"}), "how many services");
+ABSL_FLAG(List, shapes, List({"chain", "fan_out"}),
+          "calls: through a chain of services, to all at once");
+ABSL_FLAG(List, services, List({"1", "2", "4", "8", "16", "32", "64"}), "numbers of services");
 ABSL_FLAG(uint32_t, size, 64, "payload bytes, each way");
-ABSL_FLAG(int, rounds, 5, "how often each transport takes its turn; medians are over rounds");
-ABSL_FLAG(double, seconds, 0.2, "how long a turn takes");
-ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
-ABSL_FLAG(std::string, html, "", "file to write a report with plots to: one HTML page");
+ABSL_FLAG(int, rounds, 5, "turns of each transport; figures are medians over them");
+ABSL_FLAG(double, seconds, 0.2, "length of a turn");
+ABSL_FLAG(std::string, json, "", "file to write the rows to, as JSON");
+ABSL_FLAG(std::string, html, "", "file to write a report with plots to, one HTML page");
 
 namespace grpc_cxl::bench {
 namespace {
@@ -75,7 +76,7 @@ absl::StatusOr<Chains> StartChains(int services) {
   return chains;
 }
 
-// Every chain in turn, round after round: the rows of one shape and number of services.
+// Measures every chain in turn, round after round. Returns a row per chain.
 absl::StatusOr<std::vector<Row>> MeasureCase(const Chains& chains, const Case& what) {
   Round round;
   *round.mutable_what() = what;
@@ -91,7 +92,7 @@ absl::StatusOr<std::vector<Row>> MeasureCase(const Chains& chains, const Case& w
   std::vector<Row> rows;
   for (size_t chain = 0; chain < chains.size(); ++chain) {
     rows.push_back(MakeRow(chains[chain]->path(), what, results[chain], 0));
-    // Of the client alone, which says nothing about a chain.
+    // These are figures of the client process alone.
     rows.back().clear_cpu_us_per_call();
     rows.back().clear_cpu_us_per_call_of_rounds();
     rows.back().clear_page_faults_per_call();
@@ -100,7 +101,7 @@ absl::StatusOr<std::vector<Row>> MeasureCase(const Chains& chains, const Case& w
   return rows;
 }
 
-// p50 by transport and number of services, and what one service more costs.
+// p50 by transport and number of services, and the cost of each additional service.
 std::string ShapeAsTable(const std::vector<std::vector<Row>>& by_count) {
   List columns = {"transport", "wait"};
   for (const auto& rows : by_count) columns.push_back(absl::StrCat(rows.front().services()));
@@ -172,10 +173,10 @@ absl::StatusOr<int> Coordinate() {
 }  // namespace grpc_cxl::bench
 
 int main(int argc, char** argv) {
-  using namespace grpc_cxl::bench;  // NOLINT: the main() of these
+  using namespace grpc_cxl::bench;  // NOLINT: main() is part of it
   return BenchMain(argc, argv,
                    {.name = "chain_bench",
-                    .usage = "what a hop costs an application of many services",
+                    .usage = "measures what a hop costs an application of many services",
                     .roles = {{"relay_server", RelayServerMain}, {"relay_client", RelayClientMain}},
                     .coordinate = Coordinate});
 }

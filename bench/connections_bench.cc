@@ -1,5 +1,5 @@
-// How the cost of a server grows with its connections: memory, connect time, CPU time while
-// nobody calls, and the latency of one connection among many that rest.
+// Measures how the cost of a server grows with its connections: memory, connect time, CPU time
+// without calls, and the latency on one connection while many others are idle.
 //
 //   ./bazelw run -c opt //bench:connections_bench
 //   ./bazelw run -c opt //bench:connections_bench -- --transports=cxl --connections=1,400
@@ -26,17 +26,17 @@
 #include "bench/report/connections_report.h"
 #include "bench/report/report.h"
 #include "bench/roles/client_main.h"
-#include "bench/roles/echo_workload.h"
 #include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 
-ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl", "cxl_direct"}), "what to compare");
-ABSL_FLAG(List, connections, List({"1", "10", "100", "1000"}), "how many, ascending from 1");
+ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl", "cxl_direct"}), "transports to compare");
+ABSL_FLAG(List, connections, List({"1", "10", "100", "1000"}), "numbers of connections, ascending");
 ABSL_FLAG(List, arenas, List({"default", "small"}),
-          "sizes of cxl's arenas: default; or small, rings of 64 KiB without payload blocks");
-ABSL_FLAG(std::string, json, "", "file to write the figures to as JSON");
-ABSL_FLAG(std::string, html, "", "file to write a report with plots to: one HTML page");
+          "sizes of cxl's arenas: default, small (rings of 64 KiB, no payload blocks)");
+ABSL_FLAG(double, seconds, 3, "for how long idle CPU time is measured");
+ABSL_FLAG(std::string, json, "", "file to write the figures to, as JSON");
+ABSL_FLAG(std::string, html, "", "file to write a report with plots to, one HTML page");
 
 namespace grpc_cxl::bench {
 namespace {
@@ -55,7 +55,7 @@ absl::StatusOr<std::vector<uint32_t>> Counts() {
   return counts;
 }
 
-// Connections cost a file descriptor each, in both processes.
+// A connection takes a file descriptor in both processes.
 void RaiseFileLimit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -100,6 +100,9 @@ absl::Status WriteFiles(const Report& report) {
 }
 
 absl::StatusOr<int> Coordinate() {
+  if (!(absl::GetFlag(FLAGS_seconds) > 0)) {
+    return absl::InvalidArgumentError("--seconds must be above 0.");
+  }
   const auto counts = Counts();
   if (!counts.ok()) return counts.status();
   const auto contenders = Contenders(counts->back());
@@ -111,7 +114,7 @@ absl::StatusOr<int> Coordinate() {
   std::fflush(stdout);
   std::string ends;
   for (const auto& [options, arena] : *contenders) {
-    const auto growth = MeasureGrowth(options, *counts);
+    const auto growth = MeasureGrowth(options, *counts, absl::GetFlag(FLAGS_seconds));
     if (!growth.ok()) return growth.status();
     for (const ConnectionCost& cost : growth->costs) {
       *report.add_connections() = cost;
@@ -119,8 +122,8 @@ absl::StatusOr<int> Coordinate() {
     }
     if (absl::IsCancelled(growth->end)) return growth->end;
     if (!growth->end.ok()) {
-      absl::StrAppend(&ends, options.transport, " with arenas of the size ", arena,
-                      " has no more: ", growth->end.message(), "\n");
+      absl::StrAppend(&ends, options.transport, arena.empty() ? "" : " with arenas of the size ",
+                      arena, " takes no more connections: ", growth->end.message(), "\n");
     }
   }
   absl::PrintF("%s%s%s", ConnectionsAsTable(report), ends.empty() ? "" : "\n", ends);
@@ -132,12 +135,10 @@ absl::StatusOr<int> Coordinate() {
 }  // namespace grpc_cxl::bench
 
 int main(int argc, char** argv) {
-  using namespace grpc_cxl::bench;  // NOLINT: the main() of these
-  EchoWorkload echo;
+  using namespace grpc_cxl::bench;  // NOLINT: main() is part of it
   return BenchMain(argc, argv,
                    {.name = "connections_bench",
-                    .usage = "how the cost of a server grows with its connections",
-                    .roles = {{"server", [&] { return ServerMain(echo); }},
-                              {"client", [&] { return ClientMain(echo); }}},
+                    .usage = "measures how the cost of a server grows with its connections",
+                    .roles = {{"server", ServerMain}, {"client", ClientMain}},
                     .coordinate = Coordinate});
 }

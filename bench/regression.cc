@@ -1,12 +1,12 @@
-// Tells whether calls have become slower, or cost more CPU time, than bench/baseline.json says,
-// as ratios to tcp and unix of the same run: absolute times belong to the machine and the hour.
+// Checks whether calls have become slower, or take more CPU time, than bench/baseline.json says. It
+// compares ratios to tcp and unix of the same run, because absolute times depend on the machine and
+// on what else it does.
 //
 //   ./bazelw run -c opt //bench:regression
 //   ./bazelw run -c opt //bench:regression -- --update     # on an unchanged tree
 //
-// Exit codes: 0 nothing has; 1 something has; 2 could not measure; 3 something is beyond its
-// limit, but the baseline was measured on another kind of machine, or others used this one, so
-// nobody can tell.
+// Exit codes: 0 no regression; 1 a regression; 2 an error; 3 no verdict: a ratio is above its
+// limit, but the baseline is from another kind of machine, or other programs used this one.
 
 #include <stdlib.h>
 
@@ -29,29 +29,27 @@
 #include "bench/report/report.h"
 #include "bench/report/table.h"
 #include "bench/roles/client_main.h"
-#include "bench/roles/echo_workload.h"
 #include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 
 ABSL_FLAG(bool, update, false, "measure a new baseline and write it, instead of comparing");
-ABSL_FLAG(int, runs, 5, "how many runs --update takes; limits follow from their spread");
+ABSL_FLAG(int, runs, 5, "runs of --update; the limits follow from their spread");
 ABSL_FLAG(std::string, baseline, "", "the file; default: bench/baseline.json of the workspace");
 ABSL_FLAG(List, cases, {}, "only cases whose name begins with one of these; default: all");
-ABSL_FLAG(int, rounds, 7, "how often each transport takes its turn; ratios are medians");
-ABSL_FLAG(double, seconds, 0.2, "how long a turn takes");
+ABSL_FLAG(int, rounds, 7, "turns of each transport; figures are medians over them");
+ABSL_FLAG(double, seconds, 0.2, "length of a turn");
 ABSL_FLAG(double, max_neighbours, 0.15,
-          "the share of the machine, 0 to 1, that others may use without making the figures void");
+          "no verdict when other programs use more than this share of the machine, 0 to 1");
 
 namespace grpc_cxl::bench {
 namespace {
 
-// A case that seems slower is measured again before it counts, up to so often, by new processes
-// and with so many times the rounds.
-constexpr int kMoreLooks = 2, kMoreRounds = 2;
-constexpr const char* kAgain[kMoreLooks + 1] = {"", " (measured again)", " (measured twice again)"};
+// A case above its limit counts only if all retries, with new processes and more rounds, agree.
+constexpr int kMaxRetries = 2, kRetryRoundsFactor = 2;
+constexpr const char* kRetried[kMaxRetries + 1] = {"", " (retried once)", " (retried twice)"};
 
-// `bazel run` says where the workspace is; the working directory does otherwise.
+// By default in the workspace of `bazel run`, else in the working directory.
 std::string BaselineFile() {
   if (const std::string file = absl::GetFlag(FLAGS_baseline); !file.empty()) {
     return FileOfFlag(file);
@@ -99,13 +97,14 @@ absl::StatusOr<int> Update(const std::vector<RegressionSet::CaseOfSet>& cases) {
   const std::string file = BaselineFile();
   std::vector<std::vector<MeasuredRatio>> runs(absl::GetFlag(FLAGS_runs));
   for (auto& run : runs) {
-    RegressionSet set;  // new processes each time, as every comparison has
+    RegressionSet set;  // new processes, as every comparison has
     for (const auto& one : cases) {
       const auto measured = set.Measure(one, UsualEffort());
       if (!measured.ok()) return measured.status();
       if (Disturbed(*measured)) {
         return absl::FailedPreconditionError(absl::StrCat(
-            "Others used ", NeighboursInWords(*measured), " of this machine while '", one.name,
+            "Other programs used ", NeighboursInWords(*measured), " of this machine while '",
+            one.name,
             "' was measured, which makes a bad baseline. End them and try again; nothing was "
             "written."));
       }
@@ -131,11 +130,11 @@ std::string InWords(Verdict verdict) {
   return verdict == Verdict::kFaster ? "faster: worth an --update" : "ok";
 }
 
-// One case, and what it says against the baseline.
-struct Look {
+// A measurement of a case.
+struct Trial {
   RegressionSet::Measured measured;
   std::vector<Comparison> comparisons;
-  int before = 0;  // how many looks were taken before this one
+  int retries = 0;  // before this trial
 
   bool Slower() const {
     return std::any_of(comparisons.begin(), comparisons.end(),
@@ -143,29 +142,30 @@ struct Look {
   }
 };
 
-absl::StatusOr<Look> LookAt(RegressionSet& set, const RegressionSet::CaseOfSet& one,
-                            const Effort& effort, const Baseline& baseline) {
+absl::StatusOr<Trial> Try(RegressionSet& set, const RegressionSet::CaseOfSet& one,
+                          const Effort& effort, const Baseline& baseline) {
   auto measured = set.Measure(one, effort);
   if (!measured.ok()) return measured.status();
   auto comparisons = Compare(baseline, measured->ratios);
   if (!comparisons.ok()) return comparisons.status();
-  return Look{*std::move(measured), *std::move(comparisons)};
+  return Trial{*std::move(measured), *std::move(comparisons)};
 }
 
-// The last look at a case: the first one that finds nothing, or the last that is allowed.
-absl::StatusOr<Look> LookUpTo(RegressionSet& set, const RegressionSet::CaseOfSet& one,
-                              const Baseline& baseline) {
+// Tries a case until it is within its limits, or there are no more retries. Returns the last trial.
+absl::StatusOr<Trial> TryRepeatedly(RegressionSet& set, const RegressionSet::CaseOfSet& one,
+                                    const Baseline& baseline) {
   absl::FPrintF(stderr, "measuring %s\n", one.name);
-  absl::StatusOr<Look> look = LookAt(set, one, UsualEffort(), baseline);
+  absl::StatusOr<Trial> trial = Try(set, one, UsualEffort(), baseline);
   Effort more = UsualEffort();
-  more.rounds *= kMoreRounds;
-  for (int again = 1; again <= kMoreLooks && look.ok() && look->Slower(); ++again) {
-    absl::FPrintF(stderr, "again, with new processes and %d times the rounds\n", kMoreRounds);
+  more.rounds *= kRetryRoundsFactor;
+  for (int retry = 1; retry <= kMaxRetries && trial.ok() && trial->Slower(); ++retry) {
+    absl::FPrintF(stderr, "again, with new processes and %d times the rounds\n",
+                  kRetryRoundsFactor);
     RegressionSet fresh;
-    look = LookAt(fresh, one, more, baseline);
-    if (look.ok()) look->before = again;
+    trial = Try(fresh, one, more, baseline);
+    if (trial.ok()) trial->retries = retry;
   }
-  return look;
+  return trial;
 }
 
 absl::StatusOr<int> CompareWithBaseline(const std::vector<RegressionSet::CaseOfSet>& cases) {
@@ -175,8 +175,8 @@ absl::StatusOr<int> CompareWithBaseline(const std::vector<RegressionSet::CaseOfS
   const Machine machine = ThisMachine();
   const bool comparable = SameKind(machine, baseline->machine());
   absl::PrintF(
-      "Ratios of the p50, and of the CPU time of a call, to those over tcp and unix (their\n"
-      "geometric mean) of the same run. Others: how much of the machine they used meanwhile.\n"
+      "p50 and CPU time of a call, divided by the geometric mean of those over tcp and unix in\n"
+      "the same run. Others: the share of the machine that other programs used meanwhile.\n"
       "this machine: %s\nbaseline:     %s\n\n",
       Describe(machine), Describe(baseline->machine()));
   std::fflush(stdout);
@@ -185,32 +185,33 @@ absl::StatusOr<int> CompareWithBaseline(const std::vector<RegressionSet::CaseOfS
   Table table({"case", "old", "new", "limit", "others", "verdict"}, 1);
   bool slower = false, disturbed = false;
   for (const auto& one : cases) {
-    const absl::StatusOr<Look> look = LookUpTo(set, one, *baseline);
-    if (!look.ok()) return look.status();
-    if (look->Slower()) (Disturbed(look->measured) ? disturbed : slower) = true;
-    for (const Comparison& c : look->comparisons) {
+    const absl::StatusOr<Trial> trial = TryRepeatedly(set, one, *baseline);
+    if (!trial.ok()) return trial.status();
+    if (trial->Slower()) (Disturbed(trial->measured) ? disturbed : slower) = true;
+    for (const Comparison& c : trial->comparisons) {
       table.AddRow({c.name, absl::StrFormat("%.3f", c.old_ratio),
                     absl::StrFormat("%.3f", c.new_ratio), absl::StrFormat("%.3f", c.limit),
-                    NeighboursInWords(look->measured),
-                    absl::StrCat(InWords(c.verdict), kAgain[look->before])});
+                    NeighboursInWords(trial->measured),
+                    absl::StrCat(InWords(c.verdict), kRetried[trial->retries])});
     }
   }
   absl::PrintF("%s\n", table.ToString());
   if (slower && comparable) {
     absl::PrintF(
-        "REGRESSION. If it is meant to be: ./bazelw run -c opt //bench:regression -- --update\n");
+        "REGRESSION. If it is intended: ./bazelw run -c opt //bench:regression -- --update\n");
     return 1;
   }
   if (slower) {
     absl::PrintF(
-        "No verdict: the baseline is from another kind of machine, where waking a core may cost "
-        "something else. Measure one here, on an unchanged tree, with --update.\n");
+        "No verdict: the baseline is from another kind of machine, where waking a core may take "
+        "another time. Measure a baseline here, on an unchanged tree, with --update.\n");
     return 3;
   }
   if (disturbed) {
     absl::PrintF(
-        "No verdict: others used more than %.0f %% of this machine meanwhile. Run it when nothing "
-        "else runs, after the tests and not beside them.\n",
+        "No verdict: other programs used more than %.0f %% of this machine meanwhile. Run this "
+        "when "
+        "nothing else runs, after the tests and not beside them.\n",
         100 * absl::GetFlag(FLAGS_max_neighbours));
     return 3;
   }
@@ -225,9 +226,9 @@ absl::StatusOr<int> Coordinate() {
     return absl::InvalidArgumentError("--rounds, --runs and --seconds must be above 0.");
   }
   if (!NewReport().optimized_build()) {
-    absl::PrintF("NOT an optimized build: these ratios say nothing; use -c opt.\n");
+    absl::PrintF("NOT an optimized build: these ratios mean nothing; use -c opt.\n");
   }
-  // GRPC_CXL_SPIN_US would make all wait policies the same.
+  // Fails with GRPC_CXL_SPIN_US, which makes all wait policies the same.
   if (const auto waits = Waits("cxl", {"adaptive", "park"}); !waits.ok()) return waits.status();
   const auto cases = WantedCases();
   if (!cases.ok()) return cases.status();
@@ -238,13 +239,12 @@ absl::StatusOr<int> Coordinate() {
 }  // namespace grpc_cxl::bench
 
 int main(int argc, char** argv) {
-  using namespace grpc_cxl::bench;  // NOLINT: the main() of these
-  EchoWorkload echo;
-  return BenchMain(argc, argv,
-                   {.name = "regression",
-                    .usage = "tells whether calls have become slower than bench/baseline.json",
-                    .roles = {{"server", [&] { return ServerMain(echo); }},
-                              {"client", [&] { return ClientMain(echo); }}},
-                    .coordinate = Coordinate,
-                    .exit_code_of_errors = 2});
+  using namespace grpc_cxl::bench;  // NOLINT: main() is part of it
+  return BenchMain(
+      argc, argv,
+      {.name = "regression",
+       .usage = "checks whether calls have become slower than bench/baseline.json says",
+       .roles = {{"server", ServerMain}, {"client", ClientMain}},
+       .coordinate = Coordinate,
+       .exit_code_of_errors = 2});
 }

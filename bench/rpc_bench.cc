@@ -1,5 +1,5 @@
-// Compares transports under the same gRPC calls. Ratios between the rows of one run mean
-// something; absolute times belong to the machine and the hour.
+// Compares transports under the same gRPC calls. Compare the rows of one run: absolute times depend
+// on the machine and on what else it does.
 //
 //   ./bazelw run -c opt //bench:rpc_bench
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --wait=adaptive,park --json=/tmp/r.json
@@ -35,43 +35,47 @@
 #include "bench/report/html_report.h"
 #include "bench/report/report.h"
 #include "bench/roles/client_main.h"
-#include "bench/roles/echo_workload.h"
 #include "bench/roles/fault_client.h"
 #include "bench/roles/server_main.h"
 
 using List = std::vector<std::string>;
 
-ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}), "what to compare");
+ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}),
+          "transports to compare: tcp, unix, inproc, cxl, cxl_direct");
 ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
-ABSL_FLAG(List, apis, List({"sync"}),
-          "client APIs: sync, callback; stream for 64 messages one way to a call; pingpong for "
-          "one message there and one back on a stream that stays open");
+ABSL_FLAG(
+    List, apis, List({"sync"}),
+    "client APIs: sync, callback; stream (a call sends 64 messages); pingpong (a message each "
+    "way on an open stream)");
 ABSL_FLAG(List, payloads, List({"string"}), "classes of the messages' bytes: string, cord");
 ABSL_FLAG(List, concurrency, List({"1"}), "calls in flight");
-ABSL_FLAG(List, services, List({"callback"}), "what the service is written in: callback, sync");
+ABSL_FLAG(List, services, List({"callback"}),
+          "APIs that the service is written in: callback, sync");
 ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
 ABSL_FLAG(List, pin, List({"no"}),
-          "no, yes: whether client and server keep to different halves of the cores");
-ABSL_FLAG(int, pairs, 1, "client and server processes of a transport that run at the same time");
-ABSL_FLAG(int, rounds, 9, "how often each transport takes its turn; medians are over rounds");
-ABSL_FLAG(double, seconds, 0.5, "how long a turn takes");
-ABSL_FLAG(uint64_t, calls, 0, "how many calls a turn takes, instead of --seconds");
-ABSL_FLAG(std::string, json, "", "file to write the rows to as JSON");
-ABSL_FLAG(std::string, html, "", "file to write a report with plots to: one HTML page");
+          "no, yes: pin client and server to different halves of the cores");
+ABSL_FLAG(int, pairs, 1, "process pairs (a client and a server) per transport, at the same time");
+ABSL_FLAG(int, rounds, 9, "turns of each transport; figures are medians over them");
+ABSL_FLAG(double, seconds, 0.5, "length of a turn");
+ABSL_FLAG(uint64_t, calls, 0, "calls in a turn, instead of --seconds");
+ABSL_FLAG(std::string, json, "", "file to write the rows to, as JSON");
+ABSL_FLAG(std::string, html, "", "file to write a report with plots to, one HTML page");
 ABSL_FLAG(bool, syscalls, false,
-          "count system calls as well, where the kernel tells; slows each of them down");
-ABSL_FLAG(bool, faults, false, "measure a killed server and its successor instead");
+          "also count system calls, which needs root or CAP_PERFMON and slows them down");
+ABSL_FLAG(bool, faults, false, "separate experiment: the server is killed and started again");
 ABSL_FLAG(List, cxl_preset, {},
-          "measure cxl on memory that is further away instead: local, expander, switch, pool");
-ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "of that memory: coherent, flush");
-ABSL_FLAG(int, idle, 0, "measure the CPU time that this many idle connections cost instead");
-ABSL_FLAG(bool, blocking, false, "measure calls while a handler sleeps instead");
-ABSL_FLAG(bool, parts, false, "measure the way there, the handler and the way back instead");
+          "separate experiment: calls with cxl on emulated memory: local, expander, switch, pool");
+ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "coherence of that memory: coherent, flush");
+ABSL_FLAG(
+    int, idle, 0,
+    "separate experiment: CPU time of processes with this many idle connections, over ten turns");
+ABSL_FLAG(bool, blocking, false, "separate experiment: calls while a handler blocks its thread");
+ABSL_FLAG(bool, parts, false, "separate experiment: time to the handler, in the handler, and back");
 
 namespace grpc_cxl::bench {
 namespace {
 
-// Every transport under every wait policy that it knows.
+// Every transport with every wait policy that applies to it.
 absl::StatusOr<std::vector<ProcessPairOptions>> Contenders() {
   std::vector<ProcessPairOptions> contenders;
   for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
@@ -134,12 +138,12 @@ absl::StatusOr<std::vector<Case>> Cases() {
   return cases;
 }
 
-std::string Pairs() {
+std::string PairsInWords() {
   const int pairs = absl::GetFlag(FLAGS_pairs);
-  return pairs == 1 ? "" : absl::StrCat(", ", pairs, " pairs of processes at a time");
+  return pairs == 1 ? "" : absl::StrCat(", ", pairs, " process pairs at the same time");
 }
 
-// Of --json and --html.
+// Writes the files of --json and --html.
 absl::Status WriteFiles(const Report& report) {
   return WriteReport(report, FileOfFlag(absl::GetFlag(FLAGS_json)), HtmlReport(report),
                      FileOfFlag(absl::GetFlag(FLAGS_html)));
@@ -162,7 +166,7 @@ absl::Status RunCalls(const std::vector<ProcessPairOptions>& contenders) {
                       absl::GetFlag(FLAGS_calls), absl::GetFlag(FLAGS_syscalls)};
   Report report = NewReport();
   report.set_rounds(effort.rounds);
-  // Better now than after all the work.
+  // Fails now rather than after the measurement.
   if (absl::Status written = WriteFiles(report); !written.ok()) return written;
   absl::PrintF("%s; medians of %d interleaved rounds, ratios to the better of tcp and unix\n",
                MachineLine(report), effort.rounds);
@@ -170,7 +174,7 @@ absl::Status RunCalls(const std::vector<ProcessPairOptions>& contenders) {
     const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(turns, what, effort);
     if (!rows.ok()) return rows.status();
     absl::PrintF("\n%s, %d bytes as %s, %d in flight%s\n%s", what.api(), what.size_bytes(),
-                 what.payload(), what.concurrency(), Pairs(), RowsAsTable(*rows));
+                 what.payload(), what.concurrency(), PairsInWords(), RowsAsTable(*rows));
     std::fflush(stdout);
     for (const Row& row : *rows) *report.add_rows() = row;
   }
@@ -186,8 +190,8 @@ absl::Status RunFarMemory(const std::vector<ProcessPairOptions>& contenders) {
   const Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds),
                       absl::GetFlag(FLAGS_calls)};
   absl::PrintF(
-      "Calls through memory that is further away than here, or not coherent; medians of %d "
-      "interleaved rounds. memory: waits for it in both processes, in a call\n",
+      "Calls through emulated memory that is far away or not coherent; medians of %d interleaved "
+      "rounds. memory us: time per call that both processes wait for it\n",
       effort.rounds);
   return MeasureFarMemory(*pairs, *cases, effort);
 }
@@ -203,9 +207,14 @@ absl::Status Measure() {
   const absl::StatusOr<std::vector<ProcessPairOptions>> contenders = Contenders();
   if (!contenders.ok()) return contenders.status();
   if (absl::GetFlag(FLAGS_faults)) return PrintFaults(*contenders, rounds);
-  if (absl::GetFlag(FLAGS_parts)) return PrintParts(*contenders);
-  if (absl::GetFlag(FLAGS_blocking)) return PrintBlocking(*contenders, rounds);
-  if (absl::GetFlag(FLAGS_idle) > 0) return PrintIdle(*contenders, absl::GetFlag(FLAGS_idle));
+  if (absl::GetFlag(FLAGS_parts)) {
+    const uint64_t calls = absl::GetFlag(FLAGS_calls);
+    return PrintLatencyBreakdown(*contenders, calls == 0 ? 20'000 : calls);
+  }
+  if (absl::GetFlag(FLAGS_blocking)) return PrintBlockingHandler(*contenders, rounds);
+  if (absl::GetFlag(FLAGS_idle) > 0) {
+    return PrintIdle(*contenders, absl::GetFlag(FLAGS_idle), 10 * absl::GetFlag(FLAGS_seconds));
+  }
   if (!absl::GetFlag(FLAGS_cxl_preset).empty()) return RunFarMemory(*contenders);
   return RunCalls(*contenders);
 }
@@ -214,16 +223,14 @@ absl::Status Measure() {
 }  // namespace grpc_cxl::bench
 
 int main(int argc, char** argv) {
-  using namespace grpc_cxl::bench;  // NOLINT: the main() of these
-  EchoWorkload echo;
-  return BenchMain(argc, argv,
-                   {.name = "rpc_bench",
-                    .usage = "compares transports under the same gRPC calls",
-                    .roles = {{"server", [&] { return ServerMain(echo); }},
-                              {"client", [&] { return ClientMain(echo); }},
-                              {"fault_client", FaultClientMain}},
-                    .coordinate = []() -> absl::StatusOr<int> {
-                      if (absl::Status measured = Measure(); !measured.ok()) return measured;
-                      return 0;
-                    }});
+  using namespace grpc_cxl::bench;  // NOLINT: main() is part of it
+  return BenchMain(
+      argc, argv,
+      {.name = "rpc_bench",
+       .usage = "compares transports under the same gRPC calls",
+       .roles = {{"server", ServerMain}, {"client", ClientMain}, {"fault_client", FaultClientMain}},
+       .coordinate = []() -> absl::StatusOr<int> {
+         if (absl::Status measured = Measure(); !measured.ok()) return measured;
+         return 0;
+       }});
 }

@@ -51,7 +51,7 @@ absl::StatusOr<RegressionSet::Measured> RegressionSet::Measure(const CaseOfSet& 
     if (!group.ok()) return group.status();
     groups.push_back(*group);
   }
-  std::vector<pid_t> ours;  // those of the cases before have nothing to do, but are ours
+  std::vector<pid_t> ours;  // includes the idle processes of earlier cases
   for (const auto& [name, group] : groups_) {
     ours.push_back(group.front()->server_pid());
     ours.push_back(group.front()->client_pid());

@@ -17,20 +17,20 @@
 namespace grpc_cxl::bench {
 
 // The fixed set of cases that //bench:regression measures, each over tcp, unix and the cxl
-// contenders that it names. A case has two ratios for each of them: p50 of its calls, and CPU time
-// of both processes for one, divided by the geometric mean of that over tcp and over unix, each
-// the median of interleaved rounds.
+// contenders that it names. A case has two ratios for each contender: the p50 of its calls, and the
+// CPU time of both processes per call, divided by the geometric mean of the figures of tcp and
+// unix. All figures are medians over interleaved rounds.
 //
-// Medians first, then the ratio: with a neighbour that took a core a third of the time, that
-// stayed within 12 % of the ratio of a quiet machine. The median of the ratios of single rounds
-// was off by 38 %, that of the fastest rounds was doubled: two processes that share the core which
-// is left wake each other faster, so a neighbour makes tcp's best round better.
+// Medians come first, then the ratio: while another program took a core a third of the time, this
+// ratio stayed within 12 % of that of a quiet machine. The median of the ratios of single rounds
+// was off by 38 %, and the ratio of the fastest rounds was doubled: two processes that share the
+// remaining core wake each other faster, so the other program improves tcp's best round.
 //
-// Where the adaptive policy finds two ways to live with the same calls, and some pairs of
-// processes take the one and some the other, the set has the parking one alone: 64 KiB once took
-// twice as long as in six other runs, and HTTP/2 with 64 bytes 1.3 times the CPU time.
+// With some calls the adaptive policy settles into one of two states, which differ between pairs of
+// processes: 64 KiB once took twice as long as in six other runs, and HTTP/2 with 64 bytes 1.3
+// times the CPU time. For these calls the set has only the parking policy.
 //
-// Used by one thread. Processes are started when they are first needed.
+// Used by one thread. Starts processes when they are first needed.
 class RegressionSet {
  public:
   struct Contender {
@@ -43,17 +43,17 @@ class RegressionSet {
   };
   struct Measured {
     std::vector<MeasuredRatio> ratios;
-    std::optional<double> neighbours;  // the share of the machine that others took meanwhile
+    std::optional<double> neighbours;  // share of the machine that other programs used meanwhile
   };
 
-  // All of them, in the order in which they are measured.
+  // All cases, in the order of measurement.
   static const std::vector<CaseOfSet>& Cases();
 
   // Measures one case in interleaved rounds.
   absl::StatusOr<Measured> Measure(const CaseOfSet& what, const Effort& effort);
 
  private:
-  // The pair of a contender, which is at index 0 of its group.
+  // The group of a contender, which has one pair.
   absl::StatusOr<PairGroup*> GroupOf(const Contender& contender);
 
   std::map<std::string, PairGroup> groups_;

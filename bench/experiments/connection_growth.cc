@@ -12,10 +12,10 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr double kRestSeconds = 3, kRoundSeconds = 0.2;
+constexpr double kRoundSeconds = 0.2;
 constexpr int kRounds = 5;
 
-// p50 of calls on the pair's own connection, which the first call opens: the median of rounds.
+// p50 of calls on the pair's first connection, which the first call opens; median over rounds.
 absl::StatusOr<double> P50(ProcessPair& pair) {
   Request request;
   Round& round = *request.mutable_round();
@@ -42,18 +42,19 @@ absl::StatusOr<ConnectionsOpened> Open(ProcessPair& pair, uint32_t count) {
   return reply->connections_opened();
 }
 
-absl::Status MeasureIdleTime(ProcessPair& pair, ConnectionCost& cost) {
-  const absl::StatusOr<Rested> rested = RestWhenSettled(pair, kRestSeconds);
+absl::Status MeasureIdleTime(ProcessPair& pair, double seconds, ConnectionCost& cost) {
+  const absl::StatusOr<Rested> rested = RestWhenSettled(pair, seconds);
   if (!rested.ok()) return rested.status();
-  cost.set_server_idle_ms_per_s(rested->server_cpu_ms() / kRestSeconds);
-  cost.set_client_idle_ms_per_s(rested->client_cpu_ms() / kRestSeconds);
+  cost.set_server_idle_ms_per_s(rested->server_cpu_ms() / seconds);
+  cost.set_client_idle_ms_per_s(rested->client_cpu_ms() / seconds);
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options,
-                                               absl::Span<const uint32_t> counts) {
+                                               absl::Span<const uint32_t> counts,
+                                               double idle_seconds) {
   auto pair = ProcessPair::Start(options);
   if (!pair.ok()) return pair.status();
   if (const auto connected = P50(**pair); !connected.ok()) return connected.status();
@@ -76,7 +77,8 @@ absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options
       cost.set_connect_ms(opened->median_ms());
       cost.set_longest_connect_ms(opened->longest_ms());
     }
-    if (absl::Status rested = MeasureIdleTime(**pair, cost); !rested.ok()) return rested;
+    absl::Status rested = MeasureIdleTime(**pair, idle_seconds, cost);
+    if (!rested.ok()) return rested;
     if (open > 1) {
       const Memory server = MemoryOf((*pair)->server_pid());
       const Memory client = MemoryOf((*pair)->client_pid());

@@ -13,14 +13,15 @@ namespace grpc_cxl::bench {
 
 struct ConnectionGrowth {
   std::vector<ConnectionCost> costs;
-  absl::Status end;  // why there are no more connections; OK when all could be had
+  absl::Status end;  // why there are fewer connections than wanted; OK if there are not
 };
 
-// Opens more and more connections, up to each of `counts` (ascending, from 1), and measures at
-// each. The kernel's own memory for sockets is not counted. An error when not even the first
-// connection can be had.
+// Opens connections until there are as many as each of `counts` (ascending, from 1), and measures
+// at each. Does not count the kernel's memory for sockets. An error when the first connection
+// fails. Measures idle CPU time over `idle_seconds`.
 absl::StatusOr<ConnectionGrowth> MeasureGrowth(const ProcessPairOptions& options,
-                                               absl::Span<const uint32_t> counts);
+                                               absl::Span<const uint32_t> counts,
+                                               double idle_seconds);
 
 }  // namespace grpc_cxl::bench
 

@@ -13,19 +13,18 @@
 
 namespace grpc_cxl::bench {
 
-// What calls cost when the arena is further away than it is here, or not coherent.
+// Calls through emulated memory that is further away than local memory, or not coherent.
 
-// One of `transports` on one kind of memory: a preset of MemoryDistance and "coherent" or
-// "flush". The others, tcp for example, stand for themselves, once. INVALID_ARGUMENT when a
-// name is not known.
+// Each cxl contender with each preset of MemoryDistance and each of "coherent" and "flush"; other
+// contenders, like tcp, unchanged. INVALID_ARGUMENT for an unknown name.
 absl::StatusOr<std::vector<ProcessPairOptions>> OnEachMemory(
     absl::Span<const ProcessPairOptions> contenders, const std::vector<std::string>& presets,
     const std::vector<std::string>& coherences);
 
-// Measures `cases` on each pair in turns, and prints a table a case. "memory" is what both
-// processes waited for the emulated memory in a call: in the way of the call where memory is
-// coherent, since only words that have changed are waited for; in flush mode also while they
-// poll and nothing is there yet, so that it may be more than the call took.
+// Measures `cases` on each pair in interleaved rounds, and prints a table per case. Its column
+// "memory us" is the time per call that both processes waited for the emulated memory. With
+// coherent memory they wait only for words that have changed. In flush mode they also wait while
+// they poll in vain, so that the sum may exceed the latency of the call.
 absl::Status MeasureFarMemory(absl::Span<const ProcessPairOptions> pairs,
                               absl::Span<const Case> cases, const Effort& effort);
 

@@ -32,7 +32,7 @@ absl::StatusOr<OneFault> KillAndRestart(ProcessPairOptions options) {
   const absl::StatusOr<Reply> killed = (*pair)->Receive(kTimeout);
   if (!killed.ok()) return killed.status();
 
-  // The client is calling already when the new server comes up.
+  // The client already calls when the new server starts to listen.
   Request call;
   call.mutable_call_until_ok();
   if (absl::Status sent = (*pair)->Send(call); !sent.ok()) return sent;

@@ -6,18 +6,18 @@
 
 namespace grpc_cxl::bench {
 
-// Kills the server of a pair with SIGKILL under 100 calls in flight and starts a new
-// one on the same address, `rounds` times, each time with fresh processes.
 struct FaultTimes {
-  // Medians, in milliseconds.
-  double calls_ended_ms = 0;  // from the kill until the last of the calls had ended
-  double found_again_ms = 0;  // from the new server listening until a call succeeded
+  // Medians over the rounds.
+  double calls_ended_ms = 0;  // from the kill until the last call had ended
   double down_ms = 0;         // from the kill until the new server listened
-  // Over all rounds.
-  int calls = 0;
-  int unavailable = 0;  // calls that ended UNAVAILABLE: all, as it should be
+  double found_again_ms = 0;  // from then until a call succeeded
+  // Sums over the rounds.
+  int calls = 0;        // in flight at the kill
+  int unavailable = 0;  // of these, calls that ended UNAVAILABLE
 };
 
+// Kills the server of a pair with SIGKILL while 100 calls are in flight and starts another on the
+// same address: `rounds` times, with new processes each time.
 absl::StatusOr<FaultTimes> MeasureFaults(const ProcessPairOptions& options, int rounds);
 
 }  // namespace grpc_cxl::bench

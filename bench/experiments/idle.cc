@@ -1,5 +1,6 @@
 #include "bench/experiments/idle.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "bench/harness/process_pair.h"
@@ -17,10 +18,10 @@ absl::StatusOr<Rested> RestFor(ProcessPair& pair, double seconds) {
 
 }  // namespace
 
-// What starting and connecting leave to be done (timers, threads that go to sleep) is not
-// idleness: that has two seconds to pass.
+// Starting and connecting leave timers behind, and threads that go to sleep.
 absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds) {
-  if (const auto settled = RestFor(pair, 2); !settled.ok()) return settled.status();
+  const auto settled = RestFor(pair, std::min(2.0, seconds));
+  if (!settled.ok()) return settled.status();
   return RestFor(pair, seconds);
 }
 

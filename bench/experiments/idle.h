@@ -7,14 +7,14 @@
 
 namespace grpc_cxl::bench {
 
-// CPU time of a server and a client process that do nothing, in milliseconds per second:
-// before and after `connections` connections between them have been opened and used once.
+// CPU time of an idle server and client process, in milliseconds per second, before and after
+// `connections` connections between them were opened and used once.
 struct IdleCost {
   double server_before = 0, client_before = 0;
   double server_after = 0, client_after = 0;
 };
 
-// CPU time that both processes of a pair take in `seconds` of rest, after they have settled.
+// CPU time that both processes of a pair take while idle for `seconds`, after they have settled.
 absl::StatusOr<Rested> RestWhenSettled(ProcessPair& pair, double seconds);
 
 absl::StatusOr<IdleCost> MeasureIdle(const ProcessPairOptions& options, int connections,

@@ -21,8 +21,8 @@ double MedianOf(const std::vector<RoundResult>& results, Field field) {
   return Rounded(Median(std::move(values)));
 }
 
-// One round of pairs that ran at the same time.
-RoundResult Together(const std::vector<RoundResult>& pairs) {
+// Combines the results of pairs that ran at the same time.
+RoundResult Combine(const std::vector<RoundResult>& pairs) {
   RoundResult sum;
   std::vector<double> p50s;
   for (const RoundResult& pair : pairs) {
@@ -65,7 +65,7 @@ absl::StatusOr<RoundResult> RunRound(const PairGroup& group, const Request& requ
     if (!reply.ok()) return reply.status();
     results.push_back(reply->round_result());
   }
-  return Together(results);
+  return Combine(results);
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<PairGroup* const> gr
   request.mutable_round()->set_seconds(effort.seconds);
   request.mutable_round()->set_calls(effort.calls);
   request.mutable_round()->set_count_syscalls(effort.count_syscalls);
-  // Generous: it is there for calls that hang, not for a machine that is slow.
+  // Generous, because it is for calls that hang, not for slow machines.
   const absl::Duration timeout = absl::Seconds(2 * effort.seconds) + absl::Seconds(60) +
                                  absl::Milliseconds(100) * effort.calls;
 

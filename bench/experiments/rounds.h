@@ -12,25 +12,25 @@
 
 namespace grpc_cxl::bench {
 
-// Pairs of processes that run at the same time: what one contender is measured on.
+// The process pairs of one contender, which run at the same time.
 using PairGroup = std::vector<std::unique_ptr<ProcessPair>>;
 
-// How long to measure: `rounds` times `seconds`, or times `calls` when that is not 0.
+// How long to measure.
 struct Effort {
   int rounds = 0;
-  double seconds = 0;
-  uint64_t calls = 0;
+  double seconds = 0;           // of a turn
+  uint64_t calls = 0;           // of a turn, instead of `seconds`, unless 0
   bool count_syscalls = false;  // slows every system call down a little
 };
 
-// Measures `what` on every group in turn, round after round (A B C A B C ...), so that a
-// machine that drifts hurts all alike, and returns the medians over the rounds: one row a
-// group, in their order. Of several pairs, a round's p50 is the median of theirs, its p99 the
-// worst of theirs, its calls per second the sum. The first error ends it.
+// Measures `what` on every group in turn, round after round (A B C A B C ...), so that a drift of
+// the machine affects all alike. Returns a row per group, in their order, with medians over the
+// rounds. The p50 of several pairs is their median, their p99 the highest, their calls per second
+// the sum. Stops at the first error.
 absl::StatusOr<std::vector<Row>> MeasureInRounds(absl::Span<PairGroup* const> groups,
                                                  const Case& what, const Effort& effort);
 
-// The row of a contender on `path`: medians over its rounds, of which there is at least one.
+// The row of a contender on `path`: medians over its rounds. REQUIRES: `results` is not empty.
 Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& results,
             double memcpy_bytes_per_s);
 

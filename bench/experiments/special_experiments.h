@@ -1,26 +1,29 @@
 #ifndef GRPC_CXL_BENCH_EXPERIMENTS_SPECIAL_EXPERIMENTS_H_
 #define GRPC_CXL_BENCH_EXPERIMENTS_SPECIAL_EXPERIMENTS_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "bench/harness/process_pair.h"
 
 namespace grpc_cxl::bench {
 
-// What rpc_bench measures instead of rounds of calls: each function starts the pairs that it
-// needs, one contender after the other, and prints a table.
+// Experiments of rpc_bench besides rounds of calls. Each function measures one contender after the
+// other, with processes of its own, and prints a table.
 
-// A server killed under calls in flight, and its successor; medians of `times`.
+// The server is killed while calls are in flight, and started again; medians of `times`.
 absl::Status PrintFaults(absl::Span<const ProcessPairOptions> contenders, int times);
 
-// Calls while a handler sleeps on the thread that it was called on; medians of `times`.
-absl::Status PrintBlocking(absl::Span<const ProcessPairOptions> contenders, int times);
+// Calls while a handler sleeps on the thread that gRPC called it on; medians of `times`.
+absl::Status PrintBlockingHandler(absl::Span<const ProcessPairOptions> contenders, int times);
 
-// Where the time of a call goes.
-absl::Status PrintParts(absl::Span<const ProcessPairOptions> contenders);
+// The parts of a call: to the handler, in it, and back; medians of `calls`.
+absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contenders, uint32_t calls);
 
-// CPU time of processes that make no call, without and with so many connections.
-absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections);
+// CPU time of idle processes in `seconds`, without and with `connections` connections.
+absl::Status PrintIdle(absl::Span<const ProcessPairOptions> contenders, int connections,
+                       double seconds);
 
 }  // namespace grpc_cxl::bench
 

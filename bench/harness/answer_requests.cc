@@ -12,7 +12,7 @@
 namespace grpc_cxl::bench {
 
 int AnswerRequests(absl::FunctionRef<absl::StatusOr<Reply>(const Request&)> handle) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a coordinator that is dead already: end of file
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // if the coordinator has died before: end of file
   for (;;) {
     Request request;
     const absl::StatusOr<bool> received = ReceiveMessage(kControlFd, request);

@@ -7,9 +7,9 @@
 
 namespace grpc_cxl::bench {
 
-// The main() of a process that a ChildProcess stands for: answers requests with `handle`
-// until the coordinator hangs up, and returns the exit code. An error of `handle` is a
-// reply like any other. Dies with the coordinator, even in the middle of `handle`.
+// The main() of a ChildProcess: answers requests with `handle` until the coordinator hangs up,
+// and returns the exit code. An error of `handle` becomes a reply. The process dies with the
+// coordinator, also while `handle` runs.
 int AnswerRequests(absl::FunctionRef<absl::StatusOr<Reply>(const Request&)> handle);
 
 }  // namespace grpc_cxl::bench

@@ -13,23 +13,24 @@
 #include "absl/synchronization/mutex.h"
 #include "bench/harness/interrupt.h"
 
-ABSL_FLAG(std::string, role, "", "internal: what a child process is to do");
+ABSL_FLAG(std::string, role, "", "internal: the role of a child process");
 
 namespace grpc_cxl::bench {
 namespace {
 
-// glibc gives large freed buffers back to the kernel at once; a message of a megabyte then
-// pays for hundreds of page faults, over TCP half of its time. Most allocators keep memory,
-// so the processes measured here do as well, whatever the transport: up to 32 MiB a buffer.
-// Who wants to see glibc's own thresholds sets these variables to 131072.
+// glibc returns large freed buffers to the kernel at once. A message of 1 MiB then costs hundreds
+// of page faults, over TCP half of its time. Most allocators keep such memory, so all processes
+// measured here keep buffers of up to 32 MiB. 131072 in these variables restores glibc's defaults.
 void KeepFreedMemory() {
   setenv("MALLOC_MMAP_THRESHOLD_", "33554432", /*overwrite=*/0);
   setenv("MALLOC_TRIM_THRESHOLD_", "1073741824", /*overwrite=*/0);
 }
 
-// Abseil without NDEBUG, as Debian builds it, looks for cycles of locks at every lock, a
-// quarter of the CPU time of a call. Builds for production do not, so nothing here does.
-void ForgetLockCycles() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
+// Debian builds Abseil without NDEBUG, and then every lock looks for deadlocks, which takes a
+// quarter of the CPU time of a call. Production builds do not.
+void DisableDeadlockDetection() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+}
 
 }  // namespace
 
@@ -37,7 +38,7 @@ int BenchMain(int argc, char** argv, const BenchProgram& program) {
   absl::SetProgramUsageMessage(program.usage);
   absl::ParseCommandLine(argc, argv);
   absl::InitializeLog();
-  ForgetLockCycles();
+  DisableDeadlockDetection();
   if (const auto role = program.roles.find(absl::GetFlag(FLAGS_role));
       role != program.roles.end()) {
     return role->second();
@@ -53,7 +54,7 @@ int BenchMain(int argc, char** argv, const BenchProgram& program) {
 std::string FileOfFlag(const std::string& flag) {
   const char* directory = getenv("BUILD_WORKING_DIRECTORY");
   if (flag.empty() || directory == nullptr) return flag;
-  return std::filesystem::path(directory) / flag;  // an absolute one stays as it is
+  return std::filesystem::path(directory) / flag;  // leaves an absolute path as it is
 }
 
 }  // namespace grpc_cxl::bench

@@ -9,23 +9,24 @@
 
 namespace grpc_cxl::bench {
 
-// A benchmark program: a coordinating process, and child processes that are the same program
-// with --role=NAME (child_process.h).
+// A benchmark program: a coordinator, and child processes that run the same program with
+// --role=NAME (child_process.h).
 struct BenchProgram {
-  std::string name;   // in error messages
-  std::string usage;  // of --help
-  // What a child process does for its role; returns its exit code.
+  std::string name;   // for error messages
+  std::string usage;  // for --help
+  // By role: the main() of a child process, which returns its exit code.
   std::map<std::string, std::function<int()>> roles;
-  // What the coordinating process does; returns its exit code.
+  // The main() of the coordinator; returns its exit code.
   std::function<absl::StatusOr<int>()> coordinate;
   int exit_code_of_errors = 1;
 };
 
-// The main() of one: parses flags, sets the process up as all measured processes are, runs.
-// Prints an error and returns the exit code; 130 after Ctrl-C, as shells expect.
+// The main() of the program: parses flags, configures the process, runs its role. Prints an
+// error and returns the exit code; 130 after Ctrl-C, as shells expect.
 int BenchMain(int argc, char** argv, const BenchProgram& program);
 
-// The file that a flag names. `bazel run` changes the directory and says from which one.
+// The path of a flag that names a file: relative to where the user called `bazel run`, which
+// changes the directory.
 std::string FileOfFlag(const std::string& flag);
 
 }  // namespace grpc_cxl::bench

@@ -54,7 +54,7 @@ std::string HowItEnded(int wait_status) {
   return absl::StrCat("ended with exit code ", WEXITSTATUS(wait_status));
 }
 
-// The first of `fds` that has something to say, or -1 after `timeout` (a day at most).
+// The first of `fds` that is ready, or -1 after `timeout` (at most a day).
 int FirstReady(std::vector<pollfd> fds, absl::Duration timeout) {
   timeout = std::min(absl::Ceil(timeout, absl::Milliseconds(1)), absl::Hours(24));
   int ready;
@@ -71,7 +71,7 @@ int FirstReady(std::vector<pollfd> fds, absl::Duration timeout) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
-    std::string what, const std::vector<std::string>& flags, absl::Duration patience) {
+    std::string what, const std::vector<std::string>& flags, absl::Duration grace_period) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return absl::ErrnoToStatus(errno, "socketpair");
@@ -82,12 +82,12 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
   internal::UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
   PCHECK(pid_fd) << "pidfd_open (Linux 5.3 or newer is needed)";
   return std::unique_ptr<ChildProcess>(
-      new ChildProcess(std::move(what), *pid, patience, std::move(ours), std::move(pid_fd)));
+      new ChildProcess(std::move(what), *pid, grace_period, std::move(ours), std::move(pid_fd)));
 }
 
 ChildProcess::~ChildProcess() {
   control_.Reset();
-  if (Ended(patience_).ok()) {
+  if (Ended(grace_period_).ok()) {
     kill(pid_, SIGKILL);
     Ended(absl::InfiniteDuration()).IgnoreError();
   }
@@ -120,7 +120,7 @@ absl::StatusOr<Reply> ChildProcess::Receive(absl::Duration timeout, ChildProcess
     return ended.ok() ? absl::InternalError(absl::StrCat("The ", what_, " hung up.")) : ended;
   }
   if (reply.has_error()) {
-    // An error is often only the echo of the companion's death: that is the better news.
+    // The companion's death, if there was one, is the cause of the error.
     const absl::Status ended =
         companion == nullptr ? absl::OkStatus() : companion->Ended(absl::Milliseconds(200));
     if (!ended.ok()) return ended;
@@ -135,9 +135,9 @@ absl::StatusOr<Reply> ChildProcess::Ask(const Request& request, absl::Duration t
   return Receive(timeout, companion);
 }
 
-absl::Status ChildProcess::Ended(absl::Duration patience) {
+absl::Status ChildProcess::Ended(absl::Duration timeout) {
   if (!ended_.ok()) return ended_;
-  if (FirstReady({{pid_fd_.get(), POLLIN, 0}}, patience) < 0) return absl::OkStatus();
+  if (FirstReady({{pid_fd_.get(), POLLIN, 0}}, timeout) < 0) return absl::OkStatus();
   int wait_status = 0;
   PCHECK(waitpid(pid_, &wait_status, 0) == pid_);
   ended_ = absl::UnavailableError(

@@ -18,21 +18,19 @@ namespace grpc_cxl::bench {
 // The child's end of the control socket, in the child.
 inline constexpr int kControlFd = 3;
 
-// This very program, run again as another process that takes Requests on kControlFd and
-// answers each with a Reply. It ends when the control socket does, so it never outlives
-// its parent. It has a process group of its own: Ctrl-C reaches the parent alone, which
-// then ends its children.
+// Another process of this program, which takes Requests on kControlFd and answers each with a
+// Reply. It ends with the control socket, so it never outlives its parent. It has its own process
+// group: Ctrl-C reaches only the parent, which then ends its children.
 //
 // Used by one thread.
 class ChildProcess {
  public:
-  // `what` names the process in error messages: "server process of cxl". `patience` is
-  // what it gets to end by itself, before it is killed.
+  // `what` names the process in error messages: "server process of cxl".
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(std::string what,
                                                              const std::vector<std::string>& flags,
-                                                             absl::Duration patience);
+                                                             absl::Duration grace_period);
 
-  // Hangs up and sees to it that the process ends.
+  // Hangs up, and kills the process if it does not end within the grace period.
   ~ChildProcess();
 
   ChildProcess(const ChildProcess&) = delete;
@@ -42,34 +40,33 @@ class ChildProcess {
 
   absl::Status Send(const Request& request);
 
-  // The next reply. An error when the child reports one; UNAVAILABLE when the child has
-  // ended, or `companion` (may be null), saying how; CANCELLED after Ctrl-C;
-  // DEADLINE_EXCEEDED when nothing comes for that long.
+  // The next reply. ABORTED with the child's error; UNAVAILABLE when the child or `companion`
+  // (may be null) has ended, with how it ended; CANCELLED after Ctrl-C; DEADLINE_EXCEEDED.
   absl::StatusOr<Reply> Receive(absl::Duration timeout, ChildProcess* companion = nullptr);
 
   // Send, then Receive.
   absl::StatusOr<Reply> Ask(const Request& request, absl::Duration timeout,
                             ChildProcess* companion = nullptr);
 
-  // Waits that long at most for the end of the process. OK while it lives; afterwards
-  // UNAVAILABLE with how it ended: "The server process of cxl (pid 12) was killed by ...".
-  absl::Status Ended(absl::Duration patience);
+  // Waits up to `timeout` for the end of the process. OK while it lives; afterwards UNAVAILABLE
+  // with how it ended: "The server process of cxl (pid 12) was killed by ...".
+  absl::Status Ended(absl::Duration timeout);
 
  private:
-  ChildProcess(std::string what, pid_t pid, absl::Duration patience, internal::UniqueFd control,
+  ChildProcess(std::string what, pid_t pid, absl::Duration grace_period, internal::UniqueFd control,
                internal::UniqueFd pid_fd)
       : what_(std::move(what)),
         pid_(pid),
-        patience_(patience),
+        grace_period_(grace_period),
         control_(std::move(control)),
         pid_fd_(std::move(pid_fd)) {}
 
   const std::string what_;
   const pid_t pid_;
-  const absl::Duration patience_;
+  const absl::Duration grace_period_;
   internal::UniqueFd control_;
   internal::UniqueFd pid_fd_;  // readable once the process has ended
-  absl::Status ended_;         // set when the process was reaped
+  absl::Status ended_;         // not OK: the process was reaped
 };
 
 }  // namespace grpc_cxl::bench

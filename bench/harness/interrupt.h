@@ -3,12 +3,12 @@
 
 namespace grpc_cxl::bench {
 
-// Makes Ctrl-C (SIGINT, SIGTERM, SIGHUP) something that can be waited for, so that a
-// program leaves by way of its destructors: processes ended, files removed. The first
-// thing in main(), before there are threads.
+// Blocks SIGINT (Ctrl-C), SIGTERM and SIGHUP, so that a program can wait for them and leave
+// through its destructors, which end processes and remove files. Call it at the start of main(),
+// before there are threads.
 void CatchInterrupts();
 
-// Becomes readable with the first such signal, and stays so. -1 before CatchInterrupts().
+// Becomes, and stays, readable with the first such signal. -1 before CatchInterrupts().
 int InterruptFd();
 
 }  // namespace grpc_cxl::bench

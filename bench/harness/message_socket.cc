@@ -11,7 +11,7 @@ namespace grpc_cxl::bench {
 
 absl::Status SendMessage(int socket, const google::protobuf::MessageLite& message) {
   const std::string bytes = message.SerializeAsString();
-  CHECK(!bytes.empty()) << "an empty packet would look like the end of the file";
+  CHECK(!bytes.empty()) << "an empty packet looks like end of file";
   ssize_t sent;
   do {
     sent = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -21,22 +21,22 @@ absl::Status SendMessage(int socket, const google::protobuf::MessageLite& messag
 }
 
 absl::StatusOr<bool> ReceiveMessage(int socket, google::protobuf::MessageLite& message) {
-  const auto receive = [socket](char* to, size_t room, int flags) {
+  const auto receive = [socket](char* to, size_t bytes, int flags) {
     ssize_t length;
     do {
-      length = recv(socket, to, room, flags);
+      length = recv(socket, to, bytes, flags);
     } while (length < 0 && errno == EINTR);
     return length;
   };
   ssize_t length = receive(nullptr, 0, MSG_PEEK | MSG_TRUNC);
-  if (length < 0 && errno == ECONNRESET) return false;  // gone with our message unread
+  if (length < 0 && errno == ECONNRESET) return false;  // it ended with our message unread
   if (length < 0) return absl::ErrnoToStatus(errno, "recv on the control socket");
   if (length == 0) return false;
   std::string bytes(length, '\0');
   length = receive(bytes.data(), bytes.size(), 0);
   if (length < 0) return absl::ErrnoToStatus(errno, "recv on the control socket");
   if (!message.ParseFromString(bytes)) {
-    return absl::InternalError("The control socket carries something that is no message of ours.");
+    return absl::InternalError("A message on the control socket does not parse.");
   }
   return true;
 }

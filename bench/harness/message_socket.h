@@ -7,11 +7,11 @@
 
 namespace grpc_cxl::bench {
 
-// Protobuf messages over a SOCK_SEQPACKET socket: one packet each, none of them empty.
+// Protobuf messages over a SOCK_SEQPACKET socket, each one packet, which must not be empty.
 
 absl::Status SendMessage(int socket, const google::protobuf::MessageLite& message);
 
-// Waits for the next message; false when the other end is gone.
+// Waits for the next message; false when the other end is closed.
 absl::StatusOr<bool> ReceiveMessage(int socket, google::protobuf::MessageLite& message);
 
 }  // namespace grpc_cxl::bench

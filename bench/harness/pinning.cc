@@ -13,7 +13,7 @@ absl::Status PinToHalf(Side side) {
   const int cores = CPU_COUNT(&allowed);
   if (cores < 2) {
     return absl::FailedPreconditionError(
-        "--pin=yes needs two cores, one for each side; this process may use one.");
+        "--pin=yes needs two cores; this process may use one only.");
   }
   CPU_ZERO(&mine);
   for (int core = 0, seen = 0; core < CPU_SETSIZE; ++core) {

@@ -7,9 +7,9 @@ namespace grpc_cxl::bench {
 
 enum class Side { kClient, kServer };
 
-// Keeps the calling thread, and the threads that it starts from now on, to one half of the
-// cores that it may use: the client's side to the first half, the server's to the second.
-// FAILED_PRECONDITION when there is only one core.
+// Pins the calling thread, and the threads that it starts later, to half of the cores that it
+// may use: a client to the first half, a server to the second. FAILED_PRECONDITION when it may
+// use only one core.
 absl::Status PinToHalf(Side side);
 
 }  // namespace grpc_cxl::bench

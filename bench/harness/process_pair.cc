@@ -10,17 +10,17 @@ namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 
-// A server has sockets to remove; a client may be in the middle of a long round, and
-// nothing is lost with it.
-constexpr absl::Duration kServerPatience = absl::Seconds(5);
-constexpr absl::Duration kClientPatience = absl::Milliseconds(100);
+// A server removes its sockets. A client may be in the middle of a long round, and leaves nothing
+// behind.
+constexpr absl::Duration kServerGracePeriod = absl::Seconds(5);
+constexpr absl::Duration kClientGracePeriod = absl::Milliseconds(100);
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessPair>> ProcessPair::Start(const ProcessPairOptions& options) {
   absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  Path path = MakePath(options.service, options.transport, options.wait, directory->path());
+  Path path = MakePath("bench", options.transport, options.wait, directory->path());
   path.set_service_api(options.service_api);
   path.set_cxl_preset(options.cxl_preset);
   path.set_cxl_coherence(options.cxl_coherence);
@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<ProcessPair>> ProcessPair::Start(const ProcessPai
 absl::StatusOr<ServerStarted> ProcessPair::StartServer() {
   server_.reset();
   auto server = ChildProcess::Start(absl::StrCat("server process of ", path_.transport()),
-                                    {"--role=server"}, kServerPatience);
+                                    {"--role=server"}, kServerGracePeriod);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   Request request;
@@ -48,7 +48,7 @@ absl::StatusOr<ServerStarted> ProcessPair::StartServer() {
 
 absl::Status ProcessPair::StartClient(const std::string& role) {
   auto client = ChildProcess::Start(absl::StrCat("client process of ", path_.transport()),
-                                    {absl::StrCat("--role=", role)}, kClientPatience);
+                                    {absl::StrCat("--role=", role)}, kClientGracePeriod);
   if (!client.ok()) return client.status();
   client_ = *std::move(client);
   Request request;

@@ -13,40 +13,40 @@
 namespace grpc_cxl::bench {
 
 struct ProcessPairOptions {
-  std::string transport;  // transport.h tells the names
+  // As in Path.
+  std::string transport;
   std::string wait;
-  std::string cxl_preset{};              // as in Path
-  std::string cxl_coherence{};           // as in Path
-  std::string service_api = "callback";  // what the service is written in, or "sync"
-  std::string service = "bench";         // what the cxl address is called
-  std::string client_role = "client";    // --role of the client process; the server's is "server"
-  bool pinned = false;                   // each side keeps to its half of the cores
-  ArenaSizes arena = {};                 // of cxl
+  std::string cxl_preset{};
+  std::string cxl_coherence{};
+  std::string service_api = "callback";
+  bool pinned = false;
+  ArenaSizes arena = {};
+
+  std::string client_role = "client";  // --role of the client process; the server's is "server"
 };
 
-// A server process and a client process that call each other over one path and nothing
-// else: the unit of comparison. Each pair has its own two processes, so that no transport
-// meets another's threads, buffers or settings. Seen from the coordinator.
+// A server process and a client process that calls it over one path: the unit of comparison. No
+// transport shares threads, buffers or settings with another. This object is in the coordinator.
 //
 // Used by one thread.
 class ProcessPair {
  public:
-  // Starts both processes; nothing is connected yet.
+  // Starts both processes; connects nothing yet.
   static absl::StatusOr<std::unique_ptr<ProcessPair>> Start(const ProcessPairOptions& options);
 
   const Path& path() const { return path_; }
   pid_t server_pid() const { return server_->pid(); }
   pid_t client_pid() const { return client_->pid(); }
 
-  // One request to the client process and its reply, at most `timeout` later. The error
-  // names the server process when that is what failed.
+  // Sends a request to the client process and returns its reply. The error names the server
+  // process if that has died.
   absl::StatusOr<Reply> Ask(const Request& request, absl::Duration timeout);
 
-  // The same in two steps, also for the times when the server process is meant to be dead.
+  // The same in two steps. The server process may be dead.
   absl::Status Send(const Request& request) { return client_->Send(request); }
   absl::StatusOr<Reply> Receive(absl::Duration timeout) { return client_->Receive(timeout); }
 
-  // Starts a server process, on the address of the first one from the second time on.
+  // Starts a server process; from the second time on, on the address of the first.
   absl::StatusOr<ServerStarted> StartServer();
 
  private:

@@ -13,8 +13,8 @@ namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 
-// Nothing is lost with any of them: their sockets are in the coordinator's folder.
-constexpr absl::Duration kPatience = absl::Milliseconds(100);
+// The coordinator removes the sockets of all of them.
+constexpr absl::Duration kGracePeriod = absl::Milliseconds(100);
 
 }  // namespace
 
@@ -27,16 +27,16 @@ absl::StatusOr<std::unique_ptr<ServiceChain>> ServiceChain::Start(const std::str
 
   std::vector<Path> paths;  // from the last service to the first
   for (int i = 0; i < services; ++i) {
-    const std::string folder = absl::StrCat(chain->directory_.path(), "/", i);
-    if (std::error_code error; !std::filesystem::create_directory(folder, error)) {
-      return absl::InternalError(absl::StrCat("Cannot make ", folder, ": ", error.message()));
+    const std::string directory = absl::StrCat(chain->directory_.path(), "/", i);
+    if (std::error_code error; !std::filesystem::create_directory(directory, error)) {
+      return absl::InternalError(absl::StrCat("Cannot make ", directory, ": ", error.message()));
     }
-    Path path = MakePath("relay", transport, wait, folder);
+    Path path = MakePath("relay", transport, wait, directory);
     path.set_service_api("callback");
     if (transport != "inproc") {
       auto server = ChildProcess::Start(
           absl::StrCat("service ", services - i, " of a chain over ", transport),
-          {"--role=relay_server"}, kPatience);
+          {"--role=relay_server"}, kGracePeriod);
       if (!server.ok()) return server.status();
       Request start;
       *start.mutable_start_relay()->mutable_path() = path;
@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<ServiceChain>> ServiceChain::Start(const std::str
   }
 
   auto client = ChildProcess::Start(absl::StrCat("client process of a chain over ", transport),
-                                    {"--role=relay_client"}, kPatience);
+                                    {"--role=relay_client"}, kGracePeriod);
   if (!client.ok()) return client.status();
   chain->client_ = *std::move(client);
   chain->path_ = paths.back();

@@ -13,9 +13,9 @@
 
 namespace grpc_cxl::bench {
 
-// A chain of services, each in a process of its own and each a client of the next, and a
-// client process that calls the first of them, or several at once. Over "inproc" all of them
-// are in the client process. Seen from the coordinator.
+// A chain of services, each in its own process and each a client of the next, and a client
+// process that calls the first, or several at once. Over "inproc" all are in the client process.
+// This object is in the coordinator.
 //
 // Used by one thread.
 class ServiceChain {
@@ -25,7 +25,7 @@ class ServiceChain {
 
   const Path& path() const { return path_; }  // of the first service
 
-  // One round of the api "chain" or "fan_out", with as many services as `what` says.
+  // Runs a round of the api "chain" or "fan_out".
   absl::StatusOr<RoundResult> RunRound(const Round& round, absl::Duration timeout);
 
  private:

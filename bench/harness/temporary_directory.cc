@@ -16,12 +16,12 @@ absl::StatusOr<TemporaryDirectory> TemporaryDirectory::Create() {
   const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
   if (error) {
     return absl::FailedPreconditionError(
-        absl::StrCat("No temporary folder: set TMPDIR to one (", error.message(), ")."));
+        absl::StrCat("No temporary directory: set TMPDIR to one (", error.message(), ")."));
   }
-  // Short, because a unix socket's path has room for 107 bytes.
+  // Short, because a unix socket's path has at most 107 bytes.
   std::string path = parent / "grpc_cxl.XXXXXX";
   if (mkdtemp(path.data()) == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("Cannot make a folder in ", parent.string()));
+    return absl::ErrnoToStatus(errno, absl::StrCat("Cannot make a directory in ", parent.string()));
   }
   return TemporaryDirectory(std::move(path));
 }

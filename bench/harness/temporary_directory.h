@@ -7,8 +7,7 @@
 
 namespace grpc_cxl::bench {
 
-// A new folder below $TMPDIR or /tmp, removed with its contents by the destructor.
-// Move-only.
+// A new directory below $TMPDIR or /tmp; the destructor removes it with its contents. Move-only.
 class TemporaryDirectory {
  public:
   static absl::StatusOr<TemporaryDirectory> Create();

@@ -37,7 +37,7 @@ Options CxlOptions(const Path& path) {
   if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
   if (!path.cxl_preset().empty()) {
     const absl::StatusOr<MemoryDistance> distance = internal::DistancePreset(path.cxl_preset());
-    CHECK_OK(distance);  // checked where the flag was read
+    CHECK_OK(distance);  // OnEachMemory() has checked it
     options.distance = *distance;
   }
   return options;
@@ -47,8 +47,8 @@ std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureChannelCredentials();
   ChannelOptions options = CxlOptions<ChannelOptions>(path);
   options.direct_calls = path.transport() == "cxl_direct";
-  // Channels with equal options share the connection of their direct calls; a nanosecond is no
-  // difference but that.
+  // Channels with equal options share the connection of their direct calls. A nanosecond makes the
+  // options differ and changes nothing else.
   options.max_spin += absl::Nanoseconds(path.connection());
   return grpc_cxl::ChannelCredentials(options);
 }
@@ -87,7 +87,7 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
   path.set_directory(directory);
   if (transport == "tcp") {
     path.set_address("127.0.0.1:0");
-  } else if (transport == "unix" || transport == "inproc") {  // inproc's is not used
+  } else if (transport == "unix" || transport == "inproc") {  // inproc does not use it
     path.set_address(absl::StrCat("unix:", directory, "/socket"));
   } else {
     CHECK(IsCxl(transport)) << transport;
@@ -103,9 +103,6 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   const ArenaSizes& sizes = path.arena();
   if (sizes.has_ring_bytes()) options.ring_bytes = sizes.ring_bytes();
   if (sizes.has_payload_bytes()) options.payload_bytes = sizes.payload_bytes();
-  if (sizes.has_max_total_arena_bytes()) {
-    options.max_total_arena_bytes = sizes.max_total_arena_bytes();
-  }
   if (sizes.has_max_connections()) options.max_connections = sizes.max_connections();
   return grpc_cxl::ServerCredentials(options);
 }

@@ -14,35 +14,34 @@
 
 namespace grpc_cxl::bench {
 
-// All that differs between transports: an address, credentials, and how one waits.
+// Everything that differs between transports: address, credentials, and how both ends wait.
 //
 //   transport   address                 wait
 //   tcp         127.0.0.1:PORT          kernel
 //   unix        unix:DIRECTORY/socket   kernel
-//   inproc      the server is in the client's process; no path at all
-//   cxl         cxl:///SERVICE          adaptive, park or spin; or whatever GRPC_CXL_SPIN_US
-//                                       says when it is set: spin_us=N
-//   cxl_direct  cxl:///SERVICE          the same, unary calls without HTTP/2
+//   inproc      none: the server is in  gRPC
+//               the client's process
+//   cxl         cxl:///SERVICE          adaptive, park or spin; with GRPC_CXL_SPIN_US: spin_us=N
+//   cxl_direct  cxl:///SERVICE          as cxl; unary calls without HTTP/2
 
-// The waits to measure for `transport`: of `wanted`, those that it knows. INVALID_ARGUMENT
-// names an unknown transport or wait, or a wait that GRPC_CXL_SPIN_US would override.
+// The waits to measure for `transport`: `wanted` for cxl, else the only one. INVALID_ARGUMENT for
+// an unknown transport or wait, and when GRPC_CXL_SPIN_US would make several waits the same.
 absl::StatusOr<std::vector<std::string>> Waits(absl::string_view transport,
                                                const std::vector<std::string>& wanted);
 
-// `transport` must have passed Waits(). The port of a tcp address is 0 until a server has
-// chosen one.
+// `transport` must have passed Waits(). The port of a tcp address is 0 until a server listens.
 Path MakePath(absl::string_view service, absl::string_view transport, absl::string_view wait,
               absl::string_view directory);
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path);
 
-// What else a server on this path is given.
+// Configures a server on this path, beyond its credentials.
 void Configure(const Path& path, grpc::ServerBuilder& builder);
 
-// To be called once the server runs.
+// To be called right after BuildAndStart().
 absl::Status Started(const Path& path, grpc::Server& server);
 
-// A channel with connections of its own, without limits on message sizes.
+// A channel that shares no connection with others, without limits on message sizes.
 std::shared_ptr<grpc::Channel> MakeChannel(const Path& path);
 
 }  // namespace grpc_cxl::bench

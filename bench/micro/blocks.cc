@@ -1,5 +1,5 @@
-// Finding a block, lending it, borrowing it and getting it back, in one thread, beside what
-// it saves: memcpy() of the bytes in and out of a ring.
+// Allocating, lending, borrowing and returning a block in one thread, beside what a block saves:
+// memcpy() of the bytes in and out of a ring.
 
 #include <benchmark/benchmark.h>
 
@@ -45,7 +45,7 @@ void LendAndReturn(benchmark::State& state) {
     auto loan = borrower->Borrow(*lent);
     CHECK_OK(loan.status());
     benchmark::DoNotOptimize(loan->bytes().data());
-  }  // the loan goes back; the next Allocate() takes it
+  }  // returns the loan, which the next Allocate() takes
 }
 
 BENCHMARK(LendAndReturn)

@@ -1,6 +1,6 @@
-// What the parts of a direct call cost that are ours: putting a request into its buffer,
-// taking it apart, and passing a slot to and fro, in one thread and between two that spin,
-// beside memcpy() of the message and a bare word that two processes pass to and fro.
+// The parts of a direct call that belong to this library: encoding a request, decoding it, and a
+// slot's way to the server and back, in one thread and between two spinning threads; beside
+// memcpy() of the message and the round trip of a bare word between processes.
 
 #include <benchmark/benchmark.h>
 
@@ -20,13 +20,13 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/calls/server_calls.h"
 
-namespace grpc_cxl {
+namespace grpc_cxl::bench {
 namespace {
 
 constexpr size_t kBuffer = 4096;
 
-// Both halves of a region of calls; nobody needs to be rung.
-struct Pair {
+// Both ends of a call area. Neither sleeps, so waking does nothing.
+struct BothEnds {
   struct Free {
     void operator()(char* memory) const { free(memory); }
   };
@@ -84,7 +84,7 @@ void Answer(internal::ServerCalls& server, const std::string& response) {
   for (const internal::ServerCalls::TakenCall& call : news.taken) server.Respond(call.id, response);
 }
 
-// Posts a call, has it answered by `serve` or by another thread, and waits, spinning.
+// Posts a call, has `serve` or another thread answer it, and spins until the answer is there.
 template <typename Serve>
 void CallOnce(internal::ClientCalls& client, Serve serve) {
   const int slot = client.Acquire();
@@ -100,24 +100,24 @@ void CallOnce(internal::ClientCalls& client, Serve serve) {
 }
 
 void BM_SlotInOneThread(benchmark::State& state) {
-  Pair pair;
-  pair.server.SetAccepting(true);
+  BothEnds ends;
+  ends.server.SetAccepting(true);
   const std::string response(100, 'x');
-  for (auto _ : state) CallOnce(pair.client, [&] { Answer(pair.server, response); });
+  for (auto _ : state) CallOnce(ends.client, [&] { Answer(ends.server, response); });
 }
 BENCHMARK(BM_SlotInOneThread)->Name("calls/slot_in_one_thread");
 
 void BM_SlotBetweenSpinningThreads(benchmark::State& state) {
-  Pair pair;
-  pair.server.SetAccepting(true);
+  BothEnds ends;
+  ends.server.SetAccepting(true);
   std::atomic<bool> stop{false};
   std::thread server([&] {
     const std::string response(100, 'x');
     while (!stop.load(std::memory_order_relaxed)) {
-      if (pair.server.Ready()) Answer(pair.server, response);
+      if (ends.server.Ready()) Answer(ends.server, response);
     }
   });
-  for (auto _ : state) CallOnce(pair.client, [] {});
+  for (auto _ : state) CallOnce(ends.client, [] {});
   stop = true;
   server.join();
 }
@@ -125,8 +125,8 @@ BENCHMARK(BM_SlotBetweenSpinningThreads)
     ->Name("calls/slot_between_spinning_threads")
     ->UseRealTime();
 
-BENCHMARK(bench::LimitMemcpy)->Name("calls/limit/memcpy")->Args({64, 1})->Args({2048, 1});
-BENCHMARK(bench::LimitSharedWord)->Name("calls/limit/shared_word_ping_pong")->UseRealTime();
+BENCHMARK(LimitMemcpy)->Name("calls/limit/memcpy")->Args({64, 1})->Args({2048, 1});
+BENCHMARK(LimitSharedWord)->Name("calls/limit/shared_word_ping_pong")->UseRealTime();
 
 }  // namespace
-}  // namespace grpc_cxl
+}  // namespace grpc_cxl::bench

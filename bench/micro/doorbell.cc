@@ -1,5 +1,5 @@
-// Waking a process that sleeps on its doorbell, beside a bare futex and a bare unix socket;
-// and ringing for a process that is awake.
+// Waking a process that sleeps on its doorbell, beside a bare futex and a bare unix socket; and a
+// wake-up of a process that is awake already.
 
 #include "grpc_cxl/doorbell/doorbell.h"
 
@@ -16,7 +16,7 @@
 namespace grpc_cxl::bench {
 namespace {
 
-// What one side of a ping-pong writes.
+// The words that one side of a ping-pong writes.
 struct Words {
   internal::DoorbellWords doorbell;
   alignas(internal::kWriterAlignment) internal::SharedU32 turn;
@@ -25,7 +25,7 @@ struct Sides {
   Words ours, peers;
 };
 
-// One side: the word that it publishes, and how it waits for that of the other.
+// One side of a ping-pong.
 class End {
  public:
   End(Words* mine, const Words* other, int socket)
@@ -75,7 +75,7 @@ void WakeAndBeWoken(benchmark::State& state) {
   }
 }
 
-void RingAwakePeer(benchmark::State& state) {
+void WakeAwakePeer(benchmark::State& state) {
   const Shared<internal::DoorbellWords> awake;
   const Sockets sockets;
   internal::DoorbellWaker waker(awake.get(), sockets.ours.get());
@@ -85,7 +85,7 @@ void RingAwakePeer(benchmark::State& state) {
 BENCHMARK(WakeAndBeWoken)->Name("doorbell/ping_pong_of_sleeping_processes")->UseRealTime();
 BENCHMARK(LimitFutex)->Name("doorbell/limit/futex_ping_pong")->UseRealTime();
 BENCHMARK(LimitUnixSocket)->Name("doorbell/limit/unix_socket_ping_pong")->UseRealTime();
-BENCHMARK(RingAwakePeer)->Name("doorbell/ring_for_an_awake_process");
+BENCHMARK(WakeAwakePeer)->Name("doorbell/wake_an_awake_process");
 
 }  // namespace
 }  // namespace grpc_cxl::bench

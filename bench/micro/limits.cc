@@ -19,7 +19,7 @@
 namespace grpc_cxl::bench {
 namespace {
 
-// Counts up: odd numbers are the peer's turn.
+// Both count the turns.
 struct Words {
   alignas(internal::kWriterAlignment) internal::SharedU32 there;
   alignas(internal::kWriterAlignment) internal::SharedU32 back;
@@ -42,7 +42,7 @@ void SendByte(int socket) {
   PCHECK(send(socket, &byte, 1, MSG_NOSIGNAL) == 1);
 }
 
-// False at the end.
+// False at end of file.
 bool ReceiveByte(int socket) {
   char byte;
   return recv(socket, &byte, 1, 0) == 1;
@@ -56,7 +56,7 @@ void LimitMemcpy(benchmark::State& state) {
   for (auto _ : state) {
     for (int i = 0; i < state.range(1); ++i) {
       std::memcpy(to.data(), from.data(), bytes);
-      asm volatile("" : : "r"(to.data()), "r"(from.data()) : "memory");  // the copy is wanted
+      asm volatile("" : : "r"(to.data()), "r"(from.data()) : "memory");  // keeps the copy
     }
   }
   state.SetBytesProcessed(state.iterations() * bytes);
@@ -108,7 +108,7 @@ void LimitUnixSocket(benchmark::State& state) {
 void LimitUnixConnect(benchmark::State& state) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  // Abstract: no file to remove.
+  // An abstract address leaves no file behind.
   const std::string name = absl::StrCat("grpc_cxl_limit_", getpid());
   memcpy(address.sun_path + 1, name.data(), name.size());
   const socklen_t length = offsetof(sockaddr_un, sun_path) + 1 + name.size();
@@ -125,7 +125,7 @@ void LimitUnixConnect(benchmark::State& state) {
       const internal::UniqueFd accepted(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!accepted) return;
       SendByte(accepted.get());
-      ReceiveByte(accepted.get());  // until the client has gone
+      ReceiveByte(accepted.get());  // returns when the client closes its end
     }
   });
   for (auto _ : state) {

@@ -3,24 +3,23 @@
 
 #include <benchmark/benchmark.h>
 
-// What this machine can do at best, to be registered beside what it is a limit of, so that
-// both are measured in the same run. "Between processes": this one and a forked one, which
-// answers; an iteration is there and back.
+// Limits of the machine, to be registered beside the benchmark that they limit, so that one run
+// measures both. "Between processes" is a round trip between this process and a forked one.
 namespace grpc_cxl::bench {
 
-// memcpy() of range(0) bytes, range(1) times, in one thread; in memory that is used again.
+// memcpy() of range(0) bytes, range(1) times, in one thread, with the same memory every time.
 void LimitMemcpy(benchmark::State& state);
 
-// A word each way between two processes that spin: what the caches need to pass a line.
+// A word each way between two spinning processes: the time that caches take to pass a line.
 void LimitSharedWord(benchmark::State& state);
 
-// A futex each way between two processes that sleep.
+// A futex each way between two sleeping processes.
 void LimitFutex(benchmark::State& state);
 
-// A byte each way over a unix socket between two processes that sleep.
+// A byte each way over a unix socket between two sleeping processes.
 void LimitUnixSocket(benchmark::State& state);
 
-// connect() to a unix socket that another process listens on, until its first byte comes.
+// connect() to a unix socket on which another process listens, until its first byte arrives.
 void LimitUnixConnect(benchmark::State& state);
 
 }  // namespace grpc_cxl::bench

@@ -1,4 +1,4 @@
-// The rooms of the library by themselves, each beside the limit that the machine sets.
+// Micro benchmarks of the library's rooms, each beside the limit that the machine sets.
 //
 //   ./bazelw run -c opt //bench/micro
 //   ./bazelw run -c opt //bench/micro -- --benchmark_filter=doorbell

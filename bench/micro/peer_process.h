@@ -13,8 +13,8 @@
 
 namespace grpc_cxl::bench {
 
-// A forked copy of this process that runs `body` until it is killed by the destructor: the
-// other side of a benchmark between two processes. To be made before there are threads.
+// The other process of a benchmark: a fork of this one that runs `body` until the destructor kills
+// it. Create it before there are threads.
 class PeerProcess {
  public:
   explicit PeerProcess(const std::function<void()>& body);
@@ -27,7 +27,7 @@ class PeerProcess {
   pid_t pid_;
 };
 
-// A T, all zeros, in memory that a PeerProcess made later shares.
+// A zeroed T in memory that is shared with every PeerProcess created later.
 template <typename T>
 class Shared {
  public:
@@ -43,7 +43,7 @@ class Shared {
   internal::Arena arena_ = Make();
 };
 
-// Two connected sockets of the kind that connections have; blocking.
+// Two connected, blocking sockets of the same type as those of connections.
 struct Sockets {
   Sockets() {
     int ends[2];

@@ -1,5 +1,5 @@
-// From Dial() until the arena is mapped on both sides, between two processes, beside the bare
-// connection of a unix socket and beside making and mapping memory of that size.
+// The time from Dial() until both of two processes have mapped the arena, beside a bare connection
+// over a unix socket, and beside creating and mapping memory of that size.
 
 #include <benchmark/benchmark.h>
 #include <poll.h>
@@ -25,7 +25,7 @@ void WaitFor(int fd) {
   PCHECK(poll(&readable, 1, 10'000) == 1);
 }
 
-// What `step` returns once it has to wait for the peer no more.
+// Repeats `step` until it need not wait for the peer, and returns its result.
 template <typename Step>
 auto Finish(int socket, Step step) {
   for (;;) {
@@ -49,7 +49,7 @@ void Serve(internal::NameListener& listener, size_t arena_bytes) {
     internal::ArenaOffer offer;
     offer.arena_bytes = arena->size();
     CHECK_OK(internal::SendWelcome(socket->get(), offer, arena->fd()));
-    WaitFor(socket->get());  // until the client has gone
+    WaitFor(socket->get());  // returns when the client closes its end
   }
 }
 

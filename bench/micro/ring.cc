@@ -1,5 +1,5 @@
-// A ring of bytes, beside memcpy() of the same bytes in and out, and beside a bare word that
-// two processes pass to and fro.
+// A ring of bytes, beside memcpy() of the same bytes in and out, and beside the round trip of a
+// bare word between two processes.
 
 #include <benchmark/benchmark.h>
 
@@ -40,7 +40,7 @@ void Send(internal::RingWriter& writer, absl::Span<const char> message) {
   writer.Publish();
 }
 
-// False when there is nothing. Copies the next message out, all of which must be there.
+// Copies the next message out; false when the ring is empty. REQUIRES: a message is complete.
 bool Receive(internal::RingReader& reader, absl::Span<char> message) {
   const auto readable = reader.Readable();
   CHECK_OK(readable.status());

@@ -5,10 +5,9 @@
 
 namespace grpc_cxl::bench {
 
-// Bytes per second that one thread of this process copies with memcpy() now, `size` bytes at a
-// time, around two buffers of 4 MiB (or `size`, if that is more): as large as the payload
-// area of a connection, so that neither runs in the processor's nearest cache alone.
-// Takes about `seconds`.
+// Bytes per second that this thread copies with memcpy(), `size` bytes at a time, between two
+// buffers of 4 MiB (or `size`, if that is more). The payload area of a connection is as large, so
+// both exceed the processor's nearest cache. Takes about `seconds`.
 double MemcpyBytesPerSecond(size_t size, double seconds);
 
 }  // namespace grpc_cxl::bench

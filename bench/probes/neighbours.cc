@@ -23,8 +23,8 @@ std::optional<double> Neighbours::Share() const {
   return std::clamp(others / (now->all_ns - machine_->all_ns), 0.0, 1.0);
 }
 
-// The first line of /proc/stat, proc_stat(5): the name, then clock ticks of user, nice, system,
-// idle, iowait, irq, softirq and steal; user has guest in it.
+// The first line of /proc/stat, proc_stat(5): the name, then clock ticks of user (which includes
+// guest), nice, system, idle, iowait, irq, softirq and steal.
 std::optional<Neighbours::Times> Neighbours::Machine() {
   std::ifstream file("/proc/stat");
   std::string name;

@@ -9,18 +9,17 @@
 
 namespace grpc_cxl::bench {
 
-// How much of the machine others took while something was measured. Whoever measures calls
-// beside a compiler measures the compiler.
+// The share of the machine that other programs used during a measurement, which spoils it.
 class Neighbours {
  public:
-  // Counts from now on. This process and those of `ours`, which must live until Share(), are no
-  // neighbours.
+  // Counts from now on. This process and those of `ours`, which must live until Share(), do not
+  // count.
   explicit Neighbours(std::vector<pid_t> ours);
 
-  // The share of the time of all cores since then, 0 to 1, that was neither idle nor ours. Time
-  // that a hypervisor gave to other machines counts ("steal"), and so does what the kernel
-  // does in interrupts for us, where it does not bill that to the process. In steps of some
-  // 10 ms of one core. nullopt where /proc/stat does not tell.
+  // The share of the time of all cores since then, 0 to 1, that was neither idle nor ours. It
+  // includes time that a hypervisor gave to other machines ("steal"), and interrupts on our behalf
+  // that the kernel does not charge to a process. The resolution is some 10 ms of one core.
+  // nullopt when /proc/stat cannot be read.
   std::optional<double> Share() const;
 
  private:

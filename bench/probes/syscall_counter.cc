@@ -26,14 +26,14 @@ absl::StatusOr<SyscallCounter> SyscallCounter::Start(pid_t pid) {
   uint64_t tracepoint;
   if (!(std::ifstream(kTracepoint) >> tracepoint)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("this kernel does not tell system calls: cannot read ", kTracepoint,
+        absl::StrCat("cannot count system calls: cannot read ", kTracepoint,
                      " (as root: mount -t tracefs tracefs /sys/kernel/tracing)"));
   }
   perf_event_attr attributes{};
   attributes.size = sizeof(attributes);
   attributes.type = PERF_TYPE_TRACEPOINT;
   attributes.config = tracepoint;
-  attributes.inherit = 1;  // threads to come
+  attributes.inherit = 1;  // also count threads that these will start
 
   SyscallCounter counter;
   std::error_code gone;
@@ -45,11 +45,10 @@ absl::StatusOr<SyscallCounter> SyscallCounter::Start(pid_t pid) {
         syscall(SYS_perf_event_open, &attributes, tid, /*cpu=*/-1, /*group=*/-1, /*flags=*/0)));
     if (event) {
       counter.threads_.push_back(std::move(event));
-    } else if (errno != ESRCH) {  // that one has ended meanwhile
-      return absl::FailedPreconditionError(
-          absl::StrCat("this kernel does not tell system calls: ",
-                       absl::ErrnoToStatus(errno, "perf_event_open").message(),
-                       " (root or CAP_PERFMON is needed)"));
+    } else if (errno != ESRCH) {  // ESRCH: the thread has ended meanwhile
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot count system calls: ", absl::ErrnoToStatus(errno, "perf_event_open").message(),
+          " (root or CAP_PERFMON is needed)"));
     }
   }
   return counter;

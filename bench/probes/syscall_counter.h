@@ -11,22 +11,22 @@
 
 namespace grpc_cxl::bench {
 
-// Counts the system calls of a process, all threads and those they start, by the kernel's
-// tracepoint raw_syscalls:sys_enter. While one exists, every system call of the machine takes
-// a slower way through the kernel (some 100 ns): do not believe latencies measured meanwhile.
+// Counts the system calls of all threads of a process, later ones included, by the kernel's
+// tracepoint raw_syscalls:sys_enter. While a counter exists, every system call of the machine
+// takes some 100 ns longer, so latencies measured meanwhile are too high.
 //
 // Move-only; used by one thread.
 class SyscallCounter {
  public:
-  // FAILED_PRECONDITION, with what to do, when this kernel does not tell: it needs tracefs
-  // mounted, and root or CAP_PERFMON.
+  // FAILED_PRECONDITION, with what to do, unless tracefs is mounted and this process has root or
+  // CAP_PERFMON.
   static absl::StatusOr<SyscallCounter> Start(pid_t pid);
 
-  // How many since Start().
+  // System calls since Start().
   int64_t Count() const;
 
  private:
-  std::vector<internal::UniqueFd> threads_;  // an event for each
+  std::vector<internal::UniqueFd> threads_;  // an event per thread
 };
 
 }  // namespace grpc_cxl::bench

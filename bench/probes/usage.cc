@@ -14,7 +14,7 @@
 namespace grpc_cxl::bench {
 namespace {
 
-// The process's CPU clock: nanoseconds, where /proc/<pid>/stat has only ticks of 10 ms.
+// The process's CPU clock, because /proc/<pid>/stat counts in ticks of 10 ms.
 int64_t CpuNanoseconds(pid_t pid) {
   clockid_t clock;
   timespec time;
@@ -22,7 +22,7 @@ int64_t CpuNanoseconds(pid_t pid) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-// Field 10 of /proc/<pid>/stat, counted behind the name, which may contain anything.
+// Field 10 of /proc/<pid>/stat. Field 2, the name, may contain spaces and ')'.
 int64_t MinorFaults(pid_t pid) {
   std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
   std::string line;
@@ -48,7 +48,7 @@ int64_t SumOfLines(const std::string& status_file, const std::string& ending) {
   return sum;
 }
 
-// The kernel tells them thread by thread; threads that have ended are not told any more.
+// The kernel counts them per thread, and forgets the count of a thread that ends.
 int64_t ContextSwitches(pid_t pid) {
   int64_t switches = 0;
   std::error_code gone;

@@ -17,8 +17,8 @@ namespace {
 
 using Figure = double (ConnectionCost::*)() const;
 
-// One chart of a figure against the number of connections, both axes logarithmic. Points without
-// the figure, which is then 0, are left out.
+// Draws a figure against the number of connections, both axes logarithmic. Leaves out zeros, which
+// stand for missing figures.
 void Draw(const Report& report, const std::string& y_title, Figure figure, HtmlPage& page) {
   SvgChart chart{"connections", y_title, {}, {}};
   std::set<uint32_t> counts;

@@ -7,16 +7,16 @@
 
 namespace grpc_cxl::bench {
 
-// What the figures of a ConnectionCost are, in a sentence or two for the reader of either.
+// Explains the figures of a ConnectionCost to the reader of a report.
 inline constexpr char kWhatConnectionsCost[] =
-    "One client and one server process. Memory: what each connection beyond the first adds, "
-    "without the kernel's own for sockets; both map the arena. Idle: CPU time of processes that "
-    "make no call. p50: 64-byte calls on one connection while the others rest.";
+    "One client and one server process. Memory: added by each connection beyond the first, "
+    "without the kernel's memory for sockets; both processes map the arena. Idle: CPU time of "
+    "processes that make no call. p50: 64-byte calls on one connection while the others are idle.";
 
-// One line a number of connections.
+// A text table, one row per number of connections.
 std::string ConnectionsAsTable(const Report& report);
 
-// The same as a page of its own, with a plot of each figure against the number of connections.
+// An HTML page with the table, and a plot of each figure against the number of connections.
 std::string ConnectionsAsHtml(const Report& report);
 
 }  // namespace grpc_cxl::bench

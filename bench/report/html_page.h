@@ -7,8 +7,8 @@
 
 namespace grpc_cxl::bench {
 
-// A report as one HTML page that needs nothing else, no network and no script, and that
-// follows the reader's choice of a light or a dark page.
+// Builds a self-contained HTML page, without network or scripts, light or dark as the reader's
+// browser asks for.
 class HtmlPage {
  public:
   explicit HtmlPage(const std::string& title);
@@ -16,12 +16,12 @@ class HtmlPage {
   void Heading(const std::string& text);
   void Note(const std::string& text);
   void Chart(const std::string& svg) { body_ += svg; }
-  // A table in plain text, as Table makes them.
+  // Plain text like that of Table.
   void Preformatted(const std::string& text);
 
   std::string ToString() const { return body_ + "</body></html>\n"; }
 
-  // The colour of a transport, the same in all charts.
+  // The colour of a transport in all charts.
   static std::string Color(absl::string_view transport);
 
  private:

@@ -31,10 +31,10 @@ std::string CaseName(const Row& row) {
                       row.concurrency(), " in flight");
 }
 
-// Not a plain waiting contender: the first of its transport is drawn solid, others dashed.
+// The main contender of a transport has a solid line, the others are dashed.
 bool Dashed(const Row& row) { return row.wait() == "park" || row.pinned(); }
 
-// One chart of `rows`: a figure against x, which is drawn by its logarithm.
+// Draws a figure of `rows` against the logarithm of x.
 SvgChart Against(const std::vector<Row>& rows, const std::string& x_title,
                  uint32_t (Row::*x)() const, std::string (*x_label)(double),
                  const std::string& y_title, double (Row::*y)() const, bool with_ranges) {
@@ -59,7 +59,7 @@ SvgChart Against(const std::vector<Row>& rows, const std::string& x_title,
   return chart;
 }
 
-// Rows that differ only in contender and in x, drawn where there are several x.
+// Draws each group of rows with an equal `key` that has several x.
 template <typename Key>
 void DrawGroups(const Report& report, Key key, uint32_t (Row::*x)() const,
                 std::string (*x_label)(double), const std::string& x_title, HtmlPage& page) {
@@ -80,9 +80,9 @@ void DrawGroups(const Report& report, Key key, uint32_t (Row::*x)() const,
 }
 
 void DrawCase(const std::vector<Row>& rows, HtmlPage& page) {
-  if (rows.front().services() > 0) return;  // all that there is to see is in the chart
-  SvgBars latency{"p50 in microseconds; the line goes from the fastest to the slowest round", {}};
-  SvgBars cpu{"CPU time of both processes, microseconds a call", {}};
+  if (rows.front().services() > 0) return;  // the chart shows everything
+  SvgBars latency{"p50 in microseconds; the line spans the fastest to the slowest round", {}};
+  SvgBars cpu{"CPU time of both processes, microseconds per call", {}};
   for (const Row& row : rows) {
     const std::string name = ContenderName(rows, row), color = HtmlPage::Color(row.transport());
     latency.bars.push_back({name, color, row.p50_us(), row.p50_low_us(), row.p50_high_us()});
@@ -101,9 +101,9 @@ std::string HtmlReport(const Report& report) {
   HtmlPage page("gRPC calls, transport by transport");
   page.Note(MachineLine(report));
   page.Note(absl::StrFormat(
-      "Medians of %d interleaved rounds. Every transport has a server and a client process of its "
-      "own. Compare the transports of one report; absolute times belong to the machine and the "
-      "hour.",
+      "Medians of %d interleaved rounds. Every transport has its own server and client process. "
+      "Compare the transports of one report: absolute times depend on the machine and on what else "
+      "it does.",
       report.rounds()));
   DrawGroups(
       report,

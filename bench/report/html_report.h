@@ -7,8 +7,8 @@
 
 namespace grpc_cxl::bench {
 
-// A report of rpc_bench as an HTML page: latency against size and against calls in flight
-// where the report has several of them, and bars and tables of every case.
+// The rows of a report as an HTML page: latency against size, against calls in flight and against
+// services, where the report has several of them; bars and a table for every case.
 std::string HtmlReport(const Report& report);
 
 }  // namespace grpc_cxl::bench

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -34,7 +35,7 @@ std::string Number(std::optional<double> value, int digits) {
   return value ? absl::StrFormat("%.*f", digits, *value) : "";
 }
 
-// The first cells of a row: what it measures.
+// The columns that identify a row.
 std::vector<std::string> Titles(absl::Span<const Row> rows) {
   std::vector<std::string> titles = {"transport", "wait", "service"};
   for (const Row& row : rows) {
@@ -52,6 +53,27 @@ std::vector<std::string> Joined(std::vector<std::string> first,
                                 const std::vector<std::string>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
+}
+
+// A figure of `row` divided by that of the better comparable row of tcp and unix.
+std::optional<double> Ratio(absl::Span<const Row> rows, const Row& row,
+                            double (Row::*figure)() const, bool higher_is_better = false) {
+  std::optional<double> best;
+  for (const Row& other : rows) {
+    if (other.transport() != "tcp" && other.transport() != "unix") continue;
+    if (other.service_api() != row.service_api() || other.pinned() != row.pinned()) continue;
+    const double value = (other.*figure)();
+    if (!best || (higher_is_better ? value > *best : value < *best)) best = value;
+  }
+  if (!best || *best <= 0) return std::nullopt;
+  return (row.*figure)() / *best;
+}
+
+absl::Status WriteText(const std::string& text, const std::string& file) {
+  std::ofstream out(file);
+  out << text << std::flush;
+  if (!out) return absl::ErrnoToStatus(errno, absl::StrCat("Cannot write ", file));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -74,19 +96,6 @@ std::string MachineLine(const Report& report) {
   return absl::StrFormat("gRPC %s, %d cores, %s, %s%s", report.grpc_version(), report.cores(),
                          report.cpu(), report.kernel(),
                          report.optimized_build() ? "" : " (NOT an optimized build: use -c opt)");
-}
-
-std::optional<double> Ratio(absl::Span<const Row> rows, const Row& row,
-                            double (Row::*figure)() const, bool higher_is_better) {
-  std::optional<double> best;
-  for (const Row& other : rows) {
-    if (other.transport() != "tcp" && other.transport() != "unix") continue;
-    if (other.service_api() != row.service_api() || other.pinned() != row.pinned()) continue;
-    const double value = (other.*figure)();
-    if (!best || (higher_is_better ? value > *best : value < *best)) best = value;
-  }
-  if (!best || *best <= 0) return std::nullopt;
-  return (row.*figure)() / *best;
 }
 
 std::string ContenderName(absl::Span<const Row> rows, const Row& row) {
@@ -132,22 +141,15 @@ std::string RowsAsTable(absl::Span<const Row> rows) {
   return absl::StrCat(seen.ToString(), "\n", cost.ToString());
 }
 
-absl::Status WriteJson(const google::protobuf::Message& report, const std::string& file) {
+absl::Status WriteJson(const google::protobuf::Message& message, const std::string& file) {
   google::protobuf::json::PrintOptions options;
   options.add_whitespace = true;
   options.always_print_fields_with_no_presence = true;
   options.preserve_proto_field_names = true;
   std::string json;
-  absl::Status printed = google::protobuf::json::MessageToJsonString(report, &json, options);
+  absl::Status printed = google::protobuf::json::MessageToJsonString(message, &json, options);
   if (!printed.ok()) return printed;
   return WriteText(json, file);
-}
-
-absl::Status WriteText(const std::string& text, const std::string& file) {
-  std::ofstream out(file);
-  out << text << std::flush;
-  if (!out) return absl::ErrnoToStatus(errno, absl::StrCat("Cannot write ", file));
-  return absl::OkStatus();
 }
 
 absl::Status WriteReport(const Report& report, const std::string& json, const std::string& page,

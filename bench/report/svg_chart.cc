@@ -14,13 +14,13 @@ namespace {
 constexpr double kWidth = 760, kHeight = 380;
 constexpr double kLeft = 64, kRight = 28, kTop = 16, kBottom = 48;
 
-// Where a value stands on an axis.
+// Maps values to coordinates.
 struct Axis {
   double low, high, from, to;
   double At(double value) const { return from + (value - low) / (high - low) * (to - from); }
 };
 
-// As short as people write it: 0.01, 10, 100k, 1M.
+// In short form: 0.01, 10, 100k, 1M.
 std::string PowerOfTen(double power) {
   const double value = std::pow(10, power);
   if (value >= 1e6) return absl::StrFormat("%gM", value / 1e6);

@@ -6,16 +6,16 @@
 
 namespace grpc_cxl::bench {
 
-// A line chart as an SVG element and its legend. The y axis is logarithmic. The page gives
-// the classes `grid` and `legend` and the text their colours; names are plain text.
+// A line chart as an SVG element, and its legend. The y axis is logarithmic. The page styles the
+// text and the classes `grid` and `legend`. Names are plain text.
 struct SvgChart {
   struct Point {
     double x, y;               // y > 0
-    double low = 0, high = 0;  // the range that is drawn through the point; none when 0
+    double low = 0, high = 0;  // range drawn through the point; 0: none
   };
   struct Line {
     std::string name;
-    std::string color;  // as CSS writes it
+    std::string color;  // in CSS
     bool dashed = false;
     std::vector<Point> points;
   };
@@ -34,22 +34,22 @@ struct SvgChart {
 // Ticks at round numbers from 0 to `highest` or a little more.
 std::vector<SvgChart::Tick> RoundTicks(double highest);
 
-// Horizontal bars that begin at 0, as an SVG element.
+// Horizontal bars from 0, as an SVG element.
 struct SvgBars {
   struct Bar {
     std::string name;
     std::string color;
     double value;
-    double low, high;  // the range that is drawn over its end
+    double low, high;  // range drawn over the end of the bar
   };
 
-  std::string title;  // what the values are, with their unit
+  std::string title;  // quantity and unit
   std::vector<Bar> bars;
 
   std::string ToString() const;
 };
 
-// `text` as HTML writes it.
+// `text` with &, < and > escaped.
 std::string EscapeHtml(const std::string& text);
 
 }  // namespace grpc_cxl::bench

@@ -23,7 +23,7 @@ std::string Table::ToString() const {
     for (size_t column = 0; column < row.size(); ++column) {
       size_t width = 0;
       for (const auto& other : rows_) width = std::max(width, other[column].size());
-      // printf takes a negative width as "flush left".
+      // A negative width aligns left.
       const int signed_width = static_cast<int>(width) * (column < words_ ? -1 : 1);
       absl::StrAppendFormat(&text, "%s%*s", column == 0 ? "" : "  ", signed_width, row[column]);
     }

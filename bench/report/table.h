@@ -6,21 +6,21 @@
 
 namespace grpc_cxl::bench {
 
-// A table in plain text: the first columns of words flush left, the rest flush right.
+// A plain-text table.
 class Table {
  public:
-  // The first `words` of the `columns` hold words, the others numbers.
+  // The first `words` columns are aligned left, the others, which hold numbers, right.
   Table(std::vector<std::string> columns, size_t words);
 
-  // As many cells as there are columns.
+  // REQUIRES: as many cells as there are columns.
   void AddRow(std::vector<std::string> cells);
 
-  // Title line and rows, each ended by a newline.
+  // The titles and the rows, a line each.
   std::string ToString() const;
 
  private:
   const size_t words_;
-  std::vector<std::vector<std::string>> rows_;  // the first one is the title
+  std::vector<std::vector<std::string>> rows_;  // the titles are the first
 };
 
 }  // namespace grpc_cxl::bench

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bench/roles/echo_caller.h"
 #include "bench/roles/measure.h"
 
 namespace grpc_cxl::bench {
@@ -16,40 +17,46 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-absl::Status Failed(const grpc::Status& status) {
-  return absl::AbortedError(absl::StrCat("a call failed with status ", status.error_code(), ": ",
-                                         status.error_message()));
-}
-
-// Microseconds of one call after the other, as long as `go_on` says so.
+// Calls one after the other while `go_on` returns true; returns their latencies in microseconds.
 absl::StatusOr<std::vector<double>> CallWhile(Caller& caller, const std::function<bool()>& go_on) {
   std::vector<double> latencies_us;
   while (go_on()) {
     const Clock::time_point start = Clock::now();
-    if (const grpc::Status status = caller.Call(); !status.ok()) return Failed(status);
+    if (const grpc::Status status = caller.Call(); !status.ok()) return CallFailed(status);
     latencies_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
   }
   return latencies_us;
 }
 
+grpc::Status Block(Echo::Stub& stub, double seconds) {
+  grpc::ClientContext context;
+  Payload request, response;
+  request.set_data(absl::StrCat(static_cast<int>(seconds * 1e3)));
+  return stub.Sleep(&context, request, &response);
+}
+
 }  // namespace
 
-absl::StatusOr<HandlerBlocked> MeasureBlocking(Caller& caller, Caller& blocker,
-                                               const BlockingHandler& what) {
+absl::StatusOr<HandlerBlocked> MeasureBlockingHandler(std::shared_ptr<grpc::Channel> channel,
+                                                      const BlockHandler& what) {
+  Case small;
+  small.set_size_bytes(64);
+  const std::unique_ptr<Caller> caller = MakeEchoCaller(channel, small);
+  const std::unique_ptr<Echo::Stub> blocker = Echo::NewStub(channel);
   int calls = 2000;
-  absl::StatusOr<std::vector<double>> alone = CallWhile(caller, [&] { return calls-- > 0; });
+  absl::StatusOr<std::vector<double>> alone = CallWhile(*caller, [&] { return calls-- > 0; });
   if (!alone.ok()) return alone.status();
   std::vector<double> others, longest;
   for (uint32_t i = 0; i < what.times(); ++i) {
     std::atomic<bool> over{false};
     grpc::Status blocked;
     std::thread thread([&] {
-      blocked = blocker.Block(what.seconds());
+      blocked = Block(*blocker, what.seconds());
       over = true;
     });
-    absl::StatusOr<std::vector<double>> meanwhile = CallWhile(caller, [&] { return !over; });
+    absl::StatusOr<std::vector<double>> meanwhile = CallWhile(*caller, [&] { return !over; });
     thread.join();
-    if (!blocked.ok()) return Failed(blocked);
+    if (!blocked.ok()) return CallFailed(blocked);
     if (!meanwhile.ok()) return meanwhile.status();
     longest.push_back(*std::max_element(meanwhile->begin(), meanwhile->end()));
     others.insert(others.end(), meanwhile->begin(), meanwhile->end());

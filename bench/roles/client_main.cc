@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,16 +20,17 @@
 #include "bench/harness/transport.h"
 #include "bench/probes/usage.h"
 #include "bench/roles/blocking_handler.h"
+#include "bench/roles/echo_caller.h"
+#include "bench/roles/echo_service.h"
 #include "bench/roles/latency_breakdown.h"
 #include "bench/roles/measure.h"
+#include "bench/roles/traffic.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
 class Client {
  public:
-  explicit Client(Workload& workload) : workload_(workload) {}
-
   absl::StatusOr<Reply> Handle(const Request& request) {
     switch (request.what_case()) {
       case Request::kStartClient:
@@ -37,10 +39,10 @@ class Client {
         return RunRound(request.round());
       case Request::kOpenConnections:
         return Open(request.open_connections());
-      case Request::kBlockingHandler:
-        return Block(request.blocking_handler());
-      case Request::kLatencyBreakdown:
-        return TakeApart(request.latency_breakdown());
+      case Request::kBlockHandler:
+        return Block(request.block_handler());
+      case Request::kBreakDownLatency:
+        return BreakDown(request.break_down_latency());
       case Request::kRest:
         return RestFor(request.rest());
       default:
@@ -56,12 +58,15 @@ class Client {
     }
     channel_ =
         start.path().transport() == "inproc" ? InProcessChannel() : MakeChannel(start.path());
-    return Finished();
+    stub_ = Echo::NewStub(channel_);
+    Reply reply;
+    reply.mutable_done();
+    return reply;
   }
 
-  // To a server of our own.
+  // To a server in this process.
   std::shared_ptr<grpc::Channel> InProcessChannel() {
-    service_ = workload_.MakeService(start_.path().service_api());
+    service_ = MakeEchoService(start_.path().service_api());
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
     builder.SetMaxSendMessageSize(-1);
@@ -74,61 +79,35 @@ class Client {
     return server_->InProcessChannel(arguments);
   }
 
-  absl::StatusOr<Reply> Block(const BlockingHandler& what) {
-    Case small;
-    small.set_size_bytes(64);
-    const auto caller = workload_.MakeCaller(channel_, small);
-    const auto blocker = workload_.MakeCaller(channel_, small);
-    absl::StatusOr<HandlerBlocked> result = MeasureBlocking(*caller, *blocker, what);
+  absl::StatusOr<Reply> Block(const BlockHandler& what) {
+    absl::StatusOr<HandlerBlocked> result = MeasureBlockingHandler(channel_, what);
     if (!result.ok()) return result.status();
     Reply reply;
     *reply.mutable_handler_blocked() = *std::move(result);
     return reply;
   }
 
-  absl::StatusOr<Reply> TakeApart(const LatencyBreakdown& what) {
-    Case size;
-    size.set_size_bytes(what.size_bytes());
-    absl::StatusOr<BrokenDown> result =
-        MeasureParts(*workload_.MakeCaller(channel_, size), what.calls());
+  absl::StatusOr<Reply> BreakDown(const BreakDownLatency& what) {
+    absl::StatusOr<LatencyBreakdown> result = MeasureLatencyBreakdown(*stub_, what);
     if (!result.ok()) return result.status();
     Reply reply;
-    *reply.mutable_broken_down() = *std::move(result);
+    *reply.mutable_latency_breakdown() = *std::move(result);
     return reply;
   }
 
   absl::StatusOr<Reply> RunRound(const Round& round) {
     std::vector<std::unique_ptr<Caller>> callers;
     for (uint32_t i = 0; i < round.what().concurrency(); ++i) {
-      callers.push_back(workload_.MakeCaller(channel_, round.what()));
+      callers.push_back(MakeEchoCaller(channel_, round.what()));
     }
-    const auto before = workload_.ClientAndServerTraffic(channel_);
+    const std::optional<Traffic> before = TrafficSoFar(*stub_);
     absl::StatusOr<RoundResult> result = Measure(callers, round, start_.server_pid());
     if (!result.ok()) return result.status();
-    const auto after = workload_.ClientAndServerTraffic(channel_);
-    if (before.has_value() && after.has_value()) {
-      result->set_copies_there(Copies(*before, *after));
-      result->set_copies_back(
-          Copies({before->second, before->first}, {after->second, after->first}));
-      // Counted from before the warm-up.
-      result->set_memory_us_per_call((after->first.memory_ns - before->first.memory_ns +
-                                      after->second.memory_ns - before->second.memory_ns) /
-                                     1e3 / (result->calls() * (1 + kWarmUpShare)));
-    }
+    const std::optional<Traffic> after = TrafficSoFar(*stub_);
+    if (before && after) AddTraffic(*before, *after, &*result);
     Reply reply;
     *reply.mutable_round_result() = *std::move(result);
     return reply;
-  }
-
-  // How often a byte that the first of a pair sent to the second was copied in between.
-  using Traffics = std::pair<Workload::Traffic, Workload::Traffic>;
-  static double Copies(const Traffics& before, const Traffics& after) {
-    const auto [from, to] = before;
-    const double sent = after.first.sent - from.sent;
-    const double received = after.second.received - to.received;
-    if (sent <= 0 || received <= 0) return 0;
-    return (after.first.copied_to_send - from.copied_to_send) / sent +
-           (after.second.copied_to_receive - to.copied_to_receive) / received;
   }
 
   absl::StatusOr<Reply> Open(const OpenConnections& open) {
@@ -140,7 +119,7 @@ class Client {
       Path path = start_.path();
       path.set_connection(idle_.size() + 1);
       idle_.push_back(MakeChannel(path));
-      const grpc::Status status = workload_.MakeCaller(idle_.back(), what)->Call();
+      const grpc::Status status = MakeEchoCaller(idle_.back(), what)->Call();
       if (!status.ok()) {
         return absl::AbortedError(absl::StrCat("connection ", i + 1, " of ", open.count(),
                                                " failed: ", status.error_message()));
@@ -165,25 +144,18 @@ class Client {
     return reply;
   }
 
-  static Reply Finished() {
-    Reply reply;
-    reply.mutable_done();
-    return reply;
-  }
-
-  Workload& workload_;
   StartClient start_;
-  // Of inproc.
-  std::unique_ptr<grpc::Service> service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::Service> service_;  // of inproc
+  std::unique_ptr<grpc::Server> server_;    // of inproc
   std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<Echo::Stub> stub_;
   std::vector<std::shared_ptr<grpc::Channel>> idle_;
 };
 
 }  // namespace
 
-int ClientMain(Workload& workload) {
-  Client client(workload);
+int ClientMain() {
+  Client client;
   return AnswerRequests([&](const Request& request) { return client.Handle(request); });
 }
 

@@ -1,13 +1,10 @@
 #ifndef GRPC_CXL_BENCH_ROLES_CLIENT_MAIN_H_
 #define GRPC_CXL_BENCH_ROLES_CLIENT_MAIN_H_
 
-#include "bench/roles/workload.h"
-
 namespace grpc_cxl::bench {
 
-// The main() of a client process: measures rounds of calls, opens idle connections, rests.
-// Returns the exit code.
-int ClientMain(Workload& workload);
+// The main() of a client process: calls the echo service and measures. Returns the exit code.
+int ClientMain();
 
 }  // namespace grpc_cxl::bench
 

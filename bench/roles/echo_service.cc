@@ -7,14 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "bench/roles/echo.grpc.pb.h"
 #include "grpc_cxl/coherence/far_memory.h"
 #include "grpc_cxl/payload_counters.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
-// Ends when the caller has given up.
+// Ends when the caller gives up.
 class HoldReactor : public grpc::ServerWriteReactor<Payload> {
  public:
   HoldReactor() { StartSendInitialMetadata(); }
@@ -25,7 +24,8 @@ class HoldReactor : public grpc::ServerWriteReactor<Payload> {
 grpc::Status SleepFor(const Payload& request) {
   int milliseconds;
   if (!absl::SimpleAtoi(request.data(), &milliseconds)) {
-    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "data is no number of milliseconds");
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                        "data must be a number of milliseconds");
   }
   absl::SleepFor(absl::Milliseconds(milliseconds));
   return grpc::Status::OK;
@@ -59,15 +59,6 @@ grpc::Status AnswerAll(grpc::ServerReaderWriter<Message, Message>* stream) {
   return grpc::Status::OK;
 }
 
-void CountTraffic(Counters* response) {
-  const Workload::Traffic traffic = TrafficOfThisProcess();
-  response->set_sent(traffic.sent);
-  response->set_copied_to_send(traffic.copied_to_send);
-  response->set_received(traffic.received);
-  response->set_copied_to_receive(traffic.copied_to_receive);
-  response->set_memory_ns(traffic.memory_ns);
-}
-
 class SyncEchoService : public Echo::Service {
   grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
     Answer(*request, response);
@@ -99,12 +90,11 @@ class SyncEchoService : public Echo::Service {
     return SleepFor(*request);
   }
   grpc::Status Count(grpc::ServerContext*, const Received*, Counters* response) override {
-    CountTraffic(response);
+    *response = CountersOfThisProcess();
     return grpc::Status::OK;
   }
 };
 
-// Its message is used again and again.
 template <typename Message>
 class UploadReactor : public grpc::ServerReadReactor<Message> {
  public:
@@ -183,7 +173,7 @@ class EchoService : public Echo::CallbackService {
 
   grpc::ServerUnaryReactor* Count(grpc::CallbackServerContext* context, const Received*,
                                   Counters* response) override {
-    CountTraffic(response);
+    *response = CountersOfThisProcess();
     return Done(context);
   }
 
@@ -201,15 +191,15 @@ std::unique_ptr<grpc::Service> MakeEchoService(const std::string& api) {
   return std::make_unique<EchoService>();
 }
 
-Workload::Traffic TrafficOfThisProcess() {
-  const PayloadCounters counters = GetPayloadCounters();
-  Workload::Traffic traffic;
-  traffic.copied_to_send = counters.sent_by_block + counters.sent_by_ring;
-  traffic.sent = traffic.copied_to_send + counters.sent_in_place;
-  traffic.copied_to_receive = counters.received_from_block + counters.received_from_ring;
-  traffic.received = traffic.copied_to_receive + counters.received_in_place;
-  traffic.memory_ns = internal::TheDistanceTotals().charged_ns;
-  return traffic;
+Counters CountersOfThisProcess() {
+  const PayloadCounters payload = GetPayloadCounters();
+  Counters counters;
+  counters.set_copied_to_send(payload.sent_by_block + payload.sent_by_ring);
+  counters.set_sent(counters.copied_to_send() + payload.sent_in_place);
+  counters.set_copied_to_receive(payload.received_from_block + payload.received_from_ring);
+  counters.set_received(counters.copied_to_receive() + payload.received_in_place);
+  counters.set_memory_ns(internal::DistanceCounters::OfProcess().charged_ns);
+  return counters;
 }
 
 }  // namespace grpc_cxl::bench

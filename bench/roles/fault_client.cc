@@ -43,7 +43,7 @@ class HeldCall : public grpc::ClientReadReactor<Payload> {
     ended_.DecrementCount();
   }
 
-  // Once `ended` has counted it.
+  // Valid once `ended` has counted this call.
   int64_t ended_ns() const { return ended_ns_; }
   const grpc::Status& status() const { return status_; }
 
@@ -79,17 +79,16 @@ Reply KillUnderCalls(Echo::Stub& stub, const KillServer& order) {
   return reply;
 }
 
-// Plain calls, as a program makes them that knows nothing of servers that come and go.
+// Makes plain calls, without wait_for_ready, until one succeeds.
 absl::StatusOr<Reply> CallUntilAnswered(Echo::Stub& stub) {
   const absl::Time give_up = absl::Now() + absl::Seconds(30);
-  for (uint32_t failed = 0;; ++failed) {
+  for (;;) {
     grpc::ClientContext context;
     Payload payload, response;
     const grpc::Status status = stub.Call(&context, payload, &response);
     if (status.ok()) {
       Reply reply;
       reply.mutable_call_was_ok()->set_at_ns(MonotonicNanoseconds());
-      reply.mutable_call_was_ok()->set_failed(failed);
       return reply;
     }
     if (absl::Now() > give_up) {
@@ -106,10 +105,9 @@ int FaultClientMain() {
   std::unique_ptr<Echo::Stub> stub;
   return AnswerRequests([&](const Request& request) -> absl::StatusOr<Reply> {
     switch (request.what_case()) {
-      case Request::kStartClient: {
+      case Request::kStartClient:
         stub = Echo::NewStub(MakeChannel(request.start_client().path()));
         return CallUntilAnswered(*stub);
-      }
       case Request::kKillServer:
         return KillUnderCalls(*stub, request.kill_server());
       case Request::kCallUntilOk:

@@ -3,9 +3,8 @@
 
 namespace grpc_cxl::bench {
 
-// The main() of the client process of `rpc_bench --faults`: kills the server under calls
-// that are in flight, and finds the next server over the same channel. Returns the exit
-// code.
+// The main() of the client process of `rpc_bench --faults`: kills the server while calls are in
+// flight, then calls its successor over the same channel. Returns the exit code.
 int FaultClientMain();
 
 }  // namespace grpc_cxl::bench

@@ -1,10 +1,12 @@
 #include "bench/roles/latency_breakdown.h"
 
 #include <chrono>
+#include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "bench/roles/echo_caller.h"
 #include "bench/roles/measure.h"
 
 namespace grpc_cxl::bench {
@@ -16,23 +18,25 @@ int64_t Now() {
 
 }  // namespace
 
-absl::StatusOr<BrokenDown> MeasureParts(Caller& caller, uint32_t calls) {
+absl::StatusOr<LatencyBreakdown> MeasureLatencyBreakdown(Echo::Stub& stub,
+                                                         const BreakDownLatency& what) {
+  Payload request, response;
+  request.set_data(std::string(what.size_bytes(), 'x'));
+  request.set_stamp(true);
   std::vector<double> there, handler, back;
-  for (uint32_t i = 0; i < calls + calls / 10; ++i) {
-    int64_t entered, left;
+  for (uint32_t i = 0; i < what.calls() + what.calls() / 10; ++i) {
     const int64_t start = Now();
-    const grpc::Status status = caller.Stamped(&entered, &left);
+    grpc::ClientContext context;
+    SetUpContext(&context);
+    const grpc::Status status = stub.Call(&context, request, &response);
     const int64_t end = Now();
-    if (!status.ok()) {
-      return absl::AbortedError(absl::StrCat("a call failed with status ", status.error_code(),
-                                             ": ", status.error_message()));
-    }
-    if (i < calls / 10) continue;
-    there.push_back((entered - start) / 1e3);
-    handler.push_back((left - entered) / 1e3);
-    back.push_back((end - left) / 1e3);
+    if (!status.ok()) return CallFailed(status);
+    if (i < what.calls() / 10) continue;
+    there.push_back((response.entered_ns() - start) / 1e3);
+    handler.push_back((response.left_ns() - response.entered_ns()) / 1e3);
+    back.push_back((end - response.left_ns()) / 1e3);
   }
-  BrokenDown parts;
+  LatencyBreakdown parts;
   parts.set_there_us(Median(std::move(there)));
   parts.set_handler_us(Median(std::move(handler)));
   parts.set_back_us(Median(std::move(back)));

@@ -1,17 +1,16 @@
 #ifndef GRPC_CXL_BENCH_ROLES_LATENCY_BREAKDOWN_H_
 #define GRPC_CXL_BENCH_ROLES_LATENCY_BREAKDOWN_H_
 
-#include <cstdint>
-
 #include "absl/status/statusor.h"
 #include "bench/harness/control.pb.h"
-#include "bench/roles/workload.h"
+#include "bench/roles/echo.grpc.pb.h"
 
 namespace grpc_cxl::bench {
 
-// In the client process: the medians of the parts of `calls` calls by `caller`, the first
-// tenth left out.
-absl::StatusOr<BrokenDown> MeasureParts(Caller& caller, uint32_t calls);
+// In the client process: makes calls one after the other and returns the medians of their parts,
+// without the first tenth of the calls.
+absl::StatusOr<LatencyBreakdown> MeasureLatencyBreakdown(Echo::Stub& stub,
+                                                         const BreakDownLatency& what);
 
 }  // namespace grpc_cxl::bench
 

@@ -32,7 +32,7 @@ struct Limit {
   }
 };
 
-// What one caller saw. Written by one thread at a time.
+// The calls of one caller. Written by one thread at a time.
 struct Record {
   std::vector<double> latencies_us;
   grpc::Status status;  // the first failure, which also ends the caller
@@ -83,7 +83,7 @@ void RunCallback(const std::vector<std::unique_ptr<Caller>>& callers, const Limi
   running.Wait();
 }
 
-// Everything that the callers saw for `share` of a round.
+// Keeps the callers busy for `share` of a round.
 std::vector<Record> Run(const std::vector<std::unique_ptr<Caller>>& callers, const Round& round,
                         double share) {
   Limit limit;
@@ -111,6 +111,11 @@ double Quantile(std::vector<double>& values, double q) {
   return values[rank];
 }
 
+absl::Status CallFailed(const grpc::Status& status) {
+  return absl::AbortedError(absl::StrCat("a call failed with status ", status.error_code(), ": ",
+                                         status.error_message()));
+}
+
 double Median(std::vector<double> values) { return Quantile(values, 0.5); }
 
 absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& callers,
@@ -136,11 +141,7 @@ absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& 
 
   std::vector<double> latencies;
   for (const Record& record : records) {
-    if (!record.status.ok()) {
-      return absl::AbortedError(absl::StrCat("a call failed with status ",
-                                             record.status.error_code(), ": ",
-                                             record.status.error_message()));
-    }
+    if (!record.status.ok()) return CallFailed(record.status);
     latencies.insert(latencies.end(), record.latencies_us.begin(), record.latencies_us.end());
   }
   const double calls = latencies.size();

@@ -8,24 +8,27 @@
 
 #include "absl/status/statusor.h"
 #include "bench/harness/control.pb.h"
-#include "bench/roles/workload.h"
+#include "bench/roles/caller.h"
 
 namespace grpc_cxl::bench {
 
-// The element below which the share `q` of `values` lies; reorders them. 0 when empty.
+// The smallest value that is larger than the share `q` of `values`, which are reordered; 0 when
+// there are none.
 double Quantile(std::vector<double>& values, double q);
 double Median(std::vector<double> values);
 
-// How much of a round goes before it, unmeasured.
+// ABORTED with the code and the message of `status`.
+absl::Status CallFailed(const grpc::Status& status);
+
+// Length of the warm-up before a round, as a share of the round.
 inline constexpr double kWarmUpShare = 0.1;
 
-// Keeps every caller busy with one call after the other until the round is over. A tenth
-// of the round goes before it, unmeasured, because caches, buffers and spin budgets have
-// seen other transports in between. Latencies are those of single calls; CPU time, page
-// faults, context switches and system calls are those of this process and of `server_pid`.
+// Keeps every caller busy with one call after the other until the round is over. An unmeasured
+// warm-up goes before it, because caches, buffers and spin budgets have seen other transports
+// since the last round. CPU time, page faults, context switches and system calls are sums over
+// this process and `server_pid`.
 //
-// An error when any call fails, with its status in the text, or when system calls are to be
-// counted and the kernel does not tell.
+// ABORTED when a call fails; FAILED_PRECONDITION when the kernel cannot count system calls.
 absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& callers,
                                     const Round& round, pid_t server_pid);
 

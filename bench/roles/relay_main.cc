@@ -21,15 +21,15 @@
 namespace grpc_cxl::bench {
 namespace {
 
-void Dress(grpc::ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() + kRelayDeadline);
+void SetDeadline(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
 }
 
-// A service in this process: of a server process, or all of them of "inproc".
-struct Station {
-  explicit Station(std::shared_ptr<grpc::Channel> next) : service(std::move(next)) {}
+// A service of the chain, in this process: the one of a server process, or one of inproc.
+struct RelayServer {
+  explicit RelayServer(std::shared_ptr<grpc::Channel> next) : service(std::move(next)) {}
 
-  // Null: to be reached from this process only. Returns the port of a tcp address.
+  // Serves on `path`; null: in-process channels only. Returns the port of a tcp address.
   absl::StatusOr<int> Start(const Path* path) {
     grpc::ServerBuilder builder;
     int port = 0;
@@ -52,46 +52,46 @@ struct Station {
   std::unique_ptr<grpc::Server> server;  // ends first
 };
 
-// A call through the first `services` of a chain.
+// A call passes through the first `services` of a chain.
 class ChainCaller : public Caller {
  public:
   ChainCaller(std::shared_ptr<grpc::Channel> first, const Case& what)
       : stub_(Relay::NewStub(std::move(first))) {
-    letter_.set_data(std::string(what.size_bytes(), 'x'));
-    letter_.set_services(what.services());
+    request_.set_data(std::string(what.size_bytes(), 'x'));
+    request_.set_services(what.services());
   }
 
   grpc::Status Call() override {
     grpc::ClientContext context;
-    Dress(&context);
-    return stub_->Forward(&context, letter_, &response_);
+    SetDeadline(&context);
+    return stub_->Forward(&context, request_, &response_);
   }
 
  private:
   std::unique_ptr<Relay::Stub> stub_;
-  Letter letter_, response_;
+  Relayed request_, response_;
 };
 
-// A call to each of `services` at once, until the last of them has answered.
+// A call is one to each of `services` at once, until the last has answered.
 class FanOutCaller : public Caller {
  public:
   FanOutCaller(const std::vector<std::shared_ptr<grpc::Channel>>& channels, const Case& what) {
-    letter_.set_data(std::string(what.size_bytes(), 'x'));
-    letter_.set_services(1);
+    request_.set_data(std::string(what.size_bytes(), 'x'));
+    request_.set_services(1);
     for (uint32_t i = 0; i < what.services(); ++i) stubs_.push_back(Relay::NewStub(channels[i]));
   }
 
   grpc::Status Call() override {
     struct One {
       grpc::ClientContext context;
-      Letter response;
+      Relayed response;
       grpc::Status status;
     };
     std::vector<One> calls(stubs_.size());
     absl::BlockingCounter running(static_cast<int>(calls.size()));
     for (size_t i = 0; i < calls.size(); ++i) {
-      Dress(&calls[i].context);
-      stubs_[i]->async()->Forward(&calls[i].context, &letter_, &calls[i].response,
+      SetDeadline(&calls[i].context);
+      stubs_[i]->async()->Forward(&calls[i].context, &request_, &calls[i].response,
                                   [&running, call = &calls[i]](const grpc::Status& status) {
                                     call->status = status;
                                     running.DecrementCount();
@@ -106,7 +106,7 @@ class FanOutCaller : public Caller {
 
  private:
   std::vector<std::unique_ptr<Relay::Stub>> stubs_;
-  Letter letter_;
+  Relayed request_;
 };
 
 class RelayClient {
@@ -129,13 +129,13 @@ class RelayClient {
     return reply;
   }
 
-  // The whole chain in this process, from its end.
+  // Starts the whole chain in this process, from the last service to the first.
   absl::Status StartHere(int services) {
     for (int i = 0; i < services; ++i) {
-      stations_.push_back(
-          std::make_unique<Station>(channels_.empty() ? nullptr : channels_.front()));
-      if (auto started = stations_.back()->Start(nullptr); !started.ok()) return started.status();
-      channels_.insert(channels_.begin(), stations_.back()->server->InProcessChannel({}));
+      servers_.push_back(
+          std::make_unique<RelayServer>(channels_.empty() ? nullptr : channels_.front()));
+      if (auto started = servers_.back()->Start(nullptr); !started.ok()) return started.status();
+      channels_.insert(channels_.begin(), servers_.back()->server->InProcessChannel({}));
     }
     return absl::OkStatus();
   }
@@ -158,18 +158,18 @@ class RelayClient {
     return reply;
   }
 
-  std::vector<std::unique_ptr<Station>> stations_;  // of inproc
+  std::vector<std::unique_ptr<RelayServer>> servers_;  // of inproc
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
 };
 
 }  // namespace
 
 int RelayServerMain() {
-  std::unique_ptr<Station> station;
+  std::unique_ptr<RelayServer> server;
   return AnswerRequests([&](const Request& request) -> absl::StatusOr<Reply> {
     const StartRelay& start = request.start_relay();
-    station = std::make_unique<Station>(start.has_next() ? MakeChannel(start.next()) : nullptr);
-    const absl::StatusOr<int> port = station->Start(&start.path());
+    server = std::make_unique<RelayServer>(start.has_next() ? MakeChannel(start.next()) : nullptr);
+    const absl::StatusOr<int> port = server->Start(&start.path());
     if (!port.ok()) return port.status();
     Reply reply;
     reply.mutable_server_started()->set_address(start.path().transport() == "tcp"

@@ -3,7 +3,8 @@
 
 namespace grpc_cxl::bench {
 
-// The main()s of the processes of a chain (service_chain.h); they return the exit code.
+// The main() of a service and of the client of a chain (service_chain.h). Both return the exit
+// code.
 int RelayServerMain();
 int RelayClientMain();
 

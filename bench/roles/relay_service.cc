@@ -5,10 +5,10 @@
 namespace grpc_cxl::bench {
 namespace {
 
-// One call that is passed on.
-struct Passed {
+// A call to the next service.
+struct NextCall {
   grpc::ClientContext context;
-  Letter letter;
+  Relayed request;
 };
 
 }  // namespace
@@ -17,7 +17,7 @@ RelayService::RelayService(std::shared_ptr<grpc::Channel> next)
     : next_(next == nullptr ? nullptr : Relay::NewStub(std::move(next))) {}
 
 grpc::ServerUnaryReactor* RelayService::Forward(grpc::CallbackServerContext* context,
-                                                const Letter* request, Letter* response) {
+                                                const Relayed* request, Relayed* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   if (request->services() <= 1) {
     response->set_data(request->data());
@@ -25,15 +25,14 @@ grpc::ServerUnaryReactor* RelayService::Forward(grpc::CallbackServerContext* con
   } else if (next_ == nullptr) {
     reactor->Finish(grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "the chain is not that long"));
   } else {
-    auto passed = std::make_shared<Passed>();
-    passed->context.set_deadline(context->deadline());
-    passed->letter = *request;
-    passed->letter.set_services(request->services() - 1);
-    Passed* const on = passed.get();
-    next_->async()->Forward(&on->context, &on->letter, response,
-                            [reactor, passed = std::move(passed)](const grpc::Status& status) {
-                              reactor->Finish(status);
-                            });
+    auto call = std::make_shared<NextCall>();
+    call->context.set_deadline(context->deadline());
+    call->request = *request;
+    call->request.set_services(request->services() - 1);
+    NextCall* const next = call.get();
+    next_->async()->Forward(
+        &next->context, &next->request, response,
+        [reactor, call = std::move(call)](const grpc::Status& status) { reactor->Finish(status); });
   }
   return reactor;
 }

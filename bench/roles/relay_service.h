@@ -3,27 +3,23 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <memory>
 
 #include "bench/roles/relay.grpc.pb.h"
 
 namespace grpc_cxl::bench {
 
-// How long a call through a whole chain may take; every call carries a deadline.
-inline constexpr std::chrono::seconds kRelayDeadline{30};
-
-// A service of a chain: answers, or has the next one answer. Callback API.
+// A service of a chain: answers, or forwards the call to the next service. Callback API.
 class RelayService : public Relay::CallbackService {
  public:
-  // `next` is null for the last one.
+  // `next` is null for the last service.
   explicit RelayService(std::shared_ptr<grpc::Channel> next);
 
-  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, const Letter* request,
-                                    Letter* response) override;
+  grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context, const Relayed* request,
+                                    Relayed* response) override;
 
  private:
-  std::unique_ptr<Relay::Stub> next_;  // null: nobody
+  std::unique_ptr<Relay::Stub> next_;  // null in the last service
 };
 
 }  // namespace grpc_cxl::bench

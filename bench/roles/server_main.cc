@@ -14,6 +14,7 @@
 #include "bench/harness/message_socket.h"
 #include "bench/harness/pinning.h"
 #include "bench/harness/transport.h"
+#include "bench/roles/echo_service.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -28,7 +29,7 @@ Reply StartedOn(const std::string& address) {
 
 }  // namespace
 
-int ServerMain(Workload& workload) {
+int ServerMain() {
   Request request;
   const absl::StatusOr<bool> received = ReceiveMessage(kControlFd, request);
   CHECK_OK(received.status());
@@ -36,7 +37,7 @@ int ServerMain(Workload& workload) {
   const Path path = request.start_server().path();
   if (path.pinned()) CHECK_OK(PinToHalf(Side::kServer));
 
-  const std::unique_ptr<grpc::Service> service = workload.MakeService(path.service_api());
+  const std::unique_ptr<grpc::Service> service = MakeEchoService(path.service_api());
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(path.address(), ServerCredentials(path), &port);
@@ -55,10 +56,10 @@ int ServerMain(Workload& workload) {
   const Reply started =
       StartedOn(path.transport() == "tcp" ? absl::StrCat("127.0.0.1:", port) : path.address());
   if (SendMessage(kControlFd, started).ok()) {
-    ReceiveMessage(kControlFd, request).IgnoreError();  // nothing more is asked: end of file
+    ReceiveMessage(kControlFd, request).IgnoreError();  // end of file: the coordinator hung up
   }
 
-  alarm(5);  // the last resort against a shutdown that hangs, when nobody is there to see
+  alarm(5);  // ends a shutdown that hangs after the coordinator has died
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   std::error_code ignored;
   std::filesystem::remove_all(path.directory(), ignored);

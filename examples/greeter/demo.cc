@@ -1,9 +1,21 @@
-// Greets over TCP, a unix socket and shared memory, and compares. See the first lines that
-// it prints, and server.cc and client.cc for what a program of your own looks like.
+// SPDX-License-Identifier: Apache-2.0
+// Times greetings over TCP, a unix socket and shared memory. For each, the program of server.cc
+// serves and another process calls.
+//
+//   ./bazelw run -c opt //examples/greeter:demo
 
 #include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,125 +23,163 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/log/check.h"
 #include "absl/log/initialize.h"
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include "absl/log/log.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "bench/experiments/rounds.h"
-#include "bench/harness/interrupt.h"
-#include "bench/harness/process_pair.h"
-#include "bench/harness/transport.h"
-#include "bench/report/table.h"
-#include "bench/roles/client_main.h"
-#include "bench/roles/server_main.h"
-#include "bench/roles/workload.h"
-#include "examples/greeter/greeter_service.h"
+#include "examples/greeter/greeter.grpc.pb.h"
+#include "grpc_cxl/channel_credentials.h"
 
-ABSL_FLAG(int, rounds, 10, "how often each transport takes its turn");
-ABSL_FLAG(double, seconds, 0.3, "how long a turn takes");
-ABSL_FLAG(std::string, role, "", "internal: what a child process is to do");
+ABSL_FLAG(int, rounds, 10, "turns of each transport; the table shows medians over them");
+ABSL_FLAG(double, seconds, 0.3, "length of a turn");
 
 namespace greeter {
 namespace {
 
-namespace bench = grpc_cxl::bench;
-
-class GreeterCaller : public bench::Caller {
- public:
-  explicit GreeterCaller(std::shared_ptr<grpc::Channel> channel)
-      : stub_(Greeter::NewStub(std::move(channel))) {
-    request_.set_name("world");
-  }
-
-  grpc::Status Call() override {
-    grpc::ClientContext context;
-    return stub_->SayHello(&context, request_, &reply_);
-  }
-
- private:
-  std::unique_ptr<Greeter::Stub> stub_;
-  HelloRequest request_;
-  HelloReply reply_;
-};
-
-class GreeterWorkload : public bench::Workload {
- public:
-  std::unique_ptr<grpc::Service> MakeService(const std::string&) override {
-    return std::make_unique<GreeterService>();
-  }
-  std::unique_ptr<bench::Caller> MakeCaller(std::shared_ptr<grpc::Channel> channel,
-                                            const bench::Case&) override {
-    return std::make_unique<GreeterCaller>(std::move(channel));
-  }
-};
-
-absl::Status Compare() {
-  bench::CatchInterrupts();
-  const bench::Effort effort{absl::GetFlag(FLAGS_rounds), absl::GetFlag(FLAGS_seconds)};
-  absl::PrintF(
-      "The same gRPC service and the same generated stub over TCP, a unix socket and shared "
-      "memory.\n"
-      "They differ only in the address and the credentials that they are given, and cxl_direct\n"
-      "in one line more, EnableDirectCalls() (see examples/greeter/server.cc and client.cc). For\n"
-      "each, a client process says hello to a server process on this machine,\n"
-      "one call after the other; they take turns, %d rounds of %g s each.\n\n",
-      effort.rounds, effort.seconds);
-  std::fflush(stdout);
-
-  std::vector<bench::PairGroup> pairs;
-  for (const std::string transport : {"tcp", "unix", "cxl", "cxl_direct"}) {
-    const auto waits = bench::Waits(transport, {"adaptive"});
-    if (!waits.ok()) return waits.status();
-    absl::StatusOr<std::unique_ptr<bench::ProcessPair>> pair = bench::ProcessPair::Start(
-        {.transport = transport, .wait = waits->front(), .service = "greeter"});
-    if (!pair.ok()) return pair.status();
-    pairs.emplace_back().push_back(*std::move(pair));
-  }
-  bench::Case what;
-  what.set_api("sync");
-  what.set_concurrency(1);
-  std::vector<bench::PairGroup*> turns;
-  for (bench::PairGroup& pair : pairs) turns.push_back(&pair);
-  const absl::StatusOr<std::vector<bench::Row>> rows = bench::MeasureInRounds(turns, what, effort);
-  if (!rows.ok()) return rows.status();
-
-  bench::Table table(
-      {"transport", "address", "p50 us", "p99 us", "calls/s", "CPU us/call", "p50 / TCP's"}, 2);
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    const bench::Row& row = (*rows)[i];
-    table.AddRow({row.transport(), pairs[i].front()->path().address(),
-                  absl::StrFormat("%.1f", row.p50_us()), absl::StrFormat("%.1f", row.p99_us()),
-                  absl::StrFormat("%.0f", row.calls_per_s()),
-                  absl::StrFormat("%.1f", row.cpu_us_per_call()),
-                  absl::StrFormat("%.2f", row.p50_us() / rows->front().p50_us())});
-  }
-  absl::PrintF(
-      "%s\np50, p99: half of the calls, and 99 of 100, took no longer than this many "
-      "microseconds.\n"
-      "CPU: of both processes together. Last column: below 1 is faster than TCP.\n",
-      table.ToString());
-#ifndef NDEBUG
-  absl::PrintF("This build is not optimized: `./bazelw run -c opt //examples/greeter:demo`.\n");
-#endif
-  return absl::OkStatus();
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
-int Main() {
-  GreeterWorkload greeter;
-  const std::string role = absl::GetFlag(FLAGS_role);
-  if (role == "server") return bench::ServerMain(greeter);
-  if (role == "client") return bench::ClientMain(greeter);
-  const absl::Status status = Compare();
-  if (status.ok()) return 0;
-  absl::FPrintF(stderr, "demo: %s\n", status.message());
-  return absl::IsCancelled(status) ? 130 : 1;  // 130: what a shell expects after Ctrl-C
+// A process that runs `body`, and a socket to it. It ends with this object, or with this process.
+class Child {
+ public:
+  explicit Child(const std::function<void(int parent)>& body) {
+    int ends[2];
+    PCHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    const pid_t parent = getpid();
+    PCHECK((pid_ = fork()) >= 0);  // safe: this process never uses gRPC itself
+    if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (getppid() == parent) body(ends[1]);
+      _exit(1);
+    }
+    close(ends[1]);
+    socket_ = ends[0];
+  }
+  Child(const Child&) = delete;
+  ~Child() {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+    close(socket_);
+  }
+  int socket() const { return socket_; }
+
+ private:
+  pid_t pid_;
+  int socket_;
+};
+
+void Serve(const std::string& address, bool direct_calls, int parent) {
+  const std::string program =
+      std::filesystem::read_symlink("/proc/self/exe").replace_filename("server");
+  dup2(parent, STDOUT_FILENO);
+  execl(program.c_str(), program.c_str(), absl::StrCat("--address=", address).c_str(),
+        direct_calls ? "--direct_calls" : "--nodirect_calls", nullptr);
+  PLOG(ERROR) << "Cannot run " << program;
+}
+
+// Calls for as many seconds as the parent says and answers with the median time of a call.
+void Call(const std::string& address, int parent) {
+  using Clock = std::chrono::steady_clock;
+  const auto stub = Greeter::NewStub(grpc::CreateChannel(
+      address, absl::StartsWith(address, "cxl:") ? grpc_cxl::ChannelCredentials()
+                                                 : grpc::InsecureChannelCredentials()));
+  HelloRequest request;
+  request.set_name("world");
+  HelloReply reply;
+  for (double seconds; recv(parent, &seconds, sizeof(seconds), 0) > 0;) {
+    std::vector<double> us;
+    const Clock::time_point begin = Clock::now();
+    Clock::time_point now = begin;
+    do {
+      grpc::ClientContext context;
+      const grpc::Status status = stub->SayHello(&context, request, &reply);
+      if (!status.ok()) {
+        absl::FPrintF(stderr, "A call to %s failed: %s\n", address, status.error_message());
+        return;
+      }
+      const auto start = std::exchange(now, Clock::now());
+      us.push_back(std::chrono::duration<double, std::micro>(now - start).count());
+    } while (now - begin < std::chrono::duration<double>(seconds));
+    const double median = Median(std::move(us));
+    send(parent, &median, sizeof(median), MSG_NOSIGNAL);
+  }
+}
+
+struct Transport {
+  std::string name, address;
+  std::unique_ptr<Child> server = {}, client = {};  // the client ends first
+  std::vector<double> us = {};                      // a call of each turn
+
+  // False when a process has ended, which has said why.
+  bool Start() {
+    server = std::make_unique<Child>(
+        [this](int parent) { Serve(address, name == "cxl_direct", parent); });
+    char line[256] = "", where[256];
+    recv(server->socket(), line, sizeof(line) - 1, 0);
+    if (std::sscanf(line, "Listening on %255[^;]", where) != 1) return false;
+    address = where;
+    client = std::make_unique<Child>([this](int parent) { Call(address, parent); });
+    const bool connected = Measure(0);
+    us.clear();
+    return connected;
+  }
+
+  bool Measure(double seconds) {
+    double median;
+    send(client->socket(), &seconds, sizeof(seconds), MSG_NOSIGNAL);
+    if (recv(client->socket(), &median, sizeof(median), 0) <= 0) return false;
+    us.push_back(median);
+    return true;
+  }
+};
+
+int Compare(int rounds, double seconds) {
+  const std::string name = absl::StrCat("greeter-demo-", getpid());
+  Transport transports[] = {{"tcp", "127.0.0.1:0"},
+                            {"unix", "unix-abstract:" + name},
+                            {"cxl", "cxl:///" + name},
+                            {"cxl_direct", "cxl:///" + name + "-direct"}};
+  for (int round = 0; round <= rounds; ++round) {
+    for (Transport& t : transports) {
+      if (round == 0 ? t.Start() : t.Measure(seconds)) continue;
+      absl::FPrintF(stderr, "demo: a process of %s has ended; why may be above.\n", t.name);
+      return 1;
+    }
+  }
+  absl::PrintF("%-10s  %9s  %6s  %s\n", "transport", "p50 in us", "/ tcp", "address");
+  for (const Transport& t : transports) {
+    const double us = Median(t.us);
+    absl::PrintF("%-10s  %9.1f  %6.2f  %s\n", t.name, us, us / Median(transports[0].us), t.address);
+  }
+  return 0;
 }
 
 }  // namespace
 }  // namespace greeter
 
 int main(int argc, char** argv) {
-  absl::ParseCommandLine(argc, argv);
+  absl::SetProgramUsageMessage("times greetings over TCP, a unix socket and shared memory");
+  const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
   absl::InitializeLog();
-  return greeter::Main();
+  const int rounds = absl::GetFlag(FLAGS_rounds);
+  const double seconds = absl::GetFlag(FLAGS_seconds);
+  if (arguments.size() > 1 || rounds < 1 || !(seconds > 0)) {
+    absl::FPrintF(stderr, "demo: takes --rounds and --seconds, both above 0, and nothing else.\n");
+    return 1;
+  }
+  absl::PrintF(
+      "One service and its generated stub over four transports: only the address and the\n"
+      "credentials differ. The server of cxl_direct also calls EnableDirectCalls(). One process\n"
+      "serves, another calls again and again; transports take turns, %d rounds of %g s.\n\n",
+      rounds, seconds);
+#ifndef NDEBUG
+  absl::PrintF("NOT an optimized build: use `./bazelw run -c opt //examples/greeter:demo`.\n\n");
+#endif
+  std::fflush(stdout);
+  return greeter::Compare(rounds, seconds);
 }

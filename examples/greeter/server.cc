@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A gRPC server whose address decides how its clients reach it:
 //
 //   ./bazelw run //examples/greeter:server -- --address=cxl:///greeter
@@ -13,30 +14,42 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "examples/greeter/greeter_service.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_credentials.h"
 
-ABSL_FLAG(std::string, address, "cxl:///greeter", "where to listen");
+ABSL_FLAG(std::string, address, "cxl:///greeter", "where to listen; TCP port 0 is any free port");
+ABSL_FLAG(bool, direct_calls, false, "on cxl: let unary calls bypass HTTP/2");
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
-  const std::string address = absl::GetFlag(FLAGS_address);
+  std::string address = absl::GetFlag(FLAGS_address);
 
   sigset_t stop_signals;  // taken by sigwait() below, so that Ctrl-C ends in Shutdown()
   sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGINT);
-  sigaddset(&stop_signals, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop_signals, signal);
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
 
   greeter::GreeterService service;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(address, absl::StartsWith(address, "cxl:")
-                                        ? grpc_cxl::ServerCredentials()
-                                        : grpc::InsecureServerCredentials());
+  int port = 0;
+  builder.AddListeningPort(address,
+                           absl::StartsWith(address, "cxl:") ? grpc_cxl::ServerCredentials()
+                                                             : grpc::InsecureServerCredentials(),
+                           &port);
   builder.RegisterService(&service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;  // the log says why
+  if (absl::GetFlag(FLAGS_direct_calls)) {
+    const absl::Status enabled = grpc_cxl::EnableDirectCalls(*server);
+    if (!enabled.ok()) {
+      std::cerr << enabled.message() << std::endl;
+      return 1;
+    }
+  }
+  if (absl::EndsWith(address, ":0")) address.replace(address.size() - 1, 1, std::to_string(port));
   std::cout << "Listening on " << address << "; Ctrl-C ends it." << std::endl;
 
   int signal;

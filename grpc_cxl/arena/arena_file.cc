@@ -28,7 +28,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-// Left to everybody else when we take memory.
+// Left to other processes when we take memory.
 constexpr int64_t kSpareBytes = int64_t{16} << 20;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 

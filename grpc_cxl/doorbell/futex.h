@@ -12,7 +12,7 @@ namespace grpc_cxl::internal {
 // maps and wakes from there.
 void FutexWait(const SharedU32& word, uint32_t expected, int64_t nanoseconds);
 
-// Ends the sleep of everybody who waits for `word`. Never blocks.
+// Ends the sleep of all threads that wait for `word`. Never blocks.
 void FutexWake(const SharedU32& word);
 
 }  // namespace grpc_cxl::internal

@@ -20,7 +20,7 @@
 
 namespace grpc_cxl::internal {
 
-// Who wants to connect, and to what.
+// A client's wish to connect to a name.
 struct ConnectRequest {
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 

@@ -45,7 +45,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
                          .features = answer.features};
-  // Not trusted: everybody who maps the region could change what is lent.
+  // Not trusted: every process that maps the region can change what is lent.
   return request().Open({.arena = *std::move(made.arena),
                          .socket = UniqueFd(),
                          .options = {.memory = *memory,

@@ -25,7 +25,7 @@ namespace grpc_cxl::internal {
 template <typename Settings>
 class SettingsRegistry {
  public:
-  // For addresses and channels without a number: those that do not use our credentials.
+  // For addresses and channels without a number, as without our credentials.
   static constexpr int kDefaults = -1;
 
   static int Register(absl::StatusOr<Settings> settings) {

@@ -46,7 +46,7 @@ class SocketClientSource final : public ClientSource,
   void Start(OnClient on_client) override;
   void Stop() override;
 
-  // Pollable: somebody wants to connect.
+  // Pollable: a client wants to connect.
   int fd() const override { return listener_fd_; }
   void OnFdReadable() override { AcceptAll(); }
 

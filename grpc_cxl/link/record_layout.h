@@ -6,7 +6,8 @@
 
 #include "grpc_cxl/blocks/block_layout.h"
 
-// How a stream of bytes travels in a ring: as records, one after the other, without padding.
+// How a stream of bytes travels in a ring: as records, one after the other, without padding
+// (docs/protocol.md, section 5.2).
 //
 //   0          4                 4 + n
 //   +----------+------------------+

@@ -35,7 +35,7 @@ class RecordReader {
   void Consume(size_t bytes);
 
  private:
-  // A record's words have been read: finds out what they say.
+  // Decodes the record whose words have been read.
   absl::StatusOr<Piece> Understand();
 
   Link& link_;

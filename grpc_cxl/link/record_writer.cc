@@ -26,8 +26,8 @@ void RecordWriter::Begin(size_t bytes) {
 
 void RecordWriter::Append(absl::Span<const char> bytes) {
   const absl::StatusOr<size_t> written = link_.Write(bytes);
-  // Neither can fail: that there is room was seen before, and the look is not taken again.
-  CHECK(written.ok() && *written == bytes.size()) << "a record that there is no room for";
+  // Neither can fail: the space was seen before, and the peer's index is not read again.
+  CHECK(written.ok() && *written == bytes.size()) << "a record larger than the free space";
 }
 
 absl::StatusOr<bool> RecordWriter::HasSpaceForLoan() {

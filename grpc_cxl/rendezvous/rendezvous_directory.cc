@@ -46,7 +46,7 @@ std::string Absolute(const std::string& path) {
   return failed ? path : absolute;
 }
 
-// A directory that somebody chose.
+// A directory that the user chose.
 absl::StatusOr<std::string> Chosen(const std::string& path, absl::string_view origin,
                                    const TrustedUsers& users) {
   const std::string described = Describe(path, origin);

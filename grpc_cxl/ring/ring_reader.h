@@ -39,7 +39,7 @@ class RingReader {
   // Gives `bytes` (at most what the last Readable() counted) back to the writer.
   void Consume(size_t bytes);
 
-  // True when the writer asked, with WantSpace(), to be rung at a position that has
+  // True when the writer asked, with WantSpace(), to be woken at a position that has
   // been reached. The caller issues the full fence between Consume() and this.
   bool WriterWantsWake() const;
 

@@ -1,50 +1,41 @@
-// Proves how the regression check judges: limits from the spread of runs, what is slower and
-// what is faster than they allow, and a clear sentence for a baseline that is no good.
+// SPDX-License-Identifier: Apache-2.0
+// Proves how the regression check judges: limits from the spread of runs, verdicts on both sides
+// of them, and a clear sentence for a bad baseline.
 
 #include "bench/baseline/baseline.h"
 
 #include <fstream>
 #include <string>
-#include <vector>
 
-#include "bench/harness/temporary_directory.h"
 #include "bench/report/report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
 using testing::HasSubstr;
 
-Baseline Expecting(double ratio, double tolerance) {
+TEST(CompareTest, AllowsTheToleranceAndNoMore) {
   Baseline baseline;
   Expectation& expectation = *baseline.add_expectations();
   expectation.set_name("a");
-  expectation.set_ratio(ratio);
-  expectation.set_tolerance(tolerance);
-  return baseline;
-}
-
-Comparison CompareOne(const Baseline& baseline, double measured) {
-  const auto compared = Compare(baseline, {{"a", measured}});
-  EXPECT_TRUE(compared.ok()) << compared.status();
-  return compared.ok() ? compared->front() : Comparison{};
-}
-
-TEST(CompareTest, AllowsTheToleranceAndNoMore) {
-  const Baseline baseline = Expecting(0.2, 0.5);
-  EXPECT_EQ(CompareOne(baseline, 0.2).verdict, Verdict::kOk);
-  EXPECT_EQ(CompareOne(baseline, 0.29).verdict, Verdict::kOk);
-  EXPECT_EQ(CompareOne(baseline, 0.31).verdict, Verdict::kSlower);
-  EXPECT_EQ(CompareOne(baseline, 0.14).verdict, Verdict::kOk);
-  EXPECT_EQ(CompareOne(baseline, 0.13).verdict, Verdict::kFaster);
-  EXPECT_DOUBLE_EQ(CompareOne(baseline, 0.2).limit, 0.3);
-}
-
-TEST(CompareTest, RefusesARatioThatNobodyExpects) {
-  const auto compared = Compare(Expecting(0.2, 0.5), {{"b", 0.2}});
-  EXPECT_THAT(std::string(compared.status().message()),
+  expectation.set_ratio(0.2);
+  expectation.set_tolerance(0.5);
+  const std::pair<double, Verdict> verdicts[] = {{0.2, Verdict::kOk},
+                                                 {0.29, Verdict::kOk},
+                                                 {0.31, Verdict::kSlower},
+                                                 {0.14, Verdict::kOk},
+                                                 {0.13, Verdict::kFaster}};
+  for (const auto& [measured, verdict] : verdicts) {
+    const auto compared = Compare(baseline, {{"a", measured}});
+    ASSERT_TRUE(compared.ok()) << compared.status();
+    EXPECT_EQ(compared->front().verdict, verdict) << measured;
+    EXPECT_EQ(compared->front().old_ratio, 0.2);
+    EXPECT_DOUBLE_EQ(compared->front().limit, 0.3);
+  }
+  EXPECT_THAT(std::string(Compare(baseline, {{"b", 0.2}}).status().message()),
               HasSubstr("The baseline knows no 'b'. Measure one"));
 }
 
@@ -59,7 +50,6 @@ TEST(MakeBaselineTest, TakesMediansAndToleratesThreeSpreads) {
   EXPECT_DOUBLE_EQ(baseline.expectations(1).spread(), 0.15);
   EXPECT_DOUBLE_EQ(baseline.expectations(1).tolerance(), 0.45);
   EXPECT_DOUBLE_EQ(baseline.expectations(2).tolerance(), 0.6);  // the most
-  EXPECT_TRUE(SameKind(baseline.machine(), ThisMachine()));
 }
 
 TEST(MakeBaselineTest, ForgivesOneDisturbedRunOfFour) {
@@ -70,45 +60,38 @@ TEST(MakeBaselineTest, ForgivesOneDisturbedRunOfFour) {
 
 TEST(SameKindTest, IsCoresAndProcessor) {
   const Machine here = ThisMachine();
-  Machine other = here;
-  other.set_kernel("Linux 9");
-  EXPECT_TRUE(SameKind(here, other));
-  other.set_cores(here.cores() + 1);
-  EXPECT_FALSE(SameKind(here, other));
-  other = here;
-  other.set_cpu("Z80");
-  EXPECT_FALSE(SameKind(here, other));
+  Machine kernel = here, cores = here, cpu = here;
+  kernel.set_kernel("Linux 9");
+  cores.set_cores(here.cores() + 1);
+  cpu.set_cpu("Z80");
+  EXPECT_TRUE(SameKind(here, kernel));
+  EXPECT_FALSE(SameKind(here, cores));
+  EXPECT_FALSE(SameKind(here, cpu));
 }
 
-class ReadBaselineTest : public testing::Test {
- protected:
-  std::string ErrorFor(const std::string& json) {
-    const std::string file = directory_->path() + "/baseline.json";
-    std::ofstream(file) << json;
-    return std::string(ReadBaseline(file).status().message());
-  }
-  absl::StatusOr<TemporaryDirectory> directory_ = TemporaryDirectory::Create();
-};
-
-TEST_F(ReadBaselineTest, ReadsWhatWasWritten) {
-  const std::string file = directory_->path() + "/baseline.json";
+TEST(ReadBaselineTest, ReadsWhatWasWrittenOrSaysWhatIsWrong) {
+  const internal::TemporaryDirectory directory;
+  const std::string file = directory.path() + "/baseline.json";
   ASSERT_TRUE(WriteJson(MakeBaseline({{{"a", 0.25}}}), file).ok());
   const auto baseline = ReadBaseline(file);
   ASSERT_TRUE(baseline.ok()) << baseline.status();
-  EXPECT_EQ(CompareOne(*baseline, 0.25).old_ratio, 0.25);
-}
+  EXPECT_EQ(baseline->expectations(0).ratio(), 0.25);
+  EXPECT_TRUE(SameKind(baseline->machine(), ThisMachine()));
 
-TEST_F(ReadBaselineTest, SaysWhatIsWrong) {
   EXPECT_THAT(std::string(ReadBaseline("/nonexistent.json").status().message()),
               HasSubstr("There is no baseline /nonexistent.json. Measure one"));
-  EXPECT_THAT(ErrorFor("{"), HasSubstr("is damaged"));
-  EXPECT_THAT(ErrorFor("{\"surprise\": 1}"), HasSubstr("surprise"));
-  EXPECT_THAT(ErrorFor("{}"), HasSubstr("expects nothing"));
-  EXPECT_THAT(ErrorFor(R"({"expectations": [{"name": "a", "ratio": 0, "tolerance": 1}]})"),
-              HasSubstr("not above 0 for 'a'"));
-  EXPECT_THAT(ErrorFor(R"({"expectations": [{"name": "a", "ratio": 1, "tolerance": 1},
-                                            {"name": "a", "ratio": 1, "tolerance": 1}]})"),
-              HasSubstr("has 'a' twice"));
+  const std::pair<std::string, std::string> damages[] = {
+      {"{", "is damaged"},
+      {"{\"surprise\": 1}", "surprise"},
+      {"{}", "expects nothing"},
+      {R"({"expectations": [{"name": "a", "ratio": 0, "tolerance": 1}]})", "not above 0 for 'a'"},
+      {R"({"expectations": [{"name": "a", "ratio": 1, "tolerance": 1},
+                            {"name": "a", "ratio": 1, "tolerance": 1}]})",
+       "has 'a' twice"}};
+  for (const auto& [json, text] : damages) {
+    std::ofstream(file) << json;
+    EXPECT_THAT(std::string(ReadBaseline(file).status().message()), HasSubstr(text));
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// Proves the arithmetic of a measurement on callers that make no call: quantiles, the end
-// of a round by number and by time, every caller busy, and failures that are reported.
+// SPDX-License-Identifier: Apache-2.0
+// Proves the arithmetic of a measurement with fake callers: quantiles, the end of a round by number
+// and by time, all callers busy, failures reported.
 
 #include "bench/roles/measure.h"
 

@@ -2,49 +2,56 @@
 #ifndef GRPC_CXL_TEST_BENCH_PROGRAM_H_
 #define GRPC_CXL_TEST_BENCH_PROGRAM_H_
 
-#include <memory>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bench/harness/temporary_directory.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
 #include "test/support/spawned_child.h"
 #include "test/support/temporary_directory.h"
 
-namespace grpc_cxl::bench {
+namespace grpc_cxl::internal {
 
-// A program with a TMPDIR of its own, so that the files that it leaves behind can be told
-// from all others.
+// A program that writes its temporary files into a directory of its own, which becomes its
+// TMPDIR and its GRPC_CXL_DIR.
 class Program {
  public:
-  static std::unique_ptr<Program> Start(const std::string& path,
-                                        const std::vector<std::string>& flags) {
-    return std::unique_ptr<Program>(new Program(path, flags));
-  }
+  Program(const std::string& path, const std::vector<std::string>& flags,
+          std::map<std::string, std::optional<std::string>> environment = {})
+      : child_(path, flags, Options(std::move(environment))) {}
 
-  // Reads the output (stdout and stderr) until it contains `text`; false when it ended first.
-  bool WaitForOutput(const std::string& text) { return child_.ReadUntil(text); }
-  // Waits for the end. The exit code, or 128 + the signal that killed it.
-  int Wait() {
-    const int result = child_.Finish().value();
-    return result < 0 ? 128 - result : result;
-  }
+  SpawnedChild& child() { return child_; }
+
+  // Waits for its end: the exit code, or minus the signal that killed it.
+  int Wait() { return *child_.Finish(); }
   const std::string& output() const { return child_.output(); }
-  pid_t pid() const { return child_.pid(); }
-  std::vector<pid_t> Processes(const std::string& text, size_t count) const {
-    return child_.Processes(text, count);
+
+  void ExpectNothingLeft() const {
+    EXPECT_THAT(child_.Processes("", 0), testing::IsEmpty());
+    EXPECT_THAT(directory_.List(), testing::IsEmpty());
   }
-  std::vector<std::string> Files() const { return directory_.List(); }
 
  private:
-  Program(const std::string& path, const std::vector<std::string>& flags)
-      : child_(path, flags, {.environment = {{"TMPDIR", directory_.path()}}, .read_stderr = true}) {
+  SpawnOptions Options(std::map<std::string, std::optional<std::string>> environment) {
+    environment["TMPDIR"] = environment["GRPC_CXL_DIR"] = directory_.path();
+    return {.environment = std::move(environment), .read_stderr = true};
   }
 
-  const internal::TemporaryDirectory directory_{"/tmp"};
-  internal::SpawnedChild child_;
+  const TemporaryDirectory directory_{"/tmp"};
+  SpawnedChild child_;
 };
 
-}  // namespace grpc_cxl::bench
+inline std::string Contents(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+}  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TEST_BENCH_PROGRAM_H_

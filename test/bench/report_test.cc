@@ -1,79 +1,143 @@
-// Proves that ratios are taken against the better of tcp and unix, figure by figure, and
-// that the JSON carries every field under its documented name, zeros included.
+// SPDX-License-Identifier: Apache-2.0
+// Proves that ratios are to the better of tcp and unix, figure by figure, that JSON carries every
+// field under its documented name, that charts draw larger values higher and longer, and that
+// missing figures are left out.
 
 #include "bench/report/report.h"
 
-#include <fstream>
-#include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "bench/harness/temporary_directory.h"
+#include "bench/report/connections_report.h"
+#include "bench/report/svg_chart.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/bench/program.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::bench {
 namespace {
 
+using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 
-Row MakeRow(const std::string& transport, double p50_us, double p99_us) {
+Row MakeRow(const std::string& transport, double p50_us, double p99_us, bool pinned = false) {
   Row row;
   row.set_transport(transport);
   row.set_wait("kernel");
   row.set_p50_us(p50_us);
   row.set_p99_us(p99_us);
+  row.set_pinned(pinned);
   return row;
 }
 
-TEST(ReportTest, ComparesWithTheBetterOfTcpAndUnix) {
-  const std::vector<Row> rows = {MakeRow("tcp", 100, 400), MakeRow("cxl", 50, 100),
-                                 MakeRow("unix", 200, 200)};
-  const std::string table = RowsAsTable(rows);
-  EXPECT_THAT(table, ContainsRegex("\ntcp .* 1\\.00 +2\\.00 *\n"));
-  EXPECT_THAT(table, ContainsRegex("\ncxl .* 0\\.50 +0\\.50 *\n"));
-  EXPECT_THAT(table, ContainsRegex("\nunix .* 2\\.00 +1\\.00 *\n"));
-  EXPECT_EQ(Ratio(rows, rows[2], &Row::p50_us), 2);
+TEST(RowsAsTableTest, ComparesWithTheBetterOfTcpAndUnix) {
+  EXPECT_THAT(
+      RowsAsTable({MakeRow("tcp", 100, 400), MakeRow("cxl", 50, 100), MakeRow("unix", 200, 200)}),
+      AllOf(ContainsRegex("\ntcp .* 1\\.00 +2\\.00 *\n"),
+            ContainsRegex("\ncxl .* 0\\.50 +0\\.50 *\n"),
+            ContainsRegex("\nunix .* 2\\.00 +1\\.00 *\n")));
 }
 
-TEST(ReportTest, ComparesPinnedRowsWithPinnedOnes) {
-  std::vector<Row> rows = {MakeRow("tcp", 100, 400), MakeRow("tcp", 50, 400),
-                           MakeRow("cxl", 10, 100)};
-  rows[1].set_pinned(true);
-  rows[2].set_pinned(true);
-  EXPECT_EQ(Ratio(rows, rows[2], &Row::p50_us), 0.2);
+TEST(RowsAsTableTest, ComparesPinnedRowsWithPinnedOnes) {
+  const std::vector<Row> rows = {MakeRow("tcp", 100, 400), MakeRow("tcp", 50, 400, true),
+                                 MakeRow("cxl", 10, 100, true)};
+  EXPECT_THAT(RowsAsTable(rows), ContainsRegex("\ncxl .* 0\\.20 +0\\.25 *\n"));
   EXPECT_EQ(ContenderName(rows, rows[2]), "cxl, pinned");
 }
 
-TEST(ReportTest, HasNoRatioWithoutTcpAndUnix) {
-  const std::vector<Row> rows = {MakeRow("cxl", 50, 100)};
-  EXPECT_THAT(RowsAsTable(rows),
+TEST(RowsAsTableTest, HasNoRatioWithoutTcpAndUnix) {
+  EXPECT_THAT(RowsAsTable({MakeRow("cxl", 50, 100)}),
               ContainsRegex("\ncxl +kernel +50\\.0 +0\\.0 +0\\.0 +100\\.0 +0 +0\\.0 *\n"));
-  EXPECT_EQ(Ratio(rows, rows[0], &Row::p50_us), std::nullopt);
 }
 
-TEST(ReportTest, WritesEveryFieldOfARow) {
-  const auto directory = TemporaryDirectory::Create();
-  ASSERT_TRUE(directory.ok());
-  const std::string file = directory->path() + "/report.json";
+TEST(WriteJsonTest, WritesEveryFieldOfARow) {
+  const internal::TemporaryDirectory directory;
+  const std::string file = directory.path() + "/report.json";
   Report report = NewReport();
   *report.add_rows() = MakeRow("tcp", 1.5, 2.5);
   ASSERT_TRUE(WriteJson(report, file).ok());
-  std::ostringstream json;
-  json << std::ifstream(file).rdbuf();
   for (const std::string field :
        {"\"transport\": \"tcp\"", "\"api\": \"\"", "\"size_bytes\": 0", "\"concurrency\": 0",
         "\"wait\": \"kernel\"", "\"p50_us\": 1.5", "\"p99_us\": 2.5", "\"calls_per_s\": 0",
         "\"cpu_us_per_call\": 0"}) {
-    EXPECT_THAT(json.str(), HasSubstr(field));
+    EXPECT_THAT(internal::Contents(file), HasSubstr(field));
   }
 }
 
-TEST(ReportTest, SaysWhereItCannotWrite) {
-  const absl::Status status = WriteJson(NewReport(), "/nonexistent/report.json");
-  EXPECT_THAT(std::string(status.message()), HasSubstr("Cannot write /nonexistent/report.json"));
+Report Connections(const std::vector<uint32_t>& counts) {
+  Report report;
+  for (const std::string arena : {"default", "small"}) {
+    for (const uint32_t connections : counts) {
+      ConnectionCost& cost = *report.add_connections();
+      cost.set_transport("cxl");
+      cost.set_arena(arena);
+      cost.set_connections(connections);
+      cost.set_p50_us(123.4);
+      cost.set_server_idle_ms_per_s(0.5);
+      if (connections == 1) continue;
+      cost.set_connect_ms(1.5);
+      cost.set_longest_connect_ms(3);
+      cost.set_server_bytes(3 << 10);
+      cost.set_client_bytes(4 << 10);
+      cost.set_arena_bytes(5 << 10);
+    }
+  }
+  return report;
+}
+
+TEST(ConnectionsReportTest, LeavesOutWhatOneConnectionDoesNotHave) {
+  EXPECT_THAT(ConnectionsAsTable(Connections({1, 100})),
+              AllOf(ContainsRegex("\ncxl +small +1 +0.50 +0.00 +123.4\n"),
+                    ContainsRegex("\ncxl +small +100 +1.50 +3.00 +3 +4 +5 +0.50 +0.00 +123.4\n")));
+}
+
+TEST(ConnectionsReportTest, PlotsEachFigureAgainstSeveralNumbers) {
+  EXPECT_THAT(
+      ConnectionsAsHtml(Connections({1, 10, 100})),
+      AllOf(HasSubstr("cxl, default arenas"), HasSubstr("<title>cxl, small arenas: 1.5</title>"),
+            HasSubstr("p50 of calls on one connection"), HasSubstr("time to connect"),
+            Not(HasSubstr("nan")), Not(HasSubstr("inf"))));
+  EXPECT_THAT(ConnectionsAsHtml(Connections({1})), Not(HasSubstr("<svg")));
+}
+
+// The n-th value of an attribute, from 0.
+double Attribute(const std::string& svg, const std::string& name, int n) {
+  size_t at = 0;
+  for (int i = 0; i <= n; ++i) {
+    at = svg.find(name + "=\"", at);
+    if (at == std::string::npos) return -1;
+    at += name.size() + 2;
+  }
+  return std::stod(svg.substr(at));
+}
+
+TEST(SvgChartTest, DrawsTenfoldStepsOfTheSameHeight) {
+  const std::string svg =
+      SvgChart{
+          "x", "y", {{0, "a"}, {2, "b"}}, {{"<b>&", "red", false, {{0, 10}, {1, 100}, {2, 1000}}}}}
+          .ToString();
+  const double first = Attribute(svg, "cy", 0), second = Attribute(svg, "cy", 1);
+  EXPECT_GT(first, second);
+  EXPECT_NEAR(first - second, second - Attribute(svg, "cy", 2), 0.2);
+  EXPECT_NEAR(Attribute(svg, "cx", 1) * 2, Attribute(svg, "cx", 0) + Attribute(svg, "cx", 2), 0.2);
+  EXPECT_THAT(svg, AllOf(HasSubstr("&lt;b&gt;&amp;"), Not(HasSubstr("<b>"))));
+}
+
+TEST(SvgChartTest, DrawsARangeWhereThereIsOne) {
+  SvgChart chart{"x", "y", {{0, "a"}, {1, "b"}}, {{"line", "red", false, {{0, 10}}}}};
+  EXPECT_THAT(chart.ToString(), Not(HasSubstr("stroke=\"red\"/>")));
+  chart.lines[0].points[0] = {0, 10, 5, 20};
+  EXPECT_THAT(chart.ToString(), HasSubstr("stroke=\"red\"/>"));
+}
+
+TEST(SvgBarsTest, DrawsBarsAsLongAsTheirValues) {
+  const std::string svg =
+      SvgBars{"title", {{"a", "red", 10, 10, 10}, {"b", "red", 20, 20, 20}}}.ToString();
+  EXPECT_GT(Attribute(svg, " width", 0), 0);
+  EXPECT_NEAR(Attribute(svg, " width", 0) * 2, Attribute(svg, " width", 1), 0.2);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linked with --wrap for DoorbellWaker::Wake(): every wake-up takes 20 us longer, whether the
 // peer sleeps or not. The product's sources know nothing of it. Should Wake() get another
 // name or signature, this no longer links.

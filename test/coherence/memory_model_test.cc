@@ -1,6 +1,7 @@
 // Proves what the environment and the presets mean, and that what they cannot mean is said so.
 
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/coherence/private_copy.h"
 
 #include <cstdlib>
 #include <string>
@@ -53,10 +54,13 @@ TEST(MemoryModelTest, DistancesInWords) {
   }
 }
 
-TEST(MemoryModelTest, TheCheckerIsForFlushModeOnly) {
-  EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
-  EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
+TEST(MemoryModelTest, TheCheckerIsForFlushModeAndForTestsThatLinkIt) {
   EXPECT_FALSE(MakeMemoryModel(Coherence::kCoherent, {}, true)->private_copy);
+  EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
+  EXPECT_THAT(MakeMemoryModel(Coherence::kFlush, {}, true),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("GRPC_CXL_CHECK_FLUSHES")));
+  PrivateCopy::SetFactory([](absl::Span<char>) { return std::unique_ptr<PrivateCopy>(); });
+  EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
 }
 
 }  // namespace

@@ -76,15 +76,9 @@ TEST_F(DialTest, ADirectoryThatWeMayNotEnterIsDenied) {
   ASSERT_EQ(chmod(closed.path().c_str(), 0700), 0);
 }
 
-TEST_F(DialTest, NoDescriptorLeftIsSaidAndNoneIsLeaked) {
+TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
   auto listener = NameListener::Listen(directory_.path(), name_);
   ASSERT_THAT(listener, IsOk());
-  absl::Status status;
-  {
-    const NoMoreFiles full;
-    status = Dial(directory_.path(), name_).status();
-  }
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -n")));
   const int before = CountOpenFiles();
   for (int i = 0; i < 1000; ++i) {
     auto client = Dial(directory_.path(), name_);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves that two honest ends agree, and that every other message (short, long, garbage,
 // another version, wrong descriptors, none at all) becomes a status with a clear text on
-// both sides and leaves no descriptor behind. Who may meet whom is handshake_user_test.cc's
-// question.
+// both sides and leaves no descriptor behind. Who may meet whom:
+// test/e2e/errors_test.cc.
 #include "grpc_cxl/rendezvous/handshake.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves whom we meet: ourselves, root, and those who are named. Nobody else.
+// Proves whom we meet: ourselves, root, and the named users. Nobody else. How two real users
+// meet and do not: test/e2e/errors_test.cc.
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
 #include <unistd.h>

@@ -30,9 +30,6 @@ class ForkedChild {
   // Waits until `body` does raise(SIGSTOP), and lets it go on.
   void AwaitStopAndContinue();
 
-  // Whether it has ended, or begun to hand back its text.
-  bool Ended() const;
-
   // Waits for the end: the text; when `body` did not return, "killed by signal N" or "exit
   // code N", which is also how a sanitizer reports.
   std::string Join();
@@ -41,7 +38,8 @@ class ForkedChild {
   bool Kill();
 
  protected:
-  std::optional<int> wait_status_;  // of waitpid(), once it is gone
+  int Wait(int flags = 0) const;    // waitpid(); its status
+  std::optional<int> wait_status_;  // once it is gone
 
  private:
   pid_t pid_ = -1;

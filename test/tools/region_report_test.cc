@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -52,8 +51,6 @@ TEST(RegionReportTest, NamesProcessesAndConnections) {
                     HasSubstr(absl::StrCat("server    ", pid, ", to host 2, open, 64 KiB")),
                     HasSubstr("alive"), Not(HasSubstr("silent")), HasSubstr("memory    64 of")));
   server->StopListening(listener);
-  mine->arena.reset();
-  theirs->arena.reset();
 }
 
 }  // namespace

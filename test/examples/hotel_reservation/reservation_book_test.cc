@@ -1,10 +1,9 @@
-// Proves that a room is never given away twice, whoever asks at the same time, and that a
-// reservation that was acknowledged survives SIGKILL.
+// SPDX-License-Identifier: Apache-2.0
+// Proves that no room is booked twice, also by concurrent callers, and that an acknowledged
+// reservation survives SIGKILL.
 
 #include "examples/hotel_reservation/data/reservation_book.h"
 
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,9 +13,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/data/data_set.h"
 #include "gtest/gtest.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace hotel_reservation {
 namespace {
@@ -26,8 +26,6 @@ constexpr int kCapacity = 200;
 
 class ReservationBookTest : public testing::Test {
  protected:
-  ReservationBookTest() : directory_(*grpc_cxl::bench::TemporaryDirectory::Create()) {}
-
   std::unique_ptr<ReservationBook> Open() {
     auto book = ReservationBook::Open(path());
     EXPECT_TRUE(book.ok()) << book.status();
@@ -47,7 +45,7 @@ class ReservationBookTest : public testing::Test {
     return booked;
   }
 
-  grpc_cxl::bench::TemporaryDirectory directory_;
+  const grpc_cxl::internal::TemporaryDirectory directory_;
 };
 
 TEST_F(ReservationBookTest, BooksUntilAHotelIsFull) {
@@ -76,8 +74,7 @@ TEST_F(ReservationBookTest, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(BookedRooms().empty());
 }
 
-// Eight threads, half of them on a second connection, as another process would have it, fight
-// for the last rooms.
+// Eight threads want the last rooms, half of them on another connection, as in another process.
 TEST_F(ReservationBookTest, NeverOverbooksUnderConcurrentReservations) {
   const auto first = Open(), second = Open();
   ASSERT_TRUE(first->Reserve("early bird", kHotel, {20, 23}, kCapacity - 10).ok());
@@ -103,33 +100,28 @@ TEST_F(ReservationBookTest, NeverOverbooksUnderConcurrentReservations) {
   for (int64_t night = 20; night <= 23; ++night) EXPECT_EQ(BookedRooms()[night], kCapacity);
 }
 
-// A process books as fast as it can, tells the id of every reservation through a pipe once
-// it is acknowledged, and is killed in the middle.
+// A process books as fast as it can, writes the id of every acknowledged reservation to a pipe,
+// and is killed meanwhile.
 TEST_F(ReservationBookTest, LosesNothingWhenKilled) {
   Open();  // makes the file
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
+  grpc_cxl::internal::ForkedChild child([&]() -> std::string {
     auto book = ReservationBook::Open(path());
     for (int night = 0; book.ok(); ++night) {
       const auto id = (*book)->Reserve("Ada", kHotel, {night, night + 2}, 1);
       if (!id.ok() || write(ends[1], &*id, sizeof(*id)) != sizeof(*id)) break;
     }
-    _exit(1);
-  }
+    return "no more";
+  });
   close(ends[1]);
   std::set<int64_t> acknowledged;
-  int64_t id = 0;
-  while (read(ends[0], &id, sizeof(id)) == sizeof(id)) {
+  for (int64_t id = 0; read(ends[0], &id, sizeof(id)) == sizeof(id);) {
     acknowledged.insert(id);
-    if (acknowledged.size() == 20) kill(child, SIGKILL);
+    if (acknowledged.size() == 20) child.Kill();
   }
   close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFSIGNALED(status)) << status;
-  ASSERT_GE(acknowledged.size(), 20u);
+  ASSERT_GE(acknowledged.size(), 20u) << child.Join();
 
   const auto book = Open();
   std::set<int64_t> found;
@@ -139,7 +131,7 @@ TEST_F(ReservationBookTest, LosesNothingWhenKilled) {
     while (*rows.Step()) found.insert(rows.Int(0));
   }
   for (const int64_t reservation : acknowledged) EXPECT_TRUE(found.contains(reservation));
-  // And the rooms are counted as the single reservations say, in the file and in memory.
+  // The counts of booked rooms agree with the reservations, in the file and in memory.
   for (const auto& [night, rooms] : BookedRooms()) {
     EXPECT_TRUE(book->HasRooms(kHotel, {night, night}, static_cast<int>(kCapacity - rooms)));
     EXPECT_FALSE(book->HasRooms(kHotel, {night, night}, static_cast<int>(kCapacity - rooms + 1)));

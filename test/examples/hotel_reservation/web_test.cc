@@ -1,5 +1,6 @@
-// Proves that HTTP/JSON offers what the Frontend service does, that wrong requests are
-// answered with a sentence, and that the load generator can take this way, too.
+// SPDX-License-Identifier: Apache-2.0
+// Proves that HTTP/JSON offers what the Frontend service does, answers wrong requests with a
+// sentence, and serves the load generator.
 
 #include <httplib.h>
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/support/temporary_directory.h"
 
 namespace hotel_reservation {
 namespace {
@@ -25,7 +26,7 @@ constexpr char kForm[] = "application/x-www-form-urlencoded";
 
 class WebTest : public testing::Test {
  protected:
-  WebTest() : directory_(*grpc_cxl::bench::TemporaryDirectory::Create()) {
+  WebTest() {
     setenv("GRPC_CXL_DIR", directory_.path().c_str(), /*overwrite=*/1);
     auto cluster = Cluster::Start({.transport = "cxl",
                                    .programs = "examples/hotel_reservation",
@@ -54,7 +55,7 @@ class WebTest : public testing::Test {
     return Text(client_->Post(path, form, kForm));
   }
 
-  grpc_cxl::bench::TemporaryDirectory directory_;
+  const grpc_cxl::internal::TemporaryDirectory directory_{"/tmp"};
   std::unique_ptr<Cluster> cluster_;
   std::string url_;
   std::unique_ptr<httplib::Client> client_;
@@ -90,7 +91,7 @@ TEST_F(WebTest, AnswersWrongRequestsWithASentence) {
   EXPECT_EQ(Get("/nothing"), "404 {\"error\":\"There is no GET /nothing.\"}");
 }
 
-TEST_F(WebTest, TheLoadGeneratorCanTakeThisWay) {
+TEST_F(WebTest, ServesTheLoadGenerator) {
   std::vector<std::string> flags = cluster_->AddressFlags();
   for (const char* flag : {"--via=http", "--rate=100", "--seconds=0.5", "--warmup=0.1"}) {
     flags.push_back(flag);
