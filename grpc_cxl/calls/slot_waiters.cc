@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/slot_waiters.h"
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/hijacked_response.h"
 
 #include <grpcpp/support/byte_buffer.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
 #define GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
 

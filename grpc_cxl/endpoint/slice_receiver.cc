@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/slice_receiver.h"
 
 #include <grpc/slice.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ENDPOINT_SLICE_RECEIVER_H_
 #define GRPC_CXL_ENDPOINT_SLICE_RECEIVER_H_
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/payload/block_slices.h"
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Makes a region of a file or device, and shows a region's content:
 //
 //   cxl_region format PATH [--hosts=16] [--bytes=N] [--granule=N] [--lease=1s]

@@ -121,7 +121,8 @@ TEST(BlockTest, WhatLiesInTheAreaIsKnown) {
 }
 
 TEST(BlockTest, LoansAndBlocksOutliveEverything) {
-  const int64_t out = CopyCounters::OfProcess().loans_out.value(), held = CopyCounters::OfProcess().loans_held.value();
+  const int64_t out = CopyCounters::OfProcess().loans_out.value(),
+                held = CopyCounters::OfProcess().loans_held.value();
   const std::string text = Text(2 * kPage, 'z');
   BlockPair pair(4);
   const std::weak_ptr<BlockPair::Memory> memory = pair.memory;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves that a call is never run when its client was told that it was not, with each side
 // stopped at the worst moment of the protocol in call_layout.h: between its write and its
 // write-back. Only the checker can stop them there, so this runs under it alone.
@@ -51,7 +53,8 @@ class CallEndTest : public ::testing::Test {
 };
 
 TEST_F(CallEndTest, TakenBackWhileTheServerTakesIt) {
-  Interruption server(pair_.server_side.At(&pair_.server_slot(slot_).word), [this] { pair_.client.Ended(); });
+  Interruption server(pair_.server_side.At(&pair_.server_slot(slot_).word),
+                      [this] { pair_.client.Ended(); });
   Serve();
   ASSERT_TRUE(server.came());
   ASSERT_TRUE(outcome_.has_value());
@@ -60,7 +63,8 @@ TEST_F(CallEndTest, TakenBackWhileTheServerTakesIt) {
 }
 
 TEST_F(CallEndTest, TakenWhileTheClientTakesItBack) {
-  Interruption client(pair_.client_side.At(&pair_.client_slot(slot_).cancelled_generation), [this] { Serve(); });
+  Interruption client(pair_.client_side.At(&pair_.client_slot(slot_).cancelled_generation),
+                      [this] { Serve(); });
   pair_.client.Ended();
   ASSERT_TRUE(client.came());
   ASSERT_TRUE(outcome_.has_value());

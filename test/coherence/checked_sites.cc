@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/coherence/checked_sites.h"
 
 #include <fcntl.h>

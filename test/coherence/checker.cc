@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/coherence/checker.h"
 
 #include <sys/mman.h>

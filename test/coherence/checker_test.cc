@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves the checker itself: what one side writes the other sees only after a write-back and an
 // invalidation, line by line; a line that both sides write ends the process; a site can be left
 // out, and a hook comes before a line moves.

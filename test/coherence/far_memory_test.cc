@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves what distance is charged for, by the charges themselves: they are exact, and the time
 // that passes is at least as long. And that real cache instructions leave all bytes as they are.
 

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves what the environment and the presets mean, and that what they cannot mean is said so.
 
 #include "grpc_cxl/coherence/memory_model.h"
-#include "grpc_cxl/coherence/private_copy.h"
 
 #include <cstdlib>
 #include <string>
 
 #include "absl/status/status_matchers.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/coherence/private_copy.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::internal {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A server is killed a thousand times while clients make direct calls to it. It writes every
 // call that it runs into a journal, before it answers. No call runs twice, and every call
 // that ended OK has run.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A slow reader stops a fast writer, so that memory stays bounded, and when it reads on
 // nothing is lost.
 

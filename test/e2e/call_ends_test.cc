@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Cancellation and deadlines work as they do on TCP, for both sides: the caller gets its
 // status, the handler sees that the call is cancelled, and a call that has ended before it
 // starts reaches no handler. A stream that is simply dropped counts as cancelled.

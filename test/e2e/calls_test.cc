@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every kind of call, written with every client API, answered by every server API, gives
 // on each transport what it gives on TCP: messages, metadata, trailers and status.
 

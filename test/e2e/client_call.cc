@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/e2e/client_call.h"
 
 #include <grpcpp/completion_queue.h>

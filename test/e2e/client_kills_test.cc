@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A thousand clients are killed at random moments of their lives: while they start, shake
 // hands, call, write. Afterwards their server holds as much as before, and nothing of them
 // is left anywhere.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Many threads call at once, over one connection and over many, and each gets its own
 // answer whole.
 

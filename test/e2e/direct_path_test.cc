@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which path a unary call takes where direct calls are on, and that a call that takes the
 // stream path instead notices nothing of it.
 

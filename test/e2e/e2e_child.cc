@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A process for the tests of faults, users and namespaces: a server or a client of the
 // Echo service. Prints a line for each thing that has happened (see the roles below) and
 // ends when its standard input does.

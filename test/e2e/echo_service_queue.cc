@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <grpcpp/alarm.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/impl/proto_utils.h>

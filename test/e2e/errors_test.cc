@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a user of cxl sees when a name, a directory or an option is wrong, or when the server
 // refuses a client: the status code and the text on the client, BuildAndStart() == nullptr and
 // the log line on the server. The others must go on.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The other process dies or stops in the middle of calls: they end as they should, at
 // once, and the channel finds a new server by itself.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Handlers that do what handlers should not: sleep on gRPC's thread, call back into their own
 // server and wait for it, throw. Nobody else suffers for it, and on no transport more than on
 // another.

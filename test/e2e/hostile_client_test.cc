@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A client that shakes hands properly and then writes whatever it likes into the memory that
 // it shares with the server. The suites of the rooms (test/ring, test/link, test/blocks,
 // test/calls, test/rendezvous) prove each field; here one wild word of each kind meets a whole

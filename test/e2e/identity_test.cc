@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What each side is told about the other: peer(), authority and auth_context(). This is
 // where transports may differ, so the test is also the documentation. With TLS inside, the
 // server's certificate is checked against the service's name, client certificates and call

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The user's interceptors work on any transport: those passed when the channel is made and
 // those of the server see the same points of a call in the same order as on TCP, and what
 // they change is changed.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Channels and servers come and go as they do on TCP: waiting for a server that is not
 // there yet, restarts, shutting down with calls running, idle channels, aged connections,
 // keepalive.

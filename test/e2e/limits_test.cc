@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compression and message size limits, as on TCP: same code, same text.
 
 #include <grpc/impl/channel_arg_names.h>

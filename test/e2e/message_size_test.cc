@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Messages of every size that could be special (to a page, a ring, an HTTP/2 frame or a
 // window) arrive whole, in both directions, of all kinds; also when the ring is far smaller
 // than the message.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What payload blocks promise to whole programs: cords and byte buffers are read where the
 // sender put them, messages of generated classes are put there at once; what is received can
 // be kept long after channel and server are gone; streams of large messages, one and many,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Processes that share nothing but a rendezvous directory, or nothing but a region, in which
 // memory is not coherent and the checker watches: calls of all kinds and sizes work between
 // them. In a region they notice when the other dies, and what the dead held comes back.

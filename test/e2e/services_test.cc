@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // gRPC's own services, health and reflection, beside the user's.
 
 #include <gmock/gmock.h>

@@ -89,7 +89,8 @@ TEST(EndpointPayloadTest, SlicesOfOurOwnBlocksAreNotCopied) {
   Append(out, "frame");
   out.Append(Slice(grpc_slice_sub(whole.c_slice(), 100'000, 300'000)));
   whole = Slice();
-  const uint64_t in_place = CopyCounters::OfProcess().sent_in_place.value(), copied = CopyCounters::OfProcess().sent_by_block.value();
+  const uint64_t in_place = CopyCounters::OfProcess().sent_in_place.value(),
+                 copied = CopyCounters::OfProcess().sent_by_block.value();
   Outcome written;
   ASSERT_TRUE(client->Write(written.Callback(), &out, {}));
   EXPECT_EQ(CopyCounters::OfProcess().sent_in_place.value(), in_place + 300'000);

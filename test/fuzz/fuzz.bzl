@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzz targets that are ordinary tests as well."""
 
 load("@rules_cc//cc:defs.bzl", "cc_test")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Fuzzes the directory of a region, all of which every host can overwrite at any moment: a
 // server and a client go on using it. Every step ends, OK or with a status; no arena lies outside
 // of its host's memory.

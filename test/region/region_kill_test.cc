@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Kills a server and a client of a region before every store that they make there, one after
 // the other, and expects each time that the other side notices, that successors meet again, and
 // that in the end nothing is left: no entry, no memory.

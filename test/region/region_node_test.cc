@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Processes that meet in a region, here two nodes of one process as two hosts, with coherent
 // memory, without, and without under the checker.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `cxl_region show` prints of a region with a server and a client in it.
 
 #include "grpc_cxl/tools/region_report.h"
