@@ -31,7 +31,8 @@
 namespace grpc_cxl::e2e {
 namespace {
 
-// Servers at a time, each killed so often: most of a server's life is its start.
+// Servers at a time, each killed so often: most of a server's life is its start. Takes about a
+// minute.
 constexpr int kLanes = 4;
 constexpr int kKills = 250;
 
@@ -52,7 +53,7 @@ class Lane {
         while (!stop_) CallOnce(api);
       });
     }
-    for (int kill = 0; kill < kKills; ++kill) {
+    for (int kill = 0; kill < Kills(kKills); ++kill) {
       const auto server = StartServer();
       // Lets some calls pass, so that the kill comes in the middle of calls.
       const size_t before = ok_count_;
@@ -114,7 +115,7 @@ class Lane {
   int failed_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-TEST(AtMostOnceTest, AThousandKillsRepeatNoCallAndLoseNoAnswer) {
+TEST(AtMostOnceTest, KillsRepeatNoCallAndLoseNoAnswer) {
   std::vector<std::unique_ptr<Lane>> lanes;
   std::vector<std::thread> threads;
   for (int i = 0; i < kLanes; ++i) {
@@ -126,7 +127,7 @@ TEST(AtMostOnceTest, AThousandKillsRepeatNoCallAndLoseNoAnswer) {
   const DirectCallStats stats = GetDirectCallStats();
   std::cout << stats.direct << " begun as direct calls, " << stats.not_taken
             << " of them made on the stream path after all" << std::endl;
-  EXPECT_GT(stats.direct, 1000u);
+  EXPECT_GT(stats.direct, static_cast<uint64_t>(Kills(kLanes * kKills)));
 }
 
 }  // namespace

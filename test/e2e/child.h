@@ -2,8 +2,9 @@
 #ifndef GRPC_CXL_TEST_E2E_CHILD_H_
 #define GRPC_CXL_TEST_E2E_CHILD_H_
 
+#include <stdlib.h>
+
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@
 #include "test/support/spawned_child.h"
 
 namespace grpc_cxl::e2e {
+
+// How many kills a test makes that makes `plain` in memory that is coherent. Under the checker
+// every step of a process takes longer.
+inline int Kills(int plain) {
+  return getenv("GRPC_CXL_CHECK_FLUSHES") == nullptr ? plain : plain / 5;
+}
 
 // A process that runs e2e_child.cc, which explains roles and flags, and reports line by line.
 class Child : public internal::SpawnedChild {

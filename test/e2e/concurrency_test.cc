@@ -17,7 +17,7 @@ namespace grpc_cxl::e2e {
 namespace {
 
 constexpr int kThreads = 32;
-constexpr int kCallsEach = 40;
+constexpr int kCallsEach = 25;
 
 // Calls of every kind and API, of sizes from nothing to 64 KiB.
 void CallManyTimes(Echo::Stub* stub, int thread) {

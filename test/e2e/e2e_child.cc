@@ -37,7 +37,6 @@
 #include "test/e2e/echo_call.h"
 #include "test/e2e/echo_pair.h"
 #include "test/e2e/lambda_server.h"
-#include "test/e2e/log_capture.h"
 #include "test/e2e/transport.h"
 
 ABSL_FLAG(std::string, role, "", "see kRoles");
@@ -129,18 +128,14 @@ std::unique_ptr<Transport> JoinTransport(const ServerOptions& options = {}) {
   LOG(FATAL) << "no transport " << absl::GetFlag(FLAGS_transport);
 }
 
-// "serving", or "not serving: " and what was logged; maybe "at gate"; at the end a summary.
+// "serving"; maybe "at gate"; at the end a summary.
 int RunServer() {
   ServerOptions options;
   if (const std::string directory = absl::GetFlag(FLAGS_arena_directory); !directory.empty()) {
     options.backing = {ArenaBacking::Kind::kDirectory, directory};
   }
-  LogCapture log;
   const auto server = EchoServer::Start(*JoinTransport(options));
-  if (server == nullptr) {
-    Say(absl::StrCat("not serving: ", log.text()));
-    return 1;
-  }
+  CHECK(server != nullptr);
   Say("serving");
   if (const int wanted = absl::GetFlag(FLAGS_announce_at_gate); wanted > 0) {
     server->control().AwaitAtGate(wanted, absl::InfiniteDuration());

@@ -157,23 +157,6 @@ TEST_P(LifecycleTest, KeepalivePingsAreAnswered) {
   EXPECT_TRUE(pair.Run({}).status.ok());
 }
 
-TEST_P(LifecycleTest, TooManyPingsArePunished) {
-  if (GetParam() == TransportKind::kCxlDirect) {
-    GTEST_SKIP() << "direct calls do not pass over the connection that is punished";
-  }
-  const auto punished = [](TransportKind kind) {
-    EchoPair pair(kind, {}, {.configure = [](grpc::ChannelArguments* arguments) {
-                    arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
-                    arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-                  }});
-    const Outcome outcome = pair.Run(CallThatWaitsAtGate());
-    EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE);
-    return Describe(outcome);
-  };
-  static const std::string on_tcp = punished(TransportKind::kTcp);
-  EXPECT_EQ(punished(GetParam()), on_tcp);
-}
-
 INSTANTIATE_TEST_SUITE_P(Everywhere, LifecycleTest, ::testing::ValuesIn(kTestedTransports),
                          ParamName());
 

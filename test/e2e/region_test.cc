@@ -16,6 +16,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/region/region_entries.h"
 #include "test/e2e/calls_fixture.h"
@@ -132,11 +133,16 @@ TEST_P(RegionTest, TheClientIsKilledAndItsMemoryComesBack) {
   ASSERT_EQ(server->ReadLine(), "serving");
   const auto client = Start("hanging_client", "1");
   ASSERT_EQ(server->ReadLine(), "at gate");
-  EXPECT_GT(BytesInUse(), 0);
+  const uint64_t of_one = BytesInUse();
+  EXPECT_GT(of_one, 0);
+  const absl::Time killed = absl::Now();
   client->Kill();
-  // The next process of its host clears up after it; else it would take ten leases.
+  // The next process of its host clears up after it,
   const auto next = Start("client", "1");
   ExpectCalls(*next);
+  EXPECT_TRUE(internal::Eventually([&] { return BytesInUse() <= of_one; })) << BytesInUse();
+  EXPECT_LT(absl::Now() - killed, 10 * kLease);
+  // else it takes ten leases.
   next->Kill();
   EXPECT_TRUE(internal::Eventually([this] { return BytesInUse() == 0; })) << BytesInUse();
   EXPECT_EQ(server->Finish(), 0);

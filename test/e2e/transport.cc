@@ -5,10 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <utility>
-
 #include "absl/log/check.h"
-#include "absl/log/log.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/unique_fd.h"
@@ -19,66 +16,6 @@
 
 namespace grpc_cxl::e2e {
 namespace {
-
-// gRPC's own transports: the address says it all.
-class OrdinaryTransport final : public Transport {
- public:
-  // `keeper` is what reserves the address.
-  explicit OrdinaryTransport(std::string address, std::shared_ptr<void> keeper = nullptr)
-      : address_(std::move(address)), keeper_(std::move(keeper)) {}
-
-  std::string place() const override { return address_; }
-  std::string address() const override { return address_; }
-
-  std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
-      std::shared_ptr<grpc::ChannelCredentials> inner) const override {
-    return inner != nullptr ? inner : grpc::InsecureChannelCredentials();
-  }
-  std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
-      std::shared_ptr<grpc::ServerCredentials> inner) const override {
-    return inner != nullptr ? inner : grpc::InsecureServerCredentials();
-  }
-
- private:
-  const std::string address_;
-  const std::shared_ptr<void> keeper_;
-};
-
-// Always the same name, in a rendezvous directory of its own.
-class CxlTransport final : public Transport {
- public:
-  CxlTransport(bool direct, const std::string& directory, const ServerOptions& options,
-               std::shared_ptr<void> keeper = nullptr)
-      : direct_(direct), server_options_(options), keeper_(std::move(keeper)) {
-    channel_options_.direct_calls = direct;
-    server_options_.rendezvous_directory = directory;
-    channel_options_.rendezvous_directory = directory;
-  }
-
-  std::string place() const override { return server_options_.rendezvous_directory; }
-  std::string address() const override { return "cxl:///e2e/echo"; }
-
-  std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
-      std::shared_ptr<grpc::ChannelCredentials> inner) const override {
-    return grpc_cxl::ChannelCredentials(channel_options_, std::move(inner));
-  }
-  std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
-      std::shared_ptr<grpc::ServerCredentials> inner) const override {
-    return grpc_cxl::ServerCredentials(server_options_, std::move(inner));
-  }
-  void Started(grpc::Server& server) const override {
-    if (!direct_) return;
-    const absl::Status enabled = EnableDirectCalls(server);
-    // With TLS there is nothing to enable, and all calls are stream calls.
-    CHECK(enabled.ok() || absl::IsNotFound(enabled)) << enabled;
-  }
-
- private:
-  const bool direct_;
-  ServerOptions server_options_;
-  ChannelOptions channel_options_;
-  const std::shared_ptr<void> keeper_;
-};
 
 // A port of the loopback interface. It is kept by a socket that is bound to it and never
 // listens: with SO_REUSEPORT, which gRPC's servers set as well, servers of this user can
@@ -110,31 +47,47 @@ std::string Name(TransportKind kind) {
 }
 
 std::unique_ptr<Transport> Transport::Make(TransportKind kind, const ServerOptions& options) {
-  switch (kind) {
-    case TransportKind::kTcp: {
-      const auto reserved = std::make_shared<ReservedPort>();
-      return std::make_unique<OrdinaryTransport>(reserved->address(), reserved);
-    }
-    case TransportKind::kUnix: {
-      const auto directory =
-          std::make_shared<internal::TemporaryDirectory>("/tmp");  // a short path
-      const std::string address = absl::StrCat("unix:", directory->path(), "/echo.sock");
-      return std::make_unique<OrdinaryTransport>(address, directory);
-    }
-    case TransportKind::kCxl:
-    case TransportKind::kCxlDirect: {
-      const auto directory = std::make_shared<internal::TemporaryDirectory>();
-      return std::make_unique<CxlTransport>(kind == TransportKind::kCxlDirect, directory->path(),
-                                            options, directory);
-    }
+  std::string place;
+  std::shared_ptr<void> keeper;
+  if (kind == TransportKind::kTcp) {
+    const auto port = std::make_shared<ReservedPort>();
+    place = port->address();
+    keeper = port;
+  } else {
+    // Unix sockets have short paths; grpc_cxl copes with any.
+    const auto directory = IsCxl(kind) ? std::make_shared<internal::TemporaryDirectory>()
+                                       : std::make_shared<internal::TemporaryDirectory>("/tmp");
+    place = IsCxl(kind) ? directory->path() : absl::StrCat("unix:", directory->path(), "/s.sock");
+    keeper = directory;
   }
-  LOG(FATAL) << "no such transport";
+  return std::unique_ptr<Transport>(new Transport(kind, place, options, keeper));
 }
 
 std::unique_ptr<Transport> Transport::Join(TransportKind kind, const std::string& place,
                                            const ServerOptions& options) {
-  if (!IsCxl(kind)) return std::make_unique<OrdinaryTransport>(place);
-  return std::make_unique<CxlTransport>(kind == TransportKind::kCxlDirect, place, options);
+  return std::unique_ptr<Transport>(new Transport(kind, place, options));
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Transport::ChannelCredentials(
+    std::shared_ptr<grpc::ChannelCredentials> inner) const {
+  if (!IsCxl(kind_)) return inner != nullptr ? inner : grpc::InsecureChannelCredentials();
+  ChannelOptions options;
+  options.rendezvous_directory = place_;
+  options.direct_calls = kind_ == TransportKind::kCxlDirect;
+  return grpc_cxl::ChannelCredentials(options, std::move(inner));
+}
+
+std::shared_ptr<grpc::ServerCredentials> Transport::ServerCredentials(
+    std::shared_ptr<grpc::ServerCredentials> inner) const {
+  if (!IsCxl(kind_)) return inner != nullptr ? inner : grpc::InsecureServerCredentials();
+  return grpc_cxl::ServerCredentials(options_, std::move(inner));
+}
+
+void Transport::Started(grpc::Server& server) const {
+  if (kind_ != TransportKind::kCxlDirect) return;
+  const absl::Status enabled = EnableDirectCalls(server);
+  // With TLS there is nothing to enable, and all calls are stream calls.
+  CHECK(enabled.ok() || absl::IsNotFound(enabled)) << enabled;
 }
 
 }  // namespace grpc_cxl::e2e

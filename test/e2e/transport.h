@@ -9,6 +9,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "grpc_cxl/options.h"
 
@@ -25,7 +26,6 @@ enum class TransportKind {
 
 inline constexpr TransportKind kTestedTransports[] = {
     TransportKind::kTcp, TransportKind::kUnix, TransportKind::kCxl, TransportKind::kCxlDirect};
-
 // For suites that take long: to gRPC, unix differs from tcp in its addresses only.
 inline constexpr TransportKind kMostTransports[] = {TransportKind::kTcp, TransportKind::kCxl,
                                                     TransportKind::kCxlDirect};
@@ -54,22 +54,33 @@ class Transport {
   // At the place() of another object, maybe of another process, which must stay.
   static std::unique_ptr<Transport> Join(TransportKind kind, const std::string& place,
                                          const ServerOptions& options = {});
-  virtual ~Transport() = default;
 
-  virtual std::string place() const = 0;
-
+  // The address, or the rendezvous directory on cxl.
+  const std::string& place() const { return place_; }
   // The target of channels and the argument of AddListeningPort. Stays the same, and stays
   // reserved, whether or not somebody listens.
-  virtual std::string address() const = 0;
+  std::string address() const { return IsCxl(kind_) ? "cxl:///e2e/echo" : place_; }
 
   // `inner`: null for no security.
-  virtual std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
-      std::shared_ptr<grpc::ChannelCredentials> inner = nullptr) const = 0;
-  virtual std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
-      std::shared_ptr<grpc::ServerCredentials> inner = nullptr) const = 0;
+  std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
+      std::shared_ptr<grpc::ChannelCredentials> inner = nullptr) const;
+  std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
+      std::shared_ptr<grpc::ServerCredentials> inner = nullptr) const;
 
   // To be called with a server that listens here, once it runs.
-  virtual void Started(grpc::Server&) const {}
+  void Started(grpc::Server& server) const;
+
+ private:
+  Transport(TransportKind kind, std::string place, const ServerOptions& options,
+            std::shared_ptr<void> keeper = nullptr)
+      : kind_(kind), place_(std::move(place)), options_(options), keeper_(std::move(keeper)) {
+    options_.rendezvous_directory = place_;
+  }
+
+  const TransportKind kind_;
+  const std::string place_;
+  ServerOptions options_;
+  const std::shared_ptr<void> keeper_;  // what reserves the place
 };
 
 }  // namespace grpc_cxl::e2e
