@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counts the test cases of one `bazel test` from its build events.
 
   count_tests.py NAME EXIT_CODE EVENTS

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Measures what a hop costs an application: the latency of a call through a chain of N services,
 // each in its own process, and of N calls at once to N services.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Measures how the cost of a server grows with its connections: memory, connect time, CPU time
 // without calls, and the latency on one connection while many others are idle.
 //

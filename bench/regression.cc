@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Checks whether calls have become slower, or take more CPU time, than bench/baseline.json says. It
 // compares ratios to tcp and unix of the same run, because absolute times depend on the machine and
 // on what else it does.

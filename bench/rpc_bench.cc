@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compares transports under the same gRPC calls. Compare the rows of one run: absolute times depend
 // on the machine and on what else it does.
 //

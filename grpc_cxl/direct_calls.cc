@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct_calls.h"
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,17 +49,14 @@ void Shutdown(grpc::Server& server, absl::Time deadline) {
 }
 
 DirectCallStats GetDirectCallStats() {
-  const CallCounters& counters = internal::TheCallCounters();
-  const auto value = [](const std::atomic<uint64_t>& counter) {
-    return counter.load(std::memory_order_relaxed);
-  };
+  const CallCounters& counters = CallCounters::OfProcess();
   return {
-      .direct = value(counters.direct),
-      .not_taken = value(counters.not_taken),
-      .no_connection = value(counters.no_connection),
-      .not_eligible = value(counters.not_eligible),
-      .too_large = value(counters.too_large),
-      .no_slot = value(counters.no_slot),
+      .direct = counters.direct,
+      .not_taken = counters.not_taken,
+      .no_connection = counters.no_connection,
+      .not_eligible = counters.not_eligible,
+      .too_large = counters.too_large,
+      .no_slot = counters.no_slot,
   };
 }
 

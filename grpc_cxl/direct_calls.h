@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_CALLS_H_
 #define GRPC_CXL_DIRECT_CALLS_H_
 
@@ -23,11 +24,11 @@ namespace grpc_cxl {
 //   ...
 //   grpc_cxl::Shutdown(*server, absl::Now() + absl::Seconds(30));
 //
-// What is the same: status, metadata, deadlines, cancellation, message size limits,
-// interceptors on both sides. Whatever a direct call could not do alike goes over HTTP/2 as
-// before: streams, generic stubs and messages that are not generated classes, the
-// completion-queue API, call credentials, TLS, compression, large requests for which no
-// payload block is free, calls while no connection is up.
+// The same as over HTTP/2: status, metadata, deadlines, cancellation, message size limits,
+// interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
+// streams, generic stubs and messages that are not generated classes, the completion-queue API,
+// call credentials, TLS, compression, large requests for which no payload block is free, calls
+// while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -36,7 +37,7 @@ namespace grpc_cxl {
 //     TLS, and has no properties at all.
 //   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
 // What a client can tell:
-//   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; those that run
+//   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
 //     below waits for them as gRPC does for others.
 //   * peer() is the channel's target.
@@ -52,11 +53,11 @@ namespace grpc_cxl {
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
-// Shuts `server` down with its direct calls: lets those that run finish until `deadline`
+// Shuts `server` down with its direct calls: lets running ones finish until `deadline`
 // (default: however long they take), then calls server.Shutdown(deadline). From the first
 // moment no direct call is taken, but other calls are, until the last direct call is over:
-// a client notices nothing but the slower path. Blocks; thread-safe. Does no harm to a server
-// without direct calls.
+// a client notices only the slower path. Blocks; thread-safe. For servers without direct calls,
+// it is server.Shutdown(deadline).
 void Shutdown(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
 
 // Which path the unary calls of this process took on channels that may make direct calls.
@@ -67,14 +68,14 @@ struct DirectCallStats {
                                // shutting down or went before it had taken them
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
-  uint64_t too_large = 0;      // stream path: no room in a buffer, and no payload block free
+  uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
   uint64_t no_slot = 0;        // stream path: 64 calls were under way on the connection
 };
 
 // Thread-safe; a few loads.
 DirectCallStats GetDirectCallStats();
 
-// Who makes a call.
+// A client process.
 struct CallPeerIdentity {
   pid_t pid = 0;  // as this process's pid namespace numbers it; 0 when it has no number there
   uid_t uid = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ENVIRONMENT_H_
 #define GRPC_CXL_ENVIRONMENT_H_
 
@@ -38,8 +39,7 @@ struct Environment {
 };
 
 // The options, checked, with the environment as it is now applied. INVALID_ARGUMENT names the
-// field or the variable and says what it may be; UNIMPLEMENTED for kFlush where the processor
-// cannot.
+// field or the variable and says what it may be. Of a region, the errors of MakeMemoryModel().
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options);
 absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_MEMORY_DISTANCE_H_
 #define GRPC_CXL_MEMORY_DISTANCE_H_
 
@@ -9,7 +10,7 @@ namespace grpc_cxl {
 enum class Coherence : uint32_t {
   kCoherent = 0,  // they do: one host, or hosts whose memory pool invalidates caches (CXL 3)
   kFlush = 1,     // they do not: the writer writes its lines back, the reader drops its own
-                  // first. x86-64 only. Nobody can be woken, so the ends poll
+                  // first. x86-64 only. Neither end can wake the other, so both poll
 };
 
 // How much further away than local memory the arena is. All zero: not at all. The difference is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_OPTIONS_H_
 #define GRPC_CXL_OPTIONS_H_
 
@@ -15,7 +16,7 @@
 
 namespace grpc_cxl {
 
-// What both ends choose for themselves. Copyable; a plain value.
+// Each end chooses these for itself. A plain value.
 struct EndpointOptions {
   // The folder in which names are registered and looked up. Default: $GRPC_CXL_DIR, else
   // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
@@ -39,8 +40,8 @@ struct EndpointOptions {
   // accesses only, so give both the same.
   MemoryDistance distance;
 
-  // Users to meet besides ourselves and root. Default: none. A named user may fill their
-  // own connection with anything, but cannot touch other connections.
+  // Additional uids allowed to connect, beside our own and root. Default: none. Such a peer may
+  // write anything into its own connection, but cannot reach other connections.
   std::vector<uid_t> allowed_uids;
 
   friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;
@@ -55,7 +56,7 @@ struct ChannelOptions : EndpointOptions {
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
 
-// The server makes the memory, so it decides about it.
+// The server makes the memory, and decides about it.
 struct ServerOptions : EndpointOptions {
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
@@ -66,7 +67,7 @@ struct ServerOptions : EndpointOptions {
   // 0: none. Default 4 MiB. Messages from 16 KiB on are placed in blocks, which the receiver
   // reads where they are and holds until the last Cord, ByteBuffer or slice of them is gone.
   // When no block is free they are copied through the ring instead: slower, never an error.
-  // Room for two or three of the largest usual messages is enough.
+  // Two or three of the largest usual messages are enough.
   size_t payload_bytes = 4 << 20;
 
   // Bytes of the whole arena of one connection: control words, both rings and both
@@ -96,9 +97,9 @@ struct ServerOptions : EndpointOptions {
 
   // Whether the ends' caches see each other's stores. Default: kCoherent, as on one host.
   // kFlush is for memory that hosts share without that: both ends write back and invalidate
-  // cache lines, some 0.1 us for each word and more for large messages; and since nobody can be
-  // woken, they spin as wait_policy says and then look at the memory up to every millisecond,
-  // 2.6 % of a core in an idle process. The client does as the server says.
+  // cache lines, some 0.1 us for each word and more for large messages; and since neither can
+  // wake the other, they spin as wait_policy says and then look at the memory up to every
+  // millisecond, 2.6 % of a core in an idle process. The client does as the server says.
   // GRPC_CXL_COHERENCE=coherent|flush in the server's environment overrides it.
   Coherence coherence = Coherence::kCoherent;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_PAYLOAD_COUNTERS_H_
 #define GRPC_CXL_PAYLOAD_COUNTERS_H_
 
@@ -5,9 +6,9 @@
 
 namespace grpc_cxl {
 
-// How the bytes of this process's connections have travelled since it began: gRPC's, that is,
-// messages with a few bytes of HTTP/2 around them. What protobuf copies when it serialises
-// and parses comes on top.
+// How the bytes of this process's connections have travelled since it began: gRPC's bytes, which
+// are messages with a few bytes of HTTP/2 around them. The copies that protobuf makes when it
+// serialises and parses come on top.
 //
 //   sent                       copies   when
 //     in place                 0        they were in a block of the connection already
@@ -25,7 +26,7 @@ struct PayloadCounters {
   uint64_t received_from_block = 0;
   uint64_t received_from_ring = 0;
 
-  // Of sent_by_ring: what was large enough for a block when none was free. When this grows,
+  // Of sent_by_ring: bytes large enough for a block when none was free. When this grows,
   // ServerOptions::payload_bytes is small for the messages, or the peer keeps what it
   // receives.
   uint64_t sent_for_want_of_blocks = 0;

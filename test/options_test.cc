@@ -25,6 +25,8 @@ constexpr size_t kGiB = kKiB * kKiB * kKiB;
 // What the default rings and blocks need.
 constexpr size_t kDefaultArena = 20 * kKiB + 2 * (512 * kKiB + 4096 * kKiB);
 
+const ArenaBacking kShm = {ArenaBacking::Kind::kDirectory, "/dev/shm"};
+
 using Change = void (*)(ServerOptions& options);
 
 absl::Status ValidateWith(Change change) {
@@ -43,7 +45,7 @@ TEST(OptionsTest, TheDefaultsAndTheLimitsThemselvesAreValid) {
       [](auto& o) { o.wait_policy = WaitPolicy::kSpin; },
       [](auto& o) { o.wait_policy = WaitPolicy::kPark; },
       [](auto& o) {
-        o.allowed_uids = {0, 1, 65534, 4294967294};
+        o.allowed_uids.assign({0, 1, 65534, 4294967294});
       },
       [](auto& o) { o.ring_bytes = 4 * kKiB; },
       [](auto& o) { o.ring_bytes = kGiB; },
@@ -55,9 +57,7 @@ TEST(OptionsTest, TheDefaultsAndTheLimitsThemselvesAreValid) {
       [](auto& o) { o.backing.kind = ArenaBacking::Kind::kMemfdHuge; },
       [](auto& o) { o.coherence = Coherence::kFlush; },
       [](auto& o) { o.distance = {.load_ns = 1'000'000, .store_ns = 1'000'000, .gbps = 0.01}; },
-      [](auto& o) {
-        o.backing = {ArenaBacking::Kind::kDirectory, "/dev/shm"};
-      },
+      [](auto& o) { o.backing = kShm; },
   };
   for (const Change change : kValid) EXPECT_THAT(ValidateWith(change), IsOk());
 }
@@ -75,7 +75,7 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
       {[](auto& o) { o.wait_policy = static_cast<WaitPolicy>(17); }, "wait_policy", "17",
        "kAdaptive, kSpin or kPark"},
       {[](auto& o) {
-         o.allowed_uids = {5, static_cast<uid_t>(-1)};
+         o.allowed_uids.assign({5, 4294967295});
        },
        "allowed_uids", "4294967295", "none"},
       {[](auto& o) { o.ring_bytes = 0; }, "ring_bytes", "0", "4096 to 1073741824"},
@@ -98,8 +98,8 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
       {[](auto& o) { o.backing.directory = "/dev/shm"; }, "backing.directory", "\"/dev/shm\"",
        "kDirectory"},
       {[](auto& o) {
-         o.backing = {ArenaBacking::Kind::kDirectory, "/dev/shm"};
-         o.allowed_uids = {1000};
+         o.backing = kShm;
+         o.allowed_uids.assign({1000});
        },
        "allowed_uids", "not empty", "cannot be sealed"},
       {[](auto& o) { o.coherence = static_cast<Coherence>(2); }, "coherence", "2",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated C++ for one .proto file: messages and gRPC stubs."""
 
 def cc_grpc_proto(name, src, **kwargs):

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Unpacks gRPC, what it needs and what the examples need from Debian's packages into a
 # private folder.
 #

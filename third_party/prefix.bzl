@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One repository with gRPC and its dependencies, built from installed files.
 
 The files come from Debian's packages, unpacked into the repository itself, or

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The repositories grpc_cxl is built with, for its own WORKSPACE.
 
 The labels are those of gRPC's own Bazel workspace, so the BUILD files also load

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Allocating, lending, borrowing and returning a block in one thread, beside what a block saves:
 // memcpy() of the bytes in and out of a ring.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The parts of a direct call that belong to this library: encoding a request, decoding it, and a
 // slot's way to the server and back, in one thread and between two spinning threads; beside
 // memcpy() of the message and the round trip of a bare word between processes.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Waking a process that sleeps on its doorbell, beside a bare futex and a bare unix socket; and a
 // wake-up of a process that is awake already.
 

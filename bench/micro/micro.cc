@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Micro benchmarks of the library's rooms, each beside the limit that the machine sets.
 //
 //   ./bazelw run -c opt //bench/micro

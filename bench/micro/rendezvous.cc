@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The time from Dial() until both of two processes have mapped the arena, beside a bare connection
 // over a unix socket, and beside creating and mapping memory of that size.
 

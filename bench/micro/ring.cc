@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A ring of bytes, beside memcpy() of the same bytes in and out, and beside the round trip of a
 // bare word between two processes.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_BENCH_ROLES_BLOCKING_HANDLER_H_
 #define GRPC_CXL_BENCH_ROLES_BLOCKING_HANDLER_H_
 

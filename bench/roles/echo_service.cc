@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bench/roles/echo_service.h"
 
 #include <chrono>
@@ -198,7 +199,7 @@ Counters CountersOfThisProcess() {
   counters.set_sent(counters.copied_to_send() + payload.sent_in_place);
   counters.set_copied_to_receive(payload.received_from_block + payload.received_from_ring);
   counters.set_received(counters.copied_to_receive() + payload.received_in_place);
-  counters.set_memory_ns(internal::TheDistanceTotals().charged_ns);
+  counters.set_memory_ns(internal::DistanceCounters::OfProcess().charged_ns);
   return counters;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bench/roles/traffic.h"
 
 #include "bench/roles/echo_service.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Says hello to the server of server.cc:
 //
 //   ./bazelw run //examples/greeter:client -- --address=cxl:///greeter --name=Ada

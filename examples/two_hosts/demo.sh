@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Two virtual machines without a network, one memory device between them, and a gRPC call
 # from one to the other; see README.md. Run it with
 #

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
 # The first and only process of a guest: finds the memory device, then is the server or a client.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc

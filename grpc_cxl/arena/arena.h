@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ARENA_ARENA_H_
 #define GRPC_CXL_ARENA_ARENA_H_
 
@@ -32,8 +33,8 @@ class Arena {
   static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed);
 
   // Maps `bytes` of a region's file or device from `offset` on, both multiples of what that
-  // can map (grpc_cxl/region). Not zeroed, nor checked: whoever divides the region answers for
-  // it. No file comes with it. RESOURCE_EXHAUSTED or what mmap says when it cannot be mapped.
+  // can map (grpc_cxl/region). Not zeroed, nor checked: the room that divides the region answers
+  // for it. No file comes with it. RESOURCE_EXHAUSTED or what mmap says when it cannot be mapped.
   // MAP_SYNC where the file system offers it (fs-dax): what was written back to such memory is
   // not lost with the file's metadata.
   static absl::StatusOr<Arena> AttachPart(int fd, uint64_t offset, size_t bytes);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/arena/arena_file.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-// Left to everybody else when we take memory.
+// Left to other processes when we take memory.
 constexpr int64_t kSpareBytes = int64_t{16} << 20;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 

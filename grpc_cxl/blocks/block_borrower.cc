@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/blocks/block_borrower.h"
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
 
@@ -15,7 +16,7 @@ BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char
       mine_(mine),
       entries_(entries),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       returned_(mine->returned.load(std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
@@ -30,8 +31,8 @@ absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descri
                                             " bytes; nothing it says can be trusted now"));
   }
   const absl::Span<char> bytes = area_.subspan(descriptor.begin, descriptor.bytes);
-  view_.Acquire(Site::kSeeBlockBytes, bytes);
-  Totals().loans_held.fetch_add(1, std::memory_order_relaxed);
+  view_.Acquire(bytes);
+  CopyCounters::OfProcess().loans_held.Add();
   return Loan(shared_from_this(), bytes);
 }
 
@@ -48,12 +49,11 @@ void BlockBorrower::Return(const char* begin) {
     absl::MutexLock lock(mu_);
     // relaxed: the release below publishes it. The owner has read what was here before: it
     // does not lend more than there are entries. (One that does loses its own returns.)
-    view_.Store(Site::kBlockReturnEntry, entries_[returned_ % entries_.size()], page,
-                std::memory_order_relaxed);
+    view_.Store(entries_[returned_ % entries_.size()], page, std::memory_order_relaxed);
     // Matched by the acquire load in BlockPool::TakeBackLocked(): our reads come first.
-    view_.Store(Site::kBlockReturned, mine_->returned, ++returned_, std::memory_order_release);
+    view_.Store(mine_->returned, ++returned_, std::memory_order_release);
   }
-  Totals().loans_held.fetch_sub(1, std::memory_order_relaxed);
+  CopyCounters::OfProcess().loans_held.Add(-1);
 }
 
 }  // namespace grpc_cxl::internal

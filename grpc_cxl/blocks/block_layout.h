@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_
 #define GRPC_CXL_BLOCKS_BLOCK_LAYOUT_H_
 
@@ -6,18 +7,17 @@
 
 #include "grpc_cxl/base/shared_word.h"
 
-// What two processes share about payload blocks, for one direction: the sender owns an area
-// of pages, writes payload into runs of them (blocks) and lends parts of those to the peer;
-// the peer, the borrower, gives each loan back through the return ring.
+// Payload blocks in one direction (docs/protocol.md, section 7): the sender owns an area of
+// pages, writes payload into runs of them (blocks) and lends parts of these to the peer; the peer,
+// the borrower, returns each loan through the return ring.
 //
 //   area     +-------+-------+-------+-- ... --+   owner writes, borrower reads
 //            | page 0| page 1| page 2|         |
 //            +-------+-------+-------+-- ... --+
 //   returns  | u32 | u32 | u32 | ... one entry a page      borrower writes, owner reads
 //
-// Which pages are free, and what is lent, only the owner knows, in private memory. It never
-// has more loans out than the return ring has entries, so the borrower may always write the
-// next entry: nobody waits, and nothing can overflow.
+// Only the owner knows which pages are free and what is lent, in private memory. It never has
+// more loans out than the return ring has entries, so the borrower may always write the next one.
 namespace grpc_cxl::internal {
 
 inline constexpr size_t kMaxAreaBytes = size_t{1} << 30;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/blocks/block_pool.h"
 
 #include <algorithm>
@@ -5,7 +6,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
 
@@ -38,8 +39,7 @@ BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
       blocks_(AreaPages(area.size())),
       first_of_(AreaPages(area.size())),
       // relaxed: nothing is lent yet, so no entry counts.
-      taken_back_(
-          view.Load(Site::kSeeBlockReturned, returns->returned, std::memory_order_relaxed)) {
+      taken_back_(view.Load(returns->returned, std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
 }
@@ -47,7 +47,7 @@ BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
 BlockPool::~BlockPool() {
   absl::MutexLock lock(mu_);
   // What the peer still has goes with the connection.
-  Totals().loans_out.fetch_sub(loans_, std::memory_order_relaxed);
+  CopyCounters::OfProcess().loans_out.Add(-int64_t{loans_});
 }
 
 absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least) {
@@ -78,7 +78,7 @@ bool BlockPool::Contains(absl::Span<const char> bytes) const {
 
 std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
   CHECK(!bytes.empty() && Contains(bytes));
-  view_.Publish(Site::kBlockBytes, bytes);
+  view_.Publish(bytes);
   absl::MutexLock lock(mu_);
   const uint32_t first = first_of_[PageOf(bytes.data())];
   State& block = blocks_[first];
@@ -87,7 +87,7 @@ std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
   if (loans_ == entries_.size()) return std::nullopt;
   ++loans_;
   ++block.loans;
-  Totals().loans_out.fetch_add(1, std::memory_order_relaxed);
+  CopyCounters::OfProcess().loans_out.Add();
   return BlockDescriptor{static_cast<uint32_t>(bytes.data() - area_.data()),
                          static_cast<uint32_t>(bytes.size())};
 }
@@ -101,7 +101,7 @@ void BlockPool::Revoke(BlockDescriptor lent) {
   }
   --loans_;
   --blocks_[first].loans;
-  Totals().loans_out.fetch_sub(1, std::memory_order_relaxed);
+  CopyCounters::OfProcess().loans_out.Add(-1);
   FreeIfUnused(first);
 }
 
@@ -114,8 +114,7 @@ absl::Status BlockPool::TakeBackLocked() {
   if (!broken_.ok()) return broken_;
   // Matched by the release store in BlockBorrower: the entries before it are complete, and
   // what the borrower read from these blocks it has read.
-  const uint64_t returned =
-      view_.Load(Site::kSeeBlockReturned, returns_->returned, std::memory_order_acquire);
+  const uint64_t returned = view_.Load(returns_->returned, std::memory_order_acquire);
   if (returned == taken_back_) return absl::OkStatus();
   if (returned - taken_back_ > loans_) {
     return broken_ = absl::DataLossError(absl::StrCat(
@@ -135,7 +134,7 @@ absl::Status BlockPool::TakeBackLocked() {
     }
     --loans_;
     --blocks_[first].loans;
-    Totals().loans_out.fetch_sub(1, std::memory_order_relaxed);
+    CopyCounters::OfProcess().loans_out.Add(-1);
     FreeIfUnused(first);
   }
   return absl::OkStatus();
@@ -158,14 +157,13 @@ void BlockPool::FreeIfUnused(uint32_t first) {
 
 void BlockPool::TellPagesInUse() {
   // relaxed: for onlookers.
-  view_.Store(Site::kBlockPagesInUse, mine_->pages_in_use, uint64_t{runs_.in_use()},
-              std::memory_order_relaxed);
+  view_.Store(mine_->pages_in_use, uint64_t{runs_.in_use()}, std::memory_order_relaxed);
 }
 
 void BlockPool::AcquireEntries(uint64_t returned) {
   const auto acquire = [this](absl::Span<const BlockReturnEntry> entries) {
-    view_.Acquire(Site::kSeeBlockReturnEntries, {reinterpret_cast<const char*>(entries.data()),
-                                                 entries.size() * sizeof(entries[0])});
+    view_.Acquire(
+        {reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(entries[0])});
   };
   const size_t index = taken_back_ % entries_.size();
   const size_t count = returned - taken_back_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_BLOCKS_BLOCK_POOL_H_
 #define GRPC_CXL_BLOCKS_BLOCK_POOL_H_
 
@@ -74,7 +75,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   absl::StatusOr<Block> Allocate(size_t bytes, size_t least);
   absl::StatusOr<Block> Allocate(size_t bytes) { return Allocate(bytes, bytes); }
 
-  // Whether `bytes` lie in this area: then somebody holds the block in which they do.
+  // Whether `bytes` lie in this area; their block is then held.
   bool Contains(absl::Span<const char> bytes) const;
 
   // Lends `bytes`, which lie in a block that is held and are complete, to the peer, who must be

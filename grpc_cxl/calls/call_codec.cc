@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/call_codec.h"
 
 #include <cstring>

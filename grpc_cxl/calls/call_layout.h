@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_CALLS_CALL_LAYOUT_H_
 #define GRPC_CXL_CALLS_CALL_LAYOUT_H_
 
@@ -7,8 +8,8 @@
 #include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/blocks/block_layout.h"
 
-// The area of an arena through which unary calls pass without HTTP/2. It has 64 slots; a
-// slot carries one call at a time, from the client's request to the server's response.
+// The area of an arena through which unary calls pass without HTTP/2 (docs/protocol.md,
+// section 8). It has 64 slots; a slot carries one call at a time.
 //
 //   +---------------------------+ 0
 //   | CallClientWords           |  client only
@@ -24,45 +25,31 @@
 //   | response buffers, 64      |  server only, buffer_bytes each
 //   +---------------------------+
 //
-// A call, step by step (c: client, s: server; "flip" toggles the slot's bit in a bitmap,
-// which tells the other side that there is something new in this slot):
+// A call, step by step (c: client, s: server; "flip" toggles the slot's bit in a bitmap, which
+// tells the other side that the slot has something new):
 //
-//   c  fills the request buffer and its slot, flips `posted`, rings
+//   c  fills the request buffer and its slot, flips `posted`, wakes s
 //   s  stores state kTaken: from here on the call may have run
-//   s  fills the response buffer, stores kDone; tells the waiter as `waiter` wants it
+//   s  fills the response buffer, stores kDone; tells the client as `waiter` says
 //   c  reads the response; the slot is free
 //
-// A message may lie in a payload block instead of the buffer (blocks/block_layout.h); the
-// buffer then has its descriptor, and whoever reads that returns the loan. A request that was
-// not taken is not looked at: its sender revokes the loan.
+//   s  has more than fits: kPart instead of kDone; c reads the part and flips `acked`
+//   c  gives up: stores the generation in `cancelled_generation`, flips `cancelled`; kDone follows
+//   s  does not take the call: kRefused; it has not run and will not
 //
-// A response larger than its buffer comes in parts: s stores kPart instead of kDone, c reads
-// it and flips `acked`, s fills the next. A client that gives a call up stores its
-// generation in `cancelled_generation` and flips `cancelled`; the call still ends with
-// kDone. A server that does not take a call stores kRefused: it has not run and will not.
-//
-// Flips are never lost, because no bit is flipped again before the other side has seen it:
-// a slot is posted again only after kDone, a part is acked only after it was made, and a
-// slot whose cancellation the server has not seen yet (`cancelled` ^ `cancels_seen`) is not
-// used.
-//
-// A parked thread is woken by the server, or by another thread of its own process: to wake a
-// sleeper on another core costs several microseconds, which the server's one thread for a
-// connection has not got. `awake` counts the client's threads that are looking at slots; while
-// there is one, the server leaves the waking to it. Each, when it stops looking (it parks, or
-// its call is over), sees to those who sleep on calls that are done:
+// Waking. `awake` counts the client's threads that look at slots. While there is one, the server
+// leaves it to that thread to wake the sleepers, which costs several microseconds:
 //
 //     server                                    client's thread that stops looking
 //     1. word := kDone or kPart                 a. awake := awake - 1
 //     2. full fence                             b. full fence
 //     3. waiter kParked and awake 0? wake       c. parked slots whose word has changed? wake
 //
-// Whichever fence comes first, 3 sees a or c sees 1. A thread that parks does so between its
-// a and its c, so that none is overlooked in c that parks meanwhile: it looks for itself.
+// Whichever fence comes first, 3 sees a or c sees 1. A thread parks between its a and its c: it is
+// seen by another thread's c, or looks for itself.
 //
-// A call runs at most once. When the connection ends, the client wants to know whether a
-// posted call can still run. It takes the call back, then looks; the server takes it, then
-// looks:
+// At most once. When the connection ends, the client takes a posted call back, then looks; the
+// server takes a call, then looks:
 //
 //     client                                    server
 //     1. cancelled_generation := generation     a. word := kTaken
@@ -70,14 +57,7 @@
 //     3. word kTaken? then it may have run      c. cancelled_generation = generation? then
 //                                                  kRefused, and it does not run
 //
-// Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it). If a
-// process dies between any two steps, the connection's socket says so.
-//
-// Where caches do not see each other, all of this holds through SharedView
-// (coherence/shared_view.h): every line above has one writing side; a request is written back
-// before its slot, that before `posted`; a response before the slot's word; 1 and a are
-// written back before the fence, c and 3 read from memory after it. `waiter` is then never
-// kParked.
+// Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it).
 namespace grpc_cxl::internal {
 
 inline constexpr size_t kCallSlots = 64;
@@ -90,18 +70,18 @@ enum class CallState : uint32_t {
   kRefused = 4,  // not taken, not run
 };
 
-// How the client waits for a slot.
+// How the client waits for a slot (section 8.6).
 enum class CallWaiter : uint32_t {
   kLooking = 0,  // a thread looks at the slot's word by itself
   kParked = 1,   // a thread sleeps on the slot's word: FutexWake() it, unless `awake`
-  kPolled = 2,   // nobody waits: bump `news` and ring the connection's doorbell
+  kPolled = 2,   // no thread waits: bump `news` and wake the client
 };
 
 struct alignas(kWriterAlignment) CallClientWords {
   SharedU64 posted;     // bitmap: a request is in the slot
   SharedU64 cancelled;  // bitmap: the client has given the call up
   SharedU64 acked;      // bitmap: the part was read
-  SharedU32 ping;       // counts questions whether the server still turns its wheels
+  SharedU32 ping;       // liveness pings sent
   // On a line of its own: it changes with every call, while the server watches the others.
   alignas(kWriterAlignment) SharedU32 awake;  // threads that look at slots by themselves
 };
@@ -167,7 +147,7 @@ constexpr size_t CallAreaBytes(size_t buffer_bytes) {
   return kCallBuffersAt + 2 * kCallSlots * buffer_bytes;
 }
 
-// At the start of a request buffer; then the method, the metadata, the message.
+// At the start of a request buffer (section 8.4); then the method, the metadata, the message.
 struct RequestHead {
   uint64_t timeout_ns;  // until the deadline; UINT64_MAX: none
   uint32_t method_bytes;
@@ -178,7 +158,8 @@ struct RequestHead {
 };
 static_assert(sizeof(RequestHead) == 32);
 
-// At the start of a response; then status message, details, both metadata, the message.
+// At the start of a response (section 8.5); then status message, details, both metadata, the
+// message.
 struct ResponseHead {
   uint32_t code;  // a grpc::StatusCode
   uint32_t status_message_bytes;

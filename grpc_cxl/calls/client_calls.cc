@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/client_calls.h"
 
 #include <sched.h>
@@ -43,7 +44,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
 
 bool ClientCalls::Accepting() const {
   // Matched by the release store in ServerCalls::SetAccepting(); nothing hangs on the order.
-  return view_.Load(Site::kSeeCallAccepting, peer_->accepting, std::memory_order_acquire) == 1 &&
+  return view_.Load(peer_->accepting, std::memory_order_acquire) == 1 &&
          !retired_.load(std::memory_order_relaxed) && !ended();
 }
 
@@ -51,8 +52,7 @@ int ClientCalls::Acquire() {
   uint64_t free = free_.load(std::memory_order_relaxed);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Run().
-    const uint64_t seen =
-        view_.Load(Site::kSeeCallCancelsSeen, peer_->cancels_seen, std::memory_order_acquire);
+    const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
     const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
     const int slot = __builtin_ctzll(usable);
@@ -84,11 +84,11 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
-  view_.Publish(Site::kCallRequest, RequestBuffer(slot).subspan(0, request_bytes));
-  view_.Store(Site::kCallSlot, mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
+  view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
+  view_.Store(mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
               std::memory_order_relaxed);  // with the rest of its line
   // Publishes all of the above; matched by the acquire load in ServerCalls::Run().
-  view_.FetchXor(Site::kCallPosted, mine_->posted, Bit(slot), std::memory_order_release);
+  view_.FetchXor(mine_->posted, Bit(slot), std::memory_order_release);
   wake_peer_();
   return call.generation;
 }
@@ -104,7 +104,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     if (done) break;
     if (!polls_) waiters_.WakeParked();
     if (SteadyNs() - start >= spin_ns) break;
-    // Whoever needs this core gets it at once: it may be the server.
+    // Gives the core at once to a thread that needs it: it may be the server's.
     sched_yield();
   }
   if (!done) {
@@ -126,8 +126,8 @@ bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
 
 bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
   // Its fence follows, before each sleep: SlotWaiters::StopLooking().
-  view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
-              static_cast<uint32_t>(CallWaiter::kParked), std::memory_order_relaxed);
+  view_.Store(client_slots_[slot].waiter, static_cast<uint32_t>(CallWaiter::kParked),
+              std::memory_order_relaxed);
   for (;;) {
     if (waiters_.LookOut(until_ns, [&] { return LookOrEnd(slot, outcome); })) return true;
     // Before the last look: if the server has moved on since, Park() returns at once.
@@ -154,8 +154,8 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
     absl::MutexLock lock(calls_[slot].mu);
     calls_[slot].callback = std::move(callback);
     polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
-    view_.Store(Site::kCallWaiter, client_slots_[slot].waiter,
-                static_cast<uint32_t>(CallWaiter::kPolled), std::memory_order_relaxed);
+    view_.Store(client_slots_[slot].waiter, static_cast<uint32_t>(CallWaiter::kPolled),
+                std::memory_order_relaxed);
   }
   FullFence();  // matched by the one in ServerCalls::Tell(): it bumps `news`, or we see its word
   LookPolled(slot);
@@ -166,24 +166,22 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
   absl::MutexLock lock(call.mu);
   if (!call.live || call.generation != generation) return;
   if (std::exchange(call.cancelled, true)) return;
-  view_.Store(Site::kCallCancelledGeneration, client_slots_[slot].cancelled_generation, generation,
-              std::memory_order_relaxed);
+  view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   // Publishes the generation; matched by the acquire load in ServerCalls::Run().
-  view_.FetchXor(Site::kCallCancelled, mine_->cancelled, Bit(slot), std::memory_order_release);
+  view_.FetchXor(mine_->cancelled, Bit(slot), std::memory_order_release);
   wake_peer_();
 }
 
 uint32_t ClientCalls::Ping() {
   // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
-  const uint32_t ping =
-      view_.FetchAdd(Site::kCallPing, mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
+  const uint32_t ping = view_.FetchAdd(mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
   wake_peer_();
   return ping;
 }
 
 bool ClientCalls::Answered(uint32_t ping) const {
   // Matched by the release store in ServerCalls::Run(). The count may wrap.
-  const uint32_t pong = view_.Load(Site::kSeeCallPong, peer_->pong, std::memory_order_acquire);
+  const uint32_t pong = view_.Load(peer_->pong, std::memory_order_acquire);
   return static_cast<int32_t>(pong - ping) >= 0;
 }
 
@@ -196,7 +194,7 @@ void ClientCalls::Finish(int slot) {
 }
 
 bool ClientCalls::Ready() const {
-  return view_.Load(Site::kSeeCallNews, peer_->news, std::memory_order_relaxed) !=
+  return view_.Load(peer_->news, std::memory_order_relaxed) !=
          seen_news_.load(std::memory_order_relaxed);
 }
 
@@ -234,8 +232,7 @@ int ClientCalls::busy() const {
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
-  const uint32_t word =
-      view_.Load(Site::kSeeCallWord, server_slots_[slot].word, std::memory_order_acquire);
+  const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
   const CallState state = CallStateOf(word);
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
@@ -262,7 +259,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   if (call.response.size() + bytes > call.response_limit) call.too_large = true;
   if (!call.too_large || call.parts == 0) {
     const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
-    view_.Acquire(Site::kSeeCallResponse, part);
+    view_.Acquire(part);
     call.response.append(part.data(), part.size());
   }
   ++call.parts;
@@ -272,7 +269,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     return true;
   }
   // Matched in ServerCalls::Run().
-  view_.FetchXor(Site::kCallAcked, mine_->acked, Bit(slot), std::memory_order_release);
+  view_.FetchXor(mine_->acked, Bit(slot), std::memory_order_release);
   wake_peer_();
   return false;
 }
@@ -280,11 +277,9 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
 void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
   if (Look(slot, outcome)) return;
   const uint32_t generation = calls_[slot].generation;
-  view_.Store(Site::kCallTakenBack, client_slots_[slot].cancelled_generation, generation,
-              std::memory_order_relaxed);
+  view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
-  const uint32_t word =
-      view_.Load(Site::kSeeCallWordAtEnd, server_slots_[slot].word, std::memory_order_acquire);
+  const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
   const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
   *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }

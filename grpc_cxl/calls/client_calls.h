@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_CALLS_CLIENT_CALLS_H_
 #define GRPC_CXL_CALLS_CLIENT_CALLS_H_
 
@@ -33,7 +34,7 @@ struct CallOutcome {
   std::string response;
 };
 
-// The client's half of a region of calls (call_layout.h); its twin is ServerCalls.
+// The client's half of a call area (call_layout.h); its twin is ServerCalls.
 //
 //     free --Acquire()--> owned --Post()--> posted --Wait()/polled--> outcome --> free
 //
@@ -47,8 +48,8 @@ class ClientCalls {
  public:
   using Callback = absl::AnyInvocable<void(CallOutcome)>;
 
-  // `region` (CallAreaBytes(buffer_bytes) large) must stay mapped while this object lives;
-  // `ring` wakes the server and is called from any thread. `polls`: the server cannot wake us,
+  // `area` (CallAreaBytes(buffer_bytes) large) must stay mapped while this object lives;
+  // `wake_peer` wakes the server and is called from any thread. `polls`: the server cannot wake us,
   // as it cannot when memory is not coherent. `spin` is for whichever of several waiting
   // threads looks out for all of them.
   ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
@@ -85,8 +86,8 @@ class ClientCalls {
   // here and now, when the outcome is already there.
   void WhenDone(int slot, Callback callback);
 
-  // Tells the server that nobody wants the outcome any more. It comes all the same. `generation` is
-  // Post()'s: a call that is over by now is left alone, and so is the next one in its slot.
+  // Tells the server that the outcome is no longer wanted; it comes all the same. `generation` is
+  // Post()'s: a call that is over is left alone, and so is the next call in its slot.
   void Cancel(int slot, uint32_t generation);
 
   // Asks the server for a sign of life; Answered() tells whether it has given one since.
@@ -98,7 +99,7 @@ class ClientCalls {
   bool Ready() const;
   absl::Status Run();
 
-  // No call is acquired from here on; those that were go on.
+  // No call is acquired from here on; calls under way go on.
   void Retire() { retired_.store(true, std::memory_order_relaxed); }
 
   // The connection has ended: every posted call gets kNotRun or kLost, now. None is acquired
@@ -128,8 +129,8 @@ class ClientCalls {
   void LookAtEnd(int slot, CallOutcome* outcome);
   // Look(), or LookAtEnd() if it has.
   bool LookOrEnd(int slot, CallOutcome* outcome);
-  // The rest of Wait(), as a parked waiter or where nobody can wake us. True: `*outcome` is
-  // complete; false: it is time.
+  // The rest of Wait(): parked, or, where the server cannot wake us, in naps. True: `*outcome` is
+  // complete; false: time is up.
   bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
   bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
   // Looks at a polled slot, and delivers its outcome if it is there.
@@ -148,7 +149,7 @@ class ClientCalls {
   const std::function<void()> wake_peer_;
   const SharedView view_;
   const bool polls_;
-  SlotWaiters waiters_;  // of no use to those who poll
+  SlotWaiters waiters_;  // unused where `polls_`
 
   std::atomic<uint64_t> free_{~uint64_t{0}};
   std::atomic<uint64_t> polled_{0};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/server_calls.h"
 
 #include <algorithm>
@@ -38,12 +39,11 @@ void ServerCalls::SetAccepting(bool accepting) {
   absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
   accepting_.store(accepting, std::memory_order_relaxed);
   // Matched by the acquire load in ClientCalls::Accepting().
-  view_.Store(Site::kCallAccepting, mine_->accepting, uint32_t{accepting},
-              std::memory_order_release);
+  view_.Store(mine_->accepting, uint32_t{accepting}, std::memory_order_release);
 }
 
 bool ServerCalls::Ready() const {
-  view_.Refresh(Site::kSeeCallClientWords, peer_);  // one line
+  view_.Refresh(peer_);  // one line
   return peer_->posted.load(std::memory_order_relaxed) !=
              seen_posted_.load(std::memory_order_relaxed) ||
          peer_->acked.load(std::memory_order_relaxed) !=
@@ -61,7 +61,7 @@ ServerCalls::News ServerCalls::Run() {
 }
 
 absl::Status ServerCalls::Look(News* news) {
-  view_.Refresh(Site::kSeeCallClientWordsInRun, peer_);
+  view_.Refresh(peer_);
   // The three acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
@@ -79,8 +79,7 @@ absl::Status ServerCalls::Look(News* news) {
   for (; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     const uint32_t generation =
-        view_.Load(Site::kSeeCallCancelledGeneration, client_slots_[slot].cancelled_generation,
-                   std::memory_order_relaxed);
+        view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed);
     absl::MutexLock slot_lock(slots_[slot].mu);
     if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
       news->cancelled.push_back({slot, generation});
@@ -90,14 +89,14 @@ absl::Status ServerCalls::Look(News* news) {
   // Answered().
   mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
   // Matched by the acquire load in ClientCalls::Acquire().
-  view_.Store(Site::kCallCancelsSeen, mine_->cancels_seen, cancels,
+  view_.Store(mine_->cancels_seen, cancels,
               std::memory_order_release);  // with `pong`, in its line
   return absl::OkStatus();
 }
 
 absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   Slot& state = slots_[slot];
-  view_.Refresh(Site::kSeeCallSlot, &client_slots_[slot]);  // one line
+  view_.Refresh(&client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
@@ -113,11 +112,11 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
     busy_.fetch_add(1, std::memory_order_seq_cst);
     running_.fetch_add(1, std::memory_order_seq_cst);
     // Steps a to c of call_layout.h.
-    view_.Store(Site::kCallTaken, server_slots_[slot].word,
-                MakeCallWord(generation, 0, CallState::kTaken), std::memory_order_relaxed);
+    view_.Store(server_slots_[slot].word, MakeCallWord(generation, 0, CallState::kTaken),
+                std::memory_order_relaxed);
     FullFence();  // matched by the one in ClientCalls::LookAtEnd()
-    if (view_.Load(Site::kSeeCallTakenBack, client_slots_[slot].cancelled_generation,
-                   std::memory_order_relaxed) == generation) {
+    if (view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed) ==
+        generation) {
       state.stage = Stage::kIdle;
       running_.fetch_sub(1, std::memory_order_seq_cst);
       busy_.fetch_sub(1, std::memory_order_seq_cst);
@@ -126,7 +125,7 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
     }
   }
   const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
-  view_.Acquire(Site::kSeeCallRequest, request);
+  view_.Acquire(request);
   taken->push_back({{slot, generation}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
@@ -154,7 +153,7 @@ absl::Status ServerCalls::SendNext(int slot) {
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
-  view_.Publish(Site::kCallResponse, {responses_ + slot * buffer_bytes_, bytes});
+  view_.Publish({responses_ + slot * buffer_bytes_, bytes});
   state.sent += bytes;
   const bool whole = state.sent == state.response.size();
   const uint32_t word =
@@ -172,17 +171,17 @@ void ServerCalls::SendPart(int slot, Slot& state) {
 
 void ServerCalls::Tell(int slot, uint32_t word) {
   // Publishes the part; matched by the acquire load in ClientCalls::Look().
-  view_.Store(Site::kCallWord, server_slots_[slot].word, word, std::memory_order_release);
+  view_.Store(server_slots_[slot].word, word, std::memory_order_release);
   FullFence();  // matched by those in SlotWaiters::StopLooking() and WhenDone()
-  switch (static_cast<CallWaiter>(
-      view_.Load(Site::kSeeCallWaiter, client_slots_[slot].waiter, std::memory_order_relaxed))) {
+  switch (
+      static_cast<CallWaiter>(view_.Load(client_slots_[slot].waiter, std::memory_order_relaxed))) {
     case CallWaiter::kParked:
       // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking().
       if (peer_->awake.load(std::memory_order_relaxed) == 0) FutexWake(server_slots_[slot].word);
       break;
     case CallWaiter::kPolled:
       // Matched in ClientCalls::Run().
-      view_.FetchAdd(Site::kCallNews, mine_->news, uint64_t{1}, std::memory_order_release);
+      view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);
       wake_peer_();
       break;
     default:  // looks by itself

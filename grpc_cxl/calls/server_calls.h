@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_CALLS_SERVER_CALLS_H_
 #define GRPC_CXL_CALLS_SERVER_CALLS_H_
 
@@ -18,7 +19,7 @@
 
 namespace grpc_cxl::internal {
 
-// The server's half of a region of calls (call_layout.h); its twin is ClientCalls.
+// The server's half of a call area (call_layout.h); its twin is ClientCalls.
 //
 //     idle --Run() takes it--> running --Respond()--> sending --last part--> idle
 //
@@ -32,7 +33,7 @@ class ServerCalls {
     uint32_t generation;
   };
 
-  // As for ClientCalls; `ring` wakes the client.
+  // As for ClientCalls; `wake_peer` wakes the client.
   ServerCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {});
   ServerCalls(const ServerCalls&) = delete;

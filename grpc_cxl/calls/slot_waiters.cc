@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/slot_waiters.h"
 
 #include <sched.h>
@@ -28,9 +29,8 @@ int SlotWaiters::WakeParked() {
     uint32_t known = known_words_[slot].load(std::memory_order_relaxed);
     const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
     if (now == known || CallStateOf(now) == CallState::kTaken) continue;
-    // The first to see a word wakes. The sleeper may not be asleep yet, or may by now be one
-    // that waits for another word: then this wakes nobody, or in vain, and takes nothing from
-    // those who look next, for the bit stays.
+    // The first thread to see a word wakes. A sleeper that is not asleep yet, or waits for another
+    // word by now, is not harmed: its bit stays for the threads that look next.
     if (known_words_[slot].compare_exchange_strong(known, now, std::memory_order_relaxed)) {
       Wake(slot);
       ++woken;
@@ -62,7 +62,7 @@ bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
       spin_.SpinWasted();
       break;
     }
-    // Whoever needs this core gets it at once: the server, or one that was just woken.
+    // Gives the core at once to a thread that needs it: the server's, or one just woken.
     sched_yield();
   }
   looking_out_.store(false, std::memory_order_release);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_CALLS_SLOT_WAITERS_H_
 #define GRPC_CXL_CALLS_SLOT_WAITERS_H_
 
@@ -31,16 +32,16 @@ class SlotWaiters {
   // Wakes the threads that sleep although their slot's word has changed; how many those were.
   int WakeParked();
 
-  // If other threads are parked and nobody looks for them: looks for all, for as long as that
-  // brings anything, and not beyond `until_ns` (of CLOCK_MONOTONIC). True as soon as `done` is,
-  // which is called again and again.
+  // If other threads are parked and no thread looks for them: looks for all while that finds
+  // anything, not beyond `until_ns` (of CLOCK_MONOTONIC). True as soon as `done`, which is called
+  // again and again, is.
   bool LookOut(int64_t until_ns, absl::FunctionRef<bool()> done);
 
   // Sleeps while the slot's word is `seen`, at most `nanoseconds`; wakes for no reason now and
   // then. Called between StartLooking() and StopLooking().
   void Park(int slot, uint32_t seen, int64_t nanoseconds);
 
-  // Wakes whoever is parked on this slot.
+  // Wakes the thread that is parked on this slot.
   void Wake(int slot) const;
 
  private:
@@ -56,7 +57,7 @@ class SlotWaiters {
   // When the last thread stopped looking, if none does; 0 when that is not known.
   std::atomic<int64_t> unwatched_since_{0};
   std::atomic<bool> looking_out_{false};
-  SpinBudget spin_;  // of who has set looking_out_
+  SpinBudget spin_;  // of the thread that has set looking_out_
 };
 
 }  // namespace grpc_cxl::internal

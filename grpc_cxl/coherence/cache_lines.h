@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_COHERENCE_CACHE_LINES_H_
 #define GRPC_CXL_COHERENCE_CACHE_LINES_H_
 

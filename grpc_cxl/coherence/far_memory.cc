@@ -1,8 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/coherence/far_memory.h"
 
 #include <algorithm>
 
-#include "absl/base/no_destructor.h"
 #include "absl/log/check.h"
 #include "grpc_cxl/coherence/cache_lines.h"
 #include "grpc_cxl/coherence/calibrated_wait.h"
@@ -21,17 +21,12 @@ uintptr_t LineOf(const void* word) {
 void Charge(int64_t nanoseconds) {
   if (nanoseconds <= 0) return;
   WaitNanoseconds(nanoseconds);
-  DistanceTotals& totals = TheDistanceTotals();
-  totals.charged_ns.fetch_add(nanoseconds, std::memory_order_relaxed);
-  totals.accesses.fetch_add(1, std::memory_order_relaxed);
+  DistanceCounters& counters = DistanceCounters::OfProcess();
+  counters.charged_ns.Add(nanoseconds);
+  counters.accesses.Add();
 }
 
 }  // namespace
-
-DistanceTotals& TheDistanceTotals() {
-  static absl::NoDestructor<DistanceTotals> totals;
-  return *totals;
-}
 
 std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Span<char> memory) {
   if (model.coherence == Coherence::kCoherent && model.distance.none()) return nullptr;
@@ -41,15 +36,15 @@ std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Spa
 FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory)
     : model_(model),
       memory_(memory),
-      checker_(model.private_copy ? std::make_unique<Checker>(memory) : nullptr) {
+      copy_(model.private_copy ? PrivateCopy::factory()(memory) : nullptr) {
   CHECK_EQ(LineOf(memory.data()), reinterpret_cast<uintptr_t>(memory.data()));
   if (coherent()) seen_.reset(new std::atomic<uint64_t>[kRemembered]());
   if (!model.distance.none()) WaitNanoseconds(1);  // calibrates, not in the middle of a call
 }
 
-void FarMemory::Refresh(Site site, const void* words) {
-  if (checker_) {
-    checker_->Invalidate(site, words, 1);
+void FarMemory::Refresh(const void* words, Site site) {
+  if (copy_) {
+    copy_->Invalidate(words, 1, site);
   } else if (!coherent()) {
     InvalidateLines(words, 1);
   }
@@ -58,19 +53,19 @@ void FarMemory::Refresh(Site site, const void* words) {
   }
 }
 
-void FarMemory::WriteBack(Site site, const void* word) {
-  if (checker_) {
-    checker_->WriteBack(site, word, 1);
+void FarMemory::WriteBack(const void* word, Site site) {
+  if (copy_) {
+    copy_->WriteBack(word, 1, site);
   } else if (!coherent()) {
     WriteBackLines(word, 1);
   }
   Charge(model_.distance.store_ns);
 }
 
-void FarMemory::Publish(Site site, absl::Span<const char> bytes) {
+void FarMemory::Publish(absl::Span<const char> bytes, Site site) {
   if (bytes.empty()) return;
-  if (checker_) {
-    checker_->WriteBack(site, bytes.data(), bytes.size());
+  if (copy_) {
+    copy_->WriteBack(bytes.data(), bytes.size(), site);
   } else if (!coherent()) {
     WriteBackLines(bytes.data(), bytes.size());
   }
@@ -78,10 +73,10 @@ void FarMemory::Publish(Site site, absl::Span<const char> bytes) {
   Charge((coherent() ? 0 : model_.distance.store_ns) + TransferNs(bytes.size()));
 }
 
-void FarMemory::Acquire(Site site, absl::Span<const char> bytes) {
+void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
   if (bytes.empty()) return;
-  if (checker_) {
-    checker_->Invalidate(site, bytes.data(), bytes.size());
+  if (copy_) {
+    copy_->Invalidate(bytes.data(), bytes.size(), site);
   } else if (!coherent()) {
     InvalidateLines(bytes.data(), bytes.size());
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_COHERENCE_FAR_MEMORY_H_
 #define GRPC_CXL_COHERENCE_FAR_MEMORY_H_
 
@@ -7,19 +8,22 @@
 #include <memory>
 
 #include "absl/types/span.h"
-#include "grpc_cxl/coherence/checker.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/coherence/memory_model.h"
-#include "grpc_cxl/coherence/site.h"
+#include "grpc_cxl/coherence/private_copy.h"
 
 namespace grpc_cxl::internal {
 
-// Nanoseconds that this process has waited for the sake of MemoryDistance so far, and for how
-// many accesses. Thread-safe, relaxed.
-struct DistanceTotals {
-  std::atomic<uint64_t> charged_ns{0};
-  std::atomic<uint64_t> accesses{0};
+// What this process has waited for the sake of MemoryDistance so far.
+struct DistanceCounters {
+  Counter charged_ns;
+  Counter accesses;
+
+  static DistanceCounters& OfProcess() {
+    static DistanceCounters counters;
+    return counters;
+  }
 };
-DistanceTotals& TheDistanceTotals();
 
 // Memory that is not simply there: not coherent, far away, or both. The slow half of
 // SharedView, whose docstring has the contract.
@@ -38,15 +42,15 @@ class FarMemory {
   // nothing of it: coherent and not far.
   static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory);
 
-  // Where to read and write: `memory`, or the checker's private copy of it. The same size.
-  absl::Span<char> memory() const { return checker_ ? checker_->copy() : memory_; }
+  // Where to read and write: `memory`, or a private copy of it. The same size.
+  absl::Span<char> memory() const { return copy_ ? copy_->bytes() : memory_; }
 
   bool coherent() const { return model_.coherence == Coherence::kCoherent; }
 
-  void Refresh(Site site, const void* words);
-  void WriteBack(Site site, const void* word);
-  void Publish(Site site, absl::Span<const char> bytes);
-  void Acquire(Site site, absl::Span<const char> bytes);
+  void Refresh(const void* words, Site site);
+  void WriteBack(const void* word, Site site);
+  void Publish(absl::Span<const char> bytes, Site site);
+  void Acquire(absl::Span<const char> bytes, Site site);
 
  private:
   FarMemory(const MemoryModel& model, absl::Span<char> memory);
@@ -57,7 +61,7 @@ class FarMemory {
 
   const MemoryModel model_;
   const absl::Span<char> memory_;
-  const std::unique_ptr<Checker> checker_;  // null but with MemoryModel::private_copy
+  const std::unique_ptr<PrivateCopy> copy_;  // null but with MemoryModel::private_copy
   // What was seen in a line, by its address; for a coherent memory that is far.
   std::unique_ptr<std::atomic<uint64_t>[]> seen_;
 };

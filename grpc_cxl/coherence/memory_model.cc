@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/coherence/memory_model.h"
 
 #include <cmath>
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "grpc_cxl/coherence/cache_lines.h"
+#include "grpc_cxl/coherence/private_copy.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -66,9 +68,13 @@ absl::StatusOr<MemoryModel> MakeMemoryModel(Coherence coherence, const MemoryDis
   if (coherence == Coherence::kFlush && !CanFlushLines()) {
     return absl::UnimplementedError("flush mode needs the cache instructions of x86-64");
   }
-  return MemoryModel{.coherence = coherence,
-                     .distance = distance,
-                     .private_copy = check_flushes && coherence == Coherence::kFlush};
+  const bool private_copy = check_flushes && coherence == Coherence::kFlush;
+  if (private_copy && PrivateCopy::factory() == nullptr) {
+    return absl::FailedPreconditionError(
+        "GRPC_CXL_CHECK_FLUSHES is for grpc_cxl's own tests: this program does not link the "
+        "checker; unset it");
+  }
+  return MemoryModel{.coherence = coherence, .distance = distance, .private_copy = private_copy};
 }
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_COHERENCE_MEMORY_MODEL_H_
 #define GRPC_CXL_COHERENCE_MEMORY_MODEL_H_
 
@@ -12,7 +13,7 @@ namespace grpc_cxl::internal {
 struct MemoryModel {
   Coherence coherence = Coherence::kCoherent;
   MemoryDistance distance{};
-  // For tests, with kFlush: works on a private copy of the arena (see Checker).
+  // For tests, with kFlush: works on a PrivateCopy of the arena.
   bool private_copy = false;
 
   friend bool operator==(const MemoryModel&, const MemoryModel&) = default;
@@ -33,7 +34,8 @@ absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDista
 absl::Status Validate(const MemoryDistance& distance);
 
 // How a process gets at memory of this kind. `check_flushes` counts with kFlush only.
-// UNIMPLEMENTED for kFlush on a processor without the instructions for it.
+// UNIMPLEMENTED for kFlush on a processor without the instructions for it, FAILED_PRECONDITION for
+// `check_flushes` without a PrivateCopy::Factory.
 absl::StatusOr<MemoryModel> MakeMemoryModel(Coherence coherence, const MemoryDistance& distance,
                                             bool check_flushes);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_COHERENCE_SHARED_VIEW_H_
 #define GRPC_CXL_COHERENCE_SHARED_VIEW_H_
 
@@ -7,12 +8,12 @@
 #include "absl/base/optimization.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/coherence/far_memory.h"
-#include "grpc_cxl/coherence/site.h"
+#include "grpc_cxl/coherence/private_copy.h"
 
 namespace grpc_cxl::internal {
 
-// How code touches what another process writes or reads; rings, blocks, doorbells, links and
-// calls all go through it, and it alone knows whether caches see each other.
+// Access to memory that another process writes or reads. Rings, blocks, doorbells, links and calls
+// all go through it, and it alone knows whether caches see each other.
 //
 //                     coherent             flush
 //   Publish(bytes)    -                    write their lines back, wait
@@ -25,6 +26,8 @@ namespace grpc_cxl::internal {
 // Acquire(bytes). "Wait" is for this host's own order: the lines are in memory, or the load
 // will come from there. The memory order that a call is given is that of the access itself,
 // and still pairs with the other side's as if memory were coherent.
+//
+// Each call names its place in the code (`site`) to a PrivateCopy; nothing else looks at that.
 //
 // What makes it sound where caches do not see each other:
 //
@@ -40,8 +43,8 @@ namespace grpc_cxl::internal {
 //      FullFence() that follows, and Load() goes to memory after it. Of the two sides'
 //      write-backs one is in memory first; the other side's load comes after its own
 //      write-back, so it sees it.
-//   5. A stale line costs time, not sense: words only move on, and whoever reads an old value
-//      looks again.
+//   5. A stale line causes delay, never a wrong result: words only move on, and a reader of an
+//      old value looks again.
 //
 // If a process dies between a write and its write-back, the other side sees an older state
 // that was whole. Between payload and flag: nothing was sent.
@@ -59,47 +62,50 @@ class SharedView {
   bool coherent() const { return far_ == nullptr || far_->coherent(); }
 
   // The line of `words`, which the peer writes, is up to date from here on.
-  void Refresh(Site site, const void* words) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Refresh(site, words);
+  void Refresh(const void* words, Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Refresh(words, site);
   }
   // A word that the peer writes.
   template <typename T>
-  T Load(Site site, const std::atomic<T>& word, std::memory_order order) const {
-    Refresh(site, &word);
+  T Load(const std::atomic<T>& word, std::memory_order order, Site site = Site::current()) const {
+    Refresh(&word, site);
     return word.load(order);
   }
 
   // Words that only this process writes.
   template <typename T>
-  void Store(Site site, std::atomic<T>& word, T value, std::memory_order order) const {
+  void Store(std::atomic<T>& word, T value, std::memory_order order,
+             Site site = Site::current()) const {
     word.store(value, order);
-    WriteBack(site, &word);
+    WriteBack(&word, site);
   }
   template <typename T>
-  T FetchXor(Site site, std::atomic<T>& word, T bits, std::memory_order order) const {
+  T FetchXor(std::atomic<T>& word, T bits, std::memory_order order,
+             Site site = Site::current()) const {
     const T before = word.fetch_xor(bits, order);
-    WriteBack(site, &word);
+    WriteBack(&word, site);
     return before;
   }
   template <typename T>
-  T FetchAdd(Site site, std::atomic<T>& word, T more, std::memory_order order) const {
+  T FetchAdd(std::atomic<T>& word, T more, std::memory_order order,
+             Site site = Site::current()) const {
     const T before = word.fetch_add(more, order);
-    WriteBack(site, &word);
+    WriteBack(&word, site);
     return before;
   }
 
   // Bytes that this process has written, before the word that tells of them.
-  void Publish(Site site, absl::Span<const char> bytes) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Publish(site, bytes);
+  void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Publish(bytes, site);
   }
   // Bytes that the peer has written, after the word that tells of them.
-  void Acquire(Site site, absl::Span<const char> bytes) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(site, bytes);
+  void Acquire(absl::Span<const char> bytes, Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(bytes, site);
   }
 
  private:
-  void WriteBack(Site site, const void* word) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->WriteBack(site, word);
+  void WriteBack(const void* word, Site site) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->WriteBack(word, site);
   }
 
   FarMemory* far_ = nullptr;

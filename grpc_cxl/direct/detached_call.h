@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_DETACHED_CALL_H_
 #define GRPC_CXL_DIRECT_DETACHED_CALL_H_
 
@@ -12,8 +13,8 @@ namespace grpc_cxl::internal {
 
 class DirectCall;
 
-// A call that nobody waits for on its own thread. What may end it (the outcome, the
-// deadline, a cancellation) share one of these; only the first finds the call.
+// A call that no thread waits for. The events that may end it (outcome, deadline, cancellation)
+// share one of these; only the first finds the call.
 // Thread-safe.
 class DetachedCall {
  public:
@@ -21,7 +22,7 @@ class DetachedCall {
 
   explicit DetachedCall(DirectCall* call) : call_(call) {}
 
-  // The call, for whoever is to end it; null when it has ended.
+  // The call, for the first caller, which is to end it; null afterwards.
   DirectCall* Take() {
     absl::MutexLock lock(mu_);
     return std::exchange(call_, nullptr);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/direct_call.h"
 
 #include <grpc/event_engine/event_engine.h>
@@ -47,7 +48,7 @@ grpc::Status DeadlineExceeded() {
   return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
 }
 
-// Of a call whose outcome nobody looks at: the response's block goes back to the server; the
+// For a call whose outcome is not wanted: the response's block goes back to the server, the
 // request's comes back to us if the server did not take it.
 void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutcome& outcome) {
   if (outcome.kind == CallOutcome::Kind::kNotRun && lent.bytes > 0) link.blocks.pool->Revoke(lent);
@@ -92,14 +93,14 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
       !IsMessageOf(methods->GetSendMessage(), *types_.request) ||
       !IsMessageOf(methods->GetRecvMessage(), *types_.response)) {
-    Count(TheCallCounters().not_eligible);
+    CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
   if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
             *methods->GetSendInitialMetadata())) {
     return false;
   }
-  Count(TheCallCounters().direct);
+  CallCounters::OfProcess().direct.Add();
   methods_ = methods;
   if (TakeSyncCallerHint(method_)) {
     WaitHere();
@@ -122,21 +123,21 @@ bool DirectCall::SetTimeout(RequestView* view) const {
 
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
-  CallCounters& counters = TheCallCounters();
+  CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
   for (const auto& [key, value] : metadata) {
     if (!IsLegalMetadata(key, value)) {
-      Count(counters.not_eligible);
+      counters.not_eligible.Add();
       return false;
     }
     view.metadata.emplace_back(key, value);
   }
   const size_t message_bytes = request.ByteSizeLong();
-  // gRPC has words of its own for both.
+  // Let gRPC report both itself.
   if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
                              message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
-    Count(counters.not_eligible);
+    counters.not_eligible.Add();
     return false;
   }
   absl::MutexLock lock(mu_);
@@ -155,18 +156,18 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
   if (head_bytes > calls.buffer_bytes()) {
-    Count(TheCallCounters().too_large);
+    CallCounters::OfProcess().too_large.Add();
     return false;
   }
   const int slot = calls.Acquire();
   if (slot < 0) {
-    Count(TheCallCounters().no_slot);
+    CallCounters::OfProcess().no_slot.Add();
     return false;
   }
   if (!inside) {
     const std::optional<BlockDescriptor> lent = LendMessage(link_->blocks, request, message_bytes);
     if (!lent.has_value()) {
-      Count(TheCallCounters().too_large);
+      CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);
       return false;
     }
@@ -177,7 +178,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   EncodeRequestHead(*view, request_bytes_ - head_bytes, buffer.subspan(0, head_bytes));
   auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
   if (inside && request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
-    calls.Release(slot);  // somebody changes the message meanwhile; gRPC will say so
+    calls.Release(slot);  // another thread changes the message meanwhile; gRPC will say so
     return false;
   }
   slot_ = slot;
@@ -230,7 +231,7 @@ void DirectCall::WaitElsewhere() {
       if (DirectCall* const call = detached->Take()) call->End(DeadlineExceeded());
     }));
   }
-  // The slot waits for its outcome even when nobody wants that any more.
+  // The slot waits for its outcome even when that is no longer wanted.
   link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
     if (DirectCall* const call = detached->Take()) {
       if (engine != nullptr) engine->Cancel(detached->timer());
@@ -280,7 +281,7 @@ void DirectCall::End(CallOutcome outcome) {
   }
   link_->owner->UserIdle();
   if (not_run) {
-    Count(TheCallCounters().not_taken);
+    CallCounters::OfProcess().not_taken.Add();
     methods_->Proceed();
   } else {
     methods_->Hijack();

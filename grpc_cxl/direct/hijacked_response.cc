@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/hijacked_response.h"
 
 #include <grpcpp/support/byte_buffer.h>
@@ -70,7 +71,7 @@ void HijackedResponse::Decode(bool cut_off, const CallRoute& link, int64_t max_r
   }
   if (cut_off ||
       (max_receive_bytes >= 0 && message_bytes > static_cast<uint64_t>(max_receive_bytes))) {
-    // gRPC's words.
+    // The text is gRPC's.
     block_.reset();
     return Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                             absl::StrCat("CLIENT: Received message larger than max (",

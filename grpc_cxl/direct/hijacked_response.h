@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_HIJACKED_RESPONSE_H_
 #define GRPC_CXL_DIRECT_HIJACKED_RESPONSE_H_
 
@@ -16,8 +17,8 @@
 
 namespace grpc_cxl::internal {
 
-// What the application gets to see of a direct call's end: status, metadata, message. Must
-// live as long as the call's context, which is given views of it. Not thread-safe.
+// A direct call's end as the application sees it: status, metadata, message. Must live as long
+// as the call's context, which is given views of it. Not thread-safe.
 class HijackedResponse {
  public:
   // Everything but kNotRun. A message of more than `max_receive_bytes` (-1: no limit)
@@ -25,7 +26,7 @@ class HijackedResponse {
   void Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes);
   void Set(grpc::Status status) { status_ = std::move(status); }
 
-  // Puts it all where the batch of a hijacked call wants it.
+  // Fills in the batch of a hijacked call.
   void Deliver(grpc::experimental::InterceptorBatchMethods* methods);
 
  private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/interceptor.h"
 
 #include <grpc/grpc.h>
@@ -40,13 +41,13 @@ class Factory final : public ClientInterceptorFactoryInterface {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
     std::shared_ptr<const CallRoute> link = channel_.routes->Current();
     if (link == nullptr) {
-      Count(TheCallCounters().no_connection);
+      CallCounters::OfProcess().no_connection.Add();
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr || info->client_context()->credentials() != nullptr ||
         info->client_context()->compression_algorithm() != GRPC_COMPRESS_NONE) {
-      Count(TheCallCounters().not_eligible);
+      CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
     return new DirectCall(channel_, std::move(link), *types, info);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_INTERCEPTOR_H_
 #define GRPC_CXL_DIRECT_INTERCEPTOR_H_
 
@@ -12,8 +13,8 @@
 namespace grpc_cxl::internal {
 
 // Makes the interceptor that takes a channel's eligible unary calls off gRPC's hands
-// ("hijacks" them) and makes them as direct calls over `routes`. It must be the last of the
-// channel's interceptors. `arguments` are the channel's, for its message size limits.
+// ("hijacks" them) and makes them as direct calls over `routes`. It must come after the
+// user's interceptors. `arguments` are the channel's, for its message size limits.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
     const grpc::ChannelArguments& arguments);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/keepalive.h"
 
 #include <grpc/event_engine/event_engine.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_LEGAL_METADATA_H_
 #define GRPC_CXL_DIRECT_LEGAL_METADATA_H_
 
@@ -8,7 +9,7 @@
 
 namespace grpc_cxl::internal {
 
-// Whether gRPC takes this entry; it aborts when it is given one that is not legal.
+// Whether gRPC takes this entry: it aborts on an illegal one.
 inline bool IsLegalMetadata(absl::string_view key, absl::string_view value) {
   const grpc_slice key_slice = grpc_slice_from_static_buffer(key.data(), key.size());
   const grpc_slice value_slice = grpc_slice_from_static_buffer(value.data(), value.size());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_SERVER_LINK_USER_H_
 #define GRPC_CXL_DIRECT_SERVER_LINK_USER_H_
 
@@ -29,7 +30,7 @@ class CallHandler {
                               std::string request) = 0;
 };
 
-// What cancels a running call.
+// A running call, as the connection may cancel it.
 class Cancellable {
  public:
   virtual ~Cancellable() = default;
@@ -66,7 +67,7 @@ class ServerLinkUser final : public LinkUser {
   bool Ready() const override { return calls_.Ready(); }
   absl::Status Run() override;
   void Retire() override;
-  // Nobody waits for the running calls any more.
+  // The client is gone: cancels the calls that run.
   void Ended() override;
   bool Busy() const override { return calls_.busy() > 0; }
 
@@ -74,7 +75,7 @@ class ServerLinkUser final : public LinkUser {
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
   void Cancel(ServerCalls::CallId call);
-  // A call is over, or none will come: lets go of what is no longer needed.
+  // A call is over, or none will come: drops what is no longer needed.
   void Finished();
 
   ServerCalls calls_;

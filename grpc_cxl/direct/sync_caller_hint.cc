@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/sync_caller_hint.h"
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
 #define GRPC_CXL_DIRECT_SYNC_CALLER_HINT_H_
 
@@ -16,11 +17,10 @@ namespace grpc_cxl::internal {
 inline constexpr long kPatienceNs = 2'000'000;
 
 // Whether the thread waited for its last call of this method (by address); it waits for one
-// more. Believed once: a callback caller's end shows on other threads, which cannot take it back,
-// so that it is good until SetSyncCallerHint() says so again.
+// more. Clears the hint: a callback call ends on another thread, which cannot reset it.
 bool TakeSyncCallerHint(const char* method);
 
-// What was found out.
+// To be called when a call has ended on the thread that began it, or elsewhere.
 void SetSyncCallerHint(const char* method, bool waits);
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DOORBELL_BACK_OFF_H_
 #define GRPC_CXL_DOORBELL_BACK_OFF_H_
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/doorbell/doorbell.h"
 
 #include <errno.h>
@@ -11,14 +12,14 @@ DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
       fd_(fd),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       epoch_(mine->epoch.load(std::memory_order_relaxed)) {}
 
 void DoorbellSleeper::PrepareToSleep() {
   epoch_ = (epoch_ + 1) | 1;  // the next odd number, also when asleep
   // relaxed: ordered before the caller's look at the memory by the fence, which is matched
   // by the fence in Wake().
-  view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
+  view_.Store(mine_->epoch, epoch_, std::memory_order_relaxed);
   FullFence();
 }
 
@@ -26,7 +27,7 @@ void DoorbellSleeper::Awake() {
   if (!asleep()) return;
   ++epoch_;
   // relaxed: a waker that sees it late sends a byte too many.
-  view_.Store(Site::kDoorbellEpoch, mine_->epoch, epoch_, std::memory_order_relaxed);
+  view_.Store(mine_->epoch, epoch_, std::memory_order_relaxed);
 }
 
 DoorbellSleeper::Line DoorbellSleeper::Drain() {
@@ -50,11 +51,10 @@ bool DoorbellWaker::Wake() {
 
 bool DoorbellWaker::WakeAfterFence() {
   // relaxed: ordered after what the caller published by the full fence.
-  const uint64_t epoch =
-      view_.Load(Site::kSeeDoorbellEpoch, peer_->epoch, std::memory_order_relaxed);
+  const uint64_t epoch = view_.Load(peer_->epoch, std::memory_order_relaxed);
   if ((epoch & 1) == 0) return false;
-  // relaxed: whoever puts the number of this nap here sends its byte; no data hangs on it.
-  // Looked at first, so that ringing threads do not take the line from each other.
+  // relaxed: the thread that stores the number of this nap sends its byte; no data depends on
+  // it. Looked at first, so that waking threads do not take the line from each other.
   if (last_woken_.load(std::memory_order_relaxed) == epoch ||
       last_woken_.exchange(epoch, std::memory_order_relaxed) == epoch) {
     return false;

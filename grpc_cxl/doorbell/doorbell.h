@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DOORBELL_DOORBELL_H_
 #define GRPC_CXL_DOORBELL_DOORBELL_H_
 
@@ -34,8 +35,8 @@ class DoorbellSleeper {
   // `mine` is this side's word; `fd` a connected unix socket, not owned.
   DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view = {});
 
-  // Steps 1 and 2. The caller does 3 and 4. Called when asleep it begins a new nap, which
-  // is rung anew: needed before every sleep that follows a Drain().
+  // Steps 1 and 2. The caller does 3 and 4. A call while asleep begins a new nap, which
+  // is woken anew: needed before every sleep that follows a Drain().
   void PrepareToSleep();
 
   // Ends what PrepareToSleep() began. A no-op when awake.
@@ -59,7 +60,7 @@ class DoorbellSleeper {
   uint64_t epoch_;  // what mine_->epoch holds
 };
 
-// The ringing half. Thread-safe.
+// The waking half. Thread-safe.
 class DoorbellWaker {
  public:
   // `peer` is the other side's word.

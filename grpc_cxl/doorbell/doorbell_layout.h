@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_
 #define GRPC_CXL_DOORBELL_DOORBELL_LAYOUT_H_
 
@@ -7,13 +8,14 @@
 
 namespace grpc_cxl::internal {
 
-// One per side and connection, written by the process that sleeps.
+// One for each side of a connection, written by the process that sleeps (docs/protocol.md,
+// section 6).
 //
 //   epoch even: awake, it looks at the memory by itself
-//   epoch odd:  asleep (or about to be): after publishing something, ring
+//   epoch odd:  asleep (or about to be): after publishing something, wake it
 //
-// It only ever grows, so every nap has a number of its own and the ringing side rings once
-// a nap. 64 bits, so that no number comes twice. Zero is awake.
+// The epoch only grows, so every nap has a number of its own, and the peer sends one wake-up for
+// each. 64 bits, so that no number comes twice. Zero is awake.
 struct alignas(kWriterAlignment) DoorbellWords {
   SharedU64 epoch;
 };

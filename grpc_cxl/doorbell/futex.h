@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_DOORBELL_FUTEX_H_
 #define GRPC_CXL_DOORBELL_FUTEX_H_
 
@@ -12,7 +13,7 @@ namespace grpc_cxl::internal {
 // maps and wakes from there.
 void FutexWait(const SharedU32& word, uint32_t expected, int64_t nanoseconds);
 
-// Ends the sleep of everybody who waits for `word`. Never blocks.
+// Ends the sleep of all threads that wait for `word`. Never blocks.
 void FutexWake(const SharedU32& word);
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/endpoint_core.h"
 
 #include <utility>
@@ -19,7 +20,6 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
 
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
-  if (user_ != nullptr) user_->Start(weak_from_this());
   poller_->Add(shared_from_this());
 }
 
@@ -128,7 +128,7 @@ void EndpointCore::PrepareToSleep() {
   link_->PrepareToSleep();
 }
 
-// Once the connection has ended, Ended() is all that its user hears.
+// A user hears only Ended() once the connection has ended.
 bool EndpointCore::UserReady() const {
   return user_ != nullptr && !ended_.load(std::memory_order_acquire) && user_->Ready();
 }
@@ -183,9 +183,9 @@ absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
 }
 
 absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
-  // Into the ring of a peer that is gone, as into the socket of one: what fits is written
-  // and never read. The reader must hear of the end first, and of what came before it (a
-  // GOAWAY that lets gRPC make the call elsewhere).
+  // A write to a peer that is gone succeeds while it fits, as with a socket. The reader must
+  // hear of the end first, and of what came before it (a GOAWAY that lets gRPC make the call
+  // elsewhere).
   const bool gone = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
   const absl::StatusOr<bool> sent = sender_.Send(*data);
   if (!sent.ok()) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ENDPOINT_ENDPOINT_CORE_H_
 #define GRPC_CXL_ENDPOINT_ENDPOINT_CORE_H_
 
@@ -32,14 +33,13 @@ namespace grpc_cxl::internal {
 // Ready(), or by Read() and Write() themselves:
 //
 //     Read()                              polling thread
-//     1. look at the ring: empty          a. tell the peer to ring (PrepareToSleep)
+//     1. look at the ring: empty          a. ask the peer to wake us (PrepareToSleep)
 //     2. pending := true                  b. full fence
 //     3. full fence                       c. Ready(): pending and not empty?
 //     4. look once more                   d. sleep
 //
-// so that bytes which came without ringing, because they came before a, are seen by 4 or
-// by c. A link that polls (LinkOptions::polls) has no a and no b: the polling thread comes back
-// to c after every nap.
+// so that 4 or c sees bytes that came before a, for which the peer did not wake us. A link that
+// polls (LinkOptions::polls) has no a and no b: the polling thread comes back to c after every nap.
 //
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).

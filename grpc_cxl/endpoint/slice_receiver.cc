@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/slice_receiver.h"
 
 #include <grpc/slice.h>
@@ -9,7 +10,7 @@
 
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_borrower.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -50,16 +51,16 @@ absl::StatusOr<bool> SliceReceiver::Receive(SliceBuffer* buffer) {
       buffer->Append(Copy(bytes));
       records_.Consume(bytes.size());
       received += bytes.size();
-      Count(Totals().received_from_ring, bytes.size());
+      CopyCounters::OfProcess().received_from_ring.Add(bytes.size());
     } else if (auto* loan = std::get_if<BlockBorrower::Loan>(&*piece)) {
       const size_t bytes = loan->bytes().size();
       received += bytes;
       if (trust_peer_) {
         buffer->Append(Wrap(std::move(*loan)));
-        Count(Totals().received_in_place, bytes);
+        CopyCounters::OfProcess().received_in_place.Add(bytes);
       } else {
         buffer->Append(Copy(loan->bytes()));
-        Count(Totals().received_from_block, bytes);
+        CopyCounters::OfProcess().received_from_block.Add(bytes);
       }
     } else {
       break;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ENDPOINT_SLICE_RECEIVER_H_
 #define GRPC_CXL_ENDPOINT_SLICE_RECEIVER_H_
 
@@ -9,11 +10,10 @@
 
 namespace grpc_cxl::internal {
 
-// Turns what comes over a link into gRPC's slices. What went through the ring is copied out.
-// What is lent, gRPC gets in place, if the peer is trusted not to change it under gRPC's
-// parsers; a loan then lasts until the last user drops the slice, on whatever thread, and the
-// memory stays mapped for it, long after the link if need be. From other peers it is copied
-// and given back at once.
+// Turns what comes over a link into gRPC's slices. Bytes of the ring are copied out. Lent bytes
+// reach gRPC in place if the peer is trusted not to change them under gRPC's parsers: such a loan
+// lasts until the last user drops the slice, on any thread, and keeps the memory mapped, long
+// after the link if need be. Bytes of other peers are copied and given back at once.
 //
 // A reader of the link: one thread at a time.
 class SliceReceiver {
@@ -24,10 +24,9 @@ class SliceReceiver {
   SliceReceiver(Link* link, bool trust_peer)
       : link_(*link), records_(link), trust_peer_(trust_peer) {}
 
-  // Appends to `buffer` what there is, at most about a ring full at a time: a fast writer
-  // must not keep us for ever. Whether that was anything. DATA_LOSS when the peer broke the
-  // ring or wrote a record that cannot be; what came before it has been appended, and the
-  // error comes with the next call.
+  // Appends what has come to `buffer`, at most about a ring full, so that a fast writer does not
+  // keep the thread. False: nothing has come. DATA_LOSS: the peer broke the ring or wrote an
+  // impossible record; what came before it was appended by an earlier call.
   absl::StatusOr<bool> Receive(SliceBuffer* buffer);
 
  private:

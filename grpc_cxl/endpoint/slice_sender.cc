@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/slice_sender.h"
 
 #include <algorithm>
@@ -5,13 +6,13 @@
 #include <optional>
 
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-// Bytes copied into the ring before the other side is told: small enough that both work at
-// once on a large message, large enough that telling costs nothing beside the copy.
+// Bytes copied into the ring before they are published: few enough that both sides work on a
+// large message at once, enough that publishing costs nothing beside the copy.
 constexpr size_t kStride = 64 << 10;
 
 }  // namespace
@@ -51,9 +52,9 @@ absl::StatusOr<size_t> SliceSender::SendSome(SliceBuffer& data) {
   if (!*room) return 0;
   absl::StatusOr<size_t> sent = in_place ? SendInPlace(data) : SendByBlock(data, run);
   if (!sent.ok() || *sent > 0) return sent;
-  // There is no block. It must go on all the same.
+  // No block is free: slower, but it goes on.
   sent = SendThroughRing(data, run);
-  if (sent.ok()) Count(Totals().sent_for_want_of_blocks, *sent);
+  if (sent.ok()) CopyCounters::OfProcess().sent_for_want_of_blocks.Add(*sent);
   return sent;
 }
 
@@ -63,7 +64,7 @@ absl::StatusOr<size_t> SliceSender::SendInPlace(SliceBuffer& data) {
   if (!lent.has_value()) return 0;
   records_.WriteLoan(*lent);
   Advance(data, bytes.size());
-  Count(Totals().sent_in_place, bytes.size());
+  CopyCounters::OfProcess().sent_in_place.Add(bytes.size());
   return bytes.size();
 }
 
@@ -87,7 +88,7 @@ absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data, size_t run) {
     return 0;
   }
   records_.WriteLoan(*lent);
-  Count(Totals().sent_by_block, memory.size());
+  CopyCounters::OfProcess().sent_by_block.Add(memory.size());
   return memory.size();
 }
 
@@ -101,7 +102,7 @@ absl::StatusOr<size_t> SliceSender::SendThroughRing(SliceBuffer& data, size_t ru
     left -= bytes.size();
     Advance(data, bytes.size());
   }
-  Count(Totals().sent_by_ring, *room);
+  CopyCounters::OfProcess().sent_by_ring.Add(*room);
   return *room;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_ENDPOINT_SLICE_SENDER_H_
 #define GRPC_CXL_ENDPOINT_SLICE_SENDER_H_
 
@@ -27,17 +28,16 @@ class SliceSender {
   // `link` must outlive this object.
   explicit SliceSender(Link* link) : link_(*link), records_(link) {}
 
-  // What the following calls of Send() are about, from its beginning.
+  // The next Send() begins with a new buffer.
   void Start() { slice_ = offset_ = 0; }
 
-  // Sends as much of `data` as there is room for and publishes it. True when that was all;
-  // false: wait for space and call again with the same buffer. DATA_LOSS when the peer broke
-  // the ring or the return ring.
+  // Sends as much of `data` as fits and publishes it. True: all is sent; false: wait for space
+  // and call again with the same buffer. DATA_LOSS: the peer broke the ring or the return ring.
   absl::StatusOr<bool> Send(SliceBuffer& data);
 
  private:
-  // These send some of what comes next and return how many bytes that was; 0: there is no
-  // room, or, for the second and third, no block. `run` is how many bytes may go the same way.
+  // Each sends some of the next bytes and returns how many; 0: no free space, or, for the second
+  // and third, no free block. `run` is how many bytes may go the same way.
   absl::StatusOr<size_t> SendSome(SliceBuffer& data);
   absl::StatusOr<size_t> SendInPlace(SliceBuffer& data);
   absl::StatusOr<size_t> SendByBlock(SliceBuffer& data, size_t run);

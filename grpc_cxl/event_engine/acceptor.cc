@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/acceptor.h"
 
 #include <algorithm>
@@ -155,18 +156,17 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                               .sizes = sizes,
                               .spin = settings_.spin()};
   ServerLinkUser* user = nullptr;
-  auto endpoint =
-      AssembleEndpoint(*std::move(parts), terms, executor_, watchdog_->Assign(), [&](Link* link) {
+  absl::StatusOr<std::shared_ptr<EndpointCore>> core =
+      AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
         auto made = std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes,
                                                      terms.trust_peer, peer);
         user = made.get();
         return made;
       });
-  if (!endpoint.ok()) {
-    return Refused{Refusal::kNoMemory, std::string(endpoint.status().message())};
-  }
-  if (user != nullptr) Enlist(user->Self());
-  return *std::move(endpoint);
+  if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
+  // Before the client is heard: its first call must find that calls are taken.
+  if (user != nullptr) Enlist(std::shared_ptr<ServerLinkUser>(*core, user));
+  return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
 void Acceptor::Enlist(const std::shared_ptr<ServerLinkUser>& connection) {

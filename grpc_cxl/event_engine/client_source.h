@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_CLIENT_SOURCE_H_
 #define GRPC_CXL_EVENT_ENGINE_CLIENT_SOURCE_H_
 
@@ -15,14 +16,15 @@
 
 namespace grpc_cxl::internal {
 
-// What a connection is made of, whichever way the two processes met.
+// The parts of a connection, however the two processes met.
 struct LinkParts {
   Arena arena;
   UniqueFd socket;      // empty where there is none
   LinkOptions options;  // how to get at the arena, and whether the peer lives
 };
 
-// A client that waits for its connection. One of the two is called, once. Not thread-safe.
+// A client that waits for its connection. Either Accept() or Refuse() is called, once. Not
+// thread-safe.
 class WaitingClient {
  public:
   virtual ~WaitingClient() = default;
@@ -30,8 +32,7 @@ class WaitingClient {
   virtual uint32_t features() const = 0;
   // For people, and part of peer(): "pid=4711,uid=1000".
   virtual std::string who() const = 0;
-  // Whether it is our own user or root, by the kernel's word: what it lends is then read in
-  // place.
+  // Whether the kernel says that it is our own user or root: its loans are then read in place.
   virtual bool is_trusted() const = 0;
 
   // Makes an arena of at least `bytes` and tells the client of it and of `offer`, whose
@@ -40,7 +41,7 @@ class WaitingClient {
   virtual void Refuse(Refusal refusal, const std::string& reason) = 0;
 };
 
-// Where the clients of one name come in. Thread-safe.
+// Brings the clients of one name. Thread-safe.
 class ClientSource {
  public:
   using OnClient = std::function<void(std::unique_ptr<WaitingClient>)>;
@@ -50,8 +51,8 @@ class ClientSource {
   // Hands every client to `on_client`, those included that came before; on any thread, maybe
   // several at a time. Once.
   virtual void Start(OnClient on_client) = 0;
-  // Gives the name up, refuses those who are on their way in, and drops `on_client`; a call of
-  // it that is under way keeps its own copy until it returns.
+  // Gives the name up, refuses clients that are still connecting, and drops `on_client`; a call
+  // of it that is under way keeps its own copy until it returns.
   virtual void Stop() = 0;
 };
 

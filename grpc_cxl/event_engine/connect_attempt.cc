@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/connect_attempt.h"
 
 #include "absl/status/status.h"
@@ -28,9 +29,12 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                                         .payload_bytes = offer.payload_bytes,
                                         .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0},
                               .spin = settings.spin()};
-  return AssembleEndpoint(std::move(parts), terms, executor, poller, [&](Link* link) {
-    return std::make_unique<ClientLinkUser>(link, buffer_bytes, trust_peer, routes, terms.spin);
-  });
+  absl::StatusOr<std::shared_ptr<EndpointCore>> core =
+      AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
+        return std::make_unique<ClientLinkUser>(link, buffer_bytes, trust_peer, routes, terms.spin);
+      });
+  if (!core.ok()) return core.status();
+  return StartEndpoint(*std::move(core), terms, poller);
 }
 
 void ConnectAttempt::WaitWith(EventEngine::TaskHandle timer) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_CONNECT_ATTEMPT_H_
 #define GRPC_CXL_EVENT_ENGINE_CONNECT_ATTEMPT_H_
 
@@ -20,7 +21,7 @@
 
 namespace grpc_cxl::internal {
 
-// Who wants to connect, and to what.
+// A client's wish to connect to a name.
 struct ConnectRequest {
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_
 #define GRPC_CXL_EVENT_ENGINE_CONNECTION_BUDGET_H_
 
@@ -11,8 +12,8 @@
 
 namespace grpc_cxl::internal {
 
-// What one listening address may spend on connections. Thread-safe; owned by a shared_ptr,
-// because connections may outlive their listener.
+// The connections and arena bytes that one listening address may have. Thread-safe; owned by a
+// shared_ptr, because connections may outlive their listener.
 class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
  public:
   ConnectionBudget(size_t max_connections, size_t max_arena_bytes)

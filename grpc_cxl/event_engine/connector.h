@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_CONNECTOR_H_
 #define GRPC_CXL_EVENT_ENGINE_CONNECTOR_H_
 

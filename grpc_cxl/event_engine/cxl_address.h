@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_CXL_ADDRESS_H_
 #define GRPC_CXL_EVENT_ENGINE_CXL_ADDRESS_H_
 
@@ -10,9 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
-// How a `cxl:` name travels through gRPC, which knows only socket addresses. As an abstract
-// unix address, since gRPC carries those around unchanged and prints them readably; no
-// such socket is ever made.
+// How a `cxl:` name travels through gRPC, which knows only socket addresses: as an abstract unix
+// address, which gRPC carries around unchanged and prints readably. No such socket is ever made.
 namespace grpc_cxl::internal {
 
 using ResolvedAddress = grpc_event_engine::experimental::EventEngine::ResolvedAddress;
@@ -30,7 +30,7 @@ bool IsCxlTarget(absl::string_view target);
 // From a target such as "cxl:///payments", on servers also "cxl:///payments?options=3".
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target);
 
-// To and from the address that stands for it; nullopt for anybody else's address.
+// To and from the address that stands for it; nullopt for other addresses.
 ResolvedAddress EncodeAddress(const CxlAddress& address);
 std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/cxl_engine.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ using grpc_event_engine::experimental::MemoryAllocator;
 using grpc_event_engine::experimental::MemoryAllocatorFactory;
 
 // One polling thread for every two cores, and at most four: enough to fill the memory bus,
-// few enough to leave the cores to those who have work for them.
+// few enough to leave the cores to the application.
 int PollerCount() {
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 4);
 }

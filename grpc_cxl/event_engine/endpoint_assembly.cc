@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 
 #include <utility>
@@ -10,9 +11,9 @@ namespace grpc_cxl::internal {
 
 using grpc_event_engine::experimental::EventEngine;
 
-absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> AssembleEndpoint(
+absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     LinkParts parts, const ConnectionTerms& terms, std::shared_ptr<EventEngine> executor,
-    Poller* poller, std::function<std::unique_ptr<LinkUser>(Link*)> make_user) {
+    std::function<std::unique_ptr<LinkUser>(Link*)> make_user) {
   absl::StatusOr<std::unique_ptr<Link>> link =
       Link::Create(terms.side, std::move(parts.arena), std::move(parts.socket), terms.sizes,
                    std::move(parts.options));
@@ -20,8 +21,15 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> AssembleEndpoint(
   EnterPool(terms.pool_key, (*link)->pool());
   std::unique_ptr<LinkUser> user;
   if (terms.sizes.call_bytes > 0) user = make_user(link->get());
+  LinkUser* const raw_user = user.get();
   auto core = std::make_shared<EndpointCore>(*std::move(link), terms.spin, std::move(executor),
                                              terms.trust_peer, std::move(user));
+  if (raw_user != nullptr) raw_user->Start(core);
+  return core;
+}
+
+std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
+                                                     const ConnectionTerms& terms, Poller* poller) {
   // A client has no name of its own: its local address is the connection's.
   return std::make_unique<Endpoint>(std::move(core), poller, EncodeAddress({terms.name}),
                                     PeerAddress(terms.name, terms.peer_identity));

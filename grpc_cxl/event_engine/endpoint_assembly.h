@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_ENDPOINT_ASSEMBLY_H_
 #define GRPC_CXL_EVENT_ENGINE_ENDPOINT_ASSEMBLY_H_
 
@@ -10,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -29,13 +31,16 @@ struct ConnectionTerms {
   SpinBudget spin;
 };
 
-// Makes a connection's link and what uses it, and has `poller` look after it. `make_user` makes
-// the user of a link with a call area; it is not called for others. Errors are those of
-// Link::Create().
-absl::StatusOr<std::unique_ptr<grpc_event_engine::experimental::EventEngine::Endpoint>>
-AssembleEndpoint(LinkParts parts, const ConnectionTerms& terms,
-                 std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
-                 Poller* poller, std::function<std::unique_ptr<LinkUser>(Link*)> make_user);
+// Makes a connection's link and what uses it. `make_user` makes the user of a link with a call
+// area; it is not called for others. Errors are those of Link::Create().
+absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
+    LinkParts parts, const ConnectionTerms& terms,
+    std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
+    std::function<std::unique_ptr<LinkUser>(Link*)> make_user);
+
+// Has `poller` look after it: from here on the peer is heard.
+std::unique_ptr<grpc_event_engine::experimental::EventEngine::Endpoint> StartEndpoint(
+    std::shared_ptr<EndpointCore> core, const ConnectionTerms& terms, Poller* poller);
 
 }  // namespace grpc_cxl::internal
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/listener.h"
 
 #include <optional>
@@ -53,7 +54,7 @@ class Sink {
   const std::unique_ptr<MemoryAllocatorFactory> allocators_;
 };
 
-// What `inner`'s listener gets in place of the real factory, which there is only one of.
+// For `inner`'s listener, in place of the real factory, of which there is only one.
 class SharedAllocators final : public MemoryAllocatorFactory {
  public:
   explicit SharedAllocators(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
@@ -126,7 +127,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
     std::unique_ptr<MemoryAllocatorFactory> allocators) {
   auto sink = std::make_shared<Sink>(inner, std::move(on_accept), std::move(on_shutdown),
                                      std::move(allocators));
-  // Made now, because `config` is gone when the first Bind() tells which one is needed.
+  // Made now: `config` is gone when the first Bind() tells which listener is needed.
   absl::StatusOr<std::unique_ptr<EventEngine::Listener>> inner_listener = inner->CreateListener(
       [sink](std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
         sink->Accept(std::move(endpoint), std::move(allocator));

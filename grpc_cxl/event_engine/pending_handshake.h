@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_PENDING_HANDSHAKE_H_
 #define GRPC_CXL_EVENT_ENGINE_PENDING_HANDSHAKE_H_
 
@@ -15,8 +16,8 @@ namespace grpc_cxl::internal {
 
 class SocketClientSource;
 
-// A connection that has been accepted and has not said hello yet. Ends once: with the
-// client's Hello, with an error, after 10 s, or when the source closes.
+// A connection that has been accepted and whose Hello has not come. Ends once: with the Hello,
+// with an error, after 10 s, or when the source stops.
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
@@ -24,7 +25,7 @@ class PendingHandshake final : public Pollable,
       : source_(std::move(source)), poller_(poller), socket_(std::move(socket)) {}
 
   void Start();
-  // The source closes: refuses the client.
+  // The source stops: refuses the client.
   void Refuse();
 
   int fd() const override { return socket_.get(); }
@@ -37,7 +38,7 @@ class PendingHandshake final : public Pollable,
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   absl::Mutex mu_;
-  UniqueFd socket_;  // given away under mu_, by who has ended the handshake
+  UniqueFd socket_;  // given away under mu_, by the thread that has ended the handshake
   // Matched: set by End() before Remove(), looked at by Start() after Add().
   std::atomic<bool> ended_{false};
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/region_attempt.h"
 
 #include <cstdint>
@@ -45,7 +46,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
                          .features = answer.features};
-  // Not trusted: everybody who maps the region could change what is lent.
+  // Not trusted: every process that maps the region can change what is lent.
   return request().Open({.arena = *std::move(made.arena),
                          .socket = UniqueFd(),
                          .options = {.memory = *memory,

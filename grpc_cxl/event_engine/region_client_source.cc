@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/region_client_source.h"
 
 #include <string>
@@ -22,7 +23,7 @@ class RegionLiveness final : public Liveness {
 
 class WaitingRegionClient final : public WaitingClient {
  public:
-  WaitingRegionClient(std::shared_ptr<RegionNode> node, const RegionNode::Request& request,
+  WaitingRegionClient(std::shared_ptr<RegionNode> node, const RegionRequest& request,
                       const MemoryModel& memory)
       : node_(std::move(node)), request_(request), memory_(memory) {}
 
@@ -30,7 +31,7 @@ class WaitingRegionClient final : public WaitingClient {
   std::string who() const override {
     return RegionPeerText(request_.record.owner.host, request_.pid);
   }
-  // No kernel vouches for it, and everybody who maps the region could change what it lends.
+  // No kernel vouches for it, and every process that maps the region can change what it lends.
   bool is_trusted() const override { return false; }
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
@@ -56,7 +57,7 @@ class WaitingRegionClient final : public WaitingClient {
 
  private:
   const std::shared_ptr<RegionNode> node_;
-  const RegionNode::Request request_;
+  const RegionRequest request_;
   const MemoryModel memory_;
 };
 
@@ -86,10 +87,10 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
   return source;
 }
 
-void RegionClientSource::OnRequest(const RegionNode::Request& request) {
+void RegionClientSource::OnRequest(const RegionRequest& request) {
   {
     absl::MutexLock lock(mu_);
-    if (stopped_) return;  // Stop() waits, then the name is gone: the client finds that out
+    if (stopped_) return;  // the name goes, and the client sees that
     if (!on_client_) {
       early_.push_back(request);
       return;
@@ -99,7 +100,7 @@ void RegionClientSource::OnRequest(const RegionNode::Request& request) {
   executor_->Run([self = shared_from_this(), request] { self->HandOver(request); });
 }
 
-void RegionClientSource::HandOver(const RegionNode::Request& request) {
+void RegionClientSource::HandOver(const RegionRequest& request) {
   auto client = std::make_unique<WaitingRegionClient>(node_, request, memory_);
   OnClient on_client;
   {
@@ -111,18 +112,18 @@ void RegionClientSource::HandOver(const RegionNode::Request& request) {
 }
 
 void RegionClientSource::Start(OnClient on_client) {
-  std::vector<RegionNode::Request> early;
+  std::vector<RegionRequest> early;
   {
     absl::MutexLock lock(mu_);
     on_client_ = std::move(on_client);
     early.swap(early_);
   }
-  for (const RegionNode::Request& request : early) OnRequest(request);
+  for (const RegionRequest& request : early) OnRequest(request);
 }
 
 void RegionClientSource::Stop() {
   OnClient dropped;
-  std::vector<RegionNode::Request> early;
+  std::vector<RegionRequest> early;
   uint64_t listener;
   {
     absl::MutexLock lock(mu_);
@@ -132,7 +133,7 @@ void RegionClientSource::Stop() {
     early.swap(early_);
   }
   node_->StopListening(listener);
-  for (const RegionNode::Request& request : early) HandOver(request);
+  for (const RegionRequest& request : early) HandOver(request);
 }
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_REGION_CLIENT_SOURCE_H_
 #define GRPC_CXL_EVENT_ENGINE_REGION_CLIENT_SOURCE_H_
 
@@ -36,8 +37,8 @@ class RegionClientSource final : public ClientSource,
                      const MemoryModel& memory)
       : executor_(std::move(executor)), node_(std::move(node)), memory_(memory) {}
 
-  void OnRequest(const RegionNode::Request& request);
-  void HandOver(const RegionNode::Request& request);
+  void OnRequest(const RegionRequest& request);
+  void HandOver(const RegionRequest& request);
 
   const std::shared_ptr<EventEngine> executor_;
   const std::shared_ptr<RegionNode> node_;
@@ -47,7 +48,7 @@ class RegionClientSource final : public ClientSource,
   uint64_t listener_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   OnClient on_client_ ABSL_GUARDED_BY(mu_);
-  std::vector<RegionNode::Request> early_ ABSL_GUARDED_BY(mu_);  // came before Start()
+  std::vector<RegionRequest> early_ ABSL_GUARDED_BY(mu_);  // came before Start()
 };
 
 // The liveness of a link through a region.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_
 #define GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_
 
@@ -25,7 +26,7 @@ namespace grpc_cxl::internal {
 template <typename Settings>
 class SettingsRegistry {
  public:
-  // For addresses and channels without a number: those that do not use our credentials.
+  // For addresses and channels without a number, as without our credentials.
   static constexpr int kDefaults = -1;
 
   static int Register(absl::StatusOr<Settings> settings) {

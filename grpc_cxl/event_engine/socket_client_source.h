@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_EVENT_ENGINE_SOCKET_CLIENT_SOURCE_H_
 #define GRPC_CXL_EVENT_ENGINE_SOCKET_CLIENT_SOURCE_H_
 
@@ -46,7 +47,7 @@ class SocketClientSource final : public ClientSource,
   void Start(OnClient on_client) override;
   void Stop() override;
 
-  // Pollable: somebody wants to connect.
+  // Pollable: a client wants to connect.
   int fd() const override { return listener_fd_; }
   void OnFdReadable() override { AcceptAll(); }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/link/link.h"
 
 #include <sys/socket.h>
@@ -20,14 +21,9 @@ void WriteHeader(absl::Span<char> memory, SharedView view, size_t ring_bytes) {
   header->arena_bytes = memory.size();
   header->ring_bytes = ring_bytes;
   header->server_pid = static_cast<uint32_t>(getpid());
-  // Matched by the acquire load of whoever looks at the arena from outside.
-  view.Store(Site::kLinkHeader, header->layout_version, kLayoutVersion,
+  // Matched by the acquire load of a tool that looks at the arena from outside.
+  view.Store(header->layout_version, kLayoutVersion,
              std::memory_order_release);  // with the rest of its line
-}
-
-// For a counter that only one thread writes: no locked instruction.
-void Count(std::atomic<uint64_t>& counter, uint64_t more) {
-  counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -123,16 +119,16 @@ Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map
 void Link::Publish() {
   const size_t bytes = tx_.Publish();
   if (bytes == 0) return;
-  Count(counters_.bytes_written, bytes);
+  counters_.bytes_written.AddAlone(bytes);
   Wake();
 }
 
 void Link::Wake() {
-  if (!polls_ && waker_.Wake()) counters_.wakes.fetch_add(1, std::memory_order_relaxed);
+  if (!polls_ && waker_.Wake()) counters_.wakes.Add();
 }
 
 void Link::WantSpace() {
-  Count(counters_.full_waits, 1);
+  counters_.full_waits.AddAlone();
   const size_t bytes = tx_.capacity() / 2;
   if (!polls_) tx_.WantSpace(bytes);
   // relaxed: for MaybeWritable(), which may be early and, until the next look, late.
@@ -144,37 +140,34 @@ void Link::Consume(size_t bytes) {
   rx_.Consume(bytes);
   // relaxed: for MaybeReadable(), as above.
   consumed_.store(rx_.position(), std::memory_order_relaxed);
-  Count(counters_.bytes_read, bytes);
+  counters_.bytes_read.AddAlone(bytes);
   if (polls_) return;
   FullFence();  // matched by the one in WantSpace()
   if (rx_.WriterWantsWake() && waker_.WakeAfterFence()) {
-    counters_.wakes.fetch_add(1, std::memory_order_relaxed);
+    counters_.wakes.Add();
   }
 }
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().
-  return view().Load(Site::kSeeLinkHeadHint, peer_->tx.head, std::memory_order_acquire) !=
+  return view().Load(peer_->tx.head, std::memory_order_acquire) !=
          consumed_.load(std::memory_order_relaxed);
 }
 
 bool Link::MaybeWritable() const {
   // Matched by the release store in the peer's RingReader::Consume().
-  const uint64_t tail =
-      view().Load(Site::kSeeLinkTailHint, peer_->rx.tail, std::memory_order_acquire);
+  const uint64_t tail = view().Load(peer_->rx.tail, std::memory_order_acquire);
   return static_cast<int64_t>(tail - space_wanted_at_.load(std::memory_order_relaxed)) >= 0;
 }
 
 void Link::CloseStream() {
   // Matched by the acquire load in the peer's PeerClosedStream(): what was published is seen.
-  view().Store(Site::kLinkStreamClosed, mine_->state.stream_closed, uint32_t{1},
-               std::memory_order_release);
+  view().Store(mine_->state.stream_closed, uint32_t{1}, std::memory_order_release);
   Wake();
 }
 
 bool Link::PeerClosedStream() const {
-  return view().Load(Site::kSeeLinkStreamClosed, peer_->state.stream_closed,
-                     std::memory_order_acquire) != 0;
+  return view().Load(peer_->state.stream_closed, std::memory_order_acquire) != 0;
 }
 
 DoorbellSleeper::Line Link::Drain() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_LINK_LINK_H_
 #define GRPC_CXL_LINK_LINK_H_
 
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_pool.h"
@@ -23,19 +25,19 @@
 
 namespace grpc_cxl::internal {
 
-// What one side of a link has done so far. Relaxed counters: exact when the link rests.
+// What one side of a link has done so far.
 struct LinkCounters {
-  std::atomic<uint64_t> bytes_written{0};
-  std::atomic<uint64_t> bytes_read{0};
-  std::atomic<uint64_t> wakes{0};       // wake-ups sent: one system call each
-  std::atomic<uint64_t> full_waits{0};  // writes that found the ring full
+  Counter bytes_written;
+  Counter bytes_read;
+  Counter wakes;       // wake-ups sent: one system call each
+  Counter full_waits;  // writes that found the ring full
 };
 
 // What a link is beside its memory. The defaults are those of a link with a socket.
 struct LinkOptions {
   MemoryModel memory{};  // how this process gets at the arena; both ends need the same coherence
-  // Nobody rings and nobody sleeps: both ends look at the memory by themselves, so both must
-  // say so. For peers that cannot be woken; needed when there is no socket.
+  // Neither end wakes the other: both look at the memory by themselves, so both must say so. For
+  // peers that cannot be woken; needed when there is no socket.
   bool polls = false;
   std::unique_ptr<Liveness> liveness{};  // instead of the socket
   std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
@@ -54,7 +56,7 @@ struct LinkOptions {
 // status, after which the link is of no more use.
 //
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
-// Room, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
+// FreeSpace, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
 // Wake() and the counters are for all.
 class Link {
@@ -76,7 +78,7 @@ class Link {
   void Publish();
   // After a short write: the peer will wake us once half the ring is free. Look once more
   // with Write() before sleeping. When all is written, ClearWantSpace(), or the peer goes
-  // on ringing whenever it reads.
+  // on waking us whenever it reads.
   void WantSpace();
   void ClearWantSpace() {
     if (!polls_) tx_.ClearWantSpace();

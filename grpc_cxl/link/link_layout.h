@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_LINK_LINK_LAYOUT_H_
 #define GRPC_CXL_LINK_LINK_LAYOUT_H_
 
@@ -8,10 +9,10 @@
 #include "grpc_cxl/doorbell/doorbell_layout.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
-// The arena of one connection:
+// The arena of one connection (docs/protocol.md, section 4):
 //
 //   0        +---------------------------+
-//            | LinkHeader                |  server, once, before the client maps it
+//            | LinkHeader                |  server, once
 //   4 KiB    +---------------------------+
 //            | LinkSideWords: server     |  server only
 //   8 KiB    +---------------------------+
@@ -29,7 +30,7 @@
 //            +---------------------------+  + ReturnBytes(payload_bytes)
 //            | returns of the second     |  client
 //            +---------------------------+  + ReturnBytes(payload_bytes)
-//            | calls, if agreed upon     |  see direct/call_layout.h
+//            | calls, if agreed upon     |  see calls/call_layout.h
 //            +---------------------------+
 //            | unused                    |  up to arena_bytes
 //            +---------------------------+
@@ -41,7 +42,8 @@ namespace grpc_cxl::internal {
 inline constexpr uint64_t kArenaMagic = 0x616e6572615f6c78;  // "xl_arena"
 inline constexpr size_t kLinkControlBytes = 3 * kPageBytes;
 
-// For people and tools that look at an arena from outside; the peer relies on none of it.
+// The document's ArenaHeader. For people and tools that look at an arena from outside; the peer
+// relies on none of it. The client may map the arena before this is written.
 struct LinkHeader {
   uint64_t magic;
   uint64_t arena_bytes;
@@ -56,14 +58,14 @@ static_assert(offsetof(LinkHeader, server_pid) == 24);
 static_assert(offsetof(LinkHeader, layout_version) == 28);
 
 struct alignas(kWriterAlignment) LinkStateWords {
-  // 1: nothing more will be written to the ring, and nothing more read from the other one.
-  // The connection may go on for the sake of calls.
+  // 1: this side writes nothing more to its ring and reads nothing more from the other one.
+  // Direct calls may go on (section 5.4).
   SharedU32 stream_closed;
 };
 static_assert(sizeof(LinkStateWords) == 128);
 static_assert(offsetof(LinkStateWords, stream_closed) == 0);
 
-// All the words that one side writes.
+// The document's SideWords: all the words that one side writes.
 struct LinkSideWords {
   RingWriterWords tx;  // of the ring towards the peer
   RingReaderWords rx;  // of the ring from the peer
@@ -84,7 +86,7 @@ static_assert(offsetof(LinkSideWords, returns) == 640);
 struct LinkSizes {
   size_t ring_bytes = 0;     // of each ring: a power of two from 4 KiB to 1 GiB
   size_t payload_bytes = 0;  // of each side's payload: IsAreaSize()
-  size_t call_bytes = 0;     // of the region for calls
+  size_t call_bytes = 0;     // of the call area
 };
 
 // Bytes an arena needs for them; the sizes must be legal.

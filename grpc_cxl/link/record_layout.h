@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_LINK_RECORD_LAYOUT_H_
 #define GRPC_CXL_LINK_RECORD_LAYOUT_H_
 
@@ -6,7 +7,8 @@
 
 #include "grpc_cxl/blocks/block_layout.h"
 
-// How a stream of bytes travels in a ring: as records, one after the other, without padding.
+// How a stream of bytes travels in a ring: as records, one after the other, without padding
+// (docs/protocol.md, section 5.2).
 //
 //   0          4                 4 + n
 //   +----------+------------------+

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/link/record_reader.h"
 
 #include <algorithm>
@@ -36,8 +37,8 @@ absl::StatusOr<RecordReader::Piece> RecordReader::Next() {
         return Piece(front.subspan(kRecordHeaderBytes, left_in_ring_));
       }
     }
-    // Bytes that have come are taken at once, even if they are not all: while bytes are left
-    // in the ring, a polling thread would not come to rest.
+    // Takes what has come, even if the word is not whole: a polling thread would not come to rest
+    // while bytes are left in the ring.
     const size_t needed = have_ < kRecordHeaderBytes ? kRecordHeaderBytes : kLentRecordBytes;
     const size_t bytes = std::min(front.size(), needed - have_);
     memcpy(words_ + have_, front.data(), bytes);

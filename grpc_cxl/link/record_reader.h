@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_LINK_RECORD_READER_H_
 #define GRPC_CXL_LINK_RECORD_READER_H_
 
@@ -35,7 +36,7 @@ class RecordReader {
   void Consume(size_t bytes);
 
  private:
-  // A record's words have been read: finds out what they say.
+  // Decodes the record whose words have been read.
   absl::StatusOr<Piece> Understand();
 
   Link& link_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/link/record_writer.h"
 
 #include <algorithm>
@@ -26,8 +27,8 @@ void RecordWriter::Begin(size_t bytes) {
 
 void RecordWriter::Append(absl::Span<const char> bytes) {
   const absl::StatusOr<size_t> written = link_.Write(bytes);
-  // Neither can fail: that there is room was seen before, and the look is not taken again.
-  CHECK(written.ok() && *written == bytes.size()) << "a record that there is no room for";
+  // Neither can fail: the space was seen before, and the peer's index is not read again.
+  CHECK(written.ok() && *written == bytes.size()) << "a record larger than the free space";
 }
 
 absl::StatusOr<bool> RecordWriter::HasSpaceForLoan() {

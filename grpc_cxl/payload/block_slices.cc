@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/payload/block_slices.h"
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "grpc_cxl/blocks/payload_totals.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -17,7 +18,7 @@ BlockPool::Block Allocate(const CallBlocks& blocks, size_t bytes) {
   if (blocks.pool == nullptr || bytes == 0) return {};
   absl::StatusOr<BlockPool::Block> block = blocks.pool->Allocate(bytes);
   BlockPool::Block allocated = block.ok() ? *std::move(block) : BlockPool::Block();
-  if (!allocated) Count(Totals().sent_for_want_of_blocks, bytes);
+  if (!allocated) CopyCounters::OfProcess().sent_for_want_of_blocks.Add(bytes);
   return allocated;
 }
 
@@ -29,10 +30,10 @@ std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
   if (!block) return std::nullopt;
   const absl::Span<char> memory = block.memory().subspan(0, bytes);
   auto* const begin = reinterpret_cast<uint8_t*>(memory.data());
-  // Other than expected when somebody changes the message meanwhile; gRPC will say so.
+  // Unequal when another thread changes the message meanwhile; gRPC will say so.
   if (message.SerializeWithCachedSizesToArray(begin) != begin + bytes) return std::nullopt;
   const std::optional<BlockDescriptor> lent = blocks.pool->Lend(memory);
-  if (lent.has_value()) Count(Totals().sent_in_place, bytes);
+  if (lent.has_value()) CopyCounters::OfProcess().sent_in_place.Add(bytes);
   return lent;
 }
 
@@ -42,7 +43,7 @@ std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
     const auto there = absl::MakeConstSpan(reinterpret_cast<const char*>(slices[0].begin()), bytes);
     if (blocks.pool->Contains(there)) {
       const std::optional<BlockDescriptor> lent = blocks.pool->Lend(there);
-      if (lent.has_value()) Count(Totals().sent_in_place, bytes);
+      if (lent.has_value()) CopyCounters::OfProcess().sent_in_place.Add(bytes);
       return lent;
     }
   }
@@ -54,7 +55,7 @@ std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
     end += slice.size();
   }
   const std::optional<BlockDescriptor> lent = blocks.pool->Lend(block.memory().subspan(0, bytes));
-  if (lent.has_value()) Count(Totals().sent_by_block, bytes);
+  if (lent.has_value()) CopyCounters::OfProcess().sent_by_block.Add(bytes);
   return lent;
 }
 
@@ -66,10 +67,10 @@ absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescripto
   if (!loan.ok()) return loan.status();
   const absl::Span<char> bytes = loan->bytes();
   if (!blocks.trust_peer) {
-    Count(Totals().received_from_block, bytes.size());
+    CopyCounters::OfProcess().received_from_block.Add(bytes.size());
     return grpc::Slice(bytes.data(), bytes.size());  // a copy
   }
-  Count(Totals().received_in_place, bytes.size());
+  CopyCounters::OfProcess().received_in_place.Add(bytes.size());
   const auto destroy = [](void* held) { delete static_cast<BlockBorrower::Loan*>(held); };
   return grpc::Slice(bytes.data(), bytes.size(), destroy,
                      new BlockBorrower::Loan(*std::move(loan)));

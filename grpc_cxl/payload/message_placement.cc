@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/payload/message_placement.h"
 
 #include <grpcpp/server_context.h>
@@ -30,7 +31,7 @@ grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool) {
   // A peer that has broken the return ring: the endpoint will find out, and say so.
   if (!block.ok() || !*block) return {};
   auto* const begin = reinterpret_cast<uint8_t*>(block->memory().data());
-  // Other than expected when somebody changes the message meanwhile; gRPC will say so.
+  // Unequal when another thread changes the message meanwhile; gRPC will say so.
   if (message.SerializeWithCachedSizesToArray(begin) != begin + bytes) return {};
   const auto destroy = [](void* held) { delete static_cast<BlockPool::Block*>(held); };
   const grpc::Slice slice(begin, bytes, destroy, new BlockPool::Block(*std::move(block)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_
 #define GRPC_CXL_PAYLOAD_MESSAGE_PLACEMENT_H_
 
@@ -15,8 +16,8 @@ namespace grpc_cxl::internal {
 // intercepted), those for which no block is free, and all of a method that has no generated
 // code in this process.
 
-// Of a channel whose connections have this key of the pool directory. To be the last of the
-// channel's interceptors.
+// Of a channel whose connections have this key of the pool directory. The last of the channel's
+// interceptors: it takes the messages of calls that no other has taken.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeClientPlacement(
     std::string pool_key);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_PAYLOAD_MESSAGE_SIZE_PREDICTOR_H_
 #define GRPC_CXL_PAYLOAD_MESSAGE_SIZE_PREDICTOR_H_
 
@@ -8,12 +9,12 @@
 
 namespace grpc_cxl::internal {
 
-// Guesses whether the next message of a method is large, so that methods with small ones need
-// not pay for being looked at: after each small message in a row it leaves out more calls
-// before it has another one looked at, up to kMostSkipped; a large one begins anew.
+// Predicts whether the next message of a method is large, so that methods with small messages do
+// not pay for a look at each: every small message in a row doubles the calls left out before the
+// next look, up to kMostSkipped; a large one begins anew.
 //
 // Methods are told apart by the address of their name, a few hundred of them; beyond that some
-// share a predictor. Thread-safe; only a predictor, so races between threads do not matter.
+// share a prediction. Thread-safe: a race between threads costs a wrong prediction.
 class MessageSizePredictor {
  public:
   static constexpr uint32_t kMostSkipped = 15;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/payload/message_types.h"
 
 #include <google/protobuf/descriptor.h>

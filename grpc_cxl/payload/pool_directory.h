@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_
 #define GRPC_CXL_PAYLOAD_POOL_DIRECTORY_H_
 
@@ -6,19 +7,18 @@
 
 #include "grpc_cxl/blocks/block_pool.h"
 
-// Where those who are about to send a message find the blocks of the connection that will
-// carry it. A predictor: of several connections with one key, the newest is found. Whoever guesses
-// wrong pays with a copy. Thread-safe.
+// Finds the blocks of the connection that will carry a message. A guess: of several connections
+// with one key, the newest is found. A wrong guess costs a copy. Thread-safe.
 namespace grpc_cxl::internal {
 
 // The key of a client's connections: the service's name, and the number of the channel's
-// options (see OptionsRegistry).
+// options (see SettingsRegistry).
 std::string ClientPoolKey(const std::string& name, int options);
 
 // The key of a server's connections to one process: what ServerContext::peer() says.
 std::string ServerPoolKey(const std::string& peer);
 
-// The pool stays in the directory while somebody else keeps it alive.
+// The directory does not keep the pool alive.
 void EnterPool(const std::string& key, const std::shared_ptr<BlockPool>& pool);
 
 // Null when there is none.

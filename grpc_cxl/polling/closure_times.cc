@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/polling/closure_times.h"
 
 #include <sys/resource.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_POLLING_CLOSURE_TIMES_H_
 #define GRPC_CXL_POLLING_CLOSURE_TIMES_H_
 
@@ -11,12 +12,12 @@ namespace grpc_cxl::internal {
 // 50 us on average, running one in place is cheaper than handing it over, since a wake-up costs
 // 2 to 35 us and often the other core is busy.
 //
-// What counts is how long others would have had to wait because of a closure. One that slept
-// counts with all of its time. One that did not counts with its CPU time, since on a machine with
-// more threads than cores each is interrupted for milliseconds now and then, and another thread
-// would be as well. (64 services on 2 cores took half as long again when that was taken for long
-// closures, and each of them was handed over.) Telling the two apart costs four system calls, 1 us
-// or so, and is done only while the time that passes says that they are long.
+// A closure counts with the time that others would have had to wait because of it: all of its time
+// if it slept, else its CPU time, since on a machine with more threads than cores every thread is
+// interrupted for milliseconds now and then. (64 services on 2 cores took half as long again when
+// that was taken for long closures, and each of them was handed over.) Telling the two apart costs
+// four system calls, 1 us or so, and is done only while the time that passes says that they are
+// long.
 //
 // Thread-safe; updates by threads that meet may get lost, which does no harm.
 class ClosureTimes {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_POLLING_POLLABLE_H_
 #define GRPC_CXL_POLLING_POLLABLE_H_
 
@@ -29,8 +30,7 @@ class Pollable {
   // Does what is ready, callbacks included. Without any lock held.
   virtual void Run() {}
 
-  // From the next line on, the peer must wake us through fd(). Ready() is asked once more
-  // after this.
+  // From here on the peer must wake us through fd(). Ready() is asked once more after this.
   virtual void PrepareToSleep() {}
   virtual void Awake() {}
 
@@ -45,7 +45,7 @@ class Pollable {
   // How long to keep looking after the last work was found; 0: sleep at once.
   virtual int64_t spin_ns() const { return 0; }
 
-  // What came of it, for an adaptive budget.
+  // Results of waiting, for an adaptive budget.
   virtual void SpinFound() {}
   virtual void SpinWasted() {}
   virtual void SleptFor(int64_t /*ns*/) {}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/polling/poller.h"
 
 #include <errno.h>
@@ -24,12 +25,11 @@ thread_local uint64_t callbacks = 0;  // of this thread
 // connection, seldom enough to cost little (one look is about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
 
-// Each idle turn offers the core to whoever wants it. When that takes this long, somebody
-// has real work there: a thread that sleeps is then woken in front of the hog, one that
-// yields waits behind it.
+// Each idle turn offers the core to other threads. When that takes this long, a thread has real
+// work there: a sleeping thread is woken in front of it, a yielding one waits behind it.
 constexpr int64_t kInterruption = 200'000;  // ns
 
-// Work found sooner than this after the last was not waited for.
+// Work found sooner than this after the last needed no wait.
 constexpr int64_t kInstant = 500;  // ns
 
 }  // namespace
@@ -59,7 +59,7 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   entry->id = next_id_++;
   entries_[entry->id] = entry;
   if (!wakes_us) {
-    again_.push_back(entry);  // the leader shall begin to look at it
+    again_.push_back(entry);  // for the leader to begin to look at it
     WakeLeader();
   }
   if (entry->pollable->fd() < 0) return;

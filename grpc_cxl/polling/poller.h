@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_POLLING_POLLER_H_
 #define GRPC_CXL_POLLING_POLLER_H_
 
@@ -74,7 +75,7 @@ class Poller {
   // Whether some of it has not begun. A look without the lock.
   bool HasDeferred() const { return deferred_count_.load(std::memory_order_relaxed) > 0; }
 
-  // Of closures that were enqueued, and of those that Run() hands over because they are long.
+  // Of closures that were enqueued, and of closures that are handed over because they are long.
   ClosureTimes& closure_times() { return closure_times_; }
 
   // Polls until deposed. For the threads that the watchdog keeps.
@@ -98,7 +99,7 @@ class Poller {
     int64_t look_ns = 0;    // when to look at it again, while it naps
   };
 
-  // What one turn of the leader came to.
+  // The result of one turn of the leader.
   enum class Turn { kNothing, kProgress, kDeposed };
   // Calls `callback` without the lock; false when the leader was deposed meanwhile. `entry`
   // is what it is a callback of; null for closures.
@@ -107,9 +108,9 @@ class Poller {
   Turn RunDeferred();
   Turn RunReadable();
   Turn RunHot();
-  // Puts to sleep what had no work for long enough, or all of it.
+  // Puts pollables to sleep that had no work for long enough, or all of them.
   void Cool(int64_t now, bool all);
-  // Looks at those that nap, if it is time to.
+  // Looks at napping pollables whose time has come.
   void LookAtNapping(int64_t now);
   // Collects events; sleeps for them unless there is something else to do.
   void WaitForEvents(bool may_sleep);
@@ -126,7 +127,8 @@ class Poller {
   std::unordered_map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void()>> deferred_ ABSL_GUARDED_BY(mu_);
-  // What deposed leaders were called back from: to be told once more that it is readable.
+  // Pollables in whose callback a leader was deposed: to be told once more that they are
+  // readable.
   std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
   bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
 

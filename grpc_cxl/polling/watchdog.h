@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_POLLING_WATCHDOG_H_
 #define GRPC_CXL_POLLING_WATCHDOG_H_
 
@@ -14,9 +15,9 @@
 
 namespace grpc_cxl::internal {
 
-// The process's pollers, their threads, and the thread that sees to it that a callback
-// that blocks stalls nobody else: a leader that has been inside one callback for two ticks
-// (2 to 4 ms) is replaced.
+// The process's pollers, their threads, and the thread that keeps a blocking callback from
+// stalling other connections: a leader that has been inside one callback for two ticks (2 to 4 ms)
+// is replaced.
 //
 // The watchdog ticks only while there is something to watch: an idle process does not wake
 // up, and one that is called now and then does once a call, 2 ms after it. Its clock is a

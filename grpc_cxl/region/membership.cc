@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/membership.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -19,7 +21,7 @@ struct BootId {
   uint64_t words[2] = {0, 0};
 };
 
-// Tells this run of this kernel from all others; zero where that cannot be read.
+// Tells this run of this kernel from all others; zero where it cannot be read.
 BootId ReadBootId() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string text;
@@ -30,29 +32,29 @@ BootId ReadBootId() {
   return id;
 }
 
-bool IsOurs(const HostWords& words, const BootId& id) {
+bool IsOfThisKernel(const HostWords& words, const BootId& id) {
   return words.boot_id[0].load(std::memory_order_acquire) == id.words[0] &&
          words.boot_id[1].load(std::memory_order_acquire) == id.words[1];
 }
 
-// Entries of this host were made by another kernel: by this machine before it was booted, or by
-// another machine that takes itself for this host. FAILED_PRECONDITION when they are alive.
-absl::Status CheckNobodyElseIsThisHost(const std::shared_ptr<const Region>& region) {
-  // Their host is ours, so our loads would not look beyond our caches.
+// For a host whose entries another kernel has made: this machine before it was booted, or another
+// machine that takes itself for this host. FAILED_PRECONDITION when their processes are alive.
+absl::Status CheckNoOtherMachineIsThisHost(const std::shared_ptr<const Region>& region) {
+  // As an observer: loads from our own host would not look beyond our caches.
   RegionOptions options{
       .path = region->path(), .host = Region::kObserver, .bytes = 0, .model = region->model()};
   options.model.private_copy = false;
-  absl::StatusOr<std::shared_ptr<Region>> look = Region::Open(options);
-  if (!look.ok()) return look.status();
+  absl::StatusOr<std::shared_ptr<Region>> observer = Region::Open(options);
+  if (!observer.ok()) return observer.status();
   std::vector<ProcessRecord> before;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
-    if (const auto process = ReadProcess(**look, region->host(), i)) before.push_back(*process);
+    if (const auto process = ReadProcess(**observer, region->host(), i)) before.push_back(*process);
   }
   const absl::Time start = SteadyNow();
   while (!before.empty() && SteadyNow() - start < region->lease()) {
     absl::SleepFor(region->lease() / 20);
     for (const ProcessRecord& old : before) {
-      const auto now = ReadProcess(**look, region->host(), old.process.index);
+      const auto now = ReadProcess(**observer, region->host(), old.process.index);
       if (now.has_value() && now->process == old.process && now->beat != old.beat) {
         return absl::FailedPreconditionError(absl::StrCat(
             "another machine is host ", region->host(), " of the region \"", region->path(),
@@ -77,39 +79,38 @@ void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* sel
     for (uint32_t j = 0; j < kHostNames; ++j) {
       const auto name = ReadName(region, region.host(), j);
       if (name.has_value() && BelongsTo(name->owner, i, dead)) {
-        region.Store(Site::kRegionName, mine.names[j].id, uint64_t{0});
+        region.Store(mine.names[j].id, uint64_t{0});
       }
     }
     for (uint32_t j = 0; j < kHostRequests; ++j) {
       const auto request = ReadRequest(region, region.host(), j);
       if (request.has_value() && BelongsTo(request->owner, i, dead)) {
-        region.Store(Site::kRegionRequest, mine.requests[j].id, uint64_t{0});
+        region.Store(mine.requests[j].id, uint64_t{0});
       }
     }
     for (uint32_t j = 0; j < kHostAnswers; ++j) {
       const auto answer = ReadAnswer(region, region.host(), j);
       if (!answer.has_value() || !BelongsTo(answer->owner, i, dead)) continue;
       if (answer->state == AnswerState::kReserved) {
-        region.Store(Site::kRegionAnswer, mine.answers[j].id, uint64_t{0});
+        region.Store(mine.answers[j].id, uint64_t{0});
       } else {
-        region.Store(Site::kRegionAnswerState, mine.answers[j].state,
-                     static_cast<uint32_t>(AnswerState::kClosed));
+        region.Store(mine.answers[j].state, static_cast<uint32_t>(AnswerState::kClosed));
       }
     }
-    region.Store(Site::kRegionProcess, mine.processes[i].incarnation, uint64_t{0});
+    region.Store(mine.processes[i].incarnation, uint64_t{0});
   }
 }
 
 absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<const Region> region) {
-  // Do locks work here at all? HostLock relies on it.
+  // HostLock relies on locks.
   if (const auto locked = region->TryLockProcess(kHostProcesses); !locked.ok()) {
     return absl::FailedPreconditionError(locked.status().message());
   }
   region->UnlockProcess(kHostProcesses);
   const BootId boot = ReadBootId();
   HostWords& words = region->mine().words;
-  if (words.opened.load(std::memory_order_acquire) != 0 && !IsOurs(words, boot)) {
-    if (absl::Status status = CheckNobodyElseIsThisHost(region); !status.ok()) return status;
+  if (words.opened.load(std::memory_order_acquire) != 0 && !IsOfThisKernel(words, boot)) {
+    if (absl::Status status = CheckNoOtherMachineIsThisHost(region); !status.ok()) return status;
   }
   const Region::HostLock lock(*region);
   ClearUpAfterTheDead(*region, nullptr);
@@ -124,15 +125,14 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
     const absl::StatusOr<bool> locked = region->TryLockProcess(i);
     if (!locked.ok()) return locked.status();
     if (!*locked) continue;
-    region->Store(Site::kRegionHost, words.boot_id[0], boot.words[0]);
-    region->Store(Site::kRegionHost, words.boot_id[1], boot.words[1]);
+    region->Store(words.boot_id[0], boot.words[0]);
+    region->Store(words.boot_id[1], boot.words[1]);
     ProcessRecord record{.process = {},
                          .beat = 1,
                          .pid = static_cast<uint32_t>(getpid()),
                          .uid = static_cast<uint32_t>(geteuid())};
     WriteProcess(*region, i, record);
-    region->Store(Site::kRegionHost, words.opened,
-                  words.opened.load(std::memory_order_relaxed) + 1);
+    region->Store(words.opened, words.opened.load(std::memory_order_relaxed) + 1);
     return std::unique_ptr<Membership>(new Membership(region, record.process));
   }
   return absl::ResourceExhaustedError(absl::StrCat("host ", region->host(), " of the region \"",
@@ -143,15 +143,14 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
 Membership::~Membership() {
   {
     const Region::HostLock lock(*region_);
-    region_->Store(Site::kRegionProcess, region_->mine().processes[self_.index].incarnation,
-                   uint64_t{0});
+    region_->Store(region_->mine().processes[self_.index].incarnation, uint64_t{0});
   }
   region_->UnlockProcess(self_.index);
 }
 
 void Membership::Renew() {
   SharedU64& beat = region_->mine().processes[self_.index].beat;
-  region_->Store(Site::kRegionBeat, beat, beat.load(std::memory_order_relaxed) + 1);
+  region_->Store(beat, beat.load(std::memory_order_relaxed) + 1);
 }
 
 }  // namespace grpc_cxl::internal

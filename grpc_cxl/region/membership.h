@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_MEMBERSHIP_H_
 #define GRPC_CXL_REGION_MEMBERSHIP_H_
 
@@ -9,14 +10,14 @@
 
 namespace grpc_cxl::internal {
 
-// This process among those of its host: holds a process entry and its lock. The destructor
-// leaves; the process's death does as well, and who joins next clears up. Thread-safe.
+// This process's place in a region: a process entry of its host, and the entry's lock. The
+// destructor gives both back; after a death, the next process that joins does. Thread-safe.
 class Membership {
  public:
-  // Clears up after dead processes of this host first. RESOURCE_EXHAUSTED when
-  // kHostProcesses live ones have joined; FAILED_PRECONDITION when another machine is this
-  // host, or when locks do not work on this kind of file. Takes a lease when the last
-  // processes of this host ran before the machine was booted, to see that they are gone.
+  // Clears up after dead processes of this host first. RESOURCE_EXHAUSTED when kHostProcesses
+  // live ones have joined; FAILED_PRECONDITION when another machine is this host, or when locks
+  // do not work on this kind of file. Waits for a lease when the host's entries were made before
+  // the machine was booted, to see whether their processes are gone.
   static absl::StatusOr<std::unique_ptr<Membership>> Join(std::shared_ptr<const Region> region);
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
@@ -24,15 +25,11 @@ class Membership {
 
   const ProcessRef& self() const { return self_; }
 
-  // The beat moves on. From one thread; every kBeatInterval at the latest.
+  // Moves the beat on; from one thread (RegionBeat).
   void Renew();
-  // How often, for leases of that length.
-  static absl::Duration BeatInterval(absl::Duration lease) {
-    return std::min(absl::Milliseconds(50), lease / 10);
-  }
 
-  // Ends what dead processes of this host have left: names, requests, process entries. Their
-  // answers are closed and stay until their clients are done (RegionNode).
+  // Frees the names, requests and process entries of dead processes of this host, and closes
+  // their answers, which stay until their clients are done (RegionAnswers).
   static void ClearUpAfterTheDead(const Region& region, const ProcessRef* self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 

@@ -1,16 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/peer_lease.h"
-
-#include <time.h>
 
 #include <utility>
 
 namespace grpc_cxl::internal {
-
-absl::Time SteadyNow() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::TimeFromTimespec(now);
-}
 
 PeerLease::PeerLease(std::shared_ptr<const Region> region, const ProcessRef& self,
                      const ProcessRef& peer)
@@ -23,9 +16,9 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
   absl::MutexLock lock(mu_);
   if (dead_) return true;
   const ProcessEntry& entry = region_->control(peer_.host).processes[peer_.index];
-  // Both stand in one line: the second look would bring the same. Matched by the stores of
+  // Incarnation and beat share a line, so this load brings both. Matched by the stores of
   // WriteProcess() and Membership::Renew().
-  if (region_->Load(peer_.host, Site::kSeeRegionBeat, entry.incarnation) != peer_.incarnation) {
+  if (region_->Load(peer_.host, entry.incarnation) != peer_.incarnation) {
     dead_ = true;
     return true;
   }
@@ -35,7 +28,7 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
     beat_ = beat;
     moved_ = now;
   }
-  // Of our own host the kernel knows at once.
+  // The kernel knows at once when a process of this host dies.
   if (peer_.host == region_->host() && !region_->IsProcessLocked(peer_.index)) {
     dead_ = true;
     return true;

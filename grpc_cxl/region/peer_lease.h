@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_PEER_LEASE_H_
 #define GRPC_CXL_REGION_PEER_LEASE_H_
 
@@ -7,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_entries.h"
 
@@ -18,17 +20,17 @@ namespace grpc_cxl::internal {
 //   its beat stood still for the lease             -> dead: the connection ends
 //   ... and for kQuarantine leases                 -> its memory may be given to others
 //
-// A process that was only stopped for a while (SIGSTOP, a host that swaps) notices itself that
-// it is late, and ends its connections (RegionNode). What it had in the middle of writing when
-// it was stopped for longer than the quarantine can still hit memory that is another's by then:
-// nothing but a switch that cuts a host off would prevent that.
+// A process that was only stopped for a while (SIGSTOP, a host that swaps) notices that it is late,
+// and ends its connections (RegionBeat). A store that such a stop delays beyond the quarantine can
+// still hit memory that belongs to another connection by then; only a switch that cuts a host off
+// could prevent that.
 //
 // Thread-safe.
 class PeerLease {
  public:
   static constexpr int kQuarantine = 10;
 
-  // `self` is the process we are: never dead.
+  // `self` is this process, which is never dead. `peer` may be nonsense.
   PeerLease(std::shared_ptr<const Region> region, const ProcessRef& self, const ProcessRef& peer);
 
   bool Expired() { return IsSilentFor(region_->lease()); }
@@ -44,11 +46,11 @@ class PeerLease {
   absl::Mutex mu_;
   bool dead_ ABSL_GUARDED_BY(mu_) = false;  // for certain
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::Time moved_ ABSL_GUARDED_BY(mu_);  // when the beat last did, of a steady clock
+  absl::Time moved_ ABSL_GUARDED_BY(mu_);  // when beat_ last changed; by SteadyNow()
 };
 
-// Now, by a clock that nobody sets.
-absl::Time SteadyNow();
+// SteadyNs() as a time.
+inline absl::Time SteadyNow() { return absl::FromUnixNanos(SteadyNs()); }
 
 }  // namespace grpc_cxl::internal
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region.h"
 
 #include <algorithm>
@@ -31,7 +32,7 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
                      " bytes and cannot be a region; the smallest has more than ", least,
                      ". Make one with cxl_region format"));
   }
-  // First as little as there is of any region, to see how large the directory of this one is.
+  // First the least that every region has, to see how large the directory of this one is.
   RegionOptions look = options;
   look.host = kObserver;
   look.model.private_copy = false;
@@ -59,11 +60,9 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
 
 absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
-  // Matched by the store in FormatRegion().
-  const uint32_t version =
-      view_.Load(Site::kNewMapping, header.layout_version, std::memory_order_acquire);
-  view_.Acquire(Site::kNewMapping,
-                absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
+  // Matched by the store in WriteDirectory().
+  const uint32_t version = view_.Load(header.layout_version, std::memory_order_acquire);
+  view_.Acquire(absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
   if (magic != kRegionMagic || version == 0) {
     return absl::FailedPreconditionError(
@@ -85,9 +84,8 @@ absl::Status Region::CheckHeader(uint64_t file_bytes) {
         "the region \"", path(), "\" was formatted with ", bytes_, " bytes, but there are only ",
         file_bytes, "; it is not the same file or device, or was made shorter"));
   }
-  if (hosts_ == 0 || hosts_ > kMaxRegionHosts || granule_ < 4096 || granule_ > (1 << 30) ||
-      (granule_ & (granule_ - 1)) != 0 || lease_ms < 100 || lease_ms > 600'000 ||
-      MemoryPerHost(bytes_, hosts_, granule_) == 0) {
+  if (hosts_ == 0 || hosts_ > kMaxRegionHosts || !IsGranule(granule_) || lease_ms < kMinLeaseMs ||
+      lease_ms > kMaxLeaseMs || MemoryPerHost(bytes_, hosts_, granule_) == 0) {
     return absl::DataLossError(absl::StrCat("the header of the region \"", path(),
                                             "\" makes no sense; stop all that use it and "
                                             "format it anew"));
@@ -115,18 +113,18 @@ absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t
   if (!arena.ok()) return arena;
   const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
   if (zero) memset(memory.data(), 0, memory.size());
-  // Whoever had this memory before us may have left lines of it in our caches; with what we
-  // write next to them they would go back.
+  // The memory's last user may have left lines of it in this host's caches. Written to, these
+  // would go back to the memory with their old neighbours.
   const MemoryModel model = {.coherence = options_.model.coherence};
   const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
   const SharedView view(far.get());
-  zero ? view.Publish(Site::kNewMapping, memory) : view.Acquire(Site::kNewMapping, memory);
+  zero ? view.Publish(memory) : view.Acquire(memory);
   return arena;
 }
 
 Region::HostLock::HostLock(const Region& region) : region_(region) {
   region.mu_.lock();
-  // That the file can be locked was seen when the process joined.
+  // Membership::Join() has seen that the file can be locked.
   const absl::Status locked = LockByte(region.fd_.get(), ControlOffset(region.host()));
   CHECK(locked.ok()) << locked;
 }
@@ -158,9 +156,9 @@ bool Region::IsProcessLocked(uint32_t index) const {
 
 uint64_t Region::NextId() const {
   SharedU64& next = mine().words.next_id;
-  // Never zero, even if somebody made a mess of the word.
+  // Never zero, even if another process has damaged the word.
   const uint64_t id = std::max<uint64_t>(next.load(std::memory_order_relaxed), 1);
-  Store(Site::kRegionHost, next, id + 1);
+  Store(next, id + 1);
   return id;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_REGION_H_
 #define GRPC_CXL_REGION_REGION_H_
 
@@ -22,7 +23,7 @@
 
 namespace grpc_cxl::internal {
 
-// Which region, and as which host. A plain value.
+// Names a region and the host that this process runs on. A plain value.
 struct RegionOptions {
   std::string path{};
   uint32_t host = 0;
@@ -33,32 +34,30 @@ struct RegionOptions {
 };
 
 struct RegionFormat {
-  uint32_t hosts = 16;   // 1 to 256
-  uint64_t bytes = 0;    // 0: all there is. A plain file becomes as large as this
-  uint64_t granule = 0;  // 0: the alignment of the file or device
-  absl::Duration lease = absl::Seconds(1);  // 100 ms to 10 min, the same for all
-  Coherence coherence = Coherence::kFlush;  // kCoherent is faster where all that use it are
+  uint32_t hosts = 16;                      // 1 to 256
+  uint64_t bytes = 0;                       // 0: all there is. A plain file grows to this size
+  uint64_t granule = 0;                     // 0: the alignment of the file or device
+  absl::Duration lease = absl::Seconds(1);  // 100 ms to 10 min, the same for all processes
+  Coherence coherence = Coherence::kFlush;  // kCoherent is faster, for coherent memory
 };
 
-// Makes a region of a file or device: whatever was in it is gone. FAILED_PRECONDITION when a
-// process of this machine uses it as a region, RESOURCE_EXHAUSTED when there is no room for it,
-// INVALID_ARGUMENT, and what OpenRegionFile() returns. Processes of other machines must have
-// let go of it; nothing can tell from here.
+// Makes a region of a file or device, whose content is lost. FAILED_PRECONDITION when a process of
+// this machine uses it as a region, RESOURCE_EXHAUSTED when the file system has no space for it,
+// INVALID_ARGUMENT, and the errors of OpenRegionFile(). No process of another machine may use it,
+// which cannot be checked here.
 absl::Status FormatRegion(const std::string& path, const RegionFormat& format);
 
-// One process's view of a region: its directory mapped, its words within reach. Who waits for
-// what is for the files above.
-//
-// Nothing that is read here can be trusted to make sense (see region_layout.h).
+// A process's view of a region: the mapped directory, its words, its locks, and its memory. Every
+// word may be nonsense (see region_layout.h).
 //
 // Thread-safe.
 class Region {
  public:
-  // Belongs to no host: looks only.
+  // The host of a process that only looks.
   static constexpr uint32_t kObserver = UINT32_MAX;
 
-  // The errors of OpenRegionFile(), FAILED_PRECONDITION for what is not a region or one of
-  // another version, INVALID_ARGUMENT for a host that it does not have.
+  // The errors of OpenRegionFile(); FAILED_PRECONDITION when the file is no region, or one of
+  // another version; INVALID_ARGUMENT for a host that the region does not have.
   static absl::StatusOr<std::shared_ptr<Region>> Open(const RegionOptions& options);
 
   const std::string& path() const { return options_.path; }
@@ -78,37 +77,36 @@ class Region {
   }
   HostControl& mine() const { return control(host()); }
 
-  // A word in the control of `host`. Processes of one host see each other's stores, so only
-  // those of other hosts need more than the load. Pairs with Store().
+  // Loads a word in the control of `host`. Processes of one host see each other's stores, so only
+  // words of other hosts need more than the load. Pairs with Store().
   template <typename T>
-  T Load(uint32_t host, Site site, const std::atomic<T>& word) const {
+  T Load(uint32_t host, const std::atomic<T>& word, Site site = Site::current()) const {
     if (host == options_.host) return word.load(std::memory_order_acquire);
-    return view_.Load(site, word, std::memory_order_acquire);
+    return view_.Load(word, std::memory_order_acquire, site);
   }
-  // A word in our own host's control: what was written before it is seen by who sees it.
+  // Stores a word in this host's control. A reader of the new value also sees all earlier stores.
   template <typename T>
-  void Store(Site site, std::atomic<T>& word, T value) const {
+  void Store(std::atomic<T>& word, T value, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
-    view_.Store(site, word, value, std::memory_order_release);
+    view_.Store(word, value, std::memory_order_release, site);
   }
-  // Words before the one that tells of them, written with relaxed stores, and after that
-  // one has been read.
-  void Publish(Site site, absl::Span<const char> bytes) const {
+  // For entries: Publish() comes before the Store() that announces `bytes`, Acquire() after the
+  // Load() that saw it.
+  void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
-    view_.Publish(site, bytes);
+    view_.Publish(bytes, site);
   }
-  void Acquire(uint32_t host, Site site, absl::Span<const char> bytes) const {
-    if (host != options_.host) view_.Acquire(site, bytes);
+  void Acquire(uint32_t host, absl::Span<const char> bytes, Site site = Site::current()) const {
+    if (host != options_.host) view_.Acquire(bytes, site);
   }
 
-  // Memory of `host`. FAILED_PRECONDITION unless it lies there, in whole granules.
+  // FAILED_PRECONDITION unless these are whole granules of the memory of `host`.
   absl::Status CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes) const;
-  // Maps it. Nobody's caches hold anything of it that is older than this call; with `zero`,
-  // all of it is zero as well.
+  // Maps that memory, and drops older lines of it from this host's caches. With `zero`, zeroes it.
   absl::StatusOr<Arena> MapMemory(uint32_t host, uint64_t offset, uint64_t bytes, bool zero) const;
 
-  // The processes of this host, one at a time. Held for microseconds; a process that is stopped
-  // in between stops the others of its host.
+  // Excludes the other processes of this host. Held for microseconds; a process that is stopped
+  // while it holds the lock stops the others.
   class ABSL_SCOPED_LOCKABLE HostLock {
    public:
     explicit HostLock(const Region& region) ABSL_EXCLUSIVE_LOCK_FUNCTION(region.mu_);
@@ -121,13 +119,13 @@ class Region {
   };
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
 
-  // The lock that process entry `index` of this host is held by.
+  // The lock that the owner of process entry `index` of this host holds for as long as it lives.
   absl::StatusOr<bool> TryLockProcess(uint32_t index) const;
   void UnlockProcess(uint32_t index) const;
-  // Whether another process holds it; not our own.
+  // Whether another process holds it.
   bool IsProcessLocked(uint32_t index) const;
 
-  // An id for whatever this host makes next.
+  // The id of this host's next entry.
   uint64_t NextId() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
   // For tests: called before every store of this process in any region.

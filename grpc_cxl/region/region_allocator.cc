@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region_allocator.h"
 
 #include <algorithm>
@@ -54,10 +55,9 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
   uint64_t free_from = region.memory_begin(region.host());
   uint64_t largest = 0;
   std::optional<uint64_t> place;
-  // Without overflow: sizes beyond the host's memory are refused before they are rounded up.
+  // Sizes beyond the host's memory are not rounded, which could overflow.
   const uint64_t wanted = bytes > total ? total + region.granule()
-                                        : (std::max<uint64_t>(bytes, 1) + region.granule() - 1) /
-                                              region.granule() * region.granule();
+                                        : RoundUp(std::max<uint64_t>(bytes, 1), region.granule());
   for (const Part& part : used) {
     if (part.begin < free_from) {
       return absl::DataLossError(

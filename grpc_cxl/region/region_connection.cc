@@ -1,17 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region_connection.h"
 
 #include <utility>
 
+#include "grpc_cxl/base/steady_clock.h"
+
 namespace grpc_cxl::internal {
 
-RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const Place& place,
-                                   std::shared_ptr<PeerLease> peer,
-                                   std::shared_ptr<const std::atomic<uint64_t>> late,
-                                   std::function<void()> released)
+RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const RegionBeat& beat,
+                                   const Place& place, std::function<void()> released)
     : region_(std::move(region)),
       place_(place),
-      peer_(std::move(peer)),
-      late_(std::move(late)),
+      lease_(region_, beat.self(), place.peer),
+      late_(beat.late()),
       late_at_first_(late_->load(std::memory_order_relaxed)),
       released_(std::move(released)) {}
 
@@ -23,7 +24,7 @@ RegionConnection::~RegionConnection() {
 bool RegionConnection::PeerGone() {
   // relaxed: flags and a time of this process that order nothing else.
   if (gone_.load(std::memory_order_relaxed)) return true;
-  const int64_t now = absl::ToUnixNanos(SteadyNow());
+  const int64_t now = SteadyNs();
   if (now < next_look_ns_.load(std::memory_order_relaxed)) return false;
   next_look_ns_.store(now + absl::ToInt64Nanoseconds(kLookInterval), std::memory_order_relaxed);
   if (!Look()) return false;
@@ -33,31 +34,32 @@ bool RegionConnection::PeerGone() {
 
 bool RegionConnection::Look() {
   if (late_->load(std::memory_order_relaxed) != late_at_first_) return true;
-  // The state stands in the line of the id. Matched by the stores of WriteEntry() and Close().
+  // Id and state share a line, so the first load brings both. Matched by the stores of WriteEntry()
+  // and Close().
   if (place_.role == Role::kClient) {
-    const AnswerEntry& entry = region_->control(place_.peer_host).answers[place_.peer_index];
-    if (region_->Load(place_.peer_host, Site::kSeeRegionAnswerState, entry.id) != place_.peer_id ||
+    const AnswerEntry& entry = region_->control(peer_host()).answers[place_.peer_index];
+    if (region_->Load(peer_host(), entry.id) != place_.peer_id ||
         entry.state.load(std::memory_order_acquire) !=
             static_cast<uint32_t>(AnswerState::kOffered)) {
       return true;
     }
   } else {
-    const RequestEntry& entry = region_->control(place_.peer_host).requests[place_.peer_index];
-    if (region_->Load(place_.peer_host, Site::kSeeRegionRequestState, entry.id) != place_.peer_id ||
+    const RequestEntry& entry = region_->control(peer_host()).requests[place_.peer_index];
+    if (region_->Load(peer_host(), entry.id) != place_.peer_id ||
         entry.state.load(std::memory_order_acquire) != static_cast<uint32_t>(RequestState::kOpen)) {
       return true;
     }
   }
-  return peer_->Expired();
+  return lease_.Expired();
 }
 
 void RegionConnection::Close() {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   if (place_.role == Role::kClient) {
-    region_->Store(Site::kRegionRequestState, region_->mine().requests[place_.my_index].state,
+    region_->Store(region_->mine().requests[place_.my_index].state,
                    static_cast<uint32_t>(RequestState::kClosed));
   } else {
-    region_->Store(Site::kRegionAnswerState, region_->mine().answers[place_.my_index].state,
+    region_->Store(region_->mine().answers[place_.my_index].state,
                    static_cast<uint32_t>(AnswerState::kClosed));
   }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region_entries.h"
 
 #include <algorithm>
@@ -7,8 +8,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Fields are read between two looks at the id and written between two stores of it, and must
-// not be seen before the first nor after the second. Loads pair with stores of the same word.
+// Fields are loaded between two loads of the id and stored between two stores of it, and must not
+// move out of these. Each load is matched by the stores to the same word.
 constexpr auto kAcquire = std::memory_order_acquire;
 constexpr auto kRelease = std::memory_order_release;
 
@@ -19,13 +20,13 @@ absl::Span<const char> BytesOf(const Entry& entry) {
 
 // Reads an entry's fields by `take` between two looks at its id.
 template <typename Record, typename Entry, typename Take>
-std::optional<Record> ReadEntry(const Region& region, uint32_t host, Site site, const Entry& entry,
-                                const SharedU64& id_word, Take take) {
-  const uint64_t id = region.Load(host, site, id_word);
+std::optional<Record> ReadEntry(const Region& region, uint32_t host, const Entry& entry,
+                                const SharedU64& id_word, Take take, Site site = Site::current()) {
+  const uint64_t id = region.Load(host, id_word, site);
   if (id == 0) return std::nullopt;
-  region.Acquire(host, site, BytesOf(entry));
+  region.Acquire(host, BytesOf(entry), site);
   Record record = take(id);
-  if (region.Load(host, site, id_word) != id) return std::nullopt;
+  if (region.Load(host, id_word, site) != id) return std::nullopt;
   return record;
 }
 
@@ -40,12 +41,12 @@ void PutProcess(const ProcessRef& process, ProcessWords& words) {
 
 // Writes an entry's fields by `put`, then its id.
 template <typename Entry, typename Put>
-void WriteEntry(const Region& region, Site site, Entry& entry, SharedU64& id_word, uint64_t id,
-                Put put) {
-  region.Store(site, id_word, uint64_t{0});
+void WriteEntry(const Region& region, Entry& entry, SharedU64& id_word, uint64_t id, Put put,
+                Site site = Site::current()) {
+  region.Store(id_word, uint64_t{0}, site);
   put();
-  region.Publish(site, BytesOf(entry));
-  region.Store(site, id_word, id);
+  region.Publish(BytesOf(entry), site);
+  region.Store(id_word, id, site);
 }
 
 }  // namespace
@@ -70,40 +71,43 @@ std::string LoadText(const SharedU64* words, size_t count) {
 
 std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index) {
   const ProcessEntry& entry = region.control(host).processes[index];
-  return ReadEntry<ProcessRecord>(region, host, Site::kSeeRegionProcess, entry, entry.incarnation,
-                                  [&](uint64_t id) {
-                                    return ProcessRecord{.process = {host, index, id},
-                                                         .beat = entry.beat.load(kAcquire),
-                                                         .pid = entry.pid.load(kAcquire),
-                                                         .uid = entry.uid.load(kAcquire)};
-                                  });
+  return ReadEntry<ProcessRecord>(region, host, entry, entry.incarnation, [&](uint64_t id) {
+    return ProcessRecord{.process = {host, index, id},
+                         .beat = entry.beat.load(kAcquire),
+                         .pid = entry.pid.load(kAcquire),
+                         .uid = entry.uid.load(kAcquire)};
+  });
+}
+
+uint32_t PidOf(const Region& region, const ProcessRef& process) {
+  if (process.index >= kHostProcesses) return 0;
+  const auto record = ReadProcess(region, process.host, process.index);
+  return record.has_value() && record->process == process ? record->pid : 0;
 }
 
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
   ProcessEntry& entry = region.mine().processes[index];
   record.process = {region.host(), index, region.NextId()};
-  WriteEntry(region, Site::kRegionProcess, entry, entry.incarnation, record.process.incarnation,
-             [&] {
-               entry.beat.store(record.beat, kRelease);
-               entry.pid.store(record.pid, kRelease);
-               entry.uid.store(record.uid, kRelease);
-             });
+  WriteEntry(region, entry, entry.incarnation, record.process.incarnation, [&] {
+    entry.beat.store(record.beat, kRelease);
+    entry.pid.store(record.pid, kRelease);
+    entry.uid.store(record.uid, kRelease);
+  });
 }
 
 std::optional<NameRecord> ReadName(const Region& region, uint32_t host, uint32_t index) {
   const NameEntry& entry = region.control(host).names[index];
-  return ReadEntry<NameRecord>(region, host, Site::kSeeRegionName, entry, entry.id,
-                               [&](uint64_t id) {
-                                 return NameRecord{.id = id,
-                                                   .owner = TakeProcess(host, entry.owner),
-                                                   .text = LoadText(entry.text, kNameWords)};
-                               });
+  return ReadEntry<NameRecord>(region, host, entry, entry.id, [&](uint64_t id) {
+    return NameRecord{.id = id,
+                      .owner = TakeProcess(host, entry.owner),
+                      .text = LoadText(entry.text, kNameWords)};
+  });
 }
 
 void WriteName(const Region& region, uint32_t index, NameRecord& record) {
   NameEntry& entry = region.mine().names[index];
   record.id = region.NextId();
-  WriteEntry(region, Site::kRegionName, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record.id, [&] {
     PutProcess(record.owner, entry.owner);
     StoreText(record.text, entry.text, kNameWords);
   });
@@ -111,22 +115,21 @@ void WriteName(const Region& region, uint32_t index, NameRecord& record) {
 
 std::optional<RequestRecord> ReadRequest(const Region& region, uint32_t host, uint32_t index) {
   const RequestEntry& entry = region.control(host).requests[index];
-  return ReadEntry<RequestRecord>(
-      region, host, Site::kSeeRegionRequest, entry, entry.id, [&](uint64_t id) {
-        return RequestRecord{.id = id,
-                             .state = static_cast<RequestState>(entry.state.load(kAcquire)),
-                             .features = entry.features.load(kAcquire),
-                             .owner = TakeProcess(host, entry.owner),
-                             .to_host = entry.to_host.load(kAcquire),
-                             .to_name = entry.to_name.load(kAcquire),
-                             .to_name_id = entry.to_name_id.load(kAcquire)};
-      });
+  return ReadEntry<RequestRecord>(region, host, entry, entry.id, [&](uint64_t id) {
+    return RequestRecord{.id = id,
+                         .state = static_cast<RequestState>(entry.state.load(kAcquire)),
+                         .features = entry.features.load(kAcquire),
+                         .owner = TakeProcess(host, entry.owner),
+                         .to_host = entry.to_host.load(kAcquire),
+                         .to_name = entry.to_name.load(kAcquire),
+                         .to_name_id = entry.to_name_id.load(kAcquire)};
+  });
 }
 
 void WriteRequest(const Region& region, uint32_t index, RequestRecord& record) {
   RequestEntry& entry = region.mine().requests[index];
   record.id = region.NextId();
-  WriteEntry(region, Site::kRegionRequest, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record.id, [&] {
     entry.state.store(static_cast<uint32_t>(record.state), kRelease);
     entry.features.store(record.features, kRelease);
     PutProcess(record.owner, entry.owner);
@@ -138,30 +141,29 @@ void WriteRequest(const Region& region, uint32_t index, RequestRecord& record) {
 
 std::optional<AnswerRecord> ReadAnswer(const Region& region, uint32_t host, uint32_t index) {
   const AnswerEntry& entry = region.control(host).answers[index];
-  return ReadEntry<AnswerRecord>(
-      region, host, Site::kSeeRegionAnswer, entry, entry.id, [&](uint64_t id) {
-        return AnswerRecord{.id = id,
-                            .state = static_cast<AnswerState>(entry.state.load(kAcquire)),
-                            .refusal = entry.refusal.load(kAcquire),
-                            .owner = TakeProcess(host, entry.owner),
-                            .to_host = entry.to_host.load(kAcquire),
-                            .to_request = entry.to_request.load(kAcquire),
-                            .to_request_id = entry.to_request_id.load(kAcquire),
-                            .offset = entry.offset.load(kAcquire),
-                            .bytes = entry.bytes.load(kAcquire),
-                            .ring_bytes = entry.ring_bytes.load(kAcquire),
-                            .payload_bytes = entry.payload_bytes.load(kAcquire),
-                            .call_buffer_bytes = entry.call_buffer_bytes.load(kAcquire),
-                            .features = entry.features.load(kAcquire),
-                            .coherence = entry.coherence.load(kAcquire),
-                            .reason = LoadText(entry.reason, kReasonWords)};
-      });
+  return ReadEntry<AnswerRecord>(region, host, entry, entry.id, [&](uint64_t id) {
+    return AnswerRecord{.id = id,
+                        .state = static_cast<AnswerState>(entry.state.load(kAcquire)),
+                        .refusal = entry.refusal.load(kAcquire),
+                        .owner = TakeProcess(host, entry.owner),
+                        .to_host = entry.to_host.load(kAcquire),
+                        .to_request = entry.to_request.load(kAcquire),
+                        .to_request_id = entry.to_request_id.load(kAcquire),
+                        .offset = entry.offset.load(kAcquire),
+                        .bytes = entry.bytes.load(kAcquire),
+                        .ring_bytes = entry.ring_bytes.load(kAcquire),
+                        .payload_bytes = entry.payload_bytes.load(kAcquire),
+                        .call_buffer_bytes = entry.call_buffer_bytes.load(kAcquire),
+                        .features = entry.features.load(kAcquire),
+                        .coherence = entry.coherence.load(kAcquire),
+                        .reason = LoadText(entry.reason, kReasonWords)};
+  });
 }
 
 void WriteAnswer(const Region& region, uint32_t index, AnswerRecord& record) {
   AnswerEntry& entry = region.mine().answers[index];
   record.id = region.NextId();
-  WriteEntry(region, Site::kRegionAnswer, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record.id, [&] {
     entry.state.store(static_cast<uint32_t>(record.state), kRelease);
     entry.refusal.store(record.refusal, kRelease);
     PutProcess(record.owner, entry.owner);

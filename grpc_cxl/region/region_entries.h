@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_REGION_ENTRIES_H_
 #define GRPC_CXL_REGION_REGION_ENTRIES_H_
 
@@ -10,9 +11,9 @@
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_layout.h"
 
-// Entries of the tables of region_layout.h, as values. Reading one gives nothing when it is not
-// in use, or changes meanwhile; what it gives was true at one moment, and is nonsense when the
-// other host writes nonsense. Thread-safe.
+// Entries of the tables of region_layout.h, as values. Reading an entry gives nothing when it is
+// not in use, or changes meanwhile. A record was true at one moment; its fields are nonsense when
+// the other host writes nonsense. Thread-safe.
 namespace grpc_cxl::internal {
 
 struct ProcessRef {
@@ -31,6 +32,9 @@ struct ProcessRecord {
 };
 // REQUIRES, here and below: a host of the region and an index of the table.
 std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index);
+// The pid of a process, for people; 0 when it is gone, or never was.
+// REQUIRES: a host of the region; the rest may be nonsense.
+uint32_t PidOf(const Region& region, const ProcessRef& process);
 
 struct NameRecord {
   uint64_t id = 0;
@@ -69,8 +73,8 @@ struct AnswerRecord {
 };
 std::optional<AnswerRecord> ReadAnswer(const Region& region, uint32_t host, uint32_t index);
 
-// An entry of our own host is made of the record; its id is given out here, and stored last.
-// The entry must be free, or belong to a dead process, or be ours.
+// Makes an entry of this host from the record, and gives the record its id. The entry must be
+// free, or belong to this process or a dead one.
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 void WriteName(const Region& region, uint32_t index, NameRecord& record)

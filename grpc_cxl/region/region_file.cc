@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region_file.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ absl::Status LockError(int error) {
 absl::StatusOr<RegionFile> OpenRegionFile(const std::string& path, uint64_t bytes,
                                           const std::string& sysfs) {
   RegionFile file;
-  // O_NONBLOCK: should a pipe be there, opening it must not hang.
+  // O_NONBLOCK: opening a pipe must not hang.
   file.fd = UniqueFd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!file.fd) return OpenError(errno, path);
   struct stat found;

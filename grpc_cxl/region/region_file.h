@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_REGION_FILE_H_
 #define GRPC_CXL_REGION_REGION_FILE_H_
 
@@ -6,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/base/unique_fd.h"
 
 namespace grpc_cxl::internal {
@@ -14,29 +16,29 @@ namespace grpc_cxl::internal {
 struct RegionFile {
   UniqueFd fd;
   uint64_t bytes = 0;
-  // What offsets and sizes of mappings must be multiples of: 4 KiB, on a dax device what that
-  // says (2 MiB if it does not).
-  uint64_t alignment = 4096;
+  // Offsets and sizes of mappings must be multiples of this. A dax device tells its own (2 MiB if
+  // it does not).
+  uint64_t alignment = kPageBytes;
 };
 
 // Opens a plain file (on tmpfs, fs-dax, famfs, ...), a PCI device's memory (.../resource2) or a
-// character device (/dev/dax0.0). The size is the file's; of a character device what sysfs
-// says, unless `bytes` is given (not 0), which must not be more than there is.
+// character device (/dev/dax0.0). Its size is `bytes`, which must not be more than there is; with
+// 0, all that the file has, or sysfs says of the device.
 //
 // NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (no file of these kinds; the size is unknown
-// or wrong), each with what to do. `sysfs` is for tests.
+// or wrong), each with advice. `sysfs` is for tests.
 absl::StatusOr<RegionFile> OpenRegionFile(const std::string& path, uint64_t bytes,
                                           const std::string& sysfs = "/sys");
 
-// A lock that this kernel's processes share, of one byte of a file; nothing is stored there. It
-// ends with the last descriptor of this opening of the file, hence with the process.
-//
-// Waits for it. An error where the file's kind has no locks.
+// Locks of single bytes of a file, which the processes of this kernel share; nothing is stored
+// there. A lock ends with the last descriptor of this opening of the file, hence with the process.
+
+// Waits for the lock. An error where the file's kind has no locks.
 absl::Status LockByte(int fd, uint64_t offset);
-// False when another process has it.
+// False when another process has the lock.
 absl::StatusOr<bool> TryLockByte(int fd, uint64_t offset);
 void UnlockByte(int fd, uint64_t offset);
-// Whether another opening of the file holds any of these.
+// Whether another opening of the file has locked any of these bytes.
 bool IsLocked(int fd, uint64_t offset, uint64_t bytes);
 
 }  // namespace grpc_cxl::internal

@@ -1,35 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_REGION_REGION_LAYOUT_H_
 #define GRPC_CXL_REGION_REGION_LAYOUT_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "grpc_cxl/base/shared_word.h"
 
-// A region: one file or device that several hosts map, and all that they share.
+// A region: one file or device that several hosts map, and all that they share. Specified in
+// docs/protocol.md, section 12.
 //
 //   0         +---------------------------+
-//             | RegionHeader              |  whoever formats it, once
+//             | RegionHeader              |  written once, by FormatRegion()
 //   4 KiB     +---------------------------+
-//             | HostControl of host 0     |  processes of host 0 only
+//             | HostControl of host 0     |  written by processes of host 0 only
 //             +---------------------------+  + sizeof(HostControl)
-//             | HostControl of host 1     |  processes of host 1 only
+//             | HostControl of host 1     |  written by processes of host 1 only
 //             +---------------------------+
 //             | ...                       |
 //   aligned   +---------------------------+
 //   to the    | memory of host 0          |  arenas that servers of host 0 share with their
-//   granule   +---------------------------+  clients, wherever these are
+//   granule   +---------------------------+  clients on all hosts
 //             | memory of host 1          |
 //             +---------------------------+
 //             | ...                       |
 //             +---------------------------+
 //
-// Nobody writes into another host's control, so there is never a read-modify-write between
-// hosts, nor a line with writers on two of them. The processes of one host take turns by a lock
-// of their kernel (HostLock): it makes table entries and moves the counters. An entry in use is
-// written by the process that owns it, and by others only when that process is dead.
+// Header and controls are the region's directory. No host writes into another host's control, so
+// hosts never need a read-modify-write, and no line has writers on two hosts. The processes of one
+// host take turns by a lock of their kernel (HostLock) when they make entries and move counters.
+// An entry in use is written by its owner, and by other processes of the host only when the owner
+// is dead.
 //
-// How client c (on host C) and server s (on host S) meet:
+// How client c (on host C) and server s (on host S) connect:
 //
 //   in C's control                         in S's control
 //                                          1. NameEntry: s serves "payments"
@@ -45,26 +49,29 @@
 //                                             process dead: AnswerEntry.id := 0; the memory
 //                                             is free
 //
-// An entry is in use when its first word, an id, is not zero; that word is stored last when it
-// is made and first when it ends. A process may die between any two stores:
+// An entry is in use when its first word, an id, is not zero; that word is stored last when the
+// entry is made and first when it ends. A process may die between any two stores:
 //
 //   * before an id is stored: nothing has happened
-//   * c between 2 and 7: its beat stands still. s closes, and waits for 8 longer than a lease
-//     (see PeerLease). On its own host the next process clears the request away
+//   * c between 2 and 7: its beat stands still. s closes after a lease, and does 8 after a
+//     quarantine (see PeerLease). The next process of C clears the request away
 //   * s between 1 and 8: its beat stands still. c closes. The next process of S sees by the
 //     kernel's lock that s is dead, closes its answers, frees its names, and does 8 for it
-//   * whoever clears away, in the middle: the dead process's entry is freed last, so that the
-//     next process does it again
+//   * a process that clears up, in the middle: it frees the dead process's entry last, so that
+//     the next process clears up again
 //
 // Ids are never zero and do not come again until the region is formatted anew.
 //
-// Everybody who maps a region can read and write all of it. What is read is checked, so that
-// nonsense ends in a status; but a hostile host can read all messages and forge them.
+// Every process that maps a region can read and write all of it. Each word is checked after it is
+// read, so nonsense ends in a status; but a hostile host can read all messages and forge them.
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kRegionMagic = 0x6e6f696765725f6c;  // "l_region"
-inline constexpr size_t kRegionHeaderBytes = 4096;
+inline constexpr size_t kRegionHeaderBytes = kPageBytes;
 inline constexpr uint32_t kMaxRegionHosts = 256;
+inline constexpr uint64_t kMaxGranule = uint64_t{1} << 30;
+inline constexpr uint64_t kMinLeaseMs = 100;
+inline constexpr uint64_t kMaxLeaseMs = 600'000;
 
 inline constexpr uint32_t kHostProcesses = 64;  // of one host at a time, and so on
 inline constexpr uint32_t kHostNames = 128;
@@ -78,8 +85,8 @@ struct alignas(kWriterAlignment) RegionHeader {
   SharedU32 hosts;           // 1 to kMaxRegionHosts
   SharedU64 magic;
   SharedU64 region_bytes;
-  SharedU64 granule_bytes;  // of memory: a power of two from 4 KiB to 1 GiB
-  SharedU64 lease_ms;       // who does not renew for so long is dead: 100 to 600000
+  SharedU64 granule_bytes;  // of memory: see IsGranule()
+  SharedU64 lease_ms;       // a process without a beat for so long is dead
 };
 static_assert(sizeof(RegionHeader) == 128);
 static_assert(offsetof(RegionHeader, layout_version) == 0);
@@ -89,8 +96,7 @@ static_assert(offsetof(RegionHeader, region_bytes) == 16);
 static_assert(offsetof(RegionHeader, granule_bytes) == 24);
 static_assert(offsetof(RegionHeader, lease_ms) == 32);
 
-// Each stands in a line of its own, since others poll the counters. Written with the host's
-// lock held.
+// Written with the host's lock held. Each counter has a line of its own, since all hosts poll it.
 struct HostWords {
   alignas(kWriterAlignment) SharedU64 opened;  // how often a process has joined; 0: unused
   SharedU64 boot_id[2];                        // of the kernel that the host runs
@@ -107,7 +113,7 @@ static_assert(offsetof(HostWords, answers_made) == 256);
 
 struct alignas(kWriterAlignment) ProcessEntry {
   SharedU64 incarnation;  // its id
-  SharedU64 beat;         // moves on every kBeatInterval for as long as the process lives
+  SharedU64 beat;         // moves on for as long as the process lives (RegionBeat)
   SharedU32 pid;          // as its own pid namespace numbers it; for people
   SharedU32 uid;          // likewise
 };
@@ -117,7 +123,7 @@ static_assert(offsetof(ProcessEntry, beat) == 8);
 static_assert(offsetof(ProcessEntry, pid) == 16);
 static_assert(offsetof(ProcessEntry, uid) == 20);
 
-// Names a process: which entry of its host, and which of those that used it.
+// Names a process: its entry, and which of the processes that used this entry.
 struct ProcessWords {
   SharedU64 incarnation;
   SharedU32 index;
@@ -138,8 +144,8 @@ static_assert(offsetof(NameEntry, owner) == 8);
 static_assert(offsetof(NameEntry, text) == 24);
 
 enum class RequestState : uint32_t {
-  kOpen = 1,    // asks, or is connected
-  kClosed = 2,  // writes nothing more; may still read the memory
+  kOpen = 1,    // the client asks, or is connected
+  kClosed = 2,  // the client writes nothing more; it may still read the memory
 };
 
 struct alignas(kWriterAlignment) RequestEntry {
@@ -161,7 +167,7 @@ static_assert(offsetof(RequestEntry, to_name) == 36);
 static_assert(offsetof(RequestEntry, to_name_id) == 40);
 
 enum class AnswerState : uint32_t {
-  kReserved = 1,  // the memory is being zeroed; the client has not heard of it
+  kReserved = 1,  // the memory is being zeroed; the client ignores the answer
   kOffered = 2,
   kRefused = 3,  // no memory; `reason` says why
   kClosed = 4,   // the server writes nothing more; the client may still read the memory
@@ -173,11 +179,11 @@ struct alignas(kWriterAlignment) AnswerEntry {
   SharedU32 refusal;  // a Refusal
   ProcessWords owner;
   SharedU32 to_host;
-  SharedU32 to_request;     // the index of a RequestEntry of that host
-  SharedU64 to_request_id;  // with the two before: which request this answers
-  SharedU64 offset;         // of the memory: in the region, within the host's own; granules
-  SharedU64 bytes;          // of it: granules. 0: none
-  SharedU64 ring_bytes;     // as in the handshake over a socket
+  SharedU32 to_request;  // the index of a RequestEntry of that host
+  SharedU64 to_request_id;
+  SharedU64 offset;  // of the memory, in the region: a multiple of the granule, in the host's own
+  SharedU64 bytes;   // of the memory: a multiple of the granule. 0: none
+  SharedU64 ring_bytes;  // as in the handshake over a socket
   SharedU64 payload_bytes;
   SharedU32 call_buffer_bytes;
   SharedU32 features;
@@ -202,9 +208,9 @@ static_assert(offsetof(AnswerEntry, features) == 84);
 static_assert(offsetof(AnswerEntry, coherence) == 88);
 static_assert(offsetof(AnswerEntry, reason) == 96);
 
-struct alignas(4096) HostControl {
+struct alignas(kPageBytes) HostControl {
   HostWords words;
-  alignas(4096) ProcessEntry processes[kHostProcesses];
+  alignas(kPageBytes) ProcessEntry processes[kHostProcesses];
   NameEntry names[kHostNames];
   RequestEntry requests[kHostRequests];
   AnswerEntry answers[kHostAnswers];
@@ -215,6 +221,15 @@ static_assert(offsetof(HostControl, names) == 12288);
 static_assert(offsetof(HostControl, requests) == 28672);
 static_assert(offsetof(HostControl, answers) == 61440);
 
+// Whether memory can be divided into granules of this size.
+constexpr bool IsGranule(uint64_t bytes) {
+  return std::has_single_bit(bytes) && bytes >= kPageBytes && bytes <= kMaxGranule;
+}
+
+constexpr uint64_t RoundUp(uint64_t bytes, uint64_t granule) {
+  return (bytes + granule - 1) / granule * granule;
+}
+
 // Where the control of `host` begins.
 constexpr uint64_t ControlOffset(uint32_t host) {
   return kRegionHeaderBytes + uint64_t{host} * sizeof(HostControl);
@@ -222,10 +237,10 @@ constexpr uint64_t ControlOffset(uint32_t host) {
 
 // Where memory begins.
 constexpr uint64_t MemoryBegin(uint32_t hosts, uint64_t granule) {
-  return (ControlOffset(hosts) + granule - 1) / granule * granule;
+  return RoundUp(ControlOffset(hosts), granule);
 }
 
-// How much each host has; 0 when the region is too small for any.
+// How much memory each host has; 0 when the region is too small for any.
 constexpr uint64_t MemoryPerHost(uint64_t region_bytes, uint32_t hosts, uint64_t granule) {
   const uint64_t begin = MemoryBegin(hosts, granule);
   return region_bytes <= begin ? 0 : (region_bytes - begin) / hosts / granule * granule;

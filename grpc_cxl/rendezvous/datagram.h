@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_DATAGRAM_H_
 #define GRPC_CXL_RENDEZVOUS_DATAGRAM_H_
 
@@ -16,7 +17,7 @@ namespace grpc_cxl::internal {
 // when the peer has closed, RESOURCE_EXHAUSTED when the kernel takes no more.
 absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
 
-// The file descriptors that came with a message; closes those that nobody took.
+// The file descriptors that came with a message; closes what is not taken.
 class ReceivedFds {
  public:
   // FAILED_PRECONDITION when the message had none or several, RESOURCE_EXHAUSTED when

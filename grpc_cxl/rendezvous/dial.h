@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_DIAL_H_
 #define GRPC_CXL_RENDEZVOUS_DIAL_H_
 
@@ -12,7 +13,7 @@ namespace grpc_cxl::internal {
 // Connects to a name; returns a non-blocking, close-on-exec socket on which nothing was
 // said yet. Never blocks: the listener need not have accepted. Thread-safe.
 //
-// UNAVAILABLE naming the name and the directory when nobody listens, RESOURCE_EXHAUSTED
+// UNAVAILABLE naming the name and the directory when no server listens, RESOURCE_EXHAUSTED
 // when the listener's queue is full or this process has no file descriptor left,
 // PERMISSION_DENIED when this user may not enter the directory.
 absl::StatusOr<UniqueFd> Dial(const std::string& directory, const ServiceName& name);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_FILE_ERROR_H_
 #define GRPC_CXL_RENDEZVOUS_FILE_ERROR_H_
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_
 #define GRPC_CXL_RENDEZVOUS_HANDSHAKE_H_
 
@@ -19,7 +20,7 @@
 // socket is readable. Time limits are the caller's. After an error, close the socket.
 //
 // The peer may send anything: of a text that it wrote at most 256 characters become part
-// of a status, unprintable ones as `?`, and file descriptors that nobody expects are
+// of a status, unprintable ones as `?`, and unexpected file descriptors are
 // closed. A peer that closes or dies is UNAVAILABLE, "the peer closed the connection
 // during the handshake". Thread-safe for different sockets.
 namespace grpc_cxl::internal {
@@ -71,10 +72,10 @@ struct Welcome {
   UniqueFd arena_fd;
 };
 
-// Client, step 2. The server's uid must be trusted as well, whoever owns the socket reads
-// our requests: checked before anything is read, PERMISSION_DENIED if not.
-// FAILED_PRECONDITION when the message is none of ours, of another version, or wants a kind of
-// coherence that we do not know. A refusal
+// Client, step 2. The server's uid must be trusted as well, since the server reads our
+// requests: checked before anything is read, PERMISSION_DENIED if not.
+// FAILED_PRECONDITION when the message is not a Welcome, of another version, or names an unknown
+// kind of coherence. A refusal
 // becomes PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol),
 // RESOURCE_EXHAUSTED (limit, budget, memory) or UNAVAILABLE (shutting down) with the
 // server's reason in the text.

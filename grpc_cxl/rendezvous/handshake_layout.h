@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_
 #define GRPC_CXL_RENDEZVOUS_HANDSHAKE_LAYOUT_H_
 
@@ -6,25 +7,21 @@
 
 #include "grpc_cxl/base/layout_version.h"
 
-// The two messages that open a connection, one datagram each over a SOCK_SEQPACKET
-// unix socket:
+// The two messages that open a connection (docs/protocol.md, section 3), one datagram each over
+// a SOCK_SEQPACKET unix socket:
 //
 //   client                     server
 //     | --- Hello ---------------> |   checks uid, magic, version; makes the arena
 //     | <-- Welcome + arena's fd --|   or Welcome with a refusal and no fd
-//
-// After that only wake-up bytes pass (doorbell/), and its end-of-file tells that the
-// peer is gone. Both processes run on one machine: numbers are in its byte order.
-// The first 16 bytes of each message never change, whatever the version.
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 
-// Features a side offers; a connection uses those that both offer.
+// Features a side offers (section 1.4); a connection uses those that both offer.
 inline constexpr uint32_t kNoFeatures = 0;
-inline constexpr uint32_t kDirectCalls = 1;  // the arena has a region for calls
+inline constexpr uint32_t kDirectCalls = 1;  // the arena has a call area
 
-// Why a server does not take a connection. Zero means that it does.
+// Why a server does not take a connection (section 3.4). Zero means that it does.
 enum class Refusal : uint32_t {
   kNone = 0,
   kNotOurProtocol = 1,   // what the client sent is no Hello
@@ -36,7 +33,7 @@ enum class Refusal : uint32_t {
   kShuttingDown = 7,
 };
 
-// The bytes that never change.
+// The bytes that no version changes.
 //
 //    0         8         12         16
 //    +---------+---------+----------+--

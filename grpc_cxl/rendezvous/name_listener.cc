@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/name_listener.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "grpc_cxl/rendezvous/name_lock.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
-// Who writes what, and what a death leaves behind
+// The steps, and what a death between them leaves behind
 //
 // Everything below is done only by the owner of the name (name_lock.h), so Listen() and
 // Remove() run undisturbed by other servers. Killed between any two of their steps, a
@@ -76,7 +77,7 @@ absl::StatusOr<UniqueFd> ListenAt(int directory, const std::string& file, const 
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return FileError(errno, "make, by way of /proc/self/fd, the socket", full);
   }
-  // Before listen() nobody can connect, whatever the mode.
+  // Before listen() no client can connect, whatever the mode.
   if (absl::Status opened = OpenToAll(directory, file, full); !opened.ok()) return opened;
   // The kernel lowers the length of the queue to net.core.somaxconn.
   if (listen(socket.get(), SOMAXCONN) != 0) return FileError(errno, "listen on", full);
@@ -138,8 +139,8 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
 NameListener::~NameListener() { Remove(); }
 
 void NameListener::Remove() {
-  // A forked child's copy removes nothing, and nobody's does when the files were removed
-  // by hand and perhaps made anew by a successor.
+  // A forked child's copy removes nothing, nor does any copy after the files were removed by
+  // hand and perhaps made anew by a successor.
   if (!lock_ || owner_ != getpid() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;
   if (IsSocket(directory_.get(), socket_file_)) {
     unlinkat(directory_.get(), socket_file_.c_str(), 0);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_
 #define GRPC_CXL_RENDEZVOUS_NAME_LISTENER_H_
 
@@ -38,10 +39,10 @@ class NameListener {
   NameListener& operator=(NameListener&& other) noexcept;
   ~NameListener();
 
-  // Non-blocking; readable when somebody wants to connect.
+  // Non-blocking; readable when a client wants to connect.
   int fd() const { return socket_.get(); }
 
-  // The next connection (non-blocking, close-on-exec), or an empty UniqueFd when nobody
+  // The next connection (non-blocking, close-on-exec), or an empty UniqueFd when no client
   // waits. RESOURCE_EXHAUSTED when this process has no file descriptor left.
   absl::StatusOr<UniqueFd> Accept();
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/name_lock.h"
 
 #include <errno.h>
@@ -19,8 +20,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Each try fails only because an owner left in order meanwhile; so many in a row cannot
-// be chance, somebody removes the file all the time.
+// Each try fails only because an owner left in order meanwhile; so many in a row are
+// no chance: another process removes the file all the time.
 constexpr int kTries = 1000;
 
 // From the first line of the lock file. An owner that has just taken a killed owner's file
@@ -95,8 +96,9 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
     }
     return lock;
   }
-  return absl::UnavailableError(
-      absl::StrCat(full, " is removed by somebody as soon as it is made; try again later"));
+  return absl::UnavailableError(absl::StrCat(full,
+                                             " is removed as soon as it is made; stop the process "
+                                             "that does so, or choose another directory"));
 }
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_
 #define GRPC_CXL_RENDEZVOUS_NAME_LOCK_H_
 
@@ -6,11 +7,11 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
 
-// Who owns a name: whoever holds the exclusive lock (flock) of the inode to which the
-// path of its lock file leads. At most one process does, since a path leads to one inode.
+// The owner of a name is the process that holds the exclusive lock (flock) of the inode to which
+// the path of its lock file leads. There is at most one, since a path leads to one inode.
 //
 // Setting a server up:     lock = AcquireNameLock(...)      now the name is ours
-// Leaving in order:        if OwnsName(...) unlink the file  now it is nobody's
+// Leaving in order:        if OwnsName(...) unlink the file  now it has no owner
 //                          close the lock
 // Dying:                   the kernel closes the lock; the file stays and is locked again
 //                          by the next owner
@@ -22,14 +23,14 @@ namespace grpc_cxl::internal {
 // Makes the caller the owner and writes our pid into the file. `directory` is an opened
 // directory, `path` its path for the texts of errors.
 //
-// ALREADY_EXISTS naming the owner's pid when somebody owns it, this process included;
+// ALREADY_EXISTS naming the owner's pid when the name has an owner, this process included;
 // PERMISSION_DENIED when we may not write there; FAILED_PRECONDITION when something that
 // is no lock file is in the way.
 absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                                          const std::string& file);
 
-// Whether `lock`, acquired for `file`, still makes us its owner. No longer, when somebody
-// has removed or replaced the file by hand: what is there now may belong to a successor.
+// Whether `lock`, acquired for `file`, still makes us its owner. Not after the file was
+// removed or replaced by hand: what is there now may belong to a successor.
 bool OwnsName(int directory, const std::string& file, int lock);
 
 }  // namespace grpc_cxl::internal

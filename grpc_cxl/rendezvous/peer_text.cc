@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/peer_text.h"
 
 #include <sys/un.h>

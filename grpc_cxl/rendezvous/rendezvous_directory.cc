@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ std::string Absolute(const std::string& path) {
   return failed ? path : absolute;
 }
 
-// A directory that somebody chose.
+// A directory that the user chose.
 absl::StatusOr<std::string> Chosen(const std::string& path, absl::string_view origin,
                                    const TrustedUsers& users) {
   const std::string described = Describe(path, origin);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_
 #define GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_
 
@@ -31,14 +32,14 @@ struct DirectoryCandidates {
 // differ, say it with 1 or 2. Pods that share one as a mounted directory need no other
 // shared namespace.
 //
-// Whoever owns the directory can put a socket of their own in the place of any name, so its
-// owner must be trusted: PERMISSION_DENIED otherwise. NOT_FOUND when it does not exist,
+// The owner of the directory can put another socket in the place of any name, and so must be
+// trusted: PERMISSION_DENIED otherwise. NOT_FOUND when it does not exist,
 // FAILED_PRECONDITION when it is no directory. The path is absolute. Every text names the
 // directory, where its name came from, and what to do.
 //
 // In 3 and 4 it must moreover not be a symbolic link, which in /tmp anybody can leave for
 // us, nor be writable for other users: FAILED_PRECONDITION. In 1 and 2 both are the user's
-// choice. Without the sticky bit, whoever may write there can then remove our names; they
+// choice. Without the sticky bit, users who may write there can then remove our names; they
 // still cannot pass for a server of a trusted user, because the handshake asks the kernel.
 absl::StatusOr<std::string> FindRendezvousDirectory(const DirectoryCandidates& candidates,
                                                     const TrustedUsers& users);

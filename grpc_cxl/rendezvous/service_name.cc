@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/service_name.h"
 
 #include <string>

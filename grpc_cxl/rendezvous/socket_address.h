@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_
 #define GRPC_CXL_RENDEZVOUS_SOCKET_ADDRESS_H_
 
@@ -11,7 +12,7 @@ namespace grpc_cxl::internal {
 
 // The address of a unix socket named `file` in an opened directory:
 // "/proc/self/fd/<directory>/<file>". The directory's own path may so be of any length
-// (an address has room for 107 characters), and nobody can put another directory in its
+// (an address has room for 107 characters), and no other directory can take its
 // place while we work in it. `file` has at most 85 characters.
 absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RENDEZVOUS_TRUSTED_USERS_H_
 #define GRPC_CXL_RENDEZVOUS_TRUSTED_USERS_H_
 
@@ -7,7 +8,7 @@
 
 namespace grpc_cxl::internal {
 
-// Which users we meet: ourselves (the effective uid), root, and those named.
+// The users that may connect: our own (the effective uid), root, and the ones named.
 // The kernel vouches for a peer's uid (SO_PEERCRED), the peer cannot choose it. A user of
 // another user namespace who has no number in ours is seen as 65534 ("nobody").
 struct TrustedUsers {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RING_RING_LAYOUT_H_
 #define GRPC_CXL_RING_RING_LAYOUT_H_
 
@@ -7,7 +8,8 @@
 
 namespace grpc_cxl::internal {
 
-// The shared words of a byte ring with one writer and one reader.
+// The shared words of a byte ring with one writer and one reader (docs/protocol.md, sections 5.1
+// and 6.3).
 //
 //        tail              head                 positions count bytes since the ring
 //         |                 |                   was made and never wrap (2^64); the
@@ -22,7 +24,7 @@ namespace grpc_cxl::internal {
 // Written by the writer's process only.
 struct alignas(kWriterAlignment) RingWriterWords {
   SharedU64 head;        // first position not yet published
-  SharedU64 want_space;  // 0, or: ring my doorbell once tail reaches this position
+  SharedU64 want_space;  // 0, or: wake me once tail reaches this position
 };
 
 // Written by the reader's process only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/ring/ring_reader.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ RingReader::RingReader(RingReaderWords* mine, const RingWriterWords* peer,
       peer_(peer),
       data_(data),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       tail_(mine->tail.load(std::memory_order_relaxed)),
       cached_head_(tail_) {
   CHECK(!data.empty() && (data.size() & (data.size() - 1)) == 0)
@@ -25,7 +26,7 @@ absl::StatusOr<size_t> RingReader::Readable() {
   if (cached_head_ == tail_) {
     // acquire: matched by the release in RingWriter::Publish(); bytes before `head` are
     // complete.
-    const uint64_t head = view_.Load(Site::kSeeRingHead, peer_->head, std::memory_order_acquire);
+    const uint64_t head = view_.Load(peer_->head, std::memory_order_acquire);
     // Both invariants: with nothing left to read, the last head we saw is our tail.
     if (head - tail_ > capacity()) {
       return absl::DataLossError(
@@ -42,8 +43,8 @@ absl::StatusOr<size_t> RingReader::Readable() {
 void RingReader::AcquireUpTo(uint64_t head) {
   const size_t index = tail_ & (capacity() - 1);
   const size_t first = std::min<size_t>(head - tail_, capacity() - index);
-  view_.Acquire(Site::kSeeRingBytes, data_.subspan(index, first));
-  view_.Acquire(Site::kSeeRingBytes, data_.subspan(0, head - tail_ - first));
+  view_.Acquire(data_.subspan(index, first));
+  view_.Acquire(data_.subspan(0, head - tail_ - first));
 }
 
 absl::Span<const char> RingReader::Front() const {
@@ -56,15 +57,14 @@ void RingReader::Consume(size_t bytes) {
   if (bytes == 0) return;
   tail_ += bytes;
   // release: matched by the acquire in RingWriter::RefreshTail(); our reads come first.
-  view_.Store(Site::kRingTail, mine_->tail, tail_, std::memory_order_release);
+  view_.Store(mine_->tail, tail_, std::memory_order_release);
 }
 
 bool RingReader::WriterWantsWake() const {
   // relaxed: ordered after the store of `tail` by the caller's full fence, which is matched
   // by the writer's between WantSpace() and its last look. Whatever a hostile writer puts
   // here, it gets a ring too many or too few.
-  const uint64_t position =
-      view_.Load(Site::kSeeRingWantSpace, peer_->want_space, std::memory_order_relaxed);
+  const uint64_t position = view_.Load(peer_->want_space, std::memory_order_relaxed);
   return position != 0 && static_cast<int64_t>(tail_ - position) >= 0;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RING_RING_READER_H_
 #define GRPC_CXL_RING_RING_READER_H_
 
@@ -39,7 +40,7 @@ class RingReader {
   // Gives `bytes` (at most what the last Readable() counted) back to the writer.
   void Consume(size_t bytes);
 
-  // True when the writer asked, with WantSpace(), to be rung at a position that has
+  // True when the writer asked, with WantSpace(), to be woken at a position that has
   // been reached. The caller issues the full fence between Consume() and this.
   bool WriterWantsWake() const;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/ring/ring_writer.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl:
       peer_(peer),
       data_(data),
       view_(view),
-      // relaxed: our own word, nobody else writes it.
+      // relaxed: only this process writes it.
       head_(mine->head.load(std::memory_order_relaxed)),
       published_(head_),
       // The lowest tail that invariant 1 allows: the first look at the peer's will do.
@@ -30,7 +31,7 @@ RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl:
 absl::Status RingWriter::RefreshTail() {
   // acquire: matched by the release in RingReader::Consume(); what the reader read out of
   // the bytes before `tail` was read before we overwrite them.
-  const uint64_t tail = view_.Load(Site::kSeeRingTail, peer_->tail, std::memory_order_acquire);
+  const uint64_t tail = view_.Load(peer_->tail, std::memory_order_acquire);
   // cached_tail_ <= tail <= published_: both invariants, as cached_tail_ kept the first.
   if (tail - cached_tail_ > published_ - cached_tail_) {
     return absl::DataLossError(absl::StrCat(
@@ -66,11 +67,11 @@ size_t RingWriter::Publish() {
   if (bytes == 0) return 0;
   const size_t index = published_ & (capacity() - 1);
   const size_t first = std::min(bytes, capacity() - index);
-  view_.Publish(Site::kRingBytes, data_.subspan(index, first));
-  view_.Publish(Site::kRingBytes, data_.subspan(0, bytes - first));
+  view_.Publish(data_.subspan(index, first));
+  view_.Publish(data_.subspan(0, bytes - first));
   published_ = head_;
   // release: matched by the acquire in RingReader::Readable(); the bytes come first.
-  view_.Store(Site::kRingHead, mine_->head, head_, std::memory_order_release);
+  view_.Store(mine_->head, head_, std::memory_order_release);
   return bytes;
 }
 
@@ -78,16 +79,16 @@ void RingWriter::WantSpace(size_t bytes) {
   CHECK(bytes >= 1 && bytes <= capacity())
       << "a ring of " << capacity() << " bytes cannot have " << bytes << " bytes free";
   uint64_t position = head_ + bytes - capacity();
-  // Zero means "none"; the position before it rings a byte early, which harms nobody.
+  // Zero means "none"; the position before it wakes us a byte early, which does no harm.
   if (position == 0) --position;
   // relaxed: the full fence that follows orders it before our last look at `tail`, and is
   // matched by the reader's fence between Consume() and WriterWantsWake().
-  view_.Store(Site::kRingWantSpace, mine_->want_space, position, std::memory_order_relaxed);
+  view_.Store(mine_->want_space, position, std::memory_order_relaxed);
 }
 
 void RingWriter::ClearWantSpace() {
-  // relaxed: a reader that sees it late rings once in vain.
-  view_.Store(Site::kRingWantSpace, mine_->want_space, uint64_t{0}, std::memory_order_relaxed);
+  // relaxed: a reader that sees it late wakes us once in vain.
+  view_.Store(mine_->want_space, uint64_t{0}, std::memory_order_relaxed);
 }
 
 }  // namespace grpc_cxl::internal

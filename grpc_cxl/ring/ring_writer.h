@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_RING_RING_WRITER_H_
 #define GRPC_CXL_RING_RING_WRITER_H_
 
@@ -14,11 +15,11 @@ namespace grpc_cxl::internal {
 
 // The writing end of a byte ring; its twin, RingReader, lives in the peer's process.
 // A pipe without the kernel: bytes come out in the order they went in, a write takes
-// what fits, and nobody sleeps here (see doorbell/ for that).
+// what fits, and no call sleeps (see doorbell/ for that).
 //
 // Usage: Write() any number of times, then Publish() once. Bytes are visible to the
 // reader only after Publish(). When Write() took less than it was given, call
-// WantSpace(), look once more with Write(), and wait to be rung.
+// WantSpace(), look once more with Write(), and wait to be woken.
 //
 // Memory ordering: everything written before Publish() is visible to a reader that
 // sees the published bytes.
@@ -36,10 +37,10 @@ class RingWriter {
   absl::StatusOr<size_t> Write(absl::Span<const char> bytes);
 
   // Makes all bytes written so far readable and returns how many that newly are; when 0,
-  // nothing happened and there is nothing to ring for.
+  // nothing happened and there is nothing to wake the reader for.
   size_t Publish();
 
-  // Asks the reader to ring our doorbell once `bytes` (1 .. capacity) are free;
+  // Asks the reader to wake us once `bytes` (1 .. capacity) are free;
   // ClearWantSpace() takes it back. The caller issues the full fence (see doorbell/)
   // and looks once more before it sleeps.
   void WantSpace(size_t bytes);

@@ -1,4 +1,6 @@
-// Makes a region of a file or device, and shows what is in one:
+// SPDX-License-Identifier: Apache-2.0
+
+// Makes a region of a file or device, and shows a region's content:
 //
 //   cxl_region format PATH [--hosts=16] [--bytes=N] [--granule=N] [--lease=1s]
 //   cxl_region show PATH
@@ -23,7 +25,7 @@ ABSL_FLAG(uint32_t, hosts, 16, "format: how many hosts share the region, 1 to 25
 ABSL_FLAG(uint64_t, bytes, 0, "the region's size; 0: all that the file or device has");
 ABSL_FLAG(uint64_t, granule, 0, "format: memory is given out in multiples of this; 0: the least");
 ABSL_FLAG(absl::Duration, lease, absl::Seconds(1),
-          "format: who is silent for so long is dead, 100ms to 10m");
+          "format: a process that is silent for so long is dead, 100ms to 10m");
 
 namespace {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/tools/region_report.h"
 
 #include <algorithm>
@@ -50,7 +51,7 @@ class Reporter {
                           region_.path(), region_.hosts(), region_.memory_per_host() >> 10,
                           region_.granule(), absl::FormatDuration(region_.lease()));
     for (uint32_t host = 0; host < region_.hosts(); ++host) {
-      if (region_.Load(host, Site::kSeeRegionHost, region_.control(host).words.opened) != 0) {
+      if (region_.Load(host, region_.control(host).words.opened) != 0) {
         Host(host);
       }
     }

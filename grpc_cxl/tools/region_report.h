@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TOOLS_REGION_REPORT_H_
 #define GRPC_CXL_TOOLS_REGION_REPORT_H_
 
@@ -8,9 +9,9 @@
 
 namespace grpc_cxl::internal {
 
-// What is in a region, for people: its sizes, and for each host in use its processes and
-// whether they are alive, names, connections and memory. Looks for two beats (a fifth of the
-// lease, at least 100 ms) to see who lives.
+// The content of a region as text: its sizes, and for each host in use its processes and whether
+// they are alive, names, connections and memory. Watches the beats for a fifth of the lease, at
+// least 100 ms.
 std::string RegionReport(const std::shared_ptr<const Region>& region);
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Makes ThreadSanitizer see Abseil's locks.
 //
 // The prefix's Abseil is an ordinary shared library: in a ThreadSanitizer build the

@@ -1,13 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_BLOCKS_BLOCK_PAIR_H_
 #define GRPC_CXL_TEST_BLOCKS_BLOCK_PAIR_H_
 
 #include <cstddef>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <new>
 #include <utility>
+#include <vector>
 
+#include "absl/log/check.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_layout.h"
@@ -16,66 +16,47 @@
 
 namespace grpc_cxl::internal {
 
-// Both sides of one direction's blocks, over memory of this process. All shared words are in
-// the hands of the test.
+// Both sides of one direction's blocks in one process, each with a view of its own. All shared
+// words are in the hands of the test, which plays a hostile side by writing them.
 struct BlockPair {
-  // The image; what each side sees of it is its TestView's.
   struct Memory {
     explicit Memory(size_t pages)
-        : bytes(Zeroed(Bytes(pages))),
-          area(bytes.get(), pages * kPageBytes),
-          entries(reinterpret_cast<BlockReturnEntry*>(area.end()), pages),
-          owner(*new (area.end() + ReturnBytes(area.size())) BlockOwnerWords{}),
-          returns(*new (&owner + 1) BlockReturnWords{}) {}
-    static char* Zeroed(size_t bytes) {
-      return static_cast<char*>(memset(aligned_alloc(kPageBytes, bytes), 0, bytes));
-    }
-    static size_t Bytes(size_t pages) {
-      return (pages + 1) * kPageBytes + ReturnBytes(pages * kPageBytes);
-    }
-    struct Free {
-      void operator()(char* bytes) const { free(bytes); }
-    };
+        : image(pages + ReturnBytes(pages * kPageBytes) / kPageBytes + 1),
+          area(image[0].bytes, pages * kPageBytes),
+          entries(reinterpret_cast<BlockReturnEntry*>(image[pages].bytes), pages) {}
 
-    const std::unique_ptr<char, Free> bytes;
+    struct alignas(kPageBytes) Page {
+      char bytes[kPageBytes] = {};
+    };
+    std::vector<Page> image;
     const absl::Span<char> area;
     const absl::Span<BlockReturnEntry> entries;
-    BlockOwnerWords& owner;
-    BlockReturnWords& returns;
-    const TestView owning{{bytes.get(), Bytes(AreaPages(area.size()))}};
-    const TestView borrowing{{bytes.get(), Bytes(AreaPages(area.size()))}};
+    BlockOwnerWords& owner = *reinterpret_cast<BlockOwnerWords*>(image.back().bytes);
+    BlockReturnWords& returns = *reinterpret_cast<BlockReturnWords*>(&owner + 1);
+    const TestView owning{{area.data(), image.size() * kPageBytes}};
+    const TestView borrowing{{area.data(), image.size() * kPageBytes}};
   };
 
-  explicit BlockPair(size_t pages) : BlockPair(std::make_shared<Memory>(pages)) {}
-
-  Memory& words() const { return *memory_; }
-  // The memory, whether or not it is still there.
-  std::weak_ptr<Memory> memory() const { return memory_; }
-  // Lets go of everything but what blocks and loans hold.
-  void Drop() {
-    pool.reset();
-    borrower.reset();
-    memory_.reset();
+  explicit BlockPair(size_t pages) : memory(std::make_shared<Memory>(pages)) {
+    const TestView &owning = memory->owning, &borrowing = memory->borrowing;
+    pool = std::make_shared<BlockPool>(
+        memory, owning.At(memory->area), owning.At(&memory->owner), owning.At(&memory->returns),
+        owning.At(absl::Span<const BlockReturnEntry>(memory->entries)), owning.view());
+    borrower = std::make_shared<BlockBorrower>(memory, borrowing.At(memory->area),
+                                               borrowing.At(&memory->returns),
+                                               borrowing.At(memory->entries), borrowing.view());
   }
 
- private:
-  explicit BlockPair(std::shared_ptr<Memory> memory)
-      : pool(std::make_shared<BlockPool>(
-            memory, memory->owning.At(memory->area), memory->owning.At(&memory->owner),
-            memory->owning.At(&memory->returns),
-            memory->owning.At(absl::Span<const BlockReturnEntry>(memory->entries)),
-            memory->owning.view())),
-        borrower(std::make_shared<BlockBorrower>(
-            memory, memory->borrowing.At(memory->area), memory->borrowing.At(&memory->returns),
-            memory->borrowing.At(memory->entries), memory->borrowing.view())),
-        memory_(std::move(memory)) {}
+  // A block of whole pages, or an empty one.
+  BlockPool::Block Take(size_t bytes) {
+    absl::StatusOr<BlockPool::Block> block = pool->Allocate(bytes);
+    CHECK_OK(block);
+    return *std::move(block);
+  }
 
- public:
+  std::shared_ptr<Memory> memory;
   std::shared_ptr<BlockPool> pool;
   std::shared_ptr<BlockBorrower> borrower;
-
- private:
-  std::shared_ptr<Memory> memory_;
 };
 
 }  // namespace grpc_cxl::internal

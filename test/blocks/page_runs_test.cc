@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that runs of pages never overlap and are found whenever there are any, the first one
 // that fits; that a shorter one is given only when none fits; and that whatever the order in
 // which they come back, all pages become one run again. Compared with a plain list of flags

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_CALLS_CALL_PAIR_H_
 #define GRPC_CXL_TEST_CALLS_CALL_PAIR_H_
 
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/log/check.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/calls/call_layout.h"
@@ -36,16 +38,29 @@ struct CallPair {
 
   template <typename T>
   T* At(size_t offset) {
-    return reinterpret_cast<T*>(memory.get() + offset);
+    return reinterpret_cast<T*>(image.data() + offset);
   }
 
-  // Acquires a slot and posts `request` in it.
+  // Acquires a slot and posts `request` in it. Thread-safe but for `generation`.
   int Post(const std::string& request, size_t limit = SIZE_MAX) {
     const int slot = client.Acquire();
     if (slot < 0) return slot;
     memcpy(client.RequestBuffer(slot).data(), request.data(), request.size());
     generation = client.Post(slot, request.size(), limit);
     return slot;
+  }
+
+  // Waits for the call on this thread.
+  CallOutcome Wait(int slot, int64_t spin_ns = 0) {
+    CallOutcome result;
+    bool found_spinning;
+    CHECK(client.Wait(slot, spin_ns, /*patience_ns=*/60'000'000'000, &result, &found_spinning) ==
+          ClientCalls::Waited::kDone);
+    return result;
+  }
+  // Leaves it to the polling thread, which the test plays; its outcome will be in `outcome`.
+  void Poll(int slot) {
+    client.WhenDone(slot, [this](CallOutcome polled) { outcome = std::move(polled); });
   }
 
   // The server takes what is there and gives every call `response`.
@@ -58,25 +73,19 @@ struct CallPair {
     return news.status;
   }
 
-  struct Free {
-    void operator()(char* memory) const { free(memory); }
+  struct alignas(kPageBytes) Page {
+    char bytes[kPageBytes] = {};
   };
-  static char* Zeroed() {
-    char* const memory = static_cast<char*>(aligned_alloc(kPageBytes, CallAreaBytes(kBuffer)));
-    memset(memory, 0, CallAreaBytes(kBuffer));
-    return memory;
-  }
-
-  std::unique_ptr<char, Free> memory{Zeroed()};
-  std::atomic<int> wakes_to_server{0};
-  std::atomic<int> wakes_to_client{0};
-  const absl::Span<char> image{memory.get(), CallAreaBytes(kBuffer)};
+  std::vector<Page> pages{CallAreaBytes(kBuffer) / kPageBytes};
+  std::atomic<int> wakes_to_server{0}, wakes_to_client{0};
+  const absl::Span<char> image{pages[0].bytes, CallAreaBytes(kBuffer)};
   const TestView client_side{image}, server_side{image};
   ClientCalls client;
   ServerCalls server{server_side.At(image), kBuffer, [this] { ++wakes_to_client; },
                      server_side.view()};
-  uint32_t generation = 0;
+  std::atomic<uint32_t> generation{0};
   std::string last_request;
+  std::optional<CallOutcome> outcome;
 };
 
 }  // namespace grpc_cxl::internal

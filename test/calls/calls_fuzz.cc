@@ -1,17 +1,15 @@
-// Fuzzes both halves of a region of calls against a peer that writes what it likes into the
-// region at any moment. The server's half takes, answers and cancels calls; the client's half
-// posts and waits for them. Every step ends OK or with DATA_LOSS, every posted call has one
-// outcome in the end, and what is decoded lies inside of what was read.
+// SPDX-License-Identifier: Apache-2.0
+// Fuzzes both halves of a call area against a peer that writes what it likes into the area at
+// any moment. The server's half takes, answers and cancels calls; the client's half posts and
+// waits for them. Every step ends OK or with DATA_LOSS, every posted call has one outcome in
+// the end, and what is decoded lies inside of what was read.
 
 #include <malloc.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/log/check.h"
@@ -26,32 +24,29 @@ namespace {
 constexpr int kSlots = 4;  // of the 64, so that things meet
 
 bool Fine(const absl::Status& status) {
-  CHECK(status.ok() || status.code() == absl::StatusCode::kDataLoss) << status;
+  CHECK(status.ok() || absl::IsDataLoss(status)) << status;
   return status.ok();
 }
 
-void CheckInside(absl::string_view part, const std::string& whole) {
-  if (part.empty()) return;
-  CHECK(part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
-}
-
 void CheckDecoding(const std::string& bytes) {
+  const auto inside = [&](absl::string_view part) {
+    CHECK(part.empty() || (part.data() >= bytes.data() &&
+                           part.data() + part.size() <= bytes.data() + bytes.size()));
+  };
+  const auto all_inside = [&](const MetadataView& metadata) {
+    for (const auto& [key, value] : metadata) inside(key), inside(value);
+  };
   if (const auto request = DecodeRequest(bytes); request.ok()) {
-    CheckInside(request->method, bytes);
-    CheckInside(request->message, bytes);
-    for (const auto& [key, value] : request->metadata) {
-      CheckInside(key, bytes);
-      CheckInside(value, bytes);
-    }
+    inside(request->method);
+    inside(request->message);
+    all_inside(request->metadata);
   }
   if (const auto response = DecodeResponse(bytes); response.ok()) {
-    CheckInside(response->status_message, bytes);
-    CheckInside(response->status_details, bytes);
-    CheckInside(response->message, bytes);
-    for (const auto& [key, value] : response->initial_metadata) {
-      CheckInside(key, bytes);
-      CheckInside(value, bytes);
-    }
+    inside(response->status_message);
+    inside(response->status_details);
+    inside(response->message);
+    all_inside(response->initial_metadata);
+    all_inside(response->trailing_metadata);
   }
 }
 
@@ -59,30 +54,31 @@ void ScribbleClientWords(CallPair& pair, FuzzInput& input) {
   const int slot = static_cast<int>(input.TakeUpTo(kSlots - 1));
   CallClientWords& words = pair.client_words();
   CallClientSlot& mine = pair.client_slot(slot);
+  const auto word_near = [&](uint64_t near) { return static_cast<uint32_t>(input.TakeWord(near)); };
   switch (input.TakeUpTo(7)) {
     case 0:
       words.posted.fetch_xor(uint64_t{1} << slot);
       break;
     case 1:
-      words.cancelled.store(input.TakeWord(words.cancelled));
+      words.cancelled = input.TakeWord(words.cancelled);
       break;
     case 2:
       words.acked.fetch_xor(uint64_t{1} << slot);
       break;
     case 3:
-      words.ping.store(input.Take<uint32_t>());
+      words.ping = input.Take<uint32_t>();
       break;
     case 4:
-      mine.generation.store(static_cast<uint32_t>(input.TakeWord(mine.generation)));
+      mine.generation = word_near(mine.generation);
       break;
     case 5:
-      mine.request_bytes.store(static_cast<uint32_t>(input.TakeWord(CallPair::kBuffer)));
+      mine.request_bytes = word_near(CallPair::kBuffer);
       break;
     case 6:
-      mine.waiter.store(input.Take<uint8_t>());
+      mine.waiter = input.Take<uint8_t>();
       break;
     default:
-      mine.cancelled_generation.store(static_cast<uint32_t>(input.TakeWord(mine.generation)));
+      mine.cancelled_generation = word_near(mine.generation);
   }
 }
 
@@ -157,16 +153,16 @@ void AttackClient(FuzzInput& input) {
         pair.client.Cancel(slot, pair.client_slot(slot).generation);
         break;
       case 3:
-        theirs.part_bytes.store(static_cast<uint32_t>(input.TakeWord(CallPair::kBuffer)));
+        theirs.part_bytes = static_cast<uint32_t>(input.TakeWord(CallPair::kBuffer));
         break;
       case 4:
-        theirs.word.store(static_cast<uint32_t>(input.TakeWord(theirs.word)));
+        theirs.word = static_cast<uint32_t>(input.TakeWord(theirs.word));
         break;
       default:
-        theirs.word.store(MakeCallWord(pair.client_slot(slot).generation,
-                                       static_cast<uint32_t>(input.TakeUpTo(3)),
-                                       static_cast<CallState>(input.TakeUpTo(7))));
-        pair.server_words().cancels_seen.store(input.TakeWord(pair.client_words().cancelled));
+        theirs.word = MakeCallWord(pair.client_slot(slot).generation,
+                                   static_cast<uint32_t>(input.TakeUpTo(3)),
+                                   static_cast<CallState>(input.TakeUpTo(7)));
+        pair.server_words().cancels_seen = input.TakeWord(pair.client_words().cancelled);
     }
   }
   pair.client.Ended();
@@ -177,15 +173,11 @@ void AttackClient(FuzzInput& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Else every input pays for the page faults of a fresh region.
+  // Else every input pays for the page faults of a fresh area.
   [[maybe_unused]] static const int kept = mallopt(M_MMAP_THRESHOLD, 64 << 20);
   FuzzInput input(data, size);
   CheckDecoding(std::string(reinterpret_cast<const char*>(data), size));
-  if (input.TakeUpTo(1) == 0) {
-    AttackServer(input);
-  } else {
-    AttackClient(input);
-  }
+  (input.TakeUpTo(1) == 0 ? AttackServer : AttackClient)(input);
   return 0;
 }
 

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // The protocol of direct calls between honest sides: every posted call has exactly one
 // outcome, responses of any size arrive whole, and a call that may have run is never
 // reported as one that has not.
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,293 +18,195 @@ namespace {
 
 using Kind = CallOutcome::Kind;
 
+constexpr size_t kBuffer = CallPair::kBuffer;
 constexpr int64_t kSecond = 1'000'000'000;
 
-CallOutcome WaitFor(ClientCalls& client, int slot, int64_t spin_ns = 0) {
-  CallOutcome outcome;
-  bool found_spinning;
-  EXPECT_EQ(client.Wait(slot, spin_ns, 10 * kSecond, &outcome, &found_spinning),
-            ClientCalls::Waited::kDone);
-  return outcome;
-}
+class CallsTest : public ::testing::Test {
+ protected:
+  CallPair pair_;
+};
 
-TEST(CallsTest, RequestAndResponseArriveWhole) {
-  CallPair pair;
-  EXPECT_FALSE(pair.server.Ready());
-  const int slot = pair.Post("question");
-  EXPECT_EQ(pair.wakes_to_server, 1);
-  EXPECT_TRUE(pair.server.Ready());
-  ASSERT_TRUE(pair.Serve("answer").ok());
-  EXPECT_FALSE(pair.server.Ready());
-  EXPECT_EQ(pair.last_request, "question");
-  const CallOutcome outcome = WaitFor(pair.client, slot);
+TEST_F(CallsTest, RequestAndResponseArriveWhole) {
+  EXPECT_FALSE(pair_.server.Ready());
+  const int slot = pair_.Post("question");
+  EXPECT_EQ(pair_.wakes_to_server, 1);
+  EXPECT_TRUE(pair_.server.Ready());
+  ASSERT_TRUE(pair_.Serve("answer").ok());
+  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_EQ(pair_.last_request, "question");
+  const CallOutcome outcome = pair_.Wait(slot);
   EXPECT_EQ(outcome.kind, Kind::kResponse);
   EXPECT_EQ(outcome.response, "answer");
-  EXPECT_EQ(pair.client.busy(), 0);
-  EXPECT_EQ(pair.server.busy(), 0);
-  EXPECT_EQ(pair.wakes_to_client, 0) << "nobody needed to be woken";
+  EXPECT_EQ(pair_.client.busy(), 0);
+  EXPECT_EQ(pair_.server.busy(), 0);
+  EXPECT_EQ(pair_.wakes_to_client, 0) << "nobody needed to be woken";
 }
 
-TEST(CallsTest, LargeResponsesComeInParts) {
-  for (const size_t bytes : {size_t{0}, size_t{1}, CallPair::kBuffer - 1, CallPair::kBuffer,
-                             CallPair::kBuffer + 1, 10 * CallPair::kBuffer, size_t{1'000'000}}) {
-    CallPair pair;
-    std::string response(bytes, 'r');
+TEST_F(CallsTest, LargeResponsesComeInParts) {
+  std::string response;
+  std::atomic<bool> done{false};
+  std::thread server([&] {
+    for (; !done; std::this_thread::yield()) {
+      if (!pair_.server.Ready()) continue;
+      ASSERT_TRUE(pair_.Serve(response).ok());
+    }
+  });
+  for (const size_t bytes :
+       {size_t{0}, size_t{1}, kBuffer - 1, kBuffer, kBuffer + 1, 10 * kBuffer, size_t{1'000'000}}) {
+    response.resize(bytes);
     for (size_t i = 0; i < bytes; ++i) response[i] = static_cast<char>(i * 31 % 251);
-    const int slot = pair.Post("q");
-    std::atomic<bool> done{false};
-    std::thread server([&] {
-      while (!done) {
-        if (pair.server.Ready()) {
-          ASSERT_TRUE(pair.Serve(response).ok());
-        }
-        std::this_thread::yield();
-      }
-    });
-    const CallOutcome outcome = WaitFor(pair.client, slot, /*spin_ns=*/bytes % 2 * kSecond);
-    done = true;
-    server.join();
+    const CallOutcome outcome = pair_.Wait(pair_.Post("q"), /*spin_ns=*/bytes % 2 * kSecond);
     EXPECT_EQ(outcome.kind, Kind::kResponse);
     EXPECT_TRUE(outcome.response == response) << bytes << " bytes";
   }
+  done = true;
+  server.join();
 }
 
-TEST(CallsTest, ResponsesOverTheLimitAreCutNotKept) {
-  CallPair pair;
-  const int slot = pair.Post("q", /*limit=*/CallPair::kBuffer);
-  std::optional<CallOutcome> outcome;
-  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
-  while (!outcome.has_value()) {
-    ASSERT_TRUE(pair.Serve(std::string(100 * CallPair::kBuffer, 'x')).ok());
-    ASSERT_TRUE(pair.client.Run().ok());
+TEST_F(CallsTest, ResponsesOverTheLimitAreCutNotKept) {
+  pair_.Poll(pair_.Post("q", /*limit=*/kBuffer));
+  while (!pair_.outcome.has_value()) {
+    ASSERT_TRUE(pair_.Serve(std::string(100 * kBuffer, 'x')).ok());
+    ASSERT_TRUE(pair_.client.Run().ok());
   }
-  EXPECT_EQ(outcome->kind, Kind::kTooLarge);
-  EXPECT_EQ(outcome->response.size(), CallPair::kBuffer);
+  EXPECT_EQ(pair_.outcome->kind, Kind::kTooLarge);
+  EXPECT_EQ(pair_.outcome->response.size(), kBuffer);
 }
 
-TEST(CallsTest, PolledCallsAreRungForAndDeliveredByRun) {
-  CallPair pair;
-  const int slot = pair.Post("q");
-  std::optional<CallOutcome> outcome;
-  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
-  EXPECT_FALSE(pair.client.Ready());
-  ASSERT_TRUE(pair.Serve("a").ok());
-  EXPECT_EQ(pair.wakes_to_client, 1);
-  EXPECT_TRUE(pair.client.Ready());
-  EXPECT_FALSE(outcome.has_value());
-  ASSERT_TRUE(pair.client.Run().ok());
-  ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(outcome->response, "a");
+// A call is left to the polling thread at once, while it runs, or when it is done.
+TEST_F(CallsTest, PolledCallsAreWokenForAndDeliveredByRun) {
+  for (const int left_after : {0, 1, 2}) {
+    pair_.outcome.reset();
+    pair_.wakes_to_client = 0;
+    const int slot = pair_.Post("q");
+    if (left_after == 0) pair_.Poll(slot);
+    const ServerCalls::News news = pair_.server.Run();
+    ASSERT_EQ(news.taken.size(), 1);
+    if (left_after == 1) pair_.Poll(slot);
+    EXPECT_FALSE(pair_.client.Ready());
+    pair_.server.Respond(news.taken[0].id, "a");
+    if (left_after == 2) {
+      pair_.Poll(slot);
+    } else {
+      EXPECT_EQ(pair_.wakes_to_client, 1);
+      EXPECT_TRUE(pair_.client.Ready());
+      EXPECT_FALSE(pair_.outcome.has_value());
+      ASSERT_TRUE(pair_.client.Run().ok());
+    }
+    ASSERT_TRUE(pair_.outcome.has_value());
+    EXPECT_EQ(pair_.outcome->kind, Kind::kResponse);
+    EXPECT_EQ(pair_.outcome->response, "a");
+  }
 }
 
-TEST(CallsTest, ACallMayBeLeftToThePollerWhileItRuns) {
-  CallPair pair;
-  const int slot = pair.Post("q");
-  std::optional<ServerCalls::CallId> running;
-  for (const ServerCalls::TakenCall& call : pair.server.Run().taken) running = call.id;
-  ASSERT_TRUE(running.has_value());
-  std::optional<CallOutcome> outcome;
-  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
-  pair.server.Respond(*running, "a");
-  EXPECT_EQ(pair.wakes_to_client, 1);
-  EXPECT_TRUE(pair.client.Ready());
-  ASSERT_TRUE(pair.client.Run().ok());
-  ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(outcome->response, "a");
-}
-
-TEST(CallsTest, WhenDoneOfAFinishedCallDeliversAtOnce) {
-  CallPair pair;
-  const int slot = pair.Post("q");
-  ASSERT_TRUE(pair.Serve("a").ok());
-  std::optional<CallOutcome> outcome;
-  pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
-  ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(outcome->kind, Kind::kResponse);
-}
-
-TEST(CallsTest, SlotsRunOutAndComeBack) {
-  CallPair pair;
+TEST_F(CallsTest, SlotsRunOutAndComeBack) {
   std::vector<int> slots;
-  for (size_t i = 0; i < kCallSlots; ++i) slots.push_back(pair.Post("q"));
-  EXPECT_EQ(pair.client.Acquire(), -1);
-  ASSERT_TRUE(pair.Serve("a").ok());
-  for (const int slot : slots) EXPECT_EQ(WaitFor(pair.client, slot).response, "a");
-  EXPECT_GE(pair.client.Acquire(), 0);
+  for (size_t i = 0; i < kCallSlots; ++i) slots.push_back(pair_.Post("q"));
+  EXPECT_EQ(pair_.client.Acquire(), -1);
+  ASSERT_TRUE(pair_.Serve("a").ok());
+  for (const int slot : slots) EXPECT_EQ(pair_.Wait(slot).response, "a");
+  EXPECT_GE(pair_.client.Acquire(), 0);
 }
 
-TEST(CallsTest, AServerThatDoesNotAcceptRefuses) {
-  CallPair pair;
-  EXPECT_TRUE(pair.client.Accepting());
-  pair.server.SetAccepting(false);
-  EXPECT_FALSE(pair.client.Accepting());
-  const int slot = pair.Post("q");  // posted all the same, as in a race
-  ASSERT_TRUE(pair.Serve("never").ok());
-  EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kNotRun);
-  EXPECT_EQ(pair.last_request, "");
+TEST_F(CallsTest, AServerThatDoesNotAcceptRefuses) {
+  EXPECT_TRUE(pair_.client.Accepting());
+  pair_.server.SetAccepting(false);
+  EXPECT_FALSE(pair_.client.Accepting());
+  const int slot = pair_.Post("q");  // posted all the same, as in a race
+  ASSERT_TRUE(pair_.Serve("never").ok());
+  EXPECT_EQ(pair_.Wait(slot).kind, Kind::kNotRun);
+  EXPECT_EQ(pair_.last_request, "");
 }
 
-TEST(CallsTest, PingsAreAnsweredByRun) {
-  CallPair pair;
-  EXPECT_FALSE(pair.server.Ready());
-  const uint32_t ping = pair.client.Ping();
-  EXPECT_EQ(pair.wakes_to_server, 1);
-  EXPECT_TRUE(pair.server.Ready());
-  EXPECT_FALSE(pair.client.Answered(ping));
-  ASSERT_TRUE(pair.Serve("").ok());
-  EXPECT_TRUE(pair.client.Answered(ping));
-  EXPECT_FALSE(pair.client.Answered(ping + 1));
-  EXPECT_FALSE(pair.server.Ready());
+TEST_F(CallsTest, PingsAreAnsweredByRun) {
+  EXPECT_FALSE(pair_.server.Ready());
+  const uint32_t ping = pair_.client.Ping();
+  EXPECT_EQ(pair_.wakes_to_server, 1);
+  EXPECT_TRUE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.client.Answered(ping));
+  ASSERT_TRUE(pair_.Serve("").ok());
+  EXPECT_TRUE(pair_.client.Answered(ping));
+  EXPECT_FALSE(pair_.client.Answered(ping + 1));
+  EXPECT_FALSE(pair_.server.Ready());
 }
 
 // What the end of the connection means for a call in each state.
-TEST(CallsTest, TheEndSaysWhetherACallMayHaveRun) {
-  {
-    CallPair pair;
-    const int slot = pair.Post("not taken");
-    pair.client.Ended();
-    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kNotRun);
-    // Taken back: a server that comes to it later does not run it.
-    ASSERT_TRUE(pair.Serve("late").ok());
-    EXPECT_EQ(pair.last_request, "");
-  }
-  {
-    CallPair pair;
-    const int slot = pair.Post("taken");
-    ASSERT_TRUE(pair.server.Run().status.ok());
-    pair.client.Ended();
-    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kLost);
-  }
-  {
-    CallPair pair;
-    const int slot = pair.Post("half answered");
-    ASSERT_TRUE(pair.Serve(std::string(2 * CallPair::kBuffer, 'a')).ok());
-    pair.client.Ended();
-    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kLost);
-  }
-  {
-    CallPair pair;
-    pair.server.SetAccepting(false);
-    const int slot = pair.Post("refused");
-    ASSERT_TRUE(pair.Serve("").ok());
-    pair.client.Ended();
-    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kNotRun);
-  }
-  {
-    CallPair pair;
-    const int slot = pair.Post("answered");
-    ASSERT_TRUE(pair.Serve("a").ok());
-    pair.client.Ended();
-    EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kResponse);
-  }
-  {
-    CallPair pair;
-    const int slot = pair.Post("polled");
-    std::optional<CallOutcome> outcome;
-    pair.client.WhenDone(slot, [&](CallOutcome o) { outcome = std::move(o); });
-    pair.client.Ended();
-    ASSERT_TRUE(outcome.has_value());
-    EXPECT_EQ(outcome->kind, Kind::kNotRun);
-    EXPECT_EQ(pair.client.Acquire(), -1) << "no call begins after the end";
+TEST(CallsEndTest, SaysWhetherACallMayHaveRun) {
+  const auto serve = [](size_t bytes) {
+    return [bytes](CallPair& pair) { ASSERT_TRUE(pair.Serve(std::string(bytes, 'a')).ok()); };
+  };
+  const struct {
+    const char* request;
+    std::function<void(CallPair&)> before;
+    Kind kind;
+  } kCases[] = {
+      {"not taken", [](CallPair&) {}, Kind::kNotRun},
+      {"taken", [](CallPair& pair) { ASSERT_TRUE(pair.server.Run().status.ok()); }, Kind::kLost},
+      {"half answered", serve(2 * kBuffer), Kind::kLost},
+      {"answered", serve(1), Kind::kResponse},
+      {"refused", [&](CallPair& pair) { pair.server.SetAccepting(false), serve(0)(pair); },
+       Kind::kNotRun},
+  };
+  for (const auto& test : kCases) {
+    for (const bool polled : {false, true}) {
+      SCOPED_TRACE(test.request);
+      CallPair pair;
+      const int slot = pair.Post(test.request);
+      if (polled) pair.Poll(slot);
+      test.before(pair);
+      pair.client.Ended();
+      EXPECT_EQ((polled ? *pair.outcome : pair.Wait(slot)).kind, test.kind);
+      EXPECT_EQ(pair.client.Acquire(), -1) << "no call begins after the end";
+      if (test.kind != Kind::kNotRun) continue;
+      ASSERT_TRUE(pair.Serve("late").ok());
+      EXPECT_EQ(pair.last_request, "") << "taken back: a server that comes later does not run it";
+    }
   }
 }
 
-TEST(CallsTest, TheEndWakesAParkedCaller) {
-  CallPair pair;
-  const int slot = pair.Post("q");
-  std::thread caller([&] { EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kNotRun); });
-  pair.client.Ended();
+TEST_F(CallsTest, TheEndWakesAParkedCaller) {
+  const int slot = pair_.Post("q");
+  std::thread caller([&] { EXPECT_EQ(pair_.Wait(slot).kind, Kind::kNotRun); });
+  pair_.client.Ended();
   caller.join();
 }
 
-TEST(CallsTest, CancellationReachesTheRunningCallOnly) {
-  CallPair pair;
+TEST_F(CallsTest, CancellationReachesTheRunningCallOnly) {
   std::vector<uint32_t> cancelled;
   std::vector<ServerCalls::CallId> running;
   const auto run = [&] {
-    const ServerCalls::News news = pair.server.Run();
+    const ServerCalls::News news = pair_.server.Run();
     for (const ServerCalls::TakenCall& call : news.taken) running.push_back(call.id);
     for (const ServerCalls::CallId& call : news.cancelled) cancelled.push_back(call.generation);
     return news.status;
   };
-  const int slot = pair.Post("first");
-  const uint32_t first = pair.generation;
+  const int slot = pair_.Post("first");
+  const uint32_t first = pair_.generation;
   ASSERT_TRUE(run().ok());
-  pair.client.Cancel(slot, first);
-  pair.client.Cancel(slot, first);  // once is enough
+  pair_.client.Cancel(slot, first);
+  pair_.client.Cancel(slot, first);  // once is enough
   ASSERT_TRUE(run().ok());
   EXPECT_EQ(cancelled, std::vector<uint32_t>{first});
-  pair.server.Respond(running[0], "cancelled");
-  EXPECT_EQ(WaitFor(pair.client, slot).response, "cancelled");
+  pair_.server.Respond(running[0], "cancelled");
+  EXPECT_EQ(pair_.Wait(slot).response, "cancelled");
 
   // The next call in the slot is not meant, by old tickets least of all.
-  ASSERT_EQ(pair.Post("second"), slot);
-  pair.client.Cancel(slot, first);
+  ASSERT_EQ(pair_.Post("second"), slot);
+  pair_.client.Cancel(slot, first);
   ASSERT_TRUE(run().ok());
   EXPECT_EQ(cancelled.size(), 1u);
-  pair.server.Respond(running[1], "a");
-  EXPECT_EQ(WaitFor(pair.client, slot).response, "a");
+  pair_.server.Respond(running[1], "a");
+  EXPECT_EQ(pair_.Wait(slot).response, "a");
 }
 
-TEST(CallsTest, ASlotWithAnUnseenCancellationIsNotUsed) {
-  CallPair pair;
-  const int slot = pair.Post("q");
-  ASSERT_TRUE(pair.Serve("a").ok());
-  pair.client.Cancel(slot, pair.generation);  // after the server's last look
-  EXPECT_EQ(WaitFor(pair.client, slot).kind, Kind::kResponse);
-  EXPECT_NE(pair.client.Acquire(), slot);
-  ASSERT_TRUE(pair.Serve("").ok());
-  EXPECT_EQ(pair.client.Acquire(), slot);
-}
-
-// Many threads, one region, both ways of waiting: every call gets its own answer.
-TEST(CallsTest, ThreadsDoNotMixUpTheirCalls) {
-  CallPair pair;
-  std::atomic<bool> done{false};
-  std::thread server([&] {
-    while (!done) {
-      if (pair.server.Ready()) {
-        const ServerCalls::News news = pair.server.Run();
-        ASSERT_TRUE(news.status.ok());
-        for (const auto& call : news.taken) pair.server.Respond(call.id, call.request + "!");
-      }
-      if (pair.client.Ready()) {
-        ASSERT_TRUE(pair.client.Run().ok());
-      }
-      std::this_thread::yield();
-    }
-  });
-  constexpr int kThreads = 8, kCalls = 2000;
-  std::atomic<int> answered{0};
-  std::vector<std::thread> callers;
-  for (int t = 0; t < kThreads; ++t) {
-    callers.emplace_back([&, t] {
-      for (int i = 0; i < kCalls; ++i) {
-        const std::string request = std::to_string(t) + ":" + std::to_string(i);
-        const int slot = pair.client.Acquire();
-        ASSERT_GE(slot, 0);
-        memcpy(pair.client.RequestBuffer(slot).data(), request.data(), request.size());
-        pair.client.Post(slot, request.size(), SIZE_MAX);
-        if (i % 3 == 0) {
-          std::atomic<bool> over{false};
-          pair.client.WhenDone(slot, [&](const CallOutcome& outcome) {
-            EXPECT_EQ(outcome.response, request + "!");
-            ++answered;
-            over = true;
-          });
-          while (!over) std::this_thread::yield();
-        } else {
-          EXPECT_EQ(WaitFor(pair.client, slot, i % 2 * 20'000).response, request + "!");
-          ++answered;
-        }
-      }
-    });
-  }
-  for (std::thread& caller : callers) caller.join();
-  done = true;
-  server.join();
-  EXPECT_EQ(answered, kThreads * kCalls);
-  EXPECT_EQ(pair.client.busy(), 0);
+TEST_F(CallsTest, ASlotWithAnUnseenCancellationIsNotUsed) {
+  const int slot = pair_.Post("q");
+  ASSERT_TRUE(pair_.Serve("a").ok());
+  pair_.client.Cancel(slot, pair_.generation);  // after the server's last look
+  EXPECT_EQ(pair_.Wait(slot).kind, Kind::kResponse);
+  EXPECT_NE(pair_.client.Acquire(), slot);
+  ASSERT_TRUE(pair_.Serve("").ok());
+  EXPECT_EQ(pair_.client.Acquire(), slot);
 }
 
 }  // namespace

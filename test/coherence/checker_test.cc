@@ -1,14 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves the checker itself: what one side writes the other sees only after a write-back and an
 // invalidation, line by line; a line that both sides write ends the process; a site can be left
-// out; and both mappings of a forked child are its own.
+// out, and a hook comes before a line moves.
 
-#include "grpc_cxl/coherence/checker.h"
+#include "test/coherence/checker.h"
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "grpc_cxl/coherence/cache_lines.h"
 #include "gtest/gtest.h"
 
@@ -16,39 +20,42 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kLines = 8;
-constexpr Site kWrite = Site::kRingBytes;
-constexpr Site kRead = Site::kSeeRingBytes;
+constexpr Site kWrite = Site::current();
+constexpr Site kRead = Site::current();
 
 struct Both {
   alignas(kLineBytes) char image[kLines * kLineBytes] = {};
   Checker a{absl::MakeSpan(image)};
   Checker b{absl::MakeSpan(image)};
+  char* const at_a = a.bytes().data();
+  char* const at_b = b.bytes().data();
 };
+
+std::string Text(Site site, const std::string& what) {
+  return absl::StrCat("checker_test.cc:", site.line(), what);
+}
 
 TEST(CheckerTest, NothingIsSeenWithoutBoth) {
   Both both;
-  char* const a = both.a.copy().data();
-  char* const b = both.b.copy().data();
-  a[3] = 'x';
-  both.b.Invalidate(kRead, b, 1);
-  EXPECT_EQ(b[3], 0) << "not written back";
-  both.a.WriteBack(kWrite, a, 1);
+  both.at_a[3] = 'x';
+  both.b.Invalidate(both.at_b, 1, kRead);
+  EXPECT_EQ(both.at_b[3], 0) << "not written back";
+  both.a.WriteBack(both.at_a, 1, kWrite);
   EXPECT_EQ(both.image[3], 'x');
-  EXPECT_EQ(b[3], 0) << "not invalidated";
-  both.b.Invalidate(kRead, b, 1);
-  EXPECT_EQ(b[3], 'x');
+  EXPECT_EQ(both.at_b[3], 0) << "not invalidated";
+  both.b.Invalidate(both.at_b, 1, kRead);
+  EXPECT_EQ(both.at_b[3], 'x');
 }
 
 TEST(CheckerTest, WholeLinesMoveAndNoOthers) {
   Both both;
-  char* const a = both.a.copy().data();
-  char* const b = both.b.copy().data();
-  memset(a, 'x', kLines * kLineBytes);
-  both.a.WriteBack(kWrite, a + 2 * kLineBytes - 1, 2);  // the last byte of one, the first of one
-  both.b.Invalidate(kRead, b, kLines * kLineBytes);
+  memset(both.at_a, 'x', kLines * kLineBytes);
+  // The last byte of one line, the first of the next.
+  both.a.WriteBack(both.at_a + 2 * kLineBytes - 1, 2, kWrite);
+  both.b.Invalidate(both.at_b, kLines * kLineBytes, kRead);
   for (size_t i = 0; i < kLines * kLineBytes; ++i) {
     const size_t line = i / kLineBytes;
-    ASSERT_EQ(b[i], line == 1 || line == 2 ? 'x' : 0) << i;
+    ASSERT_EQ(both.at_b[i], line == 1 || line == 2 ? 'x' : 0) << i;
   }
 }
 
@@ -56,60 +63,59 @@ TEST(CheckerTest, TheCopyBeginsWithTheImage) {
   alignas(kLineBytes) char image[kLineBytes];
   memset(image, 'x', sizeof(image));
   const Checker checker(absl::MakeSpan(image));
-  EXPECT_EQ(memcmp(checker.copy().data(), image, sizeof(image)), 0);
+  EXPECT_EQ(memcmp(checker.bytes().data(), image, sizeof(image)), 0);
 }
 
 TEST(CheckerTest, ThreadsOfOneSideDoNotLoseEachOthersStores) {
   Both both;
-  auto* const words = reinterpret_cast<std::atomic<uint64_t>*>(both.a.copy().data());
+  auto* const words = reinterpret_cast<std::atomic<uint64_t>*>(both.at_a);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 10'000; ++i) {
         words[0].fetch_xor(uint64_t{1} << t, std::memory_order_relaxed);
         words[1 + t].store(i, std::memory_order_relaxed);
-        both.a.WriteBack(kWrite, words, 1);
+        both.a.WriteBack(words, 1, kWrite);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(memcmp(both.image, both.a.copy().data(), kLineBytes), 0);
+  EXPECT_EQ(memcmp(both.image, both.at_a, kLineBytes), 0);
 }
 
 TEST(CheckerDeathTest, ALineWithTwoWriters) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   Both both;
-  char* const a = both.a.copy().data();
-  both.a.WriteBack(kWrite, a, 1);
-  EXPECT_DEATH(both.a.Invalidate(kRead, a + 63, 1), "SeeRingBytes: line 0 has two writers");
-  both.a.Invalidate(kRead, a + 64, 1);
-  EXPECT_DEATH(both.a.WriteBack(kWrite, a + 100, 1), "RingBytes: line 1 has two writers");
-  EXPECT_DEATH(both.a.WriteBack(kWrite, both.image, 1), "not in the memory that is checked");
+  both.a.WriteBack(both.at_a, 1, kWrite);
+  EXPECT_DEATH(both.a.Invalidate(both.at_a + 63, 1, kRead),
+               Text(kRead, ": line 0 has two writers"));
+  both.a.Invalidate(both.at_a + 64, 1, kRead);
+  EXPECT_DEATH(both.a.WriteBack(both.at_a + 100, 1, kWrite),
+               Text(kWrite, ": line 1 has two writers"));
+  EXPECT_DEATH(both.a.WriteBack(both.image, 1, kWrite), "not in the memory that is checked");
 }
 
-TEST(CheckerTest, HooksComeBeforeTheirSite) {
+TEST(CheckerTest, AHookComesBeforeItsLineMoves) {
   Both both;
-  char* const a = both.a.copy().data();
-  a[0] = 'x';
+  both.at_a[0] = 'x';
   int calls = 0;
-  Checker::SetHook(kWrite, [&] { calls += both.image[0] == 0; });
-  both.a.WriteBack(kWrite, a, 1);
-  both.b.Invalidate(kRead, both.b.copy().data(), 1);
-  Checker::SetHook(kWrite, nullptr);
-  both.a.WriteBack(kWrite, a, 1);
+  Checker::SetHook(both.at_a, [&] { calls += both.image[0] == 0; });
+  both.a.WriteBack(both.at_a + 64, 1, kWrite);
+  both.a.WriteBack(both.at_a, 1, kWrite);
+  Checker::SetHook(both.at_a, nullptr);
+  both.a.WriteBack(both.at_a, 1, kWrite);
   EXPECT_EQ(calls, 1);
 }
 
-// Last: it stays left out.
-TEST(CheckerZTest, ASiteCanBeLeftOut) {
+TEST(CheckerTest, ASiteCanBeLeftOut) {
   Both both;
-  char* const a = both.a.copy().data();
-  Checker::DropSite(kWrite);
-  a[0] = 'x';
-  both.a.WriteBack(kWrite, a, 1);
+  Checker::DropSite(absl::StrCat(kWrite.file_name(), ":", kWrite.line()));
+  both.at_a[0] = 'x';
+  both.a.WriteBack(both.at_a, 1, kWrite);
   EXPECT_EQ(both.image[0], 0);
-  both.a.WriteBack(Site::kRingHead, a, 1);
+  both.a.WriteBack(both.at_a, 1, kRead);
   EXPECT_EQ(both.image[0], 'x');
+  Checker::DropSite("");
 }
 
 }  // namespace

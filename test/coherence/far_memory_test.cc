@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves what distance is charged for, by the charges themselves: they are exact, and the time
 // that passes is at least as long. And that real cache instructions leave all bytes as they are.
 
@@ -32,12 +34,12 @@ class FarMemoryTest : public ::testing::TestWithParam<Coherence> {
   // What `access` is charged, and that this time passes.
   template <typename Access>
   int64_t Charged(Access access) {
-    const uint64_t before = TheDistanceTotals().charged_ns;
+    const uint64_t before = DistanceCounters::OfProcess().charged_ns;
     const auto start = std::chrono::steady_clock::now();
     access();
     const int64_t passed =
         std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    const auto charged = static_cast<int64_t>(TheDistanceTotals().charged_ns - before);
+    const auto charged = static_cast<int64_t>(DistanceCounters::OfProcess().charged_ns - before);
     EXPECT_GE(passed, charged * 95 / 100);
     return charged;
   }
@@ -55,9 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Coherences, FarMemoryTest,
                          });
 
 TEST_P(FarMemoryTest, AWordThatStaysTheSameIsFreeInACoherentCacheOnly) {
-  const auto load = [&] {
-    view_.Load(Site::kSeeRingHead, memory_.word, std::memory_order_acquire);
-  };
+  const auto load = [&] { view_.Load(memory_.word, std::memory_order_acquire); };
   EXPECT_EQ(Charged(load), kLoad);
   EXPECT_EQ(Charged(load), GetParam() == Coherence::kFlush ? kLoad : 0);
   memory_.word = 1;
@@ -67,22 +67,18 @@ TEST_P(FarMemoryTest, AWordThatStaysTheSameIsFreeInACoherentCacheOnly) {
 }
 
 TEST_P(FarMemoryTest, StoresAndBytes) {
-  EXPECT_EQ(Charged([&] {
-              view_.Store(Site::kRingHead, memory_.word, uint64_t{7}, std::memory_order_release);
-            }),
+  EXPECT_EQ(Charged([&] { view_.Store(memory_.word, uint64_t{7}, std::memory_order_release); }),
             kStore);
   EXPECT_EQ(memory_.word, 7u);
-  EXPECT_EQ(Charged([&] { view_.Acquire(Site::kSeeRingBytes, memory_.bytes); }), kLoad + 4096);
-  EXPECT_EQ(Charged([&] { view_.Publish(Site::kRingBytes, memory_.bytes); }),
+  EXPECT_EQ(Charged([&] { view_.Acquire(memory_.bytes); }), kLoad + 4096);
+  EXPECT_EQ(Charged([&] { view_.Publish(memory_.bytes); }),
             4096 + (GetParam() == Coherence::kFlush ? kStore : 0));
-  EXPECT_EQ(Charged([&] { view_.Publish(Site::kRingBytes, {}); }), 0);
+  EXPECT_EQ(Charged([&] { view_.Publish({}); }), 0);
 }
 
 TEST_P(FarMemoryTest, ReadModifyWriteOfOwnWords) {
-  EXPECT_EQ(view_.FetchAdd(Site::kCallPing, memory_.word, uint64_t{5}, std::memory_order_relaxed),
-            0u);
-  EXPECT_EQ(view_.FetchXor(Site::kCallPosted, memory_.word, uint64_t{4}, std::memory_order_relaxed),
-            5u);
+  EXPECT_EQ(view_.FetchAdd(memory_.word, uint64_t{5}, std::memory_order_relaxed), 0u);
+  EXPECT_EQ(view_.FetchXor(memory_.word, uint64_t{4}, std::memory_order_relaxed), 5u);
   EXPECT_EQ(memory_.word, 1u);
 }
 

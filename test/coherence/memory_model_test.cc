@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Proves what the environment and the presets mean, and that what they cannot mean is said so.
 
 #include "grpc_cxl/coherence/memory_model.h"
@@ -7,6 +9,7 @@
 
 #include "absl/status/status_matchers.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/coherence/private_copy.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::internal {
@@ -53,10 +56,13 @@ TEST(MemoryModelTest, DistancesInWords) {
   }
 }
 
-TEST(MemoryModelTest, TheCheckerIsForFlushModeOnly) {
-  EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
-  EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
+TEST(MemoryModelTest, TheCheckerIsForFlushModeAndForTestsThatLinkIt) {
   EXPECT_FALSE(MakeMemoryModel(Coherence::kCoherent, {}, true)->private_copy);
+  EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
+  EXPECT_THAT(MakeMemoryModel(Coherence::kFlush, {}, true),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("GRPC_CXL_CHECK_FLUSHES")));
+  PrivateCopy::SetFactory([](absl::Span<char>) { return std::unique_ptr<PrivateCopy>(); });
+  EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_COHERENCE_TEST_VIEW_H_
 #define GRPC_CXL_TEST_COHERENCE_TEST_VIEW_H_
 

@@ -1,5 +1,6 @@
-// Proves that a thread is believed to wait for its calls of a method only while each of them shows
-// it anew, and that neither other threads nor other methods have a say.
+// SPDX-License-Identifier: Apache-2.0
+// Proves that the hint holds for one call, for one method and for one thread, and that an
+// asynchronous call clears it.
 
 #include "grpc_cxl/direct/sync_caller_hint.h"
 
@@ -13,29 +14,22 @@ namespace {
 // Far enough apart for entries of their own.
 alignas(64) constexpr char kMethods[2][8] = {"/a/b", "/a/c"};
 constexpr const char* kMethod = kMethods[0];
-constexpr const char* kOther = kMethods[1];
 
-TEST(CallerStyleTest, NobodyWaitsWhoWasNotSeenWaiting) {
+TEST(SyncCallerHintTest, HoldsForOneCall) {
   EXPECT_FALSE(TakeSyncCallerHint(kMethod));
-}
-
-TEST(CallerStyleTest, IsBelievedOnce) {
-  SetSyncCallerHint(kMethod, true);
-  EXPECT_TRUE(TakeSyncCallerHint(kMethod));
-  EXPECT_FALSE(TakeSyncCallerHint(kMethod));  // its end has not been seen
-  SetSyncCallerHint(kMethod, true);
-  EXPECT_TRUE(TakeSyncCallerHint(kMethod));
-}
-
-TEST(CallerStyleTest, WhoWentOnIsNotBelieved) {
+  for (int i = 0; i < 2; ++i) {
+    SetSyncCallerHint(kMethod, true);
+    EXPECT_TRUE(TakeSyncCallerHint(kMethod));
+    EXPECT_FALSE(TakeSyncCallerHint(kMethod)) << "the end of that call has not been seen";
+  }
   SetSyncCallerHint(kMethod, true);
   SetSyncCallerHint(kMethod, false);
   EXPECT_FALSE(TakeSyncCallerHint(kMethod));
 }
 
-TEST(CallerStyleTest, IsAboutOneMethodAndOneThread) {
+TEST(SyncCallerHintTest, IsAboutOneMethodAndOneThread) {
   SetSyncCallerHint(kMethod, true);
-  EXPECT_FALSE(TakeSyncCallerHint(kOther));
+  EXPECT_FALSE(TakeSyncCallerHint(kMethods[1]));
   std::thread([] {
     EXPECT_FALSE(TakeSyncCallerHint(kMethod));
     SetSyncCallerHint(kMethod, false);

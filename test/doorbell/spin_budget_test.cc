@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that the budget follows its contract, and that following it pays: in a model of
 // waiting, where time is a number, the adaptive policy comes close to the better of always
-// spinning and always sleeping, whether or not there is a core free to spin on.
+// spinning and always sleeping, whether or not there is a core free to spin on. And how naps
+// grow between looks at memory whose writer cannot wake us.
 
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 #include <algorithm>
 #include <limits>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "grpc_cxl/doorbell/back_off.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::internal {
@@ -17,43 +18,32 @@ namespace {
 constexpr absl::Duration kMost = absl::Microseconds(50);
 constexpr int64_t kMostNs = 50'000;
 constexpr int64_t kLongNs = 1'000'000;
+constexpr int64_t kEarlyNs = 10'000;
 
-TEST(SpinBudgetTest, SpinAlwaysSpinsForAllOfIt) {
-  SpinBudget budget(WaitPolicy::kSpin, kMost);
-  for (int i = 0; i < 100; ++i) {
-    budget.SpinWasted();
-    budget.SleptFor(kLongNs);
-    EXPECT_EQ(budget.nanoseconds(), kMostNs);
-  }
-}
-
-TEST(SpinBudgetTest, ParkNeverSpins) {
-  SpinBudget budget(WaitPolicy::kPark, kMost);
-  EXPECT_EQ(budget.nanoseconds(), 0);
+TEST(SpinBudgetTest, WithoutAdaptionTheBudgetStays) {
+  SpinBudget spin(WaitPolicy::kSpin, kMost), park(WaitPolicy::kPark, kMost);
   for (int i = 0; i < 1000; ++i) {
-    budget.SleptFor(1);
-    budget.SpinFound();
-    EXPECT_EQ(budget.nanoseconds(), 0);
+    for (SpinBudget* budget : {&spin, &park}) {
+      i % 2 == 0 ? budget->SpinWasted() : budget->SpinFound();
+      budget->SleptFor(i % 3 == 0 ? 1 : kLongNs);
+    }
+    ASSERT_EQ(spin.nanoseconds(), kMostNs);
+    ASSERT_EQ(park.nanoseconds(), 0);
   }
 }
 
-TEST(SpinBudgetTest, NothingToSpinForIsNothing) {
-  for (absl::Duration most : {absl::ZeroDuration(), -absl::Seconds(1)}) {
+TEST(SpinBudgetTest, NothingAndForEverAreFine) {
+  for (const auto& [most, ns] : {std::pair(absl::ZeroDuration(), int64_t{0}),
+                                 {-absl::Seconds(1), 0},
+                                 {absl::InfiniteDuration(), std::numeric_limits<int64_t>::max()}}) {
     SpinBudget budget(WaitPolicy::kAdaptive, most);
     budget.SpinFound();
     budget.SleptFor(0);
-    EXPECT_EQ(budget.nanoseconds(), 0);
+    EXPECT_EQ(budget.nanoseconds(), ns);
   }
 }
 
-TEST(SpinBudgetTest, ForeverIsFine) {
-  SpinBudget budget(WaitPolicy::kAdaptive, absl::InfiniteDuration());
-  budget.SpinFound();
-  budget.SleptFor(kLongNs);
-  EXPECT_EQ(budget.nanoseconds(), std::numeric_limits<int64_t>::max());
-}
-
-TEST(SpinBudgetTest, HalvesWithEachWasteDownToZero) {
+TEST(SpinBudgetTest, HalvesWithEachWasteAndDoublesWithEachFind) {
   SpinBudget budget(WaitPolicy::kAdaptive, kMost);
   EXPECT_EQ(budget.nanoseconds(), kMostNs);
   for (int64_t expected : {25'000, 12'500, 6'250, 3'125, 1'562, 0, 0}) {
@@ -61,53 +51,40 @@ TEST(SpinBudgetTest, HalvesWithEachWasteDownToZero) {
     budget.SleptFor(kLongNs);
     EXPECT_EQ(budget.nanoseconds(), expected);
   }
-}
-
-TEST(SpinBudgetTest, DoublesWithEachFindUpToTheMost) {
-  SpinBudget budget(WaitPolicy::kAdaptive, kMost);
-  for (int i = 0; i < 4; ++i) budget.SpinWasted();
-  for (int64_t expected : {6'250, 12'500, 25'000, 50'000, 50'000}) {
+  for (int64_t expected : {1'000, 2'000, 4'000, 8'000, 16'000, 32'000, 50'000, 50'000}) {
     budget.SpinFound();
     EXPECT_EQ(budget.nanoseconds(), expected);
   }
 }
 
-TEST(SpinBudgetTest, AnEarlyWakeUpBringsATry) {
+// Each try in vain makes the next twice as rare, down to a limit.
+TEST(SpinBudgetTest, EarlyWakeUpsBringATry) {
   SpinBudget budget(WaitPolicy::kAdaptive, kMost);
   for (int i = 0; i < 10; ++i) budget.SpinWasted();
-  ASSERT_EQ(budget.nanoseconds(), 0);
   budget.SleptFor(kLongNs);
-  EXPECT_EQ(budget.nanoseconds(), 0);
-  budget.SleptFor(10'000);
-  EXPECT_EQ(budget.nanoseconds(), kMostNs);
-  budget.SpinFound();
-  EXPECT_EQ(budget.nanoseconds(), kMostNs);
-}
-
-TEST(SpinBudgetTest, EachTryInVainMakesTheNextTwiceAsRareDownToALimit) {
-  SpinBudget budget(WaitPolicy::kAdaptive, kMost);
-  for (int i = 0; i < 10; ++i) budget.SpinWasted();
   for (int wakes : {1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256}) {
-    for (int i = 1; i < wakes; ++i) {
-      budget.SleptFor(10'000);
+    for (int i = 0; i < wakes; ++i) {
       ASSERT_EQ(budget.nanoseconds(), 0) << i << " of " << wakes;
+      budget.SleptFor(kEarlyNs);
     }
-    budget.SleptFor(10'000);
     ASSERT_EQ(budget.nanoseconds(), kMostNs) << wakes;
     budget.SpinWasted();
-    ASSERT_EQ(budget.nanoseconds(), 0);
   }
+  ASSERT_EQ(budget.nanoseconds(), 0);
+  for (int i = 0; i < 256; ++i) budget.SleptFor(kEarlyNs);
+  budget.SpinFound();
+  EXPECT_EQ(budget.nanoseconds(), kMostNs) << "a try that finds something stays";
 }
 
-// A model of waiting. The peer's answer takes `response_ns`. On a core of its own it works
-// while we spin; on ours it begins only when we sleep.
+// The peer's answer takes `response_ns`. On a core of its own it works while we spin; on ours
+// it begins only when we sleep.
 struct Model {
   int64_t response_ns;
   bool free_core;
   static constexpr int64_t kWakeUpNs = 15'000;
 
   // Time that `waits` answers take with `budget`.
-  int64_t Run(SpinBudget budget, int waits) const {
+  int64_t Run(SpinBudget budget, int waits = 100'000) const {
     int64_t total = 0;
     for (int i = 0; i < waits; ++i) {
       const int64_t spin = budget.nanoseconds();
@@ -125,40 +102,39 @@ struct Model {
   }
 };
 
-class SpinBudgetModelTest : public ::testing::TestWithParam<Model> {};
-
-TEST_P(SpinBudgetModelTest, AdaptiveIsCloseToTheBetterOfSpinAndPark) {
-  constexpr int kWaits = 100'000;
-  const Model& model = GetParam();
-  const int64_t spin = model.Run(SpinBudget(WaitPolicy::kSpin, kMost), kWaits);
-  const int64_t park = model.Run(SpinBudget(WaitPolicy::kPark, kMost), kWaits);
-  const int64_t adaptive = model.Run(SpinBudget(WaitPolicy::kAdaptive, kMost), kWaits);
-  EXPECT_LE(adaptive, 1.02 * std::min(spin, park)) << "spin " << spin << ", park " << park;
-
-  // Also after a quiet time, in which it forgot to spin.
-  SpinBudget tired(WaitPolicy::kAdaptive, kMost);
+TEST(SpinBudgetModelTest, AdaptiveIsCloseToTheBetterOfSpinAndPark) {
+  SpinBudget tired(WaitPolicy::kAdaptive, kMost);  // after a quiet time it does not spin
   for (int i = 0; i < 100; ++i) {
     tired.SpinWasted();
     tired.SleptFor(kLongNs);
   }
-  EXPECT_LE(model.Run(tired, kWaits), 1.02 * std::min(spin, park));
+  for (const bool free_core : {true, false}) {
+    for (const int64_t us : {1, 5, 20, 45, 55, 80, 500}) {
+      const Model model{1000 * us, free_core};
+      const int64_t spin = model.Run(SpinBudget(WaitPolicy::kSpin, kMost));
+      const int64_t park = model.Run(SpinBudget(WaitPolicy::kPark, kMost));
+      for (const SpinBudget& adaptive : {SpinBudget(WaitPolicy::kAdaptive, kMost), tired}) {
+        EXPECT_LE(model.Run(adaptive), 1.02 * std::min(spin, park))
+            << us << " us, " << free_core << ": spin " << spin << ", park " << park;
+      }
+    }
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    Models, SpinBudgetModelTest,
-    ::testing::Values(Model{1'000, true}, Model{5'000, true}, Model{20'000, true},
-                      Model{45'000, true}, Model{55'000, true}, Model{80'000, true},
-                      Model{500'000, true}, Model{1'000, false}, Model{5'000, false},
-                      Model{20'000, false}, Model{45'000, false}, Model{500'000, false}),
-    [](const ::testing::TestParamInfo<Model>& info) {
-      return absl::StrCat(info.param.response_ns, info.param.free_core ? "_alone" : "_shared");
-    });
 
 TEST(SpinBudgetModelTest, AnIdleConnectionSoonCostsNothing) {
   const Model idle = {.response_ns = 1'000'000'000, .free_core = true};
   const int64_t asleep_only = 1000 * (idle.response_ns + Model::kWakeUpNs);
   // A thousand waits, and less than two full spins in all.
   EXPECT_LE(idle.Run(SpinBudget(WaitPolicy::kAdaptive, kMost), 1000), asleep_only + 2 * kMostNs);
+}
+
+TEST(BackOffTest, NapsDoubleUpToALimit) {
+  BackOff naps;
+  int64_t expected = BackOff::kShortestNs;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(naps.Next(), expected);
+    expected = std::min(2 * expected, BackOff::kLongestNs);
+  }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_E2E_BLOBS_SERVER_H_
 #define GRPC_CXL_TEST_E2E_BLOBS_SERVER_H_
 
@@ -12,7 +13,7 @@
 #include "absl/strings/cord.h"
 #include "grpc_cxl/payload_placement.h"
 #include "test/e2e/blobs.grpc.pb.h"
-#include "test/e2e/transport.h"
+#include "test/e2e/echo_pair.h"
 
 namespace grpc_cxl::e2e {
 
@@ -27,13 +28,11 @@ inline void UsePlacement(grpc::ServerBuilder* builder) {
 class BlobsServer final : public Blobs::CallbackService {
  public:
   explicit BlobsServer(const Transport& transport) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(transport.address(), transport.ServerCredentials());
-    builder.RegisterService(this);
-    UsePlacement(&builder);
-    server_ = builder.BuildAndStart();
+    server_ = Serve(transport, [this](grpc::ServerBuilder* builder) {
+      builder->RegisterService(this);
+      UsePlacement(builder);
+    });
     CHECK(server_ != nullptr);
-    transport.Started(*server_);
   }
   ~BlobsServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_E2E_CLIENT_CALL_H_
 #define GRPC_CXL_TEST_E2E_CLIENT_CALL_H_
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "test/e2e/echo.grpc.pb.h"
 
 namespace grpc_cxl::e2e {
@@ -24,8 +26,16 @@ inline constexpr ClientApi kAllClientApis[] = {ClientApi::kSync, ClientApi::kCal
 
 std::string Name(RpcKind kind);
 std::string Name(ClientApi api);
-std::ostream& operator<<(std::ostream& out, RpcKind kind);
-std::ostream& operator<<(std::ostream& out, ClientApi api);
+inline std::ostream& operator<<(std::ostream& out, RpcKind kind) { return out << Name(kind); }
+inline std::ostream& operator<<(std::ostream& out, ClientApi api) { return out << Name(api); }
+
+// Whether a call of this kind has more than one request, or response.
+inline bool ManyRequests(RpcKind kind) {
+  return kind == RpcKind::kClientStream || kind == RpcKind::kBidi;
+}
+inline bool ManyResponses(RpcKind kind) {
+  return kind == RpcKind::kServerStream || kind == RpcKind::kBidi;
+}
 
 // One call to be made.
 struct ClientCall {
@@ -40,6 +50,15 @@ struct ClientCall {
   // Called when the call is over and its context still there.
   std::function<void()> conclude = nullptr;
 };
+
+// For ClientCall::prepare.
+std::function<void(grpc::ClientContext*)> WithDeadline(absl::Duration from_now);
+// Waits for a server, within reason.
+std::function<void(grpc::ClientContext*)> Patiently(absl::Duration patience = absl::Minutes(1));
+
+// A unary call with these bytes; one whose handler waits at the gate.
+ClientCall CallOfSize(size_t bytes);
+ClientCall CallThatWaitsAtGate(RpcKind kind = RpcKind::kUnary);
 
 // All that the caller can see of it afterwards.
 struct Outcome {
@@ -57,13 +76,9 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
 // Makes the call and waits for its end. Thread-safe.
 Outcome Perform(Echo::Stub* stub, const ClientCall& call);
 
-// Perform() for each API.
-Outcome PerformSync(Echo::Stub* stub, const ClientCall& call);
-Outcome PerformCallback(Echo::Stub* stub, const ClientCall& call);
-Outcome PerformCompletionQueue(Echo::Stub* stub, const ClientCall& call);
-
-// The Outcome of a call that has ended, but for its responses.
-Outcome Conclude(const grpc::ClientContext& context, const grpc::Status& status);
+// Part of Perform(): the call in the callback API.
+grpc::Status PerformCallback(Echo::Stub* stub, const ClientCall& call, grpc::ClientContext* context,
+                             std::vector<EchoResponse>* responses);
 
 }  // namespace grpc_cxl::e2e
 

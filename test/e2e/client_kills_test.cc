@@ -1,45 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A thousand clients are killed at random moments of their lives: while they start, shake
 // hands, call, write. Afterwards their server holds as much as before, and nothing of them
 // is left anywhere.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <random>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "test/e2e/child.h"
-#include "test/e2e/test_directory.h"
+#include "test/support/eventually.h"
+#include "test/support/process_state.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
 namespace {
 
+using internal::CountArenas;
+using internal::CountOpenFiles;
+using internal::Eventually;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// True once `condition` holds, within 20 s.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (const absl::Time start = absl::Now(); absl::Now() - start < absl::Seconds(20);) {
-    if (condition()) return true;
-    absl::SleepFor(absl::Milliseconds(20));
-  }
-  return condition();
+int64_t ResidentBytes(pid_t pid) {
+  std::ifstream statm(absl::StrCat("/proc/", pid, "/statm"));
+  int64_t total = 0, resident = 0;
+  statm >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
-std::set<std::string> NamesIn(const std::string& directory) {
+std::set<std::string> NamesInSharedMemory() {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
     names.insert(entry.path().filename().string());
   }
   return names;
@@ -47,14 +52,17 @@ std::set<std::string> NamesIn(const std::string& directory) {
 
 class ClientKillsTest : public ::testing::Test {
  protected:
-  ClientKillsTest() { setenv("TMPDIR", temporary_.path().c_str(), /*overwrite=*/1); }
-
+  // Both use temporary_ as temporary directory.
+  std::unique_ptr<Child> Start(const std::string& role, internal::SpawnOptions options = {},
+                               const std::vector<std::string>& flags = {}) {
+    options.environment["TMPDIR"] = temporary_.path();
+    return std::make_unique<Child>(role, TransportKind::kCxl, rendezvous_.path(), flags, options);
+  }
   // Four clients live at a time, each for up to 60 ms: a client calls after about 25.
   void KillClients(int count) {
     std::deque<std::unique_ptr<Child>> living;
     for (int i = 0; i < count; ++i) {
-      living.push_back(std::make_unique<Child>(
-          std::vector<std::string>{"--role=busy_client", "--place=" + rendezvous_.path()}));
+      living.push_back(Start("busy_client"));
       absl::SleepFor(absl::Microseconds(random_() % 15'000));
       if (living.size() == 4) {
         living.front()->Kill();
@@ -63,33 +71,32 @@ class ClientKillsTest : public ::testing::Test {
     }
   }
 
-  const TestDirectory rendezvous_;
-  const TestDirectory temporary_;
+  const internal::TemporaryDirectory rendezvous_;
+  const internal::TemporaryDirectory temporary_;
   std::minstd_rand random_{4711};
 };
 
 TEST_F(ClientKillsTest, LeaveNothingBehind) {
-  // Without this, malloc counts what its threads keep for their next requests as allocated.
-  setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", /*overwrite=*/1);
-  Child server({"--role=server", "--place=" + rendezvous_.path()});
-  unsetenv("GLIBC_TUNABLES");
-  ASSERT_EQ(server.ReadLine(), "serving");
-  const int files = CountOpenFiles(server.pid());
-  const std::set<std::string> shared_memory = NamesIn("/dev/shm");
+  // Else malloc counts what its threads keep for their next requests as allocated.
+  const auto server =
+      Start("server", {.environment = {{"GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"}}});
+  ASSERT_EQ(server->ReadLine(), "serving");
+  const int files = CountOpenFiles(server->pid());
+  const std::set<std::string> shared_memory = NamesInSharedMemory();
   const auto nobody_is_connected = [&] {
-    return CountOpenFiles(server.pid()) == files && CountSharedMappings(server.pid()) == 0;
+    return CountOpenFiles(server->pid()) == files && CountArenas(server->pid()) == 0;
   };
   KillClients(100);  // has threads and pools started
   EXPECT_TRUE(Eventually(nobody_is_connected));
-  const int64_t resident = ResidentBytes(server.pid());
-  const int64_t allocated = server.AllocatedBytes();
+  const int64_t resident = ResidentBytes(server->pid());
+  const int64_t allocated = server->AllocatedBytes();
 
   KillClients(1000);
   EXPECT_TRUE(Eventually(nobody_is_connected))
-      << CountOpenFiles(server.pid()) << " open files instead of " << files << ", "
-      << CountSharedMappings(server.pid()) << " arenas";
-  const int64_t resident_after = ResidentBytes(server.pid());
-  const int64_t allocated_after = server.AllocatedBytes();
+      << CountOpenFiles(server->pid()) << " open files instead of " << files << ", "
+      << CountArenas(server->pid()) << " arenas";
+  const int64_t resident_after = ResidentBytes(server->pid());
+  const int64_t allocated_after = server->AllocatedBytes();
   std::cout << "the server after 100 and 1100 kills: allocated " << allocated << " and "
             << allocated_after << " bytes, resident " << resident << " and " << resident_after
             << std::endl;
@@ -97,29 +104,26 @@ TEST_F(ClientKillsTest, LeaveNothingBehind) {
   EXPECT_LT(resident_after, resident + (32 << 20));  // one arena in a hundred would be 20 MiB
   EXPECT_THAT(rendezvous_.List(), ElementsAre("e2e+echo.lock", "e2e+echo.sock"));
   EXPECT_THAT(temporary_.List(), IsEmpty());
-  EXPECT_TRUE(Eventually([&] { return NamesIn("/dev/shm") == shared_memory; }));
+  EXPECT_TRUE(Eventually([&] { return NamesInSharedMemory() == shared_memory; }));
 
   // It still serves, and leaves nothing either.
-  Child client({"--role=client", "--place=" + rendezvous_.path()});
-  EXPECT_EQ(client.ReadLine(), "unary 0 ");
-  client.Kill();
-  EXPECT_EQ(server.Finish(), 0);
-  std::cout << server.ReadLine().value_or("nothing") << std::endl;
+  EXPECT_EQ(Start("client")->ReadLine(), "unary 0 ");
+  EXPECT_EQ(server->Finish(), 0);
+  std::cout << server->ReadLine().value_or("nothing") << std::endl;
   EXPECT_THAT(rendezvous_.List(), IsEmpty());
   EXPECT_THAT(temporary_.List(), IsEmpty());
 }
 
 // The same with arenas that are files of a directory.
 TEST_F(ClientKillsTest, LeaveNothingInTheArenaDirectory) {
-  const TestDirectory arenas;
-  Child server(
-      {"--role=server", "--place=" + rendezvous_.path(), "--arena_directory=" + arenas.path()});
-  ASSERT_EQ(server.ReadLine(), "serving");
-  const int files = CountOpenFiles(server.pid());
+  const internal::TemporaryDirectory arenas;
+  const auto server = Start("server", {}, {"--arena_directory=" + arenas.path()});
+  ASSERT_EQ(server->ReadLine(), "serving");
+  const int files = CountOpenFiles(server->pid());
   KillClients(50);
-  EXPECT_TRUE(Eventually([&] { return CountOpenFiles(server.pid()) == files; }));
+  EXPECT_TRUE(Eventually([&] { return CountOpenFiles(server->pid()) == files; }));
   EXPECT_THAT(arenas.List(), IsEmpty());
-  server.Kill();
+  server->Kill();
   EXPECT_THAT(arenas.List(), IsEmpty());
 }
 

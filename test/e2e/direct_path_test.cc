@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which path a unary call takes where direct calls are on, and that a call that takes the
 // stream path instead notices nothing of it.
 
@@ -7,7 +9,6 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,7 +22,6 @@
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/options.h"
-#include "grpc_cxl/payload_counters.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
 
@@ -29,50 +29,29 @@ namespace grpc_cxl::e2e {
 namespace {
 
 constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
+constexpr size_t kThreshold = internal::kBlockThreshold;  // larger messages are in blocks
 
 // How many calls took each path since it was made.
 class Paths {
  public:
-  DirectCallStats Taken() const {
-    const DirectCallStats now = GetDirectCallStats();
-    return {now.direct - before_.direct,
-            now.not_taken - before_.not_taken,
-            now.no_connection - before_.no_connection,
-            now.not_eligible - before_.not_eligible,
-            now.too_large - before_.too_large,
-            now.no_slot - before_.no_slot};
+  uint64_t operator()(uint64_t DirectCallStats::*path) const {
+    return GetDirectCallStats().*path - before_.*path;
   }
+  uint64_t direct() const { return (*this)(&DirectCallStats::direct); }
 
  private:
   const DirectCallStats before_ = GetDirectCallStats();
 };
 
-// From this size on messages are in blocks.
-constexpr size_t kThreshold = internal::kBlockThreshold;
-
-void ExpectNothingLent() {
-  PayloadCounters counters;
-  for (int i = 0; i < 20'000; ++i) {
-    counters = GetPayloadCounters();
-    if (counters.loans_out == 0 && counters.loans_held == 0) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  ADD_FAILURE() << counters.loans_out << " loans out, " << counters.loans_held << " held";
-}
-
 class DirectPathTest : public ::testing::Test {
  protected:
-  ClientCall CallWith(size_t payload_bytes, ClientApi api = ClientApi::kSync) {
-    ClientCall call{.api = api};
-    call.requests[0].set_payload(Pattern(payload_bytes));
-    return call;
-  }
-  void ExpectEchoed(const ClientCall& call) {
+  void ExpectEchoed(size_t payload_bytes, ClientApi api = ClientApi::kSync) {
+    ClientCall call = CallOfSize(payload_bytes);
+    call.api = api;
     const Outcome outcome = pair_->Run(call);
     ASSERT_TRUE(outcome.status.ok()) << outcome;
     EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
   }
-
   // With the connection everything lent is let go.
   void TearDown() override {
     pair_.reset();
@@ -84,17 +63,13 @@ class DirectPathTest : public ::testing::Test {
 
 TEST_F(DirectPathTest, UnaryCallsOfGeneratedStubsAreDirect) {
   const Paths paths;
-  ExpectEchoed(CallWith(64));
-  ExpectEchoed(CallWith(64, ClientApi::kCallback));
-  EXPECT_EQ(paths.Taken().direct, 2u);
-  EXPECT_EQ(paths.Taken().not_taken, 0u);
-}
-
-TEST_F(DirectPathTest, CompletionQueuesAreNotEligible) {
-  const Paths paths;
-  ExpectEchoed(CallWith(64, ClientApi::kCompletionQueue));
-  EXPECT_EQ(paths.Taken().direct, 0u);
-  EXPECT_EQ(paths.Taken().not_eligible, 1u);
+  ExpectEchoed(64);
+  ExpectEchoed(64, ClientApi::kCallback);
+  EXPECT_EQ(paths.direct(), 2u);
+  EXPECT_EQ(paths(&DirectCallStats::not_taken), 0u);
+  ExpectEchoed(64, ClientApi::kCompletionQueue);
+  EXPECT_EQ(paths.direct(), 2u);
+  EXPECT_EQ(paths(&DirectCallStats::not_eligible), 1u);
 }
 
 // Whether a message lies in its call buffer or in a block, and where one becomes the other.
@@ -102,31 +77,28 @@ TEST_F(DirectPathTest, MessagesOfAnySizeAreDirect) {
   const Paths paths;
   uint64_t calls = 0;
   for (const size_t edge : {ServerOptions().call_buffer_bytes, kThreshold, 4 * kThreshold}) {
-    for (size_t bytes = edge - 150; bytes < edge + 10; ++bytes, ++calls) {
-      ExpectEchoed(CallWith(bytes));
-    }
+    for (size_t bytes = edge - 150; bytes < edge + 10; ++bytes, ++calls) ExpectEchoed(bytes);
   }
   for (const size_t bytes : {100'000, 1'000'000, 2'000'000}) {
-    ExpectEchoed(CallWith(bytes));
-    ExpectEchoed(CallWith(bytes, ClientApi::kCallback));
+    ExpectEchoed(bytes);
+    ExpectEchoed(bytes, ClientApi::kCallback);
     calls += 2;
   }
-  EXPECT_EQ(paths.Taken().direct, calls);
+  EXPECT_EQ(paths.direct(), calls);
 }
 
 TEST_F(DirectPathTest, OneMayBeLargeAndTheOtherSmall) {
   const Paths paths;
-  ClientCall call = CallWith(10);
-  for (const uint64_t bytes : {4000, 5000, 100'000, 3'000'000}) {
-    call.requests[0].mutable_script()->set_response_bytes(bytes);
+  for (const auto& [there, back] :
+       {std::pair(10, 4000), std::pair(10, 5000), std::pair(10, 100'000), std::pair(10, 3'000'000),
+        std::pair(3'000'000, 1)}) {
+    ClientCall call = CallOfSize(there);
+    call.requests[0].mutable_script()->set_response_bytes(back);
     const Outcome outcome = pair_->Run(call);
     ASSERT_TRUE(outcome.status.ok()) << outcome;
-    EXPECT_EQ(outcome.responses[0].payload(), Pattern(bytes));
+    EXPECT_EQ(outcome.responses[0].payload(), Pattern(back));
   }
-  call = CallWith(3'000'000);
-  call.requests[0].mutable_script()->set_response_bytes(1);
-  EXPECT_TRUE(pair_->Run(call).status.ok());
-  EXPECT_EQ(paths.Taken().direct, 5u);
+  EXPECT_EQ(paths.direct(), 5u);
 }
 
 // A thread that has made synchronous calls of a method is believed to wait for its next one as
@@ -138,9 +110,8 @@ TEST_F(DirectPathTest, ACallbackCallerIsNotKeptWaitingForWhatItDidBefore) {
     grpc::ClientContext context;
     EchoResponse response;
   };
-  for (int i = 0; i < 3; ++i) ExpectEchoed(CallWith(64));
-  EchoRequest request;
-  request.mutable_script()->set_wait_at_gate(true);
+  for (int i = 0; i < 3; ++i) ExpectEchoed(64);
+  const EchoRequest request = CallThatWaitsAtGate().requests[0];
   std::vector<Call> calls(kCalls);
   absl::BlockingCounter running(kCalls);
   const Paths paths;
@@ -153,147 +124,115 @@ TEST_F(DirectPathTest, ACallbackCallerIsNotKeptWaitingForWhatItDidBefore) {
                                 });
   }
   EXPECT_LT(absl::Now() - start, kCalls * absl::Nanoseconds(internal::kPatienceNs) / 2);
-  EXPECT_EQ(paths.Taken().direct, static_cast<uint64_t>(kCalls));
+  EXPECT_EQ(paths.direct(), static_cast<uint64_t>(kCalls));
   pair_->control().OpenGate();
   running.Wait();
 }
 
 // The response comes when nobody waits for it any more: its block goes back.
 TEST_F(DirectPathTest, BlocksOfLateResponsesGoBack) {
-  ClientCall call = CallWith(100'000);
-  call.requests[0].mutable_script()->set_wait_at_gate(true);
-  call.prepare = [](grpc::ClientContext* context) {
-    context->set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
-  };
+  ClientCall call = CallThatWaitsAtGate();
+  call.requests[0].set_payload(Pattern(100'000));
+  call.prepare = WithDeadline(absl::Milliseconds(50));
   const Paths paths;
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(pair_->Run(call).status.error_code(), grpc::DEADLINE_EXCEEDED);
   }
-  EXPECT_EQ(paths.Taken().direct, 3u);
+  EXPECT_EQ(paths.direct(), 3u);
   pair_->control().OpenGate();
   // The area has room for forty: each of these finds a block.
-  for (int i = 0; i < 100; ++i) ExpectEchoed(CallWith(100'000));
-  EXPECT_EQ(paths.Taken().direct, 103u);
+  for (int i = 0; i < 100; ++i) ExpectEchoed(100'000);
+  EXPECT_EQ(paths.direct(), 103u);
 }
 
-// One connection with hardly any blocks: whatever finds none takes the stream path.
-TEST(DirectRoadsWithFewBlocksTest, WantOfBlocksIsNoError) {
+// A connection with hardly any blocks: whatever finds none takes the stream path.
+TEST_F(DirectPathTest, WantOfBlocksIsNoError) {
   for (const size_t payload_bytes : {size_t{0}, size_t{64} << 10}) {
-    ServerOptions options;
-    options.payload_bytes = payload_bytes;
-    const auto transport = Transport::Make(TransportKind::kCxlDirect, options);
-    const auto server = EchoServer::Start(*transport);
-    const auto channel = MakeChannel(*transport);
-    ASSERT_TRUE(
-        channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
-    const auto stub = Echo::NewStub(channel);
+    pair_ = std::make_unique<EchoPair>(
+        TransportKind::kCxlDirect, ServerSettings{.options = WithSizes(512 << 10, payload_bytes)});
     const Paths paths;
     std::vector<std::thread> callers;
     for (int thread = 0; thread < 4; ++thread) {
-      callers.emplace_back([&, thread] {
-        for (int i = 0; i < 50; ++i) {
-          ClientCall call;
-          call.requests[0].set_payload(Pattern(1000 * (thread + 1) * (i % 20)));
-          const Outcome outcome = Perform(stub.get(), call);
-          ASSERT_TRUE(outcome.status.ok()) << outcome;
-          EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
-        }
+      callers.emplace_back([this, thread] {
+        for (int i = 0; i < 50; ++i) ExpectEchoed(1000 * (thread + 1) * (i % 20));
       });
     }
     for (std::thread& caller : callers) caller.join();
-    EXPECT_GT(paths.Taken().direct, 0u);
-    EXPECT_GT(paths.Taken().too_large, 0u);
+    EXPECT_GT(paths.direct(), 0u);
+    EXPECT_GT(paths(&DirectCallStats::too_large), 0u);
   }
-  ExpectNothingLent();  // with the connections
 }
 
-TEST_F(DirectPathTest, CallsBeyondTheSlotsTakeTheStreamRoad) {
+TEST_F(DirectPathTest, CallsBeyondTheSlotsTakeTheStreamPath) {
   constexpr int kCalls = 70;
   const Paths paths;
   std::vector<std::thread> callers;
   for (int i = 0; i < kCalls; ++i) {
-    callers.emplace_back([&] {
-      ClientCall call = CallWith(64);
-      call.requests[0].mutable_script()->set_wait_at_gate(true);
-      ExpectEchoed(call);
-    });
+    callers.emplace_back([&] { EXPECT_TRUE(pair_->Run(CallThatWaitsAtGate()).status.ok()); });
   }
-  EXPECT_TRUE(pair_->control().Await([](const auto& counts) { return counts.at_gate == kCalls; }));
-  EXPECT_EQ(paths.Taken().direct, 64u);
-  EXPECT_EQ(paths.Taken().no_slot, 6u);
+  EXPECT_TRUE(pair_->control().AwaitAtGate(kCalls));
+  EXPECT_EQ(paths.direct(), 64u);
+  EXPECT_EQ(paths(&DirectCallStats::no_slot), 6u);
   pair_->control().OpenGate();
   for (std::thread& caller : callers) caller.join();
-  ExpectEchoed(CallWith(64));
-  EXPECT_EQ(paths.Taken().direct, 65u);
+  ExpectEchoed(64);
+  EXPECT_EQ(paths.direct(), 65u);
 }
 
-TEST_F(DirectPathTest, WithoutAConnectionTheStreamRoadMakesOne) {
-  const auto channel =
-      MakeChannel(*pair_->transport,
-                  {.configure = [](auto* arguments) { arguments->SetInt("other_channel", 1); }});
+TEST_F(DirectPathTest, WithoutAConnectionTheStreamPathMakesOne) {
   pair_->server.reset();
   pair_->server = EchoServer::Start(*pair_->transport);
+  const auto stub = Echo::NewStub(MakeChannel(*pair_->transport, OwnConnection()));
   const Paths paths;
-  const auto stub = Echo::NewStub(channel);
-  EXPECT_TRUE(Perform(stub.get(), CallWith(64)).status.ok());
-  EXPECT_EQ(paths.Taken().no_connection, 1u);
-  EXPECT_TRUE(Perform(stub.get(), CallWith(64)).status.ok());
-  EXPECT_EQ(paths.Taken().direct, 1u);
+  EXPECT_TRUE(Perform(stub.get(), {}).status.ok());
+  EXPECT_EQ(paths(&DirectCallStats::no_connection), 1u);
+  EXPECT_TRUE(Perform(stub.get(), {}).status.ok());
+  EXPECT_EQ(paths.direct(), 1u);
 }
 
-// The bytes that a generic stub sends are no message, whatever the method's name promises.
+// A call of Echo.Unary on a generic stub.
+template <typename Stub, typename Request, typename Response>
+void CallGenerically(Stub& stub, const Request* request, Response* response) {
+  grpc::ClientContext context;
+  absl::Notification done;
+  stub.UnaryCall(&context, kUnary, {}, request, response, [&](const grpc::Status& status) {
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+// The bytes that a generic stub sends are no message, whatever the method's name promises;
+// nor are messages of no generated class taken for generated ones.
 TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
-  EchoRequest request;
-  request.set_payload("generic");
-  const grpc::Slice slice(request.SerializeAsString());
-  const grpc::ByteBuffer bytes(&slice, 1);
+  EchoRequest model;
+  model.set_payload("generic");
+  EchoResponse answer;
   const Paths paths;
-  grpc::GenericStub stub(pair_->channel);
-  for (int i = 0; i < 100; ++i) {
-    grpc::ByteBuffer response_bytes;
-    grpc::ClientContext context;
-    grpc::Status status;
-    absl::Notification done;
-    stub.UnaryCall(&context, kUnary, {}, &bytes, &response_bytes, [&](grpc::Status s) {
-      status = std::move(s);
-      done.Notify();
-    });
-    done.WaitForNotification();
-    ASSERT_TRUE(status.ok()) << status.error_message();
-    EchoResponse response;
-    grpc::ProtoBufferReader reader(&response_bytes);
-    ASSERT_TRUE(response.ParseFromZeroCopyStream(&reader));
-    EXPECT_EQ(response.payload(), "generic");
-  }
-  EXPECT_EQ(paths.Taken().direct, 0u);
-  EXPECT_EQ(paths.Taken().not_eligible, 100u);
-}
 
-// Messages, but of no generated class.
-TEST_F(DirectPathTest, DynamicMessagesAreNotTakenForGeneratedOnes) {
+  const grpc::Slice slice(model.SerializeAsString());
+  const grpc::ByteBuffer bytes(&slice, 1);
+  grpc::GenericStub generic(pair_->channel);
+  for (int i = 0; i < 100; ++i) {
+    grpc::ByteBuffer response;
+    CallGenerically(generic, &bytes, &response);
+    grpc::ProtoBufferReader reader(&response);
+    ASSERT_TRUE(answer.ParseFromZeroCopyStream(&reader));
+    EXPECT_EQ(answer.payload(), "generic");
+  }
+
   using google::protobuf::Message;
   google::protobuf::DynamicMessageFactory factory;
   const std::unique_ptr<Message> request(factory.GetPrototype(EchoRequest::descriptor())->New());
   const std::unique_ptr<Message> response(factory.GetPrototype(EchoResponse::descriptor())->New());
-  EchoRequest model;
-  model.set_payload("dynamic");
   ASSERT_TRUE(request->ParseFromString(model.SerializeAsString()));
-  const Paths paths;
-  grpc::TemplatedGenericStub<Message, Message> stub(pair_->channel);
-  grpc::ClientContext context;
-  grpc::Status status;
-  absl::Notification done;
-  stub.UnaryCall(&context, kUnary, {}, request.get(), response.get(), [&](grpc::Status s) {
-    status = std::move(s);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EchoResponse answer;
+  grpc::TemplatedGenericStub<Message, Message> dynamic(pair_->channel);
+  CallGenerically(dynamic, request.get(), response.get());
   ASSERT_TRUE(answer.ParseFromString(response->SerializeAsString()));
-  EXPECT_EQ(answer.payload(), "dynamic");
-  EXPECT_EQ(paths.Taken().direct, 0u);
-  EXPECT_EQ(paths.Taken().not_eligible, 1u);
+  EXPECT_EQ(answer.payload(), "generic");
+
+  EXPECT_EQ(paths.direct(), 0u);
+  EXPECT_EQ(paths(&DirectCallStats::not_eligible), 101u);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A process for the tests of faults, users and namespaces: a server or a client of the
 // Echo service. Prints a line for each thing that has happened (see the roles below) and
 // ends when its standard input does.
@@ -11,14 +13,15 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <iostream>
+#include <map>
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -27,7 +30,6 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
 #include "test/e2e/blobs_server.h"
@@ -38,24 +40,21 @@
 #include "test/e2e/log_capture.h"
 #include "test/e2e/transport.h"
 
-ABSL_FLAG(
-    std::string, role, "",
-    "server, journal_server, client, hanging_client, busy_client, blobs_server or blobs_client");
-ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
+ABSL_FLAG(std::string, role, "", "see kRoles");
 ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or cxl_direct");
 ABSL_FLAG(std::string, place, "", "Transport::place()");
 ABSL_FLAG(int, uid, -1, "the user to become, or -1");
-ABSL_FLAG(bool, own_network, false, "in a network namespace of its own");
-ABSL_FLAG(std::string, region, "", "the region to meet in, if any");
-ABSL_FLAG(int, host, 0, "which host of the region to be");
 ABSL_FLAG(bool, own_namespaces, false,
-          "in network, mount, IPC and PID namespaces of its own, from which only the region can be "
-          "written");
+          "in network, mount, IPC and PID namespaces of its own, from which only the place or, if "
+          "there is one, the region of GRPC_CXL_REGION can be written");
+ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
 
 namespace grpc_cxl::e2e {
 namespace {
+
+constexpr int kNotPermitted = 77;  // exit code
 
 void Say(const std::string& line) {
   std::cout << absl::StrReplaceAll(line, {{"\n", " "}}) << std::endl;
@@ -70,43 +69,26 @@ void AwaitEndOfInput() {
   }
 }
 
-TransportKind Kind() {
-  for (const TransportKind kind : kTestedTransports) {
-    if (Name(kind) == absl::GetFlag(FLAGS_transport)) return kind;
-  }
-  LOG(FATAL) << "no transport " << absl::GetFlag(FLAGS_transport);
-}
-
-// Before anything else, while there is only one thread. Exit code 77: not permitted.
-void EnterOwnNetwork() {
-  const uid_t uid = geteuid();
-  const int flags = CLONE_NEWNET | (uid == 0 ? 0 : CLONE_NEWUSER);
-  if (unshare(flags) != 0) {
-    Say(absl::StrCat("no namespace: ", strerror(errno)));
-    _exit(77);
-  }
+int InterfacesUp() {
   ifaddrs* interfaces;
   PCHECK(getifaddrs(&interfaces) == 0);
   int up = 0;
-  for (const ifaddrs* i = interfaces; i != nullptr; i = i->ifa_next)
-    up += (i->ifa_flags & IFF_UP) != 0;
+  for (const ifaddrs* i = interfaces; i != nullptr; i = i->ifa_next) up += i->ifa_flags & IFF_UP;
   freeifaddrs(interfaces);
-  Say(absl::StrCat("interfaces up: ", up));
+  return up;
 }
 
 void MustMount(const char* source, const char* target, const char* type, unsigned long flags) {
   PCHECK(mount(source, target, type, flags, nullptr) == 0) << target;
 }
 
-// Before anything else, while there is only one thread. Exit code 77: not permitted. Returns
-// where the region is now.
-std::string EnterOwnNamespaces(const std::string& region) {
-  const uid_t uid = geteuid();
-  const int flags =
-      CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID | (uid == 0 ? 0 : CLONE_NEWUSER);
-  if (unshare(flags) != 0) {
+// Before anything else, while there is only one thread. Returns where `shared`, a directory or
+// a file, is now.
+std::string EnterOwnNamespaces(const std::string& shared) {
+  const int flags = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWPID;
+  if (unshare(flags | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) {
     Say(absl::StrCat("no namespace: ", strerror(errno)));
-    _exit(77);
+    _exit(kNotPermitted);
   }
   // The new process namespace begins with our child; we only wait for it.
   const pid_t child = fork();
@@ -117,15 +99,17 @@ std::string EnterOwnNamespaces(const std::string& region) {
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int file = open(region.c_str(), O_PATH | O_CLOEXEC);
-  PCHECK(file >= 0) << region;
+  const int file = open(shared.c_str(), O_PATH | O_CLOEXEC);
+  struct stat kind;
+  PCHECK(file >= 0 && fstat(file, &kind) == 0) << shared;
   MustMount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE);
   // Fresh memory where processes usually leave things for each other; all else is read only.
   MustMount("shm", "/dev/shm", "tmpfs", 0);
   MustMount("tmp", "/tmp", "tmpfs", 0);
-  const std::string here = "/tmp/region";
-  close(open(here.c_str(), O_CREAT | O_WRONLY, 0600));
-  MustMount(absl::StrCat("/proc/self/fd/", file).c_str(), here.c_str(), nullptr, MS_BIND);
+  const char* const here = "/tmp/shared";
+  PCHECK(mknod(here, S_IFREG | 0600, 0) == 0);
+  if (S_ISDIR(kind.st_mode)) PCHECK(unlink(here) == 0 && mkdir(here, 0700) == 0);
+  MustMount(absl::StrCat("/proc/self/fd/", file).c_str(), here, nullptr, MS_BIND);
   close(file);
   MustMount("proc", "/proc", "proc", 0);  // of the new process namespace
   MustMount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY);
@@ -133,8 +117,16 @@ std::string EnterOwnNamespaces(const std::string& region) {
   for (const char* variable : {"GRPC_CXL_DIR", "XDG_RUNTIME_DIR", "TEST_TMPDIR"}) {
     unsetenv(variable);
   }
-  Say(absl::StrCat("alone, as process ", getpid()));
+  Say(absl::StrCat("alone, as process ", getpid(), ", with ", InterfacesUp(), " interfaces up"));
   return here;
+}
+
+std::unique_ptr<Transport> JoinTransport(const ServerOptions& options = {}) {
+  for (const TransportKind kind : kTestedTransports) {
+    if (Name(kind) != absl::GetFlag(FLAGS_transport)) continue;
+    return Transport::Join(kind, absl::GetFlag(FLAGS_place), options);
+  }
+  LOG(FATAL) << "no transport " << absl::GetFlag(FLAGS_transport);
 }
 
 // "serving", or "not serving: " and what was logged; maybe "at gate"; at the end a summary.
@@ -144,16 +136,14 @@ int RunServer() {
     options.backing = {ArenaBacking::Kind::kDirectory, directory};
   }
   LogCapture log;
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place), options);
-  const auto server = EchoServer::Start(*transport);
+  const auto server = EchoServer::Start(*JoinTransport(options));
   if (server == nullptr) {
     Say(absl::StrCat("not serving: ", log.text()));
     return 1;
   }
   Say("serving");
   if (const int wanted = absl::GetFlag(FLAGS_announce_at_gate); wanted > 0) {
-    server->control().Await([wanted](const auto& counts) { return counts.at_gate >= wanted; },
-                            absl::InfiniteDuration());
+    server->control().AwaitAtGate(wanted, absl::InfiniteDuration());
     Say("at gate");
   }
   AwaitEndOfInput();
@@ -167,9 +157,7 @@ int RunJournalServer() {
   const int journal =
       open(absl::GetFlag(FLAGS_journal).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   PCHECK(journal >= 0);
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const LambdaServer server(*transport, [journal](grpc::CallbackServerContext*,
-                                                  const EchoRequest& request, EchoResponse*) {
+  const LambdaServer server(*JoinTransport(), [journal](auto*, const EchoRequest& request, auto*) {
     const std::string line = request.payload() + "\n";
     PCHECK(write(journal, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
     return grpc::Status::OK;
@@ -181,15 +169,15 @@ int RunJournalServer() {
 
 // One call of each kind: its name, the status code, the message.
 int RunClient() {
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const auto stub = Echo::NewStub(MakeChannel(*transport));
+  const auto stub = Echo::NewStub(MakeChannel(*JoinTransport()));
   for (const RpcKind kind : kAllRpcKinds) {
-    ClientCall call{.kind = kind};
+    ClientCall call = CallOfSize(100'000);
+    call.kind = kind;
     call.requests[0].mutable_script()->set_response_count(1);
-    call.requests[0].set_payload(Pattern(100'000));
     const Outcome outcome = Perform(stub.get(), call);
-    if (outcome.status.ok())
+    if (outcome.status.ok()) {
       CHECK_EQ(outcome.responses.at(0).payload(), call.requests[0].payload());
+    }
     Say(absl::StrCat(Name(kind), " ", outcome.status.error_code(), " ",
                      outcome.status.error_message()));
   }
@@ -199,17 +187,11 @@ int RunClient() {
 
 // One call of each kind, all at once, that wait at the gate.
 int RunHangingClient() {
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const auto channel = MakeChannel(*transport);
+  const auto channel = MakeChannel(*JoinTransport());
   const auto stub = Echo::NewStub(channel);
-  // Direct calls need a connection.
-  CHECK(channel->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
+  Connect(*channel);
   for (const RpcKind kind : kAllRpcKinds) {
-    std::thread([&stub, kind] {
-      ClientCall call{.kind = kind};
-      call.requests[0].mutable_script()->set_wait_at_gate(true);
-      Perform(stub.get(), call);
-    }).detach();
+    std::thread([&stub, kind] { Perform(stub.get(), CallThatWaitsAtGate(kind)); }).detach();
   }
   AwaitEndOfInput();
   _exit(0);
@@ -217,19 +199,18 @@ int RunHangingClient() {
 
 // Calls of all kinds and sizes without end on two connections; "calling" after the first.
 int RunBusyClient() {
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const ChannelSettings settings = {.configure = [](grpc::ChannelArguments* arguments) {
-    arguments->SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  }};
+  const auto transport = JoinTransport();
   for (int i = 0; i < 2; ++i) {
-    std::thread([&transport, &settings, i] {
-      const auto stub = Echo::NewStub(MakeChannel(*transport, settings));
+    std::thread([&transport, i] {
+      const auto stub = Echo::NewStub(MakeChannel(*transport, OwnConnection()));
       std::minstd_rand random(getpid() + i);
-      for (bool said = false;; said = true) {
-        ClientCall call{.kind = kAllRpcKinds[random() % 4]};
+      for (bool said = false;;) {
+        ClientCall call = CallOfSize(size_t{1} << random() % 20);
+        call.kind = kAllRpcKinds[random() % 4];
         call.requests[0].mutable_script()->set_response_count(10);
-        call.requests[0].set_payload(Pattern(size_t{1} << random() % 20));
-        if (Perform(stub.get(), call).status.ok() && !said) Say("calling");
+        if (!Perform(stub.get(), call).status.ok() || said) continue;
+        Say("calling");
+        said = true;
       }
     }).detach();
   }
@@ -239,8 +220,7 @@ int RunBusyClient() {
 
 // "serving". Large messages.
 int RunBlobsServer() {
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const BlobsServer server(*transport);
+  const BlobsServer server(*JoinTransport());
   Say("serving");
   AwaitEndOfInput();
   return 0;
@@ -248,9 +228,8 @@ int RunBlobsServer() {
 
 // "done" after three calls of 1 MiB.
 int RunBlobsClient() {
-  const auto transport = Transport::Join(Kind(), absl::GetFlag(FLAGS_place));
-  const auto channel = MakeChannel(*transport);
-  CHECK(channel->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
+  const auto channel = MakeChannel(*JoinTransport());
+  Connect(*channel);
   const auto stub = Blobs::NewStub(channel);
   for (uint64_t i = 0; i < 3; ++i) {
     Blob request, response;
@@ -264,31 +243,33 @@ int RunBlobsClient() {
   return 0;
 }
 
+const std::map<std::string, int (*)()> kRoles = {
+    {"server", RunServer},
+    {"journal_server", RunJournalServer},
+    {"client", RunClient},
+    {"hanging_client", RunHangingClient},
+    {"busy_client", RunBusyClient},
+    {"blobs_server", RunBlobsServer},
+    {"blobs_client", RunBlobsClient},
+};
+
 int Main() {
   signal(SIGPIPE, SIG_IGN);
   if (const int uid = absl::GetFlag(FLAGS_uid); uid >= 0) {
     if (setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) {
       Say(absl::StrCat("no other user: ", strerror(errno)));
-      return 77;
+      return kNotPermitted;
     }
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when we are stopped; after the change of user
-  if (absl::GetFlag(FLAGS_own_network)) EnterOwnNetwork();
-  std::string region = absl::GetFlag(FLAGS_region);
-  if (absl::GetFlag(FLAGS_own_namespaces)) region = EnterOwnNamespaces(region);
-  if (!region.empty()) {
-    setenv("GRPC_CXL_REGION", region.c_str(), 1);
-    setenv("GRPC_CXL_HOST", absl::StrCat(absl::GetFlag(FLAGS_host)).c_str(), 1);
+  if (absl::GetFlag(FLAGS_own_namespaces)) {
+    if (const char* const region = getenv("GRPC_CXL_REGION"); region != nullptr) {
+      setenv("GRPC_CXL_REGION", EnterOwnNamespaces(region).c_str(), 1);
+    } else {
+      absl::SetFlag(&FLAGS_place, EnterOwnNamespaces(absl::GetFlag(FLAGS_place)));
+    }
   }
-  const std::string role = absl::GetFlag(FLAGS_role);
-  if (role == "server") return RunServer();
-  if (role == "journal_server") return RunJournalServer();
-  if (role == "client") return RunClient();
-  if (role == "hanging_client") return RunHangingClient();
-  if (role == "blobs_server") return RunBlobsServer();
-  if (role == "blobs_client") return RunBlobsClient();
-  CHECK_EQ(role, "busy_client");
-  return RunBusyClient();
+  return kRoles.at(absl::GetFlag(FLAGS_role))();
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/e2e/echo_call.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/e2e/echo_pair.h"
 
 #include <grpc/impl/channel_arg_names.h>
@@ -10,27 +11,16 @@
 
 namespace grpc_cxl::e2e {
 
-std::unique_ptr<EchoServer> EchoServer::Start(const Transport& transport,
-                                              const ServerSettings& settings) {
-  std::unique_ptr<EchoService> service = EchoService::Make(settings.api);
-  grpc::ServerBuilder builder;
-  const auto credentials = transport.ServerCredentials(settings.security);
-  if (settings.processor != nullptr) credentials->SetAuthMetadataProcessor(settings.processor);
-  builder.AddListeningPort(transport.address(), credentials);
-  service->Register(&builder);
-  if (settings.configure) settings.configure(&builder);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) return nullptr;
-  transport.Started(*server);
-  service->Start();
-  return std::unique_ptr<EchoServer>(new EchoServer(std::move(service), std::move(server)));
+ChannelSettings OwnConnection() {
+  return {.configure = [](grpc::ChannelArguments* arguments) {
+    arguments->SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }};
 }
 
-void EchoServer::Shutdown(absl::Time deadline) { grpc_cxl::Shutdown(*server_, deadline); }
-
-EchoServer::~EchoServer() {
-  server_->Shutdown(std::chrono::system_clock::now());
-  service_->Stop();
+ChannelSettings AnySize() {
+  return {.configure = [](grpc::ChannelArguments* arguments) {
+    arguments->SetMaxReceiveMessageSize(-1);
+  }};
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const Transport& transport,
@@ -44,17 +34,51 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Transport& transport,
       settings.interceptors ? settings.interceptors() : Interceptors());
 }
 
+void Connect(grpc::Channel& channel) {
+  CHECK(channel.WaitForConnected(std::chrono::system_clock::now() + std::chrono::minutes(1)));
+}
+
+std::unique_ptr<grpc::Server> Serve(const Transport& transport,
+                                    const std::function<void(grpc::ServerBuilder*)>& configure,
+                                    const ServerSettings& settings) {
+  grpc::ServerBuilder builder;
+  const auto credentials = transport.ServerCredentials(settings.security);
+  if (settings.processor != nullptr) credentials->SetAuthMetadataProcessor(settings.processor);
+  builder.AddListeningPort(transport.address(), credentials);
+  configure(&builder);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server != nullptr) transport.Started(*server);
+  return server;
+}
+
+std::unique_ptr<EchoServer> EchoServer::Start(const Transport& transport,
+                                              const ServerSettings& settings) {
+  std::unique_ptr<EchoService> service = EchoService::Make(settings.api);
+  const auto configure = [&](grpc::ServerBuilder* builder) {
+    service->Register(builder);
+    if (settings.configure) settings.configure(builder);
+  };
+  std::unique_ptr<grpc::Server> server = Serve(transport, configure, settings);
+  if (server == nullptr) return nullptr;
+  service->Start();
+  return std::unique_ptr<EchoServer>(new EchoServer(std::move(service), std::move(server)));
+}
+
+void EchoServer::Shutdown(absl::Time deadline) { grpc_cxl::Shutdown(*server_, deadline); }
+
+EchoServer::~EchoServer() {
+  server_->Shutdown(std::chrono::system_clock::now());
+  service_->Stop();
+}
+
 EchoPair::EchoPair(TransportKind kind, const ServerSettings& server_settings,
                    const ChannelSettings& channel_settings)
-    : transport(Transport::Make(kind)),
+    : transport(Transport::Make(kind, server_settings.options)),
       server(EchoServer::Start(*transport, server_settings)),
       channel(MakeChannel(*transport, channel_settings)),
       stub(Echo::NewStub(channel)) {
   CHECK(server != nullptr) << "no server on " << kind;
-  if (kind == TransportKind::kCxlDirect && server_settings.security == nullptr) {
-    // Direct calls need a connection; the first call would make it, on the stream path.
-    CHECK(channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
-  }
+  if (kind == TransportKind::kCxlDirect && server_settings.security == nullptr) Connect(*channel);
 }
 
 }  // namespace grpc_cxl::e2e

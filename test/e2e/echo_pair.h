@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_E2E_ECHO_PAIR_H_
 #define GRPC_CXL_TEST_E2E_ECHO_PAIR_H_
 
@@ -10,7 +11,6 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +23,7 @@ namespace grpc_cxl::e2e {
 
 struct ServerSettings {
   ServerApi api = ServerApi::kCallback;
+  ServerOptions options = {};                                        // of an EchoPair's transport
   std::shared_ptr<grpc::ServerCredentials> security = nullptr;       // none
   std::shared_ptr<grpc::AuthMetadataProcessor> processor = nullptr;  // of the outer credentials
   std::function<void(grpc::ServerBuilder*)> configure = nullptr;
@@ -36,6 +37,22 @@ struct ChannelSettings {
   std::function<void(grpc::ChannelArguments*)> configure = nullptr;
   std::function<Interceptors()> interceptors = nullptr;
 };
+
+// Channels that do not share their connection with others, that take messages of any size.
+ChannelSettings OwnConnection();
+ChannelSettings AnySize();
+
+std::shared_ptr<grpc::Channel> MakeChannel(const Transport& transport,
+                                           const ChannelSettings& settings = {});
+
+// Direct calls need a connection; the first call would make it, on the stream path. Dies
+// without.
+void Connect(grpc::Channel& channel);
+
+// A running server of `service` at the transport's address; null when it cannot listen.
+std::unique_ptr<grpc::Server> Serve(const Transport& transport,
+                                    const std::function<void(grpc::ServerBuilder*)>& configure,
+                                    const ServerSettings& settings = {});
 
 // A running Echo server at the transport's address.
 class EchoServer {
@@ -62,16 +79,13 @@ class EchoServer {
   const std::unique_ptr<grpc::Server> server_;
 };
 
-std::shared_ptr<grpc::Channel> MakeChannel(const Transport& transport,
-                                           const ChannelSettings& settings = {});
-
 // A transport, a server on it (until it is reset) and a channel to it.
 struct EchoPair {
   explicit EchoPair(TransportKind kind, const ServerSettings& server_settings = {},
                     const ChannelSettings& channel_settings = {});
 
   ServiceControl& control() { return server->control(); }
-  Outcome Run(const ClientCall& call) { return e2e::Perform(stub.get(), call); }
+  Outcome Run(const ClientCall& call) { return Perform(stub.get(), call); }
 
   const std::unique_ptr<Transport> transport;
   std::unique_ptr<EchoServer> server;

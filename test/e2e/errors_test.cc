@@ -1,5 +1,8 @@
-// What a user of cxl sees when a name, a directory or an option is wrong: the status code
-// and the text on the client, BuildAndStart() == nullptr and the log line on the server.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a user of cxl sees when a name, a directory or an option is wrong, or when the server
+// refuses a client: the status code and the text on the client, BuildAndStart() == nullptr and
+// the log line on the server. The others must go on.
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
@@ -7,157 +10,187 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/server_credentials.h"
 #include "test/e2e/child.h"
 #include "test/e2e/echo_pair.h"
 #include "test/e2e/log_capture.h"
-#include "test/e2e/test_directory.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
 namespace {
 
+using internal::kNobody;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Matcher;
 
-constexpr uid_t kSomebodyElse = 65534;
 const char kName[] = "cxl:///shop/payments";
+
+// How the first call on a new channel fails: the text of UNAVAILABLE.
+std::string CallError(const std::shared_ptr<grpc::Channel>& channel) {
+  const grpc::Status status = Perform(Echo::NewStub(channel).get(), {}).status;
+  EXPECT_EQ(status.error_code(), grpc::UNAVAILABLE) << status.error_message();
+  return status.error_message();
+}
+std::string CallError(const Transport& transport) {
+  return CallError(MakeChannel(transport, OwnConnection()));
+}
 
 class ErrorsTest : public ::testing::Test {
  protected:
-  ChannelOptions Channel() const {
-    ChannelOptions options;
-    options.rendezvous_directory = directory_.path();
-    return options;
-  }
-  ServerOptions Server() const {
-    ServerOptions options;
-    options.rendezvous_directory = directory_.path();
-    return options;
+  ErrorsTest() { UseDirectory(directory_.path()); }
+  void UseDirectory(const std::string& path) {
+    channel_.rendezvous_directory = server_.rendezvous_directory = path;
   }
 
-  // How the first call on a new channel fails: the text of UNAVAILABLE.
-  static std::string CallError(const std::string& target, const ChannelOptions& options) {
-    const auto stub = Echo::NewStub(grpc::CreateChannel(target, ChannelCredentials(options)));
-    const grpc::Status status = PerformSync(stub.get(), {}).status;
-    EXPECT_EQ(status.error_code(), grpc::UNAVAILABLE) << status.error_message();
-    return status.error_message();
+  std::string ClientsError(const std::string& target = kName) {
+    return CallError(grpc::CreateChannel(target, ChannelCredentials(channel_)));
   }
-
   // What is logged about a server that cannot start.
-  static std::string StartError(const std::string& address, const ServerOptions& options) {
+  std::string ServersError(const std::string& address = kName) {
     LogCapture log;
     const auto service = EchoService::Make(ServerApi::kCallback);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, ServerCredentials(options));
+    builder.AddListeningPort(address, ServerCredentials(server_));
     service->Register(&builder);
     EXPECT_EQ(builder.BuildAndStart(), nullptr) << "the server started";
     return log.text();
   }
+  void ExpectBoth(const Matcher<std::string>& text, const std::string& name = kName) {
+    EXPECT_THAT(ClientsError(name), text);
+    EXPECT_THAT(ServersError(name), text);
+  }
 
-  const TestDirectory directory_;
+  const internal::TemporaryDirectory directory_;
+  ChannelOptions channel_;
+  ServerOptions server_;
 };
 
 TEST_F(ErrorsTest, MalformedName) {
-  const struct {
-    const char* target;
-    const char* text;
-  } kCases[] = {
-      {"cxl:", "the service name \"\" is empty"},
-      {"cxl:///", "the service name \"\" is empty"},
-      {"cxl:///a b", "the service name \"a b\" has the character \" \""},
-      {"cxl:///../x", "the service name \"../x\" has the part \"..\""},
-      {"cxl:///a//b", "the service name \"a//b\" has an empty part"},
-      {"cxl:///a/", "the service name \"a/\" has an empty part"},
-      {"cxl://node3/payments", "names a host, but both ends are on one host"},
-  };
-  for (const auto& [target, text] : kCases) {
-    EXPECT_THAT(CallError(target, Channel()), HasSubstr(text));
-    EXPECT_THAT(StartError(target, Server()), HasSubstr(text));
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
+           {"cxl:", "the service name \"\" is empty"},
+           {"cxl:///a b", "the service name \"a b\" has the character \" \""},
+           {"cxl:///../x", "the service name \"../x\" has the part \"..\""},
+           {"cxl:///a//b", "the service name \"a//b\" has an empty part"},
+           {"cxl://node3/payments", "names a host, but both ends are on one host"},
+           {"cxl:///" + std::string(1000, 'x'), "has 1000 characters; at most"}}) {
+    ExpectBoth(HasSubstr(text), name);
   }
-  const std::string long_target = absl::StrCat("cxl:///", std::string(1000, 'x'));
-  EXPECT_THAT(CallError(long_target, Channel()), HasSubstr("has 1000 characters; at most"));
-  EXPECT_THAT(StartError(long_target, Server()), HasSubstr("has 1000 characters; at most"));
 }
 
 TEST_F(ErrorsTest, NobodyListens) {
-  EXPECT_THAT(CallError(kName, Channel()),
+  EXPECT_THAT(ClientsError(),
               AllOf(HasSubstr("nobody listens on \"shop/payments\" in " + directory_.path()),
                     HasSubstr("GRPC_CXL_DIR")));
 }
 
-TEST_F(ErrorsTest, DirectoryIsMissing) {
-  ChannelOptions channel = Channel();
-  ServerOptions server = Server();
-  channel.rendezvous_directory = server.rendezvous_directory += "/missing";
-  const auto text =
-      HasSubstr(absl::StrCat("cannot use the rendezvous directory ", server.rendezvous_directory,
-                             " (from the options): the directory does not exist"));
-  EXPECT_THAT(CallError(kName, channel), text);
-  EXPECT_THAT(StartError(kName, server), text);
-}
-
-TEST_F(ErrorsTest, DirectoryIsNone) {
-  ChannelOptions channel = Channel();
-  ServerOptions server = Server();
-  channel.rendezvous_directory = server.rendezvous_directory = "/proc/self/exe";
-  EXPECT_THAT(CallError(kName, channel), HasSubstr("is not a directory"));
-  EXPECT_THAT(StartError(kName, server), HasSubstr("is not a directory"));
-}
-
-// By a child that is no root, since root may write everywhere.
-TEST_F(ErrorsTest, DirectoryIsNotWritable) {
-  const TestDirectory directory("/tmp");  // all its parents are open to everybody
-  ASSERT_EQ(chmod(directory.path().c_str(), 0555), 0);
-  std::vector<std::string> flags = {"--role=server", "--place=" + directory.path()};
-  if (geteuid() == 0) flags.push_back(absl::StrCat("--uid=", kSomebodyElse));
-  Child server(flags);
-  EXPECT_THAT(server.ReadLine().value_or("nothing"),
-              AllOf(HasSubstr("not serving: cannot listen on cxl:///e2e/echo"),
-                    HasSubstr(directory.path()), HasSubstr("give this user access")));
-  EXPECT_EQ(server.Finish(), 1);
-}
-
-TEST_F(ErrorsTest, DirectoryBelongsToSomebodyElse) {
+TEST_F(ErrorsTest, DirectoryIsMissingOrNoneOrAnothers) {
+  UseDirectory(directory_.path() + "/missing");
+  ExpectBoth(HasSubstr(absl::StrCat("cannot use the rendezvous directory ", directory_.path(),
+                                    "/missing (from the options): the directory does not exist")));
+  UseDirectory("/proc/self/exe");
+  ExpectBoth(HasSubstr("is not a directory"));
   if (geteuid() != 0) GTEST_SKIP() << "only root can give a directory to somebody else";
-  ASSERT_EQ(chown(directory_.path().c_str(), kSomebodyElse, kSomebodyElse), 0);
-  const auto text = AllOf(HasSubstr(directory_.path()), HasSubstr("belongs to uid 65534"));
-  EXPECT_THAT(CallError(kName, Channel()), text);
-  EXPECT_THAT(StartError(kName, Server()), text);
+  UseDirectory(directory_.path());
+  ASSERT_EQ(chown(directory_.path().c_str(), kNobody, kNobody), 0);
+  ExpectBoth(AllOf(HasSubstr(directory_.path()), HasSubstr("belongs to uid 65534")));
 }
 
 TEST_F(ErrorsTest, OptionIsOutOfRange) {
-  ChannelOptions channel = Channel();
-  channel.max_spin = -absl::Seconds(1);
-  EXPECT_THAT(CallError(kName, channel), HasSubstr("grpc_cxl option max_spin is -1s"));
-  ServerOptions server = Server();
-  server.ring_bytes = 5000;
-  EXPECT_THAT(StartError(kName, server), HasSubstr("grpc_cxl option ring_bytes is 5000"));
+  channel_.max_spin = -absl::Seconds(1);
+  EXPECT_THAT(ClientsError(), HasSubstr("grpc_cxl option max_spin is -1s"));
+  server_.ring_bytes = 5000;
+  EXPECT_THAT(ServersError(), HasSubstr("grpc_cxl option ring_bytes is 5000"));
 }
 
 TEST_F(ErrorsTest, NameIsTaken) {
   const auto transport = Transport::Join(TransportKind::kCxl, directory_.path());
-  const std::string address = transport->address();
+  const auto taken_by = [](pid_t pid) {
+    return AllOf(HasSubstr("cannot listen on cxl:///e2e/echo"),
+                 HasSubstr(absl::StrCat("already served by process ", pid)));
+  };
   {
     const auto first = EchoServer::Start(*transport);
     ASSERT_NE(first, nullptr);
-    EXPECT_THAT(StartError(address, Server()),
-                HasSubstr(absl::StrCat("cannot listen on cxl:///e2e/echo")));
-    EXPECT_THAT(StartError(address, Server()),
-                HasSubstr(absl::StrCat("already served by process ", getpid())));
+    EXPECT_THAT(ServersError(transport->address()), taken_by(getpid()));
   }
-  Child other({"--role=server", "--place=" + directory_.path()});
+  Child other("server", TransportKind::kCxl, directory_.path());
   ASSERT_EQ(other.ReadLine(), "serving");
-  EXPECT_THAT(StartError(address, Server()),
-              HasSubstr(absl::StrCat("already served by process ", other.pid())));
+  EXPECT_THAT(ServersError(transport->address()), taken_by(other.pid()));
   // A killed owner leaves the name free, and a server that could not have it harms nobody.
   other.Kill();
   EXPECT_NE(EchoServer::Start(*transport), nullptr);
+}
+
+// Whoever answers to a name reads the requests, so both ends must trust the other's user.
+TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can start a process as another user";
+  const internal::TemporaryDirectory directory("/tmp");  // all its parents are open to everybody
+  ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);
+  const std::vector<std::string> as_nobody = {absl::StrCat("--uid=", kNobody)};
+  for (const bool allowed : {false, true}) {
+    ServerOptions options;
+    if (allowed) options.allowed_uids = {kNobody};
+    const auto transport = Transport::Join(TransportKind::kCxl, directory.path(), options);
+    const auto server = EchoServer::Start(*transport);
+    ASSERT_NE(server, nullptr);
+    Child client("client", TransportKind::kCxl, directory.path(), as_nobody);
+    const std::string said = client.ReadLine().value_or("nothing");
+    if (allowed) {
+      EXPECT_EQ(said, "unary 0 ");
+    } else {
+      EXPECT_THAT(said, AllOf(HasSubstr(absl::StrCat("unary ", grpc::UNAVAILABLE, " ")),
+                              HasSubstr("the client runs as uid 65534, but the server (uid 0) "
+                                        "meets only")));
+    }
+  }
+  Child server("server", TransportKind::kCxl, directory.path(), as_nobody);
+  ASSERT_EQ(server.ReadLine(), "serving");
+  EXPECT_THAT(CallError(*Transport::Join(TransportKind::kCxl, directory.path())),
+              HasSubstr("the server runs as uid 65534, but the client (uid 0) meets only"));
+}
+
+TEST(RefusalsTest, ALimitIsReached) {
+  ServerOptions one_connection;
+  one_connection.max_connections = 1;
+  ServerOptions one_arena = WithSizes(64 << 10, 0);
+  one_arena.max_total_arena_bytes = 200 << 10;  // room for one of 140 KiB
+  for (const auto& [options, text] : std::vector<std::pair<ServerOptions, Matcher<std::string>>>{
+           {one_connection, HasSubstr("the server's limit of 1 connections is reached "
+                                      "(ServerOptions::max_connections)")},
+           {one_arena,
+            ContainsRegex("the server has [0-9]+ of 204800 arena bytes in use and a connection "
+                          "takes [0-9]+ .ServerOptions::max_total_arena_bytes")}}) {
+    EchoPair pair(TransportKind::kCxl, {.options = options});
+    EXPECT_TRUE(pair.Run({}).status.ok());
+    EXPECT_THAT(CallError(*pair.transport), text);
+    // The others go on, and one that leaves makes room.
+    EXPECT_TRUE(pair.Run({}).status.ok());
+    pair.stub.reset();
+    pair.channel.reset();
+    const auto stub = Echo::NewStub(MakeChannel(*pair.transport, OwnConnection()));
+    const Outcome outcome = Perform(stub.get(), {.prepare = Patiently()});
+    EXPECT_TRUE(outcome.status.ok()) << outcome;
+  }
+}
+
+// More than any machine has: it must not be taken before it is known to be there.
+TEST(RefusalsTest, ArenaCannotBeHad) {
+  ServerOptions options;
+  options.arena_bytes = size_t{1} << 45;
+  options.max_total_arena_bytes = size_t{1} << 46;
+  EchoPair pair(TransportKind::kCxl, {.options = options});
+  EXPECT_THAT(CallError(*pair.transport),
+              AllOf(HasSubstr("the server refused the connection: "), HasSubstr("memory")));
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Handlers that do what handlers should not: sleep on gRPC's thread, call back into their own
 // server and wait for it, throw. Nobody else suffers for it, and on no transport more than on
 // another.
@@ -10,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -19,44 +22,41 @@
 namespace grpc_cxl::e2e {
 namespace {
 
-class HandlersTest : public EveryTransport {
- protected:
-  HandlersTest() : transport_(Transport::Make(GetParam())) {}
-
-  // Starts the server and connects, so that direct calls can be made.
-  void Serve(LambdaServer::Handler handler) {
-    server_ = std::make_unique<LambdaServer>(*transport_, std::move(handler));
-    channel_ = MakeChannel(*transport_);
-    ASSERT_TRUE(channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
-    stub_ = Echo::NewStub(channel_);
+// A server with this handler, and a channel with a connection to it.
+struct HandlerPair {
+  HandlerPair(TransportKind kind, LambdaServer::Handler handler)
+      : transport(Transport::Make(kind)),
+        server(*transport, std::move(handler)),
+        channel(MakeChannel(*transport)),
+        stub(Echo::NewStub(channel)) {
+    Connect(*channel);
   }
-  grpc::Status Call(const std::string& payload, EchoResponse* response = nullptr) {
-    EchoRequest request;
-    request.set_payload(payload);
-    EchoResponse ignored;
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(30)));
-    return stub_->Unary(&context, request, response != nullptr ? response : &ignored);
+  Outcome Call(const std::string& payload) {
+    ClientCall call{.prepare = WithDeadline(absl::Seconds(30))};
+    call.requests[0].set_payload(payload);
+    return Perform(stub.get(), call);
   }
 
-  const std::unique_ptr<Transport> transport_;
-  std::unique_ptr<LambdaServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<Echo::Stub> stub_;
+  const std::unique_ptr<Transport> transport;
+  const LambdaServer server;
+  const std::shared_ptr<grpc::Channel> channel;
+  const std::unique_ptr<Echo::Stub> stub;
 };
+
+class HandlersTest : public EveryTransport {};
 
 TEST_P(HandlersTest, OneThatSleepsDelaysOthersLittle) {
   const absl::Duration nap = absl::Seconds(2);
-  Serve([&](grpc::CallbackServerContext*, const EchoRequest& request, EchoResponse*) {
+  HandlerPair pair(GetParam(), [&](auto*, const EchoRequest& request, auto*) {
     if (request.payload() == "sleep") absl::SleepFor(nap);
     return grpc::Status::OK;
   });
-  ASSERT_TRUE(Call("warm up").ok());
-  std::thread sleeper([&] { EXPECT_TRUE(Call("sleep").ok()); });
+  ASSERT_TRUE(pair.Call("warm up").status.ok());
+  std::thread sleeper([&] { EXPECT_TRUE(pair.Call("sleep").status.ok()); });
   absl::Duration longest;
   const absl::Time end = absl::Now() + nap / 2;
   for (absl::Time start = absl::Now(); start < end; start = absl::Now()) {
-    ASSERT_TRUE(Call("quick").ok());
+    ASSERT_TRUE(pair.Call("quick").status.ok());
     longest = std::max(longest, absl::Now() - start);
   }
   sleeper.join();
@@ -65,42 +65,36 @@ TEST_P(HandlersTest, OneThatSleepsDelaysOthersLittle) {
 }
 
 TEST_P(HandlersTest, OneThatCallsItsOwnServerAndWaitsIsServed) {
-  Serve([&](grpc::CallbackServerContext*, const EchoRequest& request, EchoResponse* response) {
+  HandlerPair* self = nullptr;
+  HandlerPair pair(GetParam(), [&](auto*, const EchoRequest& request, EchoResponse* response) {
     if (request.payload().size() == 1) return grpc::Status::OK;
-    EchoResponse inner;
-    const grpc::Status status = Call(request.payload().substr(1), &inner);
-    response->set_requests(inner.requests() + 1);
-    return status;
+    const Outcome inner = self->Call(request.payload().substr(1));
+    if (inner.status.ok()) response->set_requests(inner.responses[0].requests() + 1);
+    return inner.status;
   });
-  ASSERT_TRUE(Call("1").ok());
-  EchoResponse response;
-  const grpc::Status status = Call("4321", &response);  // three calls wait in each other
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(response.requests(), 3u);
+  self = &pair;
+  ASSERT_TRUE(pair.Call("1").status.ok());
+  const Outcome outcome = pair.Call("4321");  // three calls wait in each other
+  ASSERT_TRUE(outcome.status.ok()) << outcome;
+  EXPECT_EQ(outcome.responses[0].requests(), 3u);
 }
 
 TEST_P(HandlersTest, OneThatThrowsEndsItsCallOnly) {
-  const auto status_of_throw = [](TransportKind kind) {
-    const auto transport = Transport::Make(kind);
-    LambdaServer server(*transport, [](auto*, const EchoRequest& request, auto*) -> grpc::Status {
+  const auto outcome_of_throw = [](TransportKind kind) {
+    HandlerPair pair(kind, [](auto*, const EchoRequest& request, auto*) {
       if (request.payload() == "throw") throw std::runtime_error("thrown by the test");
       return grpc::Status::OK;
     });
-    const auto channel = MakeChannel(*transport);
-    EXPECT_TRUE(channel->WaitForConnected(absl::ToChronoTime(absl::Now() + absl::Seconds(20))));
-    const auto stub = Echo::NewStub(channel);
-    ClientCall call;
-    call.requests[0].set_payload("throw");
-    const Outcome outcome = Perform(stub.get(), call);
+    const Outcome outcome = pair.Call("throw");
     EXPECT_FALSE(outcome.status.ok());
-    EXPECT_TRUE(Perform(stub.get(), {}).status.ok());
+    EXPECT_TRUE(pair.Call("").status.ok());
     return Describe(outcome);
   };
-  EXPECT_EQ(status_of_throw(GetParam()), status_of_throw(TransportKind::kTcp));
+  EXPECT_EQ(outcome_of_throw(GetParam()), outcome_of_throw(TransportKind::kTcp));
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, HandlersTest, ::testing::ValuesIn(kTestedTransports),
-                         TransportName);
+                         ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

@@ -1,12 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What each side is told about the other: peer(), authority and auth_context(). This is
-// where transports may differ, so the test is also the documentation.
+// where transports may differ, so the test is also the documentation. With TLS inside, the
+// server's certificate is checked against the service's name, client certificates and call
+// credentials arrive, and auth_context() says the same as on TCP.
 
 #include <gmock/gmock.h>
+#include <grpc/grpc_security.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
 #include <string>
+#include <utility>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "test/e2e/calls_fixture.h"
@@ -14,89 +26,170 @@
 namespace grpc_cxl::e2e {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::Matcher;
 using ::testing::MatchesRegex;
 
-class IdentityTest : public EveryTransport {
- protected:
-  // A call that describes itself, and the name that the client has for the server.
-  struct Described {
-    CallView view;
-    std::string clients_peer;
+class IdentityTest : public EveryTransport {};
+
+TEST_P(IdentityTest, OfTheOtherEnd) {
+  EchoPair pair(GetParam());
+  grpc::ClientContext context;
+  EchoRequest request;
+  request.mutable_script()->set_describe(true);
+  EchoResponse response;
+  const grpc::Status status = pair.stub->Unary(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const CallView& view = response.view();
+
+  const std::string address = pair.transport->address();
+  // The other process, as the kernel tells it; here that is this one.
+  const std::string me =
+      absl::StrCat("unix-abstract:cxl:///e2e/echo@pid=", getpid(), ",uid=", geteuid());
+  const std::string service = "e2e.echo";  // the service's name, with dots for slashes
+  struct Expected {
+    Matcher<std::string> clients_peer, servers_peer;
+    std::string authority;
+    int auth_properties;
   };
-  static Described Describe(EchoPair* pair) {
-    grpc::ClientContext context;
-    EchoRequest request;
-    request.mutable_script()->set_describe(true);
-    EchoResponse response;
-    const grpc::Status status = pair->stub->Unary(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return {response.view(), context.peer()};
-  }
-};
+  const std::map<TransportKind, Expected> expected = {
+      {TransportKind::kTcp,
+       {"ipv4:" + address, MatchesRegex("ipv4:127\\.0\\.0\\.1:[0-9]+"), address, 2}},
+      {TransportKind::kUnix,
+       {address, "unix:", absl::StrReplaceAll(address, {{"unix:/", ""}, {"/", "%2F"}}), 2}},
+      {TransportKind::kCxl, {me, me, service, 2}},
+      {TransportKind::kCxlDirect, {"dns:///" + address, "", service, 0}}};
+  const Expected& here = expected.at(GetParam());
+  EXPECT_THAT(context.peer(), here.clients_peer);
+  EXPECT_THAT(view.peer(), here.servers_peer);
+  EXPECT_EQ(view.authority(), here.authority);
 
-TEST_P(IdentityTest, PeerNamesTheOtherEnd) {
-  EchoPair pair(GetParam());
-  const Described described = Describe(&pair);
-  switch (GetParam()) {
-    case TransportKind::kTcp:
-      EXPECT_THAT(described.view.peer(), MatchesRegex("ipv4:127\\.0\\.0\\.1:[0-9]+"));
-      EXPECT_EQ(described.clients_peer, "ipv4:" + pair.transport->address());
-      break;
-    case TransportKind::kUnix:
-      EXPECT_EQ(described.view.peer(), "unix:");
-      EXPECT_EQ(described.clients_peer, pair.transport->address());
-      break;
-    case TransportKind::kCxl: {
-      // The other process, as the kernel tells it; here that is this one.
-      const std::string me =
-          absl::StrCat("unix-abstract:cxl:///e2e/echo@pid=", getpid(), ",uid=", geteuid());
-      EXPECT_EQ(described.view.peer(), me);
-      EXPECT_EQ(described.clients_peer, me);
-      break;
-    }
-    case TransportKind::kCxlDirect:
-      EXPECT_EQ(described.view.peer(), "");
-      EXPECT_EQ(described.clients_peer, "dns:///" + pair.transport->address());
-      break;
-  }
-}
-
-TEST_P(IdentityTest, AuthorityNamesTheService) {
-  EchoPair pair(GetParam());
-  const std::string authority = Describe(&pair).view.authority();
-  switch (GetParam()) {
-    case TransportKind::kTcp:
-      EXPECT_EQ(authority, pair.transport->address());
-      break;
-    case TransportKind::kUnix:
-      EXPECT_EQ("unix:/" + absl::StrReplaceAll(authority, {{"%2F", "/"}}),
-                pair.transport->address());
-      break;
-    case TransportKind::kCxl:
-    case TransportKind::kCxlDirect:
-      EXPECT_EQ(authority, "e2e.echo");  // the service's name, with dots for slashes
-      break;
-  }
-}
-
-TEST_P(IdentityTest, NobodyIsAuthenticatedWithoutInnerCredentials) {
-  EchoPair pair(GetParam());
-  const CallView view = Describe(&pair).view;
+  // Nobody is authenticated without inner credentials.
   EXPECT_FALSE(view.authenticated());
   EXPECT_EQ(view.identity_property(), "");
-  if (GetParam() == TransportKind::kCxlDirect) {
-    EXPECT_EQ(view.auth_properties_size(), 0);
-    return;
-  }
-  ASSERT_EQ(view.auth_properties_size(), 2) << view.DebugString();
+  ASSERT_EQ(view.auth_properties_size(), here.auth_properties) << view.DebugString();
+  if (here.auth_properties == 0) return;
   EXPECT_EQ(view.auth_properties(0).key(), "transport_security_type");
   EXPECT_EQ(view.auth_properties(0).value(), "insecure");
   EXPECT_EQ(view.auth_properties(1).key(), "security_level");
   EXPECT_EQ(view.auth_properties(1).value(), "TSI_SECURITY_NONE");
 }
 
+// See testdata/make_certificates.sh. `file` in the way of "server.pem".
+std::string TestData(const std::string& file) {
+  std::ifstream in("test/e2e/testdata/" + file);
+  CHECK(in.is_open()) << "no " << file << "; run this test from the workspace's top";
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::shared_ptr<grpc::ServerCredentials> ServerTls(const std::string& owner,
+                                                   bool ask_for_client = false) {
+  grpc::SslServerCredentialsOptions options(
+      ask_for_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                     : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  options.pem_root_certs = TestData("ca.pem");
+  options.pem_key_cert_pairs.push_back({TestData(owner + ".key"), TestData(owner + ".pem")});
+  return grpc::SslServerCredentials(options);
+}
+
+std::shared_ptr<grpc::ChannelCredentials> ClientTls(const std::string& owner = "") {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = TestData("ca.pem");
+  if (!owner.empty()) {
+    options.pem_private_key = TestData(owner + ".key");
+    options.pem_cert_chain = TestData(owner + ".pem");
+  }
+  return grpc::SslCredentials(options);
+}
+
+// The certificate names the service ("e2e.echo") and tcp's 127.0.0.1, so nothing has to be
+// set. A unix channel has no name to check but the path: it must be told one.
+ChannelSettings Channel(TransportKind kind, std::shared_ptr<grpc::ChannelCredentials> security) {
+  return {.security = std::move(security), .configure = [kind](grpc::ChannelArguments* arguments) {
+            if (kind == TransportKind::kUnix) arguments->SetSslTargetNameOverride("e2e.echo");
+          }};
+}
+
+// All that the handler of a call sees, but for the names of the transport.
+CallView ViewOfCall(EchoPair& pair) {
+  ClientCall call = CallOfSize(1 << 20);
+  call.requests[0].mutable_script()->set_describe(true);
+  const Outcome outcome = pair.Run(call);
+  EXPECT_TRUE(outcome.status.ok()) << outcome;
+  if (!outcome.status.ok()) return {};
+  EXPECT_EQ(outcome.responses[0].payload(), call.requests[0].payload());
+  CallView view = outcome.responses[0].view();
+  view.clear_peer();
+  view.clear_authority();
+  return view;
+}
+
+class TlsTest : public EveryTransport {};
+
+TEST_P(TlsTest, CarriesCallsWithAndWithoutClientCertificate) {
+  for (const std::string client : {"", "client"}) {
+    const auto view_on = [&client](TransportKind kind) {
+      EchoPair pair(kind, {.security = ServerTls("server", /*ask_for_client=*/!client.empty())},
+                    Channel(kind, ClientTls(client)));
+      return ViewOfCall(pair);
+    };
+    const CallView view = view_on(GetParam());
+    EXPECT_EQ(view.authenticated(), !client.empty());
+    EXPECT_EQ(view.identity_property(), client.empty() ? "" : "x509_subject_alternative_name");
+    EXPECT_EQ(view.DebugString(), view_on(TransportKind::kTcp).DebugString());
+  }
+}
+
+TEST_P(TlsTest, ServerWithAnotherNameIsNotBelieved) {
+  EchoPair pair(GetParam(), {.security = ServerTls("stranger")}, Channel(GetParam(), ClientTls()));
+  const Outcome outcome = pair.Run({});
+  EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
+  EXPECT_THAT(outcome.status.error_message(), HasSubstr("is not in peer certificate"));
+  EXPECT_EQ(pair.control().counts().started, 0);
+}
+
+TEST_P(TlsTest, PlainClientGetsNothing) {
+  EchoPair pair(GetParam(), {.security = ServerTls("server")});
+  EXPECT_EQ(pair.Run({}).status.error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(pair.control().counts().started, 0);
+}
+
+TEST_P(TlsTest, CallCredentialsGoInside) {
+  EchoPair pair(GetParam(), {.security = ServerTls("server")},
+                Channel(GetParam(), grpc::CompositeChannelCredentials(
+                                        ClientTls(), grpc::AccessTokenCredentials("secret"))));
+  EXPECT_THAT(ViewOfCall(pair).DebugString(), HasSubstr("Bearer secret"));
+}
+
+// A server may look at the metadata before its handlers do.
+class TokenProcessor final : public grpc::AuthMetadataProcessor {
+ public:
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*, OutputMetadata*,
+                       OutputMetadata*) override {
+    const auto token = metadata.find("authorization");
+    if (token != metadata.end() && token->second == "Bearer secret") return grpc::Status::OK;
+    return {grpc::UNAUTHENTICATED, "no token"};
+  }
+};
+
+TEST_P(TlsTest, AuthMetadataProcessorIsAsked) {
+  for (const auto& [token, code] :
+       {std::pair("secret", grpc::OK), std::pair("wrong", grpc::UNAUTHENTICATED)}) {
+    EchoPair pair(
+        GetParam(),
+        {.security = ServerTls("server"), .processor = std::make_shared<TokenProcessor>()},
+        Channel(GetParam(), grpc::CompositeChannelCredentials(
+                                ClientTls(), grpc::AccessTokenCredentials(token))));
+    const Outcome outcome = pair.Run({});
+    EXPECT_EQ(outcome.status.error_code(), code) << outcome;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Everywhere, IdentityTest, ::testing::ValuesIn(kTestedTransports),
-                         TransportName);
+                         ParamName());
+INSTANTIATE_TEST_SUITE_P(Everywhere, TlsTest, ::testing::ValuesIn(kTestedTransports), ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

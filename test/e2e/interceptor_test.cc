@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The user's interceptors work on any transport: those passed when the channel is made and
 // those of the server see the same points of a call in the same order as on TCP, and what
 // they change is changed.
@@ -78,65 +80,49 @@ class TracerFactory final : public grpc::experimental::ClientInterceptorFactoryI
   Trace* const trace_;
 };
 
-struct Intercepted {
-  std::string client_trace;
-  std::string server_trace;
-  Outcome outcome;
-};
-
-Intercepted RunIntercepted(TransportKind kind, const ClientCall& call) {
-  Trace client_trace, server_trace;
-  Intercepted result;
-  {
-    EchoPair pair(
-        kind,
-        {.api = ServerApi::kSync,
-         .configure =
-             [&server_trace](grpc::ServerBuilder* builder) {
-               std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
-                   creators;
-               creators.push_back(std::make_unique<TracerFactory>("first", &server_trace));
-               creators.push_back(std::make_unique<TracerFactory>("second", &server_trace));
-               builder->experimental().SetInterceptorCreators(std::move(creators));
-             }},
-        {.interceptors = [&client_trace] {
-          Interceptors creators;
-          creators.push_back(std::make_unique<TracerFactory>("outer", &client_trace));
-          creators.push_back(std::make_unique<TracerFactory>("inner", &client_trace));
-          return creators;
-        }});
-    result.outcome = pair.Run(call);
-  }  // with the server gone nothing is added any more
-  result.client_trace = client_trace.text();
-  result.server_trace = server_trace.text();
-  return result;
+template <typename Factory>
+std::vector<std::unique_ptr<Factory>> TwoTracers(Trace* trace) {
+  std::vector<std::unique_ptr<Factory>> tracers;
+  for (const char* name : {"first", "second"}) {
+    tracers.push_back(std::make_unique<TracerFactory>(name, trace));
+  }
+  return tracers;
 }
 
-class InterceptorTest : public ::testing::TestWithParam<std::tuple<TransportKind, RpcKind>> {};
+class InterceptorTest : public EveryTransportAnd<RpcKind> {};
 
 TEST_P(InterceptorTest, SeeAndChangeCallsAsOnTcp) {
-  const auto [transport, kind] = GetParam();
-  ClientCall call{.kind = kind};
-  call.requests[0].mutable_script()->set_response_count(2);
-  const Intercepted here = RunIntercepted(transport, call);
-  const Intercepted on_tcp = RunIntercepted(TransportKind::kTcp, call);
-  EXPECT_TRUE(here.outcome.status.ok()) << here.outcome;
-  // What the client's interceptors added came back by way of the handler.
-  EXPECT_EQ(here.outcome.initial_metadata.count("initial-by"), 4u) << here.outcome;
-  EXPECT_EQ(Describe(here.outcome), Describe(on_tcp.outcome));
-  EXPECT_NE(here.client_trace, "");
-  EXPECT_EQ(here.client_trace, on_tcp.client_trace);
-  EXPECT_NE(here.server_trace, "");
-  EXPECT_EQ(here.server_trace, on_tcp.server_trace);
+  const auto run = [](TransportKind kind) {
+    Trace client, server;
+    ClientCall call{.kind = other()};
+    call.requests[0].mutable_script()->set_response_count(2);
+    Outcome outcome;
+    {
+      const auto intercept = [&server](grpc::ServerBuilder* builder) {
+        builder->experimental().SetInterceptorCreators(
+            TwoTracers<grpc::experimental::ServerInterceptorFactoryInterface>(&server));
+      };
+      EchoPair pair(
+          kind, {.api = ServerApi::kSync, .configure = intercept}, {.interceptors = [&client] {
+            return TwoTracers<grpc::experimental::ClientInterceptorFactoryInterface>(&client);
+          }});
+      outcome = pair.Run(call);
+    }  // with the server gone nothing is added any more
+    EXPECT_TRUE(outcome.status.ok()) << outcome;
+    // What the client's interceptors added came back by way of the handler.
+    EXPECT_EQ(outcome.initial_metadata.count("initial-by"), 4u) << outcome;
+    EXPECT_NE(client.text(), "");
+    EXPECT_NE(server.text(), "");
+    return absl::StrCat(Describe(outcome), "client's\n", client.text(), "server's\n",
+                        server.text());
+  };
+  EXPECT_EQ(run(transport()), run(TransportKind::kTcp));
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, InterceptorTest,
                          ::testing::Combine(::testing::ValuesIn(kTestedTransports),
                                             ::testing::ValuesIn(kAllRpcKinds)),
-                         [](const auto& info) {
-                           return absl::StrCat(Name(std::get<0>(info.param)), "_",
-                                               Name(std::get<1>(info.param)));
-                         });
+                         ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_E2E_LAMBDA_SERVER_H_
 #define GRPC_CXL_TEST_E2E_LAMBDA_SERVER_H_
 
@@ -11,44 +12,33 @@
 
 #include "absl/log/check.h"
 #include "test/e2e/echo.grpc.pb.h"
-#include "test/e2e/transport.h"
+#include "test/e2e/echo_pair.h"
 
 namespace grpc_cxl::e2e {
 
 // A server whose only method, Echo.Unary in the callback API, is a function of the test's.
 // It runs on whatever thread gRPC calls handlers on.
-class LambdaServer {
+class LambdaServer final : private Echo::CallbackService {
  public:
   using Handler =
       std::function<grpc::Status(grpc::CallbackServerContext*, const EchoRequest&, EchoResponse*)>;
 
-  LambdaServer(const Transport& transport, Handler handler) : service_(std::move(handler)) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort(transport.address(), transport.ServerCredentials());
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
+  LambdaServer(const Transport& transport, Handler handler) : handler_(std::move(handler)) {
+    server_ = Serve(transport, [this](auto* builder) { builder->RegisterService(this); });
     CHECK(server_ != nullptr);
-    transport.Started(*server_);
   }
-  ~LambdaServer() { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~LambdaServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
  private:
-  class Service final : public Echo::CallbackService {
-   public:
-    explicit Service(Handler handler) : handler_(std::move(handler)) {}
-    grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context,
-                                    const EchoRequest* request, EchoResponse* response) override {
-      const grpc::Status status = handler_(context, *request, response);
-      grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-      reactor->Finish(status);
-      return reactor;
-    }
+  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, const EchoRequest* request,
+                                  EchoResponse* response) override {
+    const grpc::Status status = handler_(context, *request, response);
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    reactor->Finish(status);
+    return reactor;
+  }
 
-   private:
-    const Handler handler_;
-  };
-
-  Service service_;
+  const Handler handler_;
   std::unique_ptr<grpc::Server> server_;
 };
 

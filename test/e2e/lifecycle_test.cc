@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Channels and servers come and go as they do on TCP: waiting for a server that is not
 // there yet, restarts, shutting down with calls running, idle channels, aged connections,
 // keepalive.
@@ -5,10 +7,10 @@
 #include <grpc/impl/channel_arg_names.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <string>
 #include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/direct_calls.h"
@@ -20,18 +22,7 @@ namespace {
 // Far more than anything here needs.
 const absl::Duration kPatience = absl::Seconds(20);
 
-ClientCall PatientCall() {
-  return {.prepare = [](grpc::ClientContext* context) {
-    context->set_wait_for_ready(true);
-    context->set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
-  }};
-}
-
-ClientCall CallThatWaitsAtGate() {
-  ClientCall call;
-  call.requests[0].mutable_script()->set_wait_at_gate(true);
-  return call;
-}
+const ClientCall kPatientCall = {.prepare = Patiently(kPatience)};
 
 bool AwaitState(grpc::Channel* channel, grpc_connectivity_state wanted) {
   const auto deadline = absl::ToChronoTime(absl::Now() + kPatience);
@@ -44,57 +35,43 @@ bool AwaitState(grpc::Channel* channel, grpc_connectivity_state wanted) {
 
 class LifecycleTest : public EveryTransport {};
 
-TEST_P(LifecycleTest, CallWithoutServerEndsUnavailable) {
+TEST_P(LifecycleTest, WithoutAServer) {
   EchoPair pair(GetParam());
   pair.server.reset();
-  const Outcome outcome = pair.Run({});
+  Outcome outcome = pair.Run({});
   EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
   EXPECT_NE(outcome.status.error_message(), "");
-}
-
-TEST_P(LifecycleTest, PatientCallWaitsForServer) {
-  EchoPair pair(GetParam());
-  pair.server.reset();
-  Outcome outcome;
-  std::atomic<bool> done{false};
+  // A patient call gives up at its deadline,
+  outcome = pair.Run({.prepare = Patiently(absl::Milliseconds(300))});
+  EXPECT_EQ(outcome.status.error_code(), grpc::DEADLINE_EXCEEDED) << outcome;
+  // or waits for the server.
+  absl::Notification done;
   std::thread caller([&] {
-    outcome = pair.Run(PatientCall());
-    done = true;
+    outcome = pair.Run(kPatientCall);
+    done.Notify();
   });
   EXPECT_TRUE(AwaitState(pair.channel.get(), GRPC_CHANNEL_TRANSIENT_FAILURE));
-  EXPECT_FALSE(done);
+  EXPECT_FALSE(done.HasBeenNotified());
   pair.server = EchoServer::Start(*pair.transport);
   ASSERT_NE(pair.server, nullptr);
   caller.join();
   EXPECT_TRUE(outcome.status.ok()) << outcome;
 }
 
-TEST_P(LifecycleTest, PatientCallGivesUpAtItsDeadline) {
-  EchoPair pair(GetParam());
-  pair.server.reset();
-  const Outcome outcome = pair.Run({.prepare = [](grpc::ClientContext* context) {
-    context->set_wait_for_ready(true);
-    context->set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(300)));
-  }});
-  EXPECT_EQ(outcome.status.error_code(), grpc::DEADLINE_EXCEEDED) << outcome;
-}
-
 TEST_P(LifecycleTest, ChannelFindsRestartedServer) {
   EchoPair pair(GetParam());
   for (int restart = 0; restart < 3; ++restart) {
-    EXPECT_TRUE(pair.Run(PatientCall()).status.ok());
+    EXPECT_TRUE(pair.Run(kPatientCall).status.ok());
     pair.server.reset();
     pair.server = EchoServer::Start(*pair.transport);
     ASSERT_NE(pair.server, nullptr);
     // A call that is given to the old connection before its end is noticed fails, patient or
     // not, on every transport. The next ones find the new server.
-    const absl::Time start = absl::Now();
-    Outcome outcome = pair.Run(PatientCall());
-    while (!outcome.status.ok() && absl::Now() - start < kPatience) {
-      EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE) << outcome;
-      outcome = pair.Run(PatientCall());
-    }
-    EXPECT_TRUE(outcome.status.ok()) << outcome;
+    EXPECT_TRUE(internal::Eventually([&pair] {
+      const Outcome outcome = pair.Run(kPatientCall);
+      EXPECT_TRUE(outcome.status.ok() || outcome.status.error_code() == grpc::UNAVAILABLE);
+      return outcome.status.ok();
+    }));
   }
 }
 
@@ -102,16 +79,15 @@ TEST_P(LifecycleTest, ShutdownLetsRunningCallsFinish) {
   EchoPair pair(GetParam());
   Outcome outcome;
   std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
-  EXPECT_TRUE(pair.control().Await([](const auto& counts) { return counts.at_gate == 1; }));
+  EXPECT_TRUE(pair.control().AwaitAtGate(1));
   std::thread closer([&] { pair.server->Shutdown(absl::Now() + kPatience); });
   if (GetParam() == TransportKind::kCxlDirect) {
     // The direct calls go first; the server is still there for others.
     const uint64_t before = GetDirectCallStats().no_connection;
-    const absl::Time start = absl::Now();
-    while (GetDirectCallStats().no_connection == before && absl::Now() - start < kPatience) {
+    EXPECT_TRUE(internal::Eventually([&] {
       EXPECT_TRUE(pair.Run({}).status.ok());
-    }
-    EXPECT_GT(GetDirectCallStats().no_connection, before);
+      return GetDirectCallStats().no_connection > before;
+    }));
   } else {
     // The server has asked the channel to go away once it is no longer ready.
     EXPECT_TRUE(pair.channel->WaitForStateChange(GRPC_CHANNEL_READY,
@@ -124,21 +100,19 @@ TEST_P(LifecycleTest, ShutdownLetsRunningCallsFinish) {
   EXPECT_TRUE(outcome.status.ok()) << outcome;
 }
 
-Outcome OutcomeOfCallCutByShutdown(TransportKind kind) {
-  EchoPair pair(kind);
-  Outcome outcome;
-  std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
-  EXPECT_TRUE(pair.control().Await([](const auto& counts) { return counts.at_gate == 1; }));
-  pair.server->Shutdown(absl::Now() + absl::Milliseconds(100));
-  EXPECT_EQ(pair.control().counts().finished, 1);
-  caller.join();
-  return outcome;
-}
-
 TEST_P(LifecycleTest, ShutdownCutsCallsAtItsDeadline) {
-  const Outcome outcome = OutcomeOfCallCutByShutdown(GetParam());
-  EXPECT_FALSE(outcome.status.ok());
-  EXPECT_EQ(Describe(outcome), Describe(OutcomeOfCallCutByShutdown(TransportKind::kTcp)));
+  const auto cut = [](TransportKind kind) {
+    EchoPair pair(kind);
+    Outcome outcome;
+    std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
+    EXPECT_TRUE(pair.control().AwaitAtGate(1));
+    pair.server->Shutdown(absl::Now() + absl::Milliseconds(100));
+    EXPECT_EQ(pair.control().counts().finished, 1);
+    caller.join();
+    EXPECT_FALSE(outcome.status.ok());
+    return Describe(outcome);
+  };
+  EXPECT_EQ(cut(GetParam()), cut(TransportKind::kTcp));
 }
 
 TEST_P(LifecycleTest, IdleChannelConnectsAgain) {
@@ -159,25 +133,23 @@ TEST_P(LifecycleTest, AgedConnectionsAreReplacedUnnoticed) {
                   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 100);
                 }});
   for (const absl::Time start = absl::Now(); absl::Now() - start < absl::Seconds(1);) {
-    const Outcome outcome = pair.Run(PatientCall());
+    const Outcome outcome = pair.Run(kPatientCall);
     ASSERT_TRUE(outcome.status.ok()) << outcome;
   }
 }
 
 TEST_P(LifecycleTest, KeepalivePingsAreAnswered) {
-  EchoPair pair(GetParam(),
-                {.configure =
-                     [](grpc::ServerBuilder* builder) {
-                       builder->AddChannelArgument(
-                           GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1);
-                       builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-                     }},
-                {.configure = [](grpc::ChannelArguments* arguments) {
-                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 50);
-                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-                  arguments->SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-                  arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-                }});
+  const auto permit = [](grpc::ServerBuilder* builder) {
+    builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1);
+    builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  };
+  const auto ping = [](grpc::ChannelArguments* arguments) {
+    arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 50);
+    arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+    arguments->SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  };
+  EchoPair pair(GetParam(), {.configure = permit}, {.configure = ping});
   EXPECT_TRUE(pair.Run({}).status.ok());
   // An unanswered or unwelcome ping would end the connection.
   EXPECT_FALSE(pair.channel->WaitForStateChange(
@@ -185,26 +157,25 @@ TEST_P(LifecycleTest, KeepalivePingsAreAnswered) {
   EXPECT_TRUE(pair.Run({}).status.ok());
 }
 
-Outcome OutcomeOfTooManyPings(TransportKind kind) {
-  EchoPair pair(kind, {}, {.configure = [](grpc::ChannelArguments* arguments) {
-                  arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
-                  arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-                }});
-  return pair.Run(CallThatWaitsAtGate());
-}
-
 TEST_P(LifecycleTest, TooManyPingsArePunished) {
   if (GetParam() == TransportKind::kCxlDirect) {
     GTEST_SKIP() << "direct calls do not pass over the connection that is punished";
   }
-  static const std::string on_tcp = Describe(OutcomeOfTooManyPings(TransportKind::kTcp));
-  const Outcome outcome = OutcomeOfTooManyPings(GetParam());
-  EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE);
-  EXPECT_EQ(Describe(outcome), on_tcp);
+  const auto punished = [](TransportKind kind) {
+    EchoPair pair(kind, {}, {.configure = [](grpc::ChannelArguments* arguments) {
+                    arguments->SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20);
+                    arguments->SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+                  }});
+    const Outcome outcome = pair.Run(CallThatWaitsAtGate());
+    EXPECT_EQ(outcome.status.error_code(), grpc::UNAVAILABLE);
+    return Describe(outcome);
+  };
+  static const std::string on_tcp = punished(TransportKind::kTcp);
+  EXPECT_EQ(punished(GetParam()), on_tcp);
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, LifecycleTest, ::testing::ValuesIn(kTestedTransports),
-                         TransportName);
+                         ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

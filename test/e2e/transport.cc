@@ -1,9 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/e2e/transport.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -11,10 +11,11 @@
 #include "absl/log/log.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_credentials.h"
-#include "test/e2e/test_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -85,61 +86,44 @@ class CxlTransport final : public Transport {
 class ReservedPort {
  public:
   ReservedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    PCHECK(socket_ >= 0);
+    PCHECK(socket_.get() >= 0);
     const int on = 1;
-    PCHECK(setsockopt(socket_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
-    sockaddr_in here = {};
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(here);
-    PCHECK(bind(socket_, reinterpret_cast<sockaddr*>(&here), size) == 0);
-    PCHECK(getsockname(socket_, reinterpret_cast<sockaddr*>(&here), &size) == 0);
-    port_ = ntohs(here.sin_port);
+    PCHECK(setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+    here_.sin_family = AF_INET;
+    here_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(here_);
+    PCHECK(bind(socket_.get(), reinterpret_cast<sockaddr*>(&here_), size) == 0);
+    PCHECK(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&here_), &size) == 0);
   }
-  ReservedPort(const ReservedPort&) = delete;
-  ReservedPort& operator=(const ReservedPort&) = delete;
-  ~ReservedPort() { close(socket_); }
-
-  int port() const { return port_; }
+  std::string address() const { return absl::StrCat("127.0.0.1:", ntohs(here_.sin_port)); }
 
  private:
-  const int socket_;
-  int port_;
+  const internal::UniqueFd socket_;
+  sockaddr_in here_ = {};
 };
 
 }  // namespace
 
 std::string Name(TransportKind kind) {
-  switch (kind) {
-    case TransportKind::kTcp:
-      return "tcp";
-    case TransportKind::kUnix:
-      return "unix";
-    case TransportKind::kCxl:
-      return "cxl";
-    case TransportKind::kCxlDirect:
-      return "cxl_direct";
-  }
-  return "unknown";
+  static constexpr const char* kNames[] = {"tcp", "unix", "cxl", "cxl_direct"};
+  return kNames[static_cast<int>(kind)];
 }
-
-std::ostream& operator<<(std::ostream& out, TransportKind kind) { return out << Name(kind); }
 
 std::unique_ptr<Transport> Transport::Make(TransportKind kind, const ServerOptions& options) {
   switch (kind) {
     case TransportKind::kTcp: {
-      auto reserved = std::make_shared<ReservedPort>();
-      const std::string address = absl::StrCat("127.0.0.1:", reserved->port());
-      return std::make_unique<OrdinaryTransport>(address, reserved);
+      const auto reserved = std::make_shared<ReservedPort>();
+      return std::make_unique<OrdinaryTransport>(reserved->address(), reserved);
     }
     case TransportKind::kUnix: {
-      auto directory = std::make_shared<TestDirectory>("/tmp");  // a short path
+      const auto directory =
+          std::make_shared<internal::TemporaryDirectory>("/tmp");  // a short path
       const std::string address = absl::StrCat("unix:", directory->path(), "/echo.sock");
       return std::make_unique<OrdinaryTransport>(address, directory);
     }
     case TransportKind::kCxl:
     case TransportKind::kCxlDirect: {
-      auto directory = std::make_shared<TestDirectory>();
+      const auto directory = std::make_shared<internal::TemporaryDirectory>();
       return std::make_unique<CxlTransport>(kind == TransportKind::kCxlDirect, directory->path(),
                                             options, directory);
     }
@@ -149,10 +133,8 @@ std::unique_ptr<Transport> Transport::Make(TransportKind kind, const ServerOptio
 
 std::unique_ptr<Transport> Transport::Join(TransportKind kind, const std::string& place,
                                            const ServerOptions& options) {
-  if (kind == TransportKind::kCxl || kind == TransportKind::kCxlDirect) {
-    return std::make_unique<CxlTransport>(kind == TransportKind::kCxlDirect, place, options);
-  }
-  return std::make_unique<OrdinaryTransport>(place);
+  if (!IsCxl(kind)) return std::make_unique<OrdinaryTransport>(place);
+  return std::make_unique<CxlTransport>(kind == TransportKind::kCxlDirect, place, options);
 }
 
 }  // namespace grpc_cxl::e2e

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_E2E_TRANSPORT_H_
 #define GRPC_CXL_TEST_E2E_TRANSPORT_H_
 
@@ -25,9 +26,25 @@ enum class TransportKind {
 inline constexpr TransportKind kTestedTransports[] = {
     TransportKind::kTcp, TransportKind::kUnix, TransportKind::kCxl, TransportKind::kCxlDirect};
 
+// For suites that take long: to gRPC, unix differs from tcp in its addresses only.
+inline constexpr TransportKind kMostTransports[] = {TransportKind::kTcp, TransportKind::kCxl,
+                                                    TransportKind::kCxlDirect};
+
 // "tcp", "unix", "cxl", "cxl_direct"; also how GoogleTest names the parameter.
 std::string Name(TransportKind kind);
-std::ostream& operator<<(std::ostream& out, TransportKind kind);
+inline std::ostream& operator<<(std::ostream& out, TransportKind kind) { return out << Name(kind); }
+
+inline bool IsCxl(TransportKind kind) {
+  return kind == TransportKind::kCxl || kind == TransportKind::kCxlDirect;
+}
+
+inline ServerOptions WithSizes(size_t ring_bytes,
+                               size_t payload_bytes = ServerOptions().payload_bytes) {
+  ServerOptions options;
+  options.ring_bytes = ring_bytes;
+  options.payload_bytes = payload_bytes;
+  return options;
+}
 
 // Where one service lives, and the credentials to reach it. Thread-safe.
 class Transport {

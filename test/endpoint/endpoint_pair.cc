@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/endpoint/endpoint_pair.h"
 
 #include <grpc/slice.h>
 
 #include <utility>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 
@@ -34,21 +37,13 @@ EndpointPair::EndpointPair(size_t ring_bytes, WaitPolicy policy, size_t payload_
       client(MakeEndpoint(std::move(link.client), policy, trust_peer)) {}
 
 absl::AnyInvocable<void(absl::Status)> Outcome::Callback(absl::AnyInvocable<void()> then) {
-  struct Guard {
-    explicit Guard(std::shared_ptr<State> state) : state(std::move(state)) {}
-    Guard(Guard&&) = default;
-    ~Guard() {
-      if (state == nullptr) return;
-      absl::MutexLock lock(state->mu);
-      state->dropped = true;
-    }
-    std::shared_ptr<State> state;
-  };
-  return [guard = Guard(state_), then = std::move(then)](absl::Status status) mutable {
+  const auto alive = std::make_shared<int>();
+  callback_ = alive;
+  return [alive, state = state_, then = std::move(then)](absl::Status status) mutable {
     if (then) then();
-    absl::MutexLock lock(guard.state->mu);
-    ++guard.state->calls;
-    guard.state->status = std::move(status);
+    absl::MutexLock lock(state->mu);
+    ++state->calls;
+    state->status = std::move(status);
   };
 }
 
@@ -67,11 +62,6 @@ int Outcome::calls() const {
   return state_->calls;
 }
 
-bool Outcome::dropped() const {
-  absl::MutexLock lock(state_->mu);
-  return state_->dropped;
-}
-
 void Append(SliceBuffer& buffer, absl::string_view text) {
   buffer.Append(Slice(grpc_slice_from_copied_buffer(text.data(), text.size())));
 }
@@ -83,6 +73,7 @@ std::string ToString(SliceBuffer& buffer) {
 }
 
 absl::Status WriteAll(EventEngine::Endpoint& endpoint, absl::string_view text) {
+  // Of the callback as well, because it may come after we have given up.
   const auto buffer = std::make_shared<SliceBuffer>();
   Append(*buffer, text);
   Outcome outcome;
@@ -90,15 +81,21 @@ absl::Status WriteAll(EventEngine::Endpoint& endpoint, absl::string_view text) {
   return outcome.Wait();
 }
 
-absl::StatusOr<std::string> ReadOnce(EventEngine::Endpoint& endpoint) {
-  // Of the callback as well, because it may come after we have given up.
+absl::Status ReadSlices(EventEngine::Endpoint& endpoint, SliceBuffer* all) {
   const auto buffer = std::make_shared<SliceBuffer>();
   Outcome outcome;
   if (!endpoint.Read(outcome.Callback([buffer] {}), buffer.get(), {})) {
     if (absl::Status status = outcome.Wait(); !status.ok()) return status;
   }
   if (buffer->Length() == 0) return absl::InternalError("a read was done without bytes");
-  return ToString(*buffer);
+  while (buffer->Count() > 0) all->Append(buffer->TakeFirst());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadOnce(EventEngine::Endpoint& endpoint) {
+  SliceBuffer buffer;
+  if (absl::Status status = ReadSlices(endpoint, &buffer); !status.ok()) return status;
+  return ToString(buffer);
 }
 
 absl::StatusOr<std::string> ReadExactly(EventEngine::Endpoint& endpoint, size_t bytes) {
@@ -108,18 +105,21 @@ absl::StatusOr<std::string> ReadExactly(EventEngine::Endpoint& endpoint, size_t 
     if (!more.ok()) return more.status();
     text += *more;
   }
-  if (text.size() > bytes) {
-    return absl::InternalError(absl::StrCat(text.size() - bytes, " bytes too many came"));
-  }
-  return text;
+  if (text.size() == bytes) return text;
+  return absl::InternalError(absl::StrCat(text.size() - bytes, " bytes too many came"));
 }
 
-absl::Status ReadToTheEnd(EventEngine::Endpoint& endpoint, std::string* text) {
-  for (;;) {
-    absl::StatusOr<std::string> more = ReadOnce(endpoint);
-    if (!more.ok()) return more.status();
-    *text += *more;
-  }
+bool NothingInUse(EndpointPair& pair) {
+  return Eventually([&] {
+    // A byte each way, after which both pollers go to sleep and take back.
+    for (const auto& [from, to] :
+         {std::pair(&pair.client, &pair.server), {&pair.server, &pair.client}}) {
+      CHECK_OK(WriteAll(**from, "x"));
+      CHECK_OK(ReadExactly(**to, 1));
+    }
+    return pair.link.client_words().blocks.pages_in_use == 0 &&
+           pair.link.server_words().blocks.pages_in_use == 0;
+  });
 }
 
 }  // namespace grpc_cxl::internal

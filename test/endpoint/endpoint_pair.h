@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_ENDPOINT_ENDPOINT_PAIR_H_
 #define GRPC_CXL_TEST_ENDPOINT_ENDPOINT_PAIR_H_
 
@@ -52,27 +53,30 @@ class Outcome {
   absl::Status Wait() const;
   // How often it was called, and whether it is destroyed.
   int calls() const;
-  bool dropped() const;
+  bool dropped() const { return callback_.expired(); }
 
  private:
   struct State {
     absl::Mutex mu;
     int calls ABSL_GUARDED_BY(mu) = 0;
-    bool dropped ABSL_GUARDED_BY(mu) = false;
     absl::Status status ABSL_GUARDED_BY(mu);
   };
   const std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::weak_ptr<void> callback_;
 };
 
 void Append(SliceBuffer& buffer, absl::string_view text);
 std::string ToString(SliceBuffer& buffer);
 
-// These wait. Writes all of `text`; reads once; reads until there are `bytes` (there must
-// not be more); reads until the end, which it returns.
+// These wait. Writes all of `text`; appends what one read brings; reads once; reads until there
+// are `bytes` (there must not be more).
 absl::Status WriteAll(EventEngine::Endpoint& endpoint, absl::string_view text);
+absl::Status ReadSlices(EventEngine::Endpoint& endpoint, SliceBuffer* all);
 absl::StatusOr<std::string> ReadOnce(EventEngine::Endpoint& endpoint);
 absl::StatusOr<std::string> ReadExactly(EventEngine::Endpoint& endpoint, size_t bytes);
-absl::Status ReadToTheEnd(EventEngine::Endpoint& endpoint, std::string* text);
+
+// Whether soon neither side's words say that any of its pages is in use.
+bool NothingInUse(EndpointPair& pair);
 
 }  // namespace grpc_cxl::internal
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "test/event_engine/test_server.h"
 
 #include <grpc/event_engine/endpoint_config.h>
@@ -9,17 +10,21 @@
 #include <vector>
 
 #include "absl/log/check.h"
+#include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "test/endpoint/endpoint_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 using namespace grpc_event_engine::experimental;  // NOLINT: nearly every name below
+using ::absl_testing::IsOk;
+using ::absl_testing::IsOkAndHolds;
 
 class Config final : public EndpointConfig {
  public:
@@ -160,6 +165,27 @@ void TestServer::Shutdown() {
   const auto down = [&state]() ABSL_SHARED_LOCKS_REQUIRED(state.mu) { return state.shutdowns > 0; };
   CHECK(state.mu.AwaitWithTimeout(absl::Condition(&down), absl::Minutes(1)))
       << "on_shutdown is missing";
+}
+
+EngineTest::EngineTest() {
+  server_options_.rendezvous_directory = directory_.path();
+  server_options_.ring_bytes = 16 << 10;
+  server_options_.payload_bytes = 64 << 10;  // making a connection costs as much as its memory
+  channel_options_.rendezvous_directory = directory_.path();
+}
+
+void EngineTest::Start(TestServer& server) const {
+  CHECK_OK(server.Bind(kPayments, server_options_));
+  CHECK_OK(server.listener().Start());
+}
+
+void EngineTest::ExpectHelloFrom(
+    const absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>>& client, TestServer& server) {
+  ASSERT_TRUE(client.ok()) << client.status();
+  const auto accepted = server.Accept();
+  ASSERT_NE(accepted, nullptr);
+  ASSERT_THAT(WriteAll(**client, "hello"), IsOk());
+  ASSERT_THAT(ReadExactly(*accepted, 5), IsOkAndHolds("hello"));
 }
 
 }  // namespace grpc_cxl::internal

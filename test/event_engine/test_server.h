@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_EVENT_ENGINE_TEST_SERVER_H_
 #define GRPC_CXL_TEST_EVENT_ENGINE_TEST_SERVER_H_
 
@@ -13,6 +14,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
+#include "gtest/gtest.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 
@@ -58,6 +61,33 @@ class TestServer {
   };
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::unique_ptr<EventEngine::Listener> listener_;
+};
+
+// A rendezvous directory of a test's own and options that use it, with little memory.
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest();
+
+  // Binds `server` to kPayments and starts it.
+  void Start(TestServer& server) const;
+  absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Connect(
+      EventEngine::Duration timeout = std::chrono::minutes(1)) const {
+    return ConnectTo(kPayments, channel_options_, timeout);
+  }
+  // A client of `address` connects, is accepted, and "hello" arrives.
+  template <typename Address>
+  void ExpectHello(TestServer& server, const Address& address) const {
+    ExpectHelloFrom(ConnectTo(address, channel_options_), server);
+  }
+
+  static constexpr char kPayments[] = "cxl:///payments";
+  const TemporaryDirectory directory_;
+  ServerOptions server_options_;
+  ChannelOptions channel_options_;
+
+ private:
+  static void ExpectHelloFrom(const absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>>& client,
+                              TestServer& server);
 };
 
 }  // namespace grpc_cxl::internal

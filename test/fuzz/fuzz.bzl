@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fuzz targets that are ordinary tests as well."""
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
@@ -5,16 +6,16 @@ load("@rules_cc//cc:defs.bzl", "cc_test")
 def cc_fuzz_test(name, srcs, corpus, deps = [], runs = None, **kwargs):
     """A test of one `LLVMFuzzerTestOneInput`.
 
-    `bazel test` runs the corpus and a fixed number of seeded random inputs, the same every
-    time (//test/fuzz:driver). `bazel run --config=fuzz` searches with libFuzzer for as long
-    as it is told to: `bazel run --config=fuzz //test/ring:ring_fuzz -- -max_total_time=60`.
+    Runs the corpus and a fixed number of seeded random inputs, the same every time. To search
+    for longer: `bazel run` with other --runs and --seed, or by hand with clang's
+    -fsanitize=fuzzer in place of //test/fuzz:driver.
 
     Args:
       name: the target's name.
       srcs: the file with `LLVMFuzzerTestOneInput`.
       corpus: a folder of this package with inputs to begin with.
       deps: what the fuzzed code needs.
-      runs: how many random inputs; the driver's default if None. libFuzzer does not look at it.
+      runs: how many random inputs; the driver's default if None.
       **kwargs: passed to the cc_test.
     """
     cc_test(
@@ -23,13 +24,6 @@ def cc_fuzz_test(name, srcs, corpus, deps = [], runs = None, **kwargs):
         srcs = srcs,
         data = native.glob([corpus + "/**"]),
         args = [native.package_name() + "/" + corpus] + (["--runs=%d" % runs] if runs else []),
-        linkopts = select({
-            "//test/fuzz:libfuzzer": ["-fsanitize=fuzzer"],
-            "//conditions:default": [],
-        }),
-        deps = deps + select({
-            "//test/fuzz:libfuzzer": [],
-            "//conditions:default": ["//test/fuzz:driver"],
-        }),
+        deps = deps + ["//test/fuzz:driver"],
         **kwargs
     )

@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_FUZZ_FUZZ_INPUT_H_
 #define GRPC_CXL_TEST_FUZZ_FUZZ_INPUT_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fuzzes the parser of records: whatever bytes a hostile peer writes into the ring and
 // whatever loans they name, in whatever portions they become visible, the reader gives out
 // pieces of the ring and of the peer's area or ends with DATA_LOSS, and takes every byte that
 // has come, so that a polling thread comes to rest.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -25,11 +26,6 @@ namespace {
 constexpr size_t kRing = 4 << 10;
 constexpr size_t kPayload = 16 << 10;
 
-void Touch(absl::Span<const char> bytes) {
-  volatile char sink = 0;
-  for (const char byte : bytes) sink = sink ^ byte;
-}
-
 // Reads what there is; false after DATA_LOSS.
 bool ReadAll(Link& link, RecordReader& reader, FuzzInput& input,
              std::deque<BlockBorrower::Loan>& kept) {
@@ -43,22 +39,18 @@ bool ReadAll(Link& link, RecordReader& reader, FuzzInput& input,
     if (std::holds_alternative<std::monostate>(*piece)) break;
     if (const auto* in_ring = std::get_if<absl::Span<const char>>(&*piece)) {
       CHECK(!in_ring->empty() && in_ring->size() <= kRing);
-      Touch(*in_ring);
+      const std::string touched(in_ring->begin(), in_ring->end());
       reader.Consume(1 + input.TakeUpTo(in_ring->size() - 1));
     } else {
       auto& loan = std::get<BlockBorrower::Loan>(*piece);
       CHECK(!loan.bytes().empty() && loan.bytes().size() <= kPayload);
-      Touch(loan.bytes());
+      const std::string touched(loan.bytes().begin(), loan.bytes().end());
       kept.push_back(std::move(loan));
       if (kept.size() > 3) kept.pop_front();
     }
   }
   CHECK(!link.MaybeReadable()) << "bytes are left lying";
   return true;
-}
-
-void Write(Link& link, std::string_view bytes) {
-  CHECK_OK(link.Write(absl::MakeConstSpan(bytes.data(), bytes.size())));
 }
 
 }  // namespace
@@ -70,20 +62,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::deque<BlockBorrower::Loan> kept;
   while (!input.empty()) {
     const auto word = [&](uint64_t near) { return static_cast<uint32_t>(input.TakeWord(near)); };
+    const auto write = [&](const void* bytes, size_t size) {
+      CHECK_OK(pair.client->Write({static_cast<const char*>(bytes), size}));
+    };
     uint32_t words[2] = {};
+    std::string_view bytes;
     switch (input.TakeUpTo(4)) {
       case 0:  // a record in the ring, maybe with too many or too few bytes
         words[0] = word(10);
-        Write(*pair.client, {reinterpret_cast<const char*>(words), 4});
-        Write(*pair.client, input.TakeBytes(10));
+        write(words, 4);
+        bytes = input.TakeBytes(10);
+        write(bytes.data(), bytes.size());
         break;
       case 1:  // a loan
         words[0] = kLentBit | word(kPayload);
         words[1] = word(0);
-        Write(*pair.client, {reinterpret_cast<const char*>(words), 8});
+        write(words, 8);
         break;
       case 2:  // anything
-        Write(*pair.client, input.TakeBytes(input.TakeUpTo(20)));
+        bytes = input.TakeBytes(input.TakeUpTo(20));
+        write(bytes.data(), bytes.size());
         break;
       case 3:
         pair.client->Publish();

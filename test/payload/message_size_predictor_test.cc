@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a method with large messages is always looked at, one with small ones ever less
 // often but never too seldom to notice a change, and that methods do not disturb each other.
 
@@ -19,7 +20,7 @@ int Looks(MessageSizePredictor& predictor, const void* method, bool large, int c
   return looks;
 }
 
-TEST(SizeGuessTest, LargeAlwaysSmallSeldom) {
+TEST(MessageSizePredictorTest, LargeAlwaysSmallSeldom) {
   MessageSizePredictor predictor;
   const char one[] = "/one", two[] = "/two";
   EXPECT_EQ(Looks(predictor, one, true, 100), 100);
@@ -27,7 +28,7 @@ TEST(SizeGuessTest, LargeAlwaysSmallSeldom) {
   EXPECT_EQ(Looks(predictor, one, true, 100), 100) << "the other method's business";
 }
 
-TEST(SizeGuessTest, ChangesAreNoticed) {
+TEST(MessageSizePredictorTest, ChangesAreNoticed) {
   MessageSizePredictor predictor;
   const char method[] = "/method";
   Looks(predictor, method, false, 1000);

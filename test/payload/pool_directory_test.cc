@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that the newest pool of a key is found, that keys do not meet, and that the directory
 // keeps no pool alive.
 
@@ -19,11 +20,13 @@ TEST(PoolDirectoryTest, TheNewestWhileItLives) {
   EXPECT_EQ(FindPool(key), older.pool);
   EnterPool(key, newer.pool);
   EXPECT_EQ(FindPool(key), newer.pool);
-  EXPECT_EQ(FindPool(ClientPoolKey("shop/payments", 33)), nullptr);
-  EXPECT_EQ(FindPool(ClientPoolKey("shop/payment", 3)), nullptr);
-  EXPECT_EQ(FindPool(ServerPoolKey("shop/payments 3")), nullptr);
+  for (const std::string& other :
+       {ClientPoolKey("shop/payments", 33), ClientPoolKey("shop/payment", 3),
+        ServerPoolKey("shop/payments 3")}) {
+    EXPECT_EQ(FindPool(other), nullptr);
+  }
   const std::weak_ptr<BlockPool> watched = newer.pool;
-  newer.Drop();
+  newer.pool.reset();
   EXPECT_TRUE(watched.expired());
   EXPECT_EQ(FindPool(key), nullptr);
 }

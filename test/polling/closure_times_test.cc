@@ -1,5 +1,6 @@
-// Proves what counts as a long closure: one that computes, one that sleeps; and that one which was
-// merely interrupted by another thread does not.
+// SPDX-License-Identifier: Apache-2.0
+// Proves what counts as a long closure: computing and sleeping do, an interruption by another
+// thread does not.
 
 #include "grpc_cxl/polling/closure_times.h"
 
@@ -8,7 +9,6 @@
 
 #include <atomic>
 #include <functional>
-#include <iostream>
 #include <thread>
 
 #include "grpc_cxl/base/steady_clock.h"
@@ -33,36 +33,25 @@ void Sleep(int64_t ns) {
   nanosleep(&time, nullptr);
 }
 
-// The last closures decide: their number is far beyond what the average remembers.
-void RunMany(ClosureTimes& times, const std::function<void()>& closure) {
+// Whether the closures are short by the last ones: their number is far beyond what the average
+// remembers.
+bool AreShort(const std::function<void(int)>& closure) {
+  ClosureTimes times;
+  EXPECT_TRUE(times.AreShort()) << "at first";
   for (int i = 0; i < 100; ++i) {
     ClosureTimes::Timing timing(times, SteadyNs());
-    closure();
+    closure(i);
     timing.End();
   }
+  return times.AreShort();
 }
 
-TEST(ClosureTimesTest, AreShortAtFirst) { EXPECT_TRUE(ClosureTimes().AreShort()); }
-
-TEST(ClosureTimesTest, WhoComputesIsLong) {
-  ClosureTimes times;
-  RunMany(times, [] { Compute(kLong); });
-  EXPECT_FALSE(times.AreShort());
-}
-
-TEST(ClosureTimesTest, WhoSleepsIsLong) {
-  ClosureTimes times;
-  RunMany(times, [] { Sleep(kLong); });
-  EXPECT_FALSE(times.AreShort());
-}
-
-TEST(ClosureTimesTest, OneLongAmongFourIsEnough) {
-  ClosureTimes times;
-  int i = 0;
-  RunMany(times, [&] {
-    if (i++ % 4 == 0) Sleep(5 * kLong);
-  });
-  EXPECT_FALSE(times.AreShort());
+TEST(ClosureTimesTest, ComputingAndSleepingCount) {
+  EXPECT_FALSE(AreShort([](int) { Compute(kLong); }));
+  EXPECT_FALSE(AreShort([](int) { Sleep(kLong); }));
+  EXPECT_FALSE(AreShort([](int i) {
+    if (i % 4 == 0) Sleep(5 * kLong);
+  }));
 }
 
 TEST(ClosureTimesTest, FollowTheAverage) {
@@ -82,7 +71,7 @@ TEST(ClosureTimesTest, AreShortWhenTheyOnlyWaited) {
 
 // Both threads keep to one core, so that each sched_yield() lets the other run for a while:
 // an interruption at a known place.
-TEST(ClosureTimesTest, WhoIsInterruptedIsNotLong) {
+TEST(ClosureTimesTest, InterruptionsDoNotCount) {
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
@@ -92,19 +81,16 @@ TEST(ClosureTimesTest, WhoIsInterruptedIsNotLong) {
     while (!done.load(std::memory_order_relaxed)) {
     }
   });
-  ClosureTimes times;
   int interrupted = 0;
-  RunMany(times, [&] {
+  EXPECT_TRUE(AreShort([&](int) {
     const int64_t start = SteadyNs();
     Compute(1000);
     sched_yield();
     interrupted += SteadyNs() - start > kLong;
-  });
+  }));
   done.store(true, std::memory_order_relaxed);
   other.join();
-  std::cout << interrupted << " of 100 were interrupted" << std::endl;
-  EXPECT_GT(interrupted, 10);  // else this has proved nothing
-  EXPECT_TRUE(times.AreShort());
+  EXPECT_GT(interrupted, 10) << "of 100; this has proved nothing";
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #ifndef GRPC_CXL_TEST_POLLING_FAKE_POLLABLE_H_
 #define GRPC_CXL_TEST_POLLING_FAKE_POLLABLE_H_
 
@@ -8,11 +9,27 @@
 #include <functional>
 
 #include "absl/log/check.h"
+#include "absl/synchronization/notification.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
+
+// One poller for all tests of a process, never destroyed.
+inline Watchdog* OneWatchdog() {
+  static Watchdog* const watchdog = new Watchdog(1);
+  return watchdog;
+}
+inline Poller* OnePoller() { return OneWatchdog()->Assign(); }
+
+// Returns when the leader has run everything that was enqueued before.
+inline void Flush(Poller* poller) {
+  absl::Notification done;
+  poller->Enqueue([&] { done.Notify(); });
+  done.WaitForNotification();
+}
 
 // A pollable over an eventfd that counts what the poller does with it. Its hooks are set
 // before it is added; all else may be used from any thread.
@@ -29,13 +46,13 @@ class FakePollable final : public Pollable {
     return eventfd_read(fd_.get(), &signals) == 0 ? signals : 0;
   }
 
-  std::function<void()> on_readable, on_run;
+  std::function<void()> on_readable, on_run, on_falling_asleep;
   std::atomic<int64_t> spin{0};
   bool has_fd = true;  // set before it is added; without it, nothing wakes the poller
   std::atomic<bool> peer_gone{false};
 
-  std::atomic<int> readable_calls{0}, run_calls{0}, looks{0}, naps{0}, wakes{0};
-  std::atomic<int> found{0}, wasted{0}, slept{0};
+  std::atomic<int> readable_calls{0}, run_calls{0}, naps{0}, wasted{0}, slept{0};
+  mutable std::atomic<int> looks{0};
   std::atomic<bool> asleep{false};
 
   int fd() const override { return has_fd ? fd_.get() : -1; }
@@ -46,7 +63,7 @@ class FakePollable final : public Pollable {
     on_readable ? on_readable() : static_cast<void>(TakeSignals());
   }
   bool Ready() const override {
-    ++const_cast<FakePollable*>(this)->looks;
+    ++looks;
     return work_.load(std::memory_order_acquire);
   }
   void Run() override {
@@ -57,13 +74,11 @@ class FakePollable final : public Pollable {
   void PrepareToSleep() override {
     ++naps;
     asleep = true;
+    if (on_falling_asleep) on_falling_asleep();
   }
-  void Awake() override {
-    asleep = false;
-    ++wakes;
-  }
+  void Awake() override { asleep = false; }
   int64_t spin_ns() const override { return spin; }
-  void SpinFound() override { ++found; }
+  void SpinFound() override {}
   void SpinWasted() override { ++wasted; }
   void SleptFor(int64_t ns) override {
     CHECK_GE(ns, 0);

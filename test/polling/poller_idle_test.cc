@@ -1,16 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a process with nothing to do does nothing: with a hundred pollables asleep,
 // after work and after callbacks that blocked, neither the polling threads nor the watchdog
-// wake up even once in a while. And that one with little to do is woken by the watchdog once each
-// time.
+// wake up even once in a while; the watchdog looks once after a callback; and the looks at
+// pollables that nobody can wake are bounded.
 
 #include <memory>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/polling/poller.h"
-#include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/doorbell/back_off.h"
 #include "gtest/gtest.h"
 #include "test/polling/fake_pollable.h"
 #include "test/polling/threads.h"
@@ -28,12 +27,9 @@ TEST(PollerIdleTest, NoThreadWakesUp) {
     watchdog->Assign()->Add(pollables.back());
     pollables.back()->Signal();
   }
-  absl::Notification done;
-  watchdog->Assign()->Enqueue([&] {
-    absl::SleepFor(absl::Milliseconds(20));
-    done.Notify();
-  });
-  done.WaitForNotification();
+  Poller* const poller = watchdog->Assign();
+  poller->Enqueue([&] { absl::SleepFor(absl::Milliseconds(20)); });
+  Flush(poller);
   for (const auto& pollable : pollables) {
     ASSERT_TRUE(Eventually([&] { return pollable->readable_calls > 0 && pollable->asleep; }));
   }
@@ -41,26 +37,67 @@ TEST(PollerIdleTest, NoThreadWakesUp) {
   // happens is all that is asked, and it must come. (Superfluous threads wait for 10 s.)
   bool quiet = false;
   for (int tries = 0; !quiet && tries < 30; ++tries) {
-    const uint64_t before = CountNaps("cxl_");
+    const uint64_t before = Threads("cxl_").naps;
     absl::SleepFor(absl::Seconds(1));
-    quiet = CountNaps("cxl_") == before;
+    quiet = Threads("cxl_").naps == before;
   }
   EXPECT_TRUE(quiet);
 }
 
 TEST(PollerIdleTest, TheWatchdogLooksOnceAfterACallback) {
   constexpr int kCallbacks = 50;
-  Watchdog* const watchdog = new Watchdog(1);
-  const uint64_t before = CountNaps("cxl_watchdog");
+  const uint64_t before = Threads("cxl_watchdog").naps;
   for (int i = 0; i < kCallbacks; ++i) {
-    absl::Notification done;
-    watchdog->Assign()->Enqueue([&] { done.Notify(); });
-    done.WaitForNotification();
+    Flush(OnePoller());
     absl::SleepFor(absl::Milliseconds(10));  // five ticks
   }
-  const uint64_t looks = CountNaps("cxl_watchdog") - before;
+  const uint64_t looks = Threads("cxl_watchdog").naps - before;
   EXPECT_GT(looks, 0u);
   EXPECT_LT(looks, kCallbacks * 3 / 2);  // a second look each time would be 2
+}
+
+class UnwakeableTest : public ::testing::Test {
+ protected:
+  UnwakeableTest() { pollable_->has_fd = false; }
+  void Start() {
+    OnePoller()->Add(pollable_);
+    ASSERT_TRUE(Eventually([&] { return pollable_->naps > 0; }));
+  }
+  ~UnwakeableTest() override { OnePoller()->Remove(pollable_.get()); }
+
+  const std::shared_ptr<FakePollable> pollable_ = std::make_shared<FakePollable>();
+};
+
+TEST_F(UnwakeableTest, WorkIsFoundWithoutADescriptor) {
+  Start();
+  for (int i = 1; i <= 20; ++i) {
+    absl::SleepFor(absl::Milliseconds(i % 5));  // naps of all lengths
+    pollable_->OfferWork();
+    ASSERT_TRUE(Eventually([&] { return pollable_->run_calls == i; })) << i;
+  }
+}
+
+TEST_F(UnwakeableTest, TheEndOfThePeerIsFoundAndToldOnce) {
+  pollable_->on_readable = [raw = pollable_.get()] { raw->peer_gone = false; };
+  Start();
+  const int before = pollable_->readable_calls;
+  pollable_->peer_gone = true;
+  EXPECT_TRUE(Eventually([&] { return pollable_->readable_calls == before + 1; }));
+  EXPECT_FALSE(pollable_->peer_gone);
+}
+
+// At most one look in each of the longest naps, and a few while they grow; how many fewer is
+// the kernel's business.
+TEST_F(UnwakeableTest, IdleLooksAreBounded) {
+  Start();
+  absl::SleepFor(absl::Milliseconds(20));
+  const int before = pollable_->looks;
+  const absl::Time start = absl::Now();
+  absl::SleepFor(absl::Milliseconds(500));
+  const int looks = pollable_->looks - before;
+  const double naps = absl::ToDoubleNanoseconds(absl::Now() - start) / BackOff::kLongestNs;
+  EXPECT_GT(looks, 0);
+  EXPECT_LE(looks, naps + 10);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that a process which can have no more threads survives callbacks that block: their
 // poller waits until one of them returns, and goes on.
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Fuzzes the directory of a region, all of which every host can overwrite at any moment: a
 // server and a client go on using it. Every step ends, OK or with a status; no arena lies outside
 // of its host's memory.
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,16 +28,20 @@ namespace {
 
 constexpr uint64_t kBytes = 1 << 20;
 
-// One for all inputs, in memory; formatted anew for each.
+// A region in memory, the same for all inputs.
 struct Image {
   Image() : fd(memfd_create("region", MFD_CLOEXEC)), path(absl::StrCat("/proc/self/fd/", fd)) {
-    PCHECK(fd >= 0 && ftruncate(fd, kBytes) == 0);
+    CHECK_OK(FormatRegion(path, {.hosts = 2, .bytes = kBytes}));
     bytes = static_cast<char*>(mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
     PCHECK(bytes != MAP_FAILED);
+    formatted.assign(bytes, MemoryBegin(2, kPageBytes));
   }
+  void Restore() { memcpy(bytes, formatted.data(), formatted.size()); }
+
   const int fd;
   const std::string path;
   char* bytes;
+  std::string formatted;  // the directory
 };
 
 // Overwrites a word near the entries that are in use.
@@ -87,19 +92,16 @@ void LookAtAll(const Region& region) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl::internal;  // NOLINT: the entry point is C's
   static Image* const image = new Image;
-  CHECK_OK(FormatRegion(image->path, {.hosts = 2,
-                                      .bytes = kBytes,
-                                      .lease = absl::Seconds(1),
-                                      .coherence = grpc_cxl::Coherence::kCoherent}));
+  image->Restore();
   FuzzInput input(data, size);
   std::shared_ptr<Region> region = *Region::Open({.path = image->path, .host = 0, .model = {}});
-  auto member = Membership::Join(region);
-  CHECK_OK(member.status());
+  auto membership = Membership::Join(region);
+  CHECK_OK(membership.status());
   {
     const Region::HostLock lock(*region);
-    NameRecord name{.id = 0, .owner = (*member)->self(), .text = "a/name"};
+    NameRecord name{.id = 0, .owner = (*membership)->self(), .text = "a/name"};
     WriteName(*region, 0, name);
-    RequestRecord request{.id = 0, .state = RequestState::kOpen, .owner = (*member)->self()};
+    RequestRecord request{.id = 0, .state = RequestState::kOpen, .owner = (*membership)->self()};
     WriteRequest(*region, 0, request);
   }
   while (!input.empty()) {
@@ -122,11 +124,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 2: {
         const Region::HostLock lock(*region);
-        Membership::ClearUpAfterTheDead(*region, &(*member)->self());
+        Membership::ClearUpAfterTheDead(*region, &(*membership)->self());
         break;
       }
       case 3:
-        (*member)->Renew();
+        (*membership)->Renew();
         break;
       case 4:
         LookAtAll(*region);

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Kills a server and a client of a region before every store that they make there, one after
 // the other, and expects each time that the other side notices, that successors meet again, and
 // that in the end nothing is left: no entry, no memory.
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,12 +14,11 @@
 #include <atomic>
 #include <deque>
 #include <iostream>
+#include <list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/log/check.h"
 #include "absl/log/log.h"
@@ -32,7 +34,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kBytes = 64 << 10;
-constexpr absl::Duration kPatience = absl::Seconds(60);  // of everybody; a failure only
+constexpr absl::Duration kPatience = absl::Seconds(60);  // of all processes; a failure only
 
 std::atomic<int> stores_left{0};
 
@@ -50,38 +52,28 @@ std::shared_ptr<RegionNode> Join(const std::string& path, uint32_t host) {
 int Serve(const std::string& path, int stop) {
   const auto node = Join(path, 0);
   absl::Mutex mu;
-  std::deque<RegionNode::Request> requests;
-  const auto listener = node->Listen("mortal", [&](const RegionNode::Request& request) {
+  std::deque<RegionRequest> requests;
+  const auto listener = node->Listen("mortal", [&](const RegionRequest& request) {
     absl::MutexLock lock(mu);
     requests.push_back(request);
   });
   if (!listener.ok()) return 2;
-  std::vector<std::pair<std::optional<Arena>, std::shared_ptr<RegionConnection>>> open;
-  for (;;) {
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(stop, &set);
-    timeval tick{0, 2000};
-    if (select(stop + 1, &set, nullptr, nullptr, &tick) > 0) break;
+  std::list<RegionOffer> open;
+  for (pollfd end{stop, POLLIN, 0}; poll(&end, 1, /*timeout=*/2) == 0;) {
     absl::MutexLock lock(mu);
     for (; !requests.empty(); requests.pop_front()) {
       absl::StatusOr<RegionOffer> offer = node->Accept(requests.front(), kBytes, {});
       if (!offer.ok()) return 3;
-      open.emplace_back(std::move(offer->arena), std::move(offer->connection));
+      open.push_back(*std::move(offer));
     }
-    std::erase_if(open, [](auto& connection) {
-      if (!connection.second->PeerGone()) return false;
-      connection.first.reset();  // unmapped first
-      return true;
-    });
+    std::erase_if(open, [](const RegionOffer& offer) { return offer.connection->PeerGone(); });
   }
-  for (auto& connection : open) connection.first.reset();
   open.clear();
   node->StopListening(*listener);
   return 0;
 }
 
-// Meets the server of the day, and tries until it does.
+// Connects once, and tries until it does.
 int Call(const std::string& path) {
   const auto node = Join(path, 1);
   const absl::Time start = absl::Now();
@@ -123,7 +115,7 @@ int Await(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-// Whether soon nothing is in use but what the two who look need themselves.
+// 0 when soon nothing is in use but the entries of the two nodes that look.
 int AwaitEmpty(const std::string& path) {
   const auto host0 = Join(path, 0), host1 = Join(path, 1);
   const Region& region = host0->region();
@@ -133,14 +125,15 @@ int AwaitEmpty(const std::string& path) {
     absl::SleepFor(absl::Milliseconds(5));
     left.clear();
     for (uint32_t host = 0; host < 2; ++host) {
-      int processes = 0, names = 0, requests = 0, answers = 0;
-      for (uint32_t i = 0; i < kHostProcesses; ++i)
-        processes += ReadProcess(region, host, i).has_value();
-      for (uint32_t i = 0; i < kHostNames; ++i) names += ReadName(region, host, i).has_value();
-      for (uint32_t i = 0; i < kHostRequests; ++i)
-        requests += ReadRequest(region, host, i).has_value();
-      for (uint32_t i = 0; i < kHostAnswers; ++i)
-        answers += ReadAnswer(region, host, i).has_value();
+      const auto count = [&](auto read, uint32_t entries) {
+        int used = 0;
+        for (uint32_t i = 0; i < entries; ++i) used += read(region, host, i).has_value();
+        return used;
+      };
+      const int processes = count(ReadProcess, kHostProcesses);
+      const int names = count(ReadName, kHostNames);
+      const int requests = count(ReadRequest, kHostRequests);
+      const int answers = count(ReadAnswer, kHostAnswers);
       if (processes != 1 || names + requests + answers != 0) {
         absl::StrAppend(&left, " host ", host, ": ", processes, " processes, ", names, " names, ",
                         requests, " requests, ", answers, " answers;");

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A region's file and header: what is refused, and that the text says why and what to do.
 
 #include "grpc_cxl/region/region.h"

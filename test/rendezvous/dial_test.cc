@@ -1,8 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves what a client is told when it cannot connect, by name and directory, and that
 // connecting never leaks a descriptor.
 #include "grpc_cxl/rendezvous/dial.h"
 
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,43 +30,22 @@ using ::testing::HasSubstr;
 
 class DialTest : public ::testing::Test {
  protected:
-  auto NobodyListens() const {
-    return StatusIs(
-        absl::StatusCode::kUnavailable,
-        HasSubstr(absl::StrCat("nobody listens on \"payments\" in ", directory_.path())));
-  }
-
   const TemporaryDirectory directory_;
   const ServiceName name_ = *ServiceName::Parse("payments");
 };
 
 TEST_F(DialTest, NobodyListensNamesTheDirectoryAndTheVariable) {
-  auto socket = Dial(directory_.path(), name_);
-  EXPECT_THAT(socket, NobodyListens());
-  EXPECT_THAT(socket.status().message(), HasSubstr("GRPC_CXL_DIR"));
-}
-
-TEST_F(DialTest, AMissingDirectoryIsTheSameToAClient) {
-  EXPECT_THAT(Dial(absl::StrCat(directory_.path(), "/missing"), name_),
-              StatusIs(absl::StatusCode::kUnavailable,
-                       HasSubstr(absl::StrCat("nobody listens on \"payments\" in ",
-                                              directory_.path(), "/missing"))));
-}
-
-TEST_F(DialTest, AKilledServersSocketIsNobody) {
-  ForkedChild server([&] {
-    auto listener = NameListener::Listen(directory_.path(), name_);
-    if (!listener.ok()) return listener.status().ToString();
-    raise(SIGKILL);
-    return std::string();
-  });
-  ASSERT_EQ(server.Join(), "killed by signal 9");
-  EXPECT_THAT(Dial(directory_.path(), name_), NobodyListens());
-}
-
-TEST_F(DialTest, AFileThatIsNoSocketIsNobody) {
-  std::ofstream(directory_.path() + "/payments.sock") << "x";
-  EXPECT_THAT(Dial(directory_.path(), name_), NobodyListens());
+  const auto expect_nobody = [&](const std::string& directory) {
+    EXPECT_THAT(
+        Dial(directory, name_),
+        StatusIs(absl::StatusCode::kUnavailable,
+                 AllOf(HasSubstr(absl::StrCat("nobody listens on \"payments\" in ", directory)),
+                       HasSubstr("GRPC_CXL_DIR"))));
+  };
+  expect_nobody(directory_.path());
+  expect_nobody(absl::StrCat(directory_.path(), "/missing"));
+  std::ofstream(directory_.path() + "/payments.sock") << "no socket";
+  expect_nobody(directory_.path());
 }
 
 TEST_F(DialTest, AListenerWhoseQueueIsFullIsBusy) {
@@ -97,17 +76,6 @@ TEST_F(DialTest, ADirectoryThatWeMayNotEnterIsDenied) {
   ASSERT_EQ(chmod(closed.path().c_str(), 0700), 0);
 }
 
-TEST_F(DialTest, NoDescriptorLeftIsSaid) {
-  auto listener = NameListener::Listen(directory_.path(), name_);
-  ASSERT_THAT(listener, IsOk());
-  absl::Status status;
-  {
-    const NoMoreFiles full;
-    status = Dial(directory_.path(), name_).status();
-  }
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("ulimit -n")));
-}
-
 TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
   auto listener = NameListener::Listen(directory_.path(), name_);
   ASSERT_THAT(listener, IsOk());
@@ -123,8 +91,6 @@ TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
     char received = 0;
     ASSERT_EQ(recv(server->get(), &received, 1, 0), 1);
     ASSERT_EQ(received, byte);
-  }
-  for (int i = 0; i < 100; ++i) {
     ASSERT_FALSE(Dial(directory_.path(), *ServiceName::Parse("nobody")).ok());
   }
   EXPECT_EQ(CountOpenFiles(), before);

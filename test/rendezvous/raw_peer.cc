@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "absl/log/check.h"
-#include "absl/types/span.h"
 
 namespace grpc_cxl::internal {
 
-void SendRaw(int socket, const void* data, size_t size, absl::Span<const int> fds) {
-  iovec bytes{const_cast<void*>(data), size};
+void SendRaw(int socket, std::string_view bytes, absl::Span<const int> fds) {
+  iovec data{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message{};
-  message.msg_iov = &bytes;
+  message.msg_iov = &data;
   message.msg_iovlen = 1;
   std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
   if (!fds.empty()) {
@@ -27,7 +26,7 @@ void SendRaw(int socket, const void* data, size_t size, absl::Span<const int> fd
     header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
     std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   }
-  PCHECK(sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(size));
+  PCHECK(sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
 }
 
 }  // namespace grpc_cxl::internal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proves that no value of the peer's words makes a ring crash, read or write outside its
 // memory, or count bytes that are not there: each broken invariant of ring_layout.h is a
 // DATA_LOSS with a sentence, and each value that keeps them is accepted.
@@ -7,11 +8,10 @@
 #include <string_view>
 
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
-#include "grpc_cxl/ring/ring_reader.h"
-#include "grpc_cxl/ring/ring_writer.h"
 #include "gtest/gtest.h"
-#include "test/coherence/test_view.h"
+#include "test/ring/ring_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -23,171 +23,124 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr size_t kCapacity = 16;
+constexpr size_t kCapacity = RingImage::kCapacity;
 constexpr uint64_t kFarAway = uint64_t{1} << 63;
 constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
 
-// The writer is ours and has published 24 bytes, of which it has seen 10 consumed.
-class HostileReaderTest : public ::testing::Test {
- protected:
-  HostileReaderTest() {
-    EXPECT_THAT(writer_.Write("0123456789"sv), IsOkAndHolds(10));
-    writer_.Publish();
-    theirs_.tail = 10;
-    EXPECT_THAT(writer_.Free(), IsOkAndHolds(16));
-    EXPECT_THAT(writer_.Write("0123456789abcd"sv), IsOkAndHolds(14));
-    writer_.Publish();
-  }
-
-  struct Image {
-    RingWriterWords mine;
-    RingReaderWords theirs;
-    alignas(kWriterAlignment) char data[kCapacity] = {};
-  };
-  Image image_;
-  RingWriterWords& mine_ = image_.mine;
-  RingReaderWords& theirs_ = image_.theirs;
-  TestView side_{&image_};
-  RingWriter writer_{side_.At(&mine_), side_.At(&theirs_), side_.At(absl::MakeSpan(image_.data)),
-                     side_.view()};
-};
-
-TEST_F(HostileReaderTest, EveryTailBetweenTheLastAndThePublishedIsFine) {
-  for (uint64_t tail = 10; tail <= 24; ++tail) {
-    theirs_.tail = tail;
-    EXPECT_THAT(writer_.Free(), IsOkAndHolds(kCapacity - (24 - tail)));
-  }
+auto IsBroken(uint64_t position, std::string_view range) {
+  return StatusIs(
+      absl::StatusCode::kDataLoss,
+      AllOf(HasSubstr(absl::StrCat("the peer broke the ring: it says it has ")),
+            HasSubstr(absl::StrCat("position ", position, ", which is outside ", range))));
 }
 
-TEST_F(HostileReaderTest, ATailBeyondWhatWasPublished) {
-  for (uint64_t tail : {uint64_t{25}, 24 + kCapacity, kFarAway, kLast}) {
-    theirs_.tail = tail;
-    EXPECT_THAT(writer_.Free(),
-                StatusIs(absl::StatusCode::kDataLoss,
-                         AllOf(HasSubstr("the peer broke the ring"), HasSubstr("outside 10 to 24"),
-                               HasSubstr(std::to_string(tail)))));
-    EXPECT_THAT(writer_.Write("0123456789"sv), StatusIs(absl::StatusCode::kDataLoss));
+// The writer is ours and has published 24 bytes, of which it has seen 10 consumed.
+struct HostileReaderTest : ::testing::Test {
+  HostileReaderTest() {
+    EXPECT_THAT(ring.writer.Write("0123456789"sv), IsOkAndHolds(10));
+    ring.writer.Publish();
+    tail = 10;
+    EXPECT_THAT(ring.writer.Free(), IsOkAndHolds(16));
+    EXPECT_THAT(ring.writer.Write("0123456789abcd"sv), IsOkAndHolds(14));
+    ring.writer.Publish();
+  }
+  RingPair ring;
+  SharedU64& tail = ring.reader_words.tail;
+};
+
+TEST_F(HostileReaderTest, ATailStandsBetweenTheLastAndThePublished) {
+  for (uint64_t wrong : {uint64_t{0}, uint64_t{9}, uint64_t{25}, 24 + kCapacity, kFarAway, kLast}) {
+    tail = wrong;
+    EXPECT_THAT(ring.writer.Free(), IsBroken(wrong, "10 to 24"));
+    EXPECT_THAT(ring.writer.Write("0123456789"sv), StatusIs(absl::StatusCode::kDataLoss));
+  }
+  for (uint64_t right = 10; right <= 24; ++right) {
+    tail = right;
+    EXPECT_THAT(ring.writer.Free(), IsOkAndHolds(kCapacity - (24 - right)));
   }
 }
 
 TEST_F(HostileReaderTest, ATailAmongBytesThatAreWrittenButNotPublished) {
-  EXPECT_THAT(writer_.Write("x"sv), IsOkAndHolds(1));
-  theirs_.tail = 25;
-  EXPECT_THAT(writer_.Free(), StatusIs(absl::StatusCode::kDataLoss));
-  writer_.Publish();
-  EXPECT_THAT(writer_.Free(), IsOkAndHolds(kCapacity));
+  EXPECT_THAT(ring.writer.Write("x"sv), IsOkAndHolds(1));
+  tail = 25;
+  EXPECT_THAT(ring.writer.Free(), IsBroken(25, "10 to 24"));
+  ring.writer.Publish();
+  EXPECT_THAT(ring.writer.Free(), IsOkAndHolds(kCapacity));
 }
 
-TEST_F(HostileReaderTest, ATailThatGoesBack) {
-  for (uint64_t tail : {9, 0}) {
-    theirs_.tail = tail;
-    EXPECT_THAT(writer_.Free(), StatusIs(absl::StatusCode::kDataLoss));
-    EXPECT_THAT(writer_.Write("0123456789"sv), StatusIs(absl::StatusCode::kDataLoss));
-  }
-}
-
-TEST_F(HostileReaderTest, NothingIsAskedWhileThereIsRoomByTheLastLook) {
-  theirs_.tail = kFarAway;
-  EXPECT_THAT(writer_.Write("xy"sv), IsOkAndHolds(2));
-  EXPECT_THAT(writer_.Write("z"sv), StatusIs(absl::StatusCode::kDataLoss));
-}
-
-// The reader is ours and has consumed 24 bytes, up to the last that was published.
-class HostileWriterTest : public ::testing::Test {
- protected:
-  HostileWriterTest() {
-    for (uint64_t head : {10, 24}) {
-      theirs_.head = head;
-      EXPECT_THAT(reader_.Readable(), IsOkAndHolds(head == 10 ? 10 : 14));
-      reader_.Consume(head == 10 ? 10 : 14);
-    }
-  }
-
-  RingReader MakeReader() {
-    return RingReader(side_.At(&mine_), side_.At(&theirs_),
-                      side_.At(absl::MakeConstSpan(image_.data)), side_.view());
-  }
-
-  struct Image {
-    RingReaderWords mine;
-    RingWriterWords theirs;
-    alignas(kWriterAlignment) char data[kCapacity] = {};
-  };
-  Image image_;
-  RingReaderWords& mine_ = image_.mine;
-  RingWriterWords& theirs_ = image_.theirs;
-  TestView side_{&image_};
-  RingReader reader_ = MakeReader();
-};
-
-TEST_F(HostileWriterTest, EveryHeadWithinTheCapacityIsFine) {
-  for (uint64_t head = 24; head <= 24 + kCapacity; ++head) {
-    theirs_.head = head;
-    RingReader fresh = MakeReader();
-    EXPECT_THAT(fresh.Readable(), IsOkAndHolds(head - 24));
-    EXPECT_LE(fresh.Front().size(), head - 24);
-  }
-}
-
-TEST_F(HostileWriterTest, AHeadFurtherThanTheCapacity) {
-  for (uint64_t head : {24 + kCapacity + 1, kFarAway, kLast}) {
-    theirs_.head = head;
-    EXPECT_THAT(reader_.Readable(),
-                StatusIs(absl::StatusCode::kDataLoss,
-                         AllOf(HasSubstr("the peer broke the ring"), HasSubstr("outside 24 to 40"),
-                               HasSubstr(std::to_string(head)))));
-    EXPECT_TRUE(reader_.Front().empty());
-  }
-}
-
-TEST_F(HostileWriterTest, AHeadThatGoesBack) {
-  for (uint64_t head : {23, 10, 0}) {
-    theirs_.head = head;
-    EXPECT_THAT(reader_.Readable(), StatusIs(absl::StatusCode::kDataLoss));
-    EXPECT_TRUE(reader_.Front().empty());
-  }
-}
-
-TEST_F(HostileWriterTest, AHeadThatGoesBackBehindWhatWeCountedChangesNothing) {
-  theirs_.head = 34;
-  EXPECT_THAT(reader_.Readable(), IsOkAndHolds(10));
-  theirs_.head = 26;
-  EXPECT_THAT(reader_.Readable(), IsOkAndHolds(10));
-  reader_.Consume(10);
-  EXPECT_THAT(reader_.Readable(), StatusIs(absl::StatusCode::kDataLoss));
-}
-
-TEST_F(HostileWriterTest, AnyWishForSpaceIsOnlyAWish) {
-  for (uint64_t wish :
-       {uint64_t{0}, uint64_t{1}, uint64_t{24}, uint64_t{25}, kFarAway, 24 + kFarAway, kLast}) {
-    theirs_.want_space = wish;
-    const bool rings = reader_.WriterWantsWake();
-    if (wish == 0 || wish == 25) {
-      EXPECT_FALSE(rings);
-    }
-    if (wish == 1 || wish == 24) {
-      EXPECT_TRUE(rings);
-    }
-  }
+TEST_F(HostileReaderTest, NothingIsAskedWhileThereIsSpaceByTheLastLook) {
+  tail = kFarAway;
+  EXPECT_THAT(ring.writer.Write("xy"sv), IsOkAndHolds(2));
+  EXPECT_THAT(ring.writer.Write("z"sv), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 // Our own words lie in memory that the peer maps: it can write there, but we never read
 // them back.
-TEST_F(HostileWriterTest, OurOwnWordsAreNotReadBack) {
-  mine_.tail = kFarAway;
-  theirs_.head = 30;
-  EXPECT_THAT(reader_.Readable(), IsOkAndHolds(6));
-  reader_.Consume(6);
-  EXPECT_EQ(mine_.tail.load(), 30);
+TEST_F(HostileReaderTest, OurOwnWordsAreNotReadBack) {
+  ring.writer_words.head = kFarAway;
+  tail = 24;
+  EXPECT_THAT(ring.writer.Free(), IsOkAndHolds(kCapacity));
+  EXPECT_THAT(ring.writer.Write("x"sv), IsOkAndHolds(1));
+  ring.writer.Publish();
+  EXPECT_EQ(ring.writer_words.head.load(), 25);
 }
 
-TEST_F(HostileReaderTest, OurOwnWordsAreNotReadBack) {
-  mine_.head = kFarAway;
-  theirs_.tail = 24;
-  EXPECT_THAT(writer_.Free(), IsOkAndHolds(kCapacity));
-  EXPECT_THAT(writer_.Write("x"sv), IsOkAndHolds(1));
-  writer_.Publish();
-  EXPECT_EQ(mine_.head.load(), 25);
+// The reader is ours and has consumed 24 bytes, up to the last that was published.
+struct HostileWriterTest : ::testing::Test {
+  HostileWriterTest() {
+    for (uint64_t bytes : {10, 14}) {
+      head.fetch_add(bytes);
+      EXPECT_THAT(ring.reader.Readable(), IsOkAndHolds(bytes));
+      ring.reader.Consume(bytes);
+    }
+  }
+  RingPair ring;
+  SharedU64& head = ring.writer_words.head;
+};
+
+TEST_F(HostileWriterTest, AHeadStandsWithinTheCapacity) {
+  for (uint64_t wrong :
+       {uint64_t{0}, uint64_t{10}, uint64_t{23}, 24 + kCapacity + 1, kFarAway, kLast}) {
+    head = wrong;
+    EXPECT_THAT(ring.reader.Readable(), IsBroken(wrong, "24 to 40"));
+    EXPECT_TRUE(ring.reader.Front().empty());
+  }
+  for (uint64_t right = 24; right <= 24 + kCapacity; ++right) {
+    head = right;
+    RingReader fresh = ring.MakeReader();
+    EXPECT_THAT(fresh.Readable(), IsOkAndHolds(right - 24));
+    EXPECT_LE(fresh.Front().size(), right - 24);
+  }
+}
+
+TEST_F(HostileWriterTest, AHeadThatGoesBackBehindWhatWeCountedChangesNothing) {
+  head = 34;
+  EXPECT_THAT(ring.reader.Readable(), IsOkAndHolds(10));
+  head = 26;
+  EXPECT_THAT(ring.reader.Readable(), IsOkAndHolds(10));
+  ring.reader.Consume(10);
+  EXPECT_THAT(ring.reader.Readable(), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(HostileWriterTest, AnyWishForSpaceIsOnlyAWish) {
+  for (const auto& [wish, wakes] : {std::pair<uint64_t, bool>{0, false},
+                                    {1, true},
+                                    {24, true},
+                                    {25, false},
+                                    {kFarAway, false},
+                                    {25 + kFarAway, true},
+                                    {kLast, true}}) {
+    ring.writer_words.want_space = wish;
+    EXPECT_EQ(ring.reader.WriterWantsWake(), wakes) << wish;
+  }
+}
+
+TEST_F(HostileWriterTest, OurOwnWordsAreNotReadBack) {
+  ring.reader_words.tail = kFarAway;
+  head = 30;
+  EXPECT_THAT(ring.reader.Readable(), IsOkAndHolds(6));
+  ring.reader.Consume(6);
+  EXPECT_EQ(ring.reader_words.tail.load(), 30);
 }
 
 }  // namespace

@@ -26,16 +26,6 @@ bool BecomeUser(uid_t uid) {
          setresuid(uid, uid, uid) == 0;
 }
 
-int Wait(pid_t pid, int flags = 0) {
-  int status;
-  pid_t waited;
-  do {
-    waited = waitpid(pid, &status, flags);
-  } while (waited < 0 && errno == EINTR);
-  PCHECK(waited == pid);
-  return status;
-}
-
 }  // namespace
 
 ForkedChild::ForkedChild(absl::FunctionRef<std::string()> body) : ForkedChild(geteuid(), body) {}
@@ -66,20 +56,23 @@ ForkedChild::~ForkedChild() {
 }
 
 void ForkedChild::AwaitStopAndContinue() {
-  CHECK(WIFSTOPPED(Wait(pid_, WUNTRACED))) << "it ended before it stopped";
+  CHECK(WIFSTOPPED(Wait(WUNTRACED))) << "it ended before it stopped";
   PCHECK(kill(pid_, SIGCONT) == 0);
 }
 
-bool ForkedChild::Ended() const { return AwaitReadable(result_.get(), absl::ZeroDuration()); }
+bool ForkedChild::Ended() const {
+  return wait_status_.has_value() || AwaitReadable(result_.get(), absl::ZeroDuration());
+}
 
 std::string ForkedChild::Join() {
   std::string text;
   char buffer[4096];
-  for (ssize_t n; (n = read(result_.get(), buffer, sizeof(buffer))) != 0;) {
+  for (ssize_t n; result_ && (n = read(result_.get(), buffer, sizeof(buffer))) != 0;) {
     PCHECK(n > 0 || errno == EINTR);
     if (n > 0) text.append(buffer, n);
   }
-  if (!wait_status_.has_value()) wait_status_ = Wait(pid_);
+  result_.Reset();
+  if (!wait_status_.has_value()) wait_status_ = Wait();
   if (WIFSIGNALED(*wait_status_)) {
     return absl::StrCat("killed by signal ", WTERMSIG(*wait_status_));
   }
@@ -90,9 +83,20 @@ std::string ForkedChild::Join() {
 bool ForkedChild::Kill() {
   if (!wait_status_.has_value()) {
     PCHECK(kill(pid_, SIGKILL) == 0);
-    wait_status_ = Wait(pid_);
+    wait_status_ = Wait();
   }
+  result_.Reset();
   return WIFSIGNALED(*wait_status_) && WTERMSIG(*wait_status_) == SIGKILL;
+}
+
+int ForkedChild::Wait(int flags) const {
+  int status;
+  pid_t waited;
+  do {
+    waited = waitpid(pid_, &status, flags);
+  } while (waited < 0 && errno == EINTR);
+  PCHECK(waited == pid_);
+  return status;
 }
 
 std::string WhyNoOtherUser() {

@@ -41,7 +41,8 @@ class ForkedChild {
   bool Kill();
 
  protected:
-  std::optional<int> wait_status_;  // of waitpid(), once it is gone
+  int Wait(int flags = 0) const;    // waitpid(); its status
+  std::optional<int> wait_status_;  // once it is gone
 
  private:
   pid_t pid_ = -1;

@@ -51,31 +51,16 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-std::string Contents(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-// The session of a process that runs; 0 for a zombie or none at all.
-pid_t SessionOf(pid_t pid) {
-  const std::string stat = Contents(absl::StrCat("/proc/", pid, "/stat"));
-  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
-  std::string state;
-  pid_t parent = 0, group = 0, session = 0;
-  fields >> state >> parent >> group >> session;
-  return state == "Z" || state == "X" ? 0 : session;
-}
-
+// Processes of `session` whose command line contains `text`.
 std::vector<pid_t> Search(pid_t session, const std::string& text) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     pid_t pid;
     if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
-    if (SessionOf(pid) == session &&
-        absl::StrContains(Contents(absl::StrCat("/proc/", pid, "/cmdline")), text)) {
-      found.push_back(pid);
-    }
+    if (getsid(pid) != session) continue;
+    std::ostringstream command;  // of a zombie: empty
+    command << std::ifstream(entry.path() / "cmdline").rdbuf();
+    if (!command.str().empty() && absl::StrContains(command.str(), text)) found.push_back(pid);
   }
   return found;
 }

@@ -18,16 +18,6 @@ namespace {
 // How a stop at a system call looks with PTRACE_O_TRACESYSGOOD.
 constexpr int kSystemCall = SIGTRAP | 0x80;
 
-int Wait(pid_t pid) {
-  int status;
-  pid_t waited;
-  do {
-    waited = waitpid(pid, &status, 0);
-  } while (waited < 0 && errno == EINTR);
-  PCHECK(waited == pid);
-  return status;
-}
-
 std::string BeTraced() {
   if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) return "";
   return absl::StrCat("ptrace is not permitted here: ", strerror(errno));
@@ -43,7 +33,7 @@ SteppedChild::SteppedChild(absl::FunctionRef<std::string()> body)
         raise(SIGSTOP);
         return body();
       }) {
-  CHECK(WIFSTOPPED(Wait(pid()))) << WhyNot();
+  CHECK(WIFSTOPPED(Wait())) << WhyNot();
   PCHECK(ptrace(PTRACE_SETOPTIONS, pid(), nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
 }
 
@@ -88,7 +78,7 @@ bool SteppedChild::Resume(int request) {
   int signal = 0;
   while (!wait_status_.has_value()) {
     PCHECK(ptrace(static_cast<__ptrace_request>(request), pid(), nullptr, signal) == 0);
-    const int status = Wait(pid());
+    const int status = Wait();
     if (!WIFSTOPPED(status)) {
       wait_status_ = status;
     } else if (WSTOPSIG(status) == kSystemCall) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `cxl_region show` prints of a region with a server and a client in it.
 
 #include "grpc_cxl/tools/region_report.h"
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -52,8 +53,6 @@ TEST(RegionReportTest, NamesProcessesAndConnections) {
                     HasSubstr(absl::StrCat("server    ", pid, ", to host 2, open, 64 KiB")),
                     HasSubstr("alive"), Not(HasSubstr("silent")), HasSubstr("memory    64 of")));
   server->StopListening(listener);
-  mine->arena.reset();
-  theirs->arena.reset();
 }
 
 }  // namespace

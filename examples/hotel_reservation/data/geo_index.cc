@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/data/geo_index.h"
 
 #include <algorithm>

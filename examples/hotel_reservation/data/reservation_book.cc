@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/data/reservation_book.h"
 
 #include <utility>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs the eight hotel reservation services on each transport in turn, puts load on them,
 // and compares. See README.md.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/launcher/health.h"
 
 #include <grpcpp/grpcpp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/launcher/load_run.h"
 
 #include <google/protobuf/util/json_util.h>

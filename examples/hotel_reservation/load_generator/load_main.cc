@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Puts load on the hotel reservation services:
 //
 //   ./bazelw run -c opt //examples/hotel_reservation:load -- --transport=cxl --rate=1000

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/data/geo_index.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/services/services.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/data/reservation_book.h"
 #include "examples/hotel_reservation/data/stay.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/services/transport.h"
 
 #include "grpc_cxl/channel_credentials.h"

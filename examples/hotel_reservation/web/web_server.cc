@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "examples/hotel_reservation/web/web_server.h"
 
 #include <google/protobuf/util/json_util.h>

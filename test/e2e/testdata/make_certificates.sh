@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes the certificates of tls_test.cc anew, in this folder. They are checked in so that
 # the tests need no openssl; they protect nothing and hold for a hundred years.
 set -eu

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/region/region_answers.h"
+
+#include <utility>
+
+#include "grpc_cxl/region/membership.h"
+#include "grpc_cxl/region/region_allocator.h"
+
+namespace grpc_cxl::internal {
+
+RegionAnswers::RegionAnswers(std::shared_ptr<const Region> region, const RegionBeat& beat)
+    : region_(std::move(region)), beat_(beat) {}
+
+AnswerRecord RegionAnswers::AnswerTo(const RegionRequest& request, AnswerRecord terms) const {
+  terms.owner = beat_.self();
+  terms.to_host = request.record.owner.host;
+  terms.to_request = request.index;
+  terms.to_request_id = request.record.id;
+  return terms;
+}
+
+void RegionAnswers::Announce() {
+  // Matched by the load in RegionConnector::FindAnswer().
+  SharedU64& made = region_->mine().words.answers_made;
+  region_->Store(made, made.load(std::memory_order_relaxed) + 1);
+}
+
+absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, size_t bytes,
+                                                  const AnswerRecord& terms,
+                                                  std::shared_ptr<void> keep) {
+  RegionOffer offer{
+      .connection = nullptr, .arena = std::nullopt, .answer = AnswerTo(request, terms)};
+  AnswerRecord& answer = offer.answer;
+  uint32_t index;
+  {
+    const Region::HostLock host_lock(*region_);
+    Membership::ClearUpAfterTheDead(*region_, &beat_.self());
+    absl::StatusOr<uint32_t> reserved = ReserveMemory(*region_, bytes, answer);
+    if (!reserved.ok()) return reserved.status();
+    index = *reserved;
+    absl::MutexLock lock(mu_);
+    live_.insert(answer.id);
+  }
+  const RegionConnection::Place place{.role = RegionConnection::Role::kServer,
+                                      .my_index = index,
+                                      .my_id = answer.id,
+                                      .peer_index = request.index,
+                                      .peer_id = request.record.id,
+                                      .peer = request.record.owner,
+                                      .peer_pid = request.pid};
+  // From here on the connection gives the memory back.
+  offer.connection = std::make_shared<RegionConnection>(
+      region_, beat_, place, [this, keep = std::move(keep), id = answer.id] {
+        absl::MutexLock lock(mu_);
+        live_.erase(id);
+      });
+  absl::StatusOr<Arena> arena =
+      region_->MapMemory(region_->host(), answer.offset, answer.bytes, /*zero=*/true);
+  if (!arena.ok()) return arena.status();
+  offer.arena = *std::move(arena);
+  region_->Store(region_->mine().answers[index].state,
+                 static_cast<uint32_t>(AnswerState::kOffered));
+  const Region::HostLock host_lock(*region_);
+  Announce();
+  return offer;
+}
+
+void RegionAnswers::Refuse(const RegionRequest& request, uint32_t refusal,
+                           const std::string& reason) {
+  AnswerRecord answer = AnswerTo(request, {});
+  answer.state = AnswerState::kRefused;
+  answer.refusal = refusal;
+  answer.reason = reason.substr(0, kReasonWords * sizeof(uint64_t) - 1);
+  const Region::HostLock host_lock(*region_);
+  const uint32_t index = FindFreeAnswer(*region_);
+  if (index == kHostAnswers) return;  // the client hears nothing, and gives up in time
+  WriteAnswer(*region_, index, answer);
+  Announce();
+}
+
+bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
+  if (answer.owner == beat_.self()) {
+    absl::MutexLock lock(mu_);
+    return live_.count(answer.id) != 0;
+  }
+  // While its entry stands, the owner lives, or no process has cleared up after it.
+  return answer.owner.index < kHostProcesses &&
+         region_->mine().processes[answer.owner.index].incarnation.load(
+             std::memory_order_acquire) == answer.owner.incarnation;
+}
+
+std::unique_ptr<PeerLease> RegionAnswers::ClientOf(const AnswerRecord& answer) {
+  if (answer.to_host >= region_->hosts() || answer.to_request >= kHostRequests) return nullptr;
+  const auto request = ReadRequest(*region_, answer.to_host, answer.to_request);
+  if (!request.has_value() || request->id != answer.to_request_id) return nullptr;
+  const auto known = clients_.find(answer.id);
+  return known != clients_.end()
+             ? std::move(known->second)
+             : std::make_unique<PeerLease>(region_, beat_.self(), request->owner);
+}
+
+void RegionAnswers::FreeUnused() {
+  const Region::HostLock host_lock(*region_);
+  std::map<uint64_t, std::unique_ptr<PeerLease>> clients;
+  for (uint32_t i = 0; i < kHostAnswers; ++i) {
+    const auto answer = ReadAnswer(*region_, region_->host(), i);
+    if (!answer.has_value() || IsOwnerUsing(*answer)) continue;
+    std::unique_ptr<PeerLease> client = ClientOf(*answer);
+    if (client != nullptr && !client->ExpiredForGood()) {
+      clients.emplace(answer->id, std::move(client));
+      continue;
+    }
+    region_->Store(region_->mine().answers[i].id, uint64_t{0});
+  }
+  clients_ = std::move(clients);
+}
+
+}  // namespace grpc_cxl::internal

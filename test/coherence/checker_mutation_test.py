@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the checker finds every missing write-back and invalidation.
+
+A first run of the rooms' tests in flush mode records the sites: the places in the code that
+write lines back or get them anew. Then each site is left out in turn, and a test that reaches it
+must fail (or hang, which is what a missing invalidation in a loop comes to). Every place in the
+sources that looks like a site must have been reached.
+"""
+
+import concurrent.futures
+import os
+import re
+import subprocess
+import tempfile
+import time
+import unittest
+
+TESTS = (
+    "test/ring/ring_test",
+    "test/doorbell/doorbell_test",
+    "test/blocks/block_test",
+    "test/link/link_test",
+    "test/link/far_link_test",
+    "test/calls/calls_test",
+    "test/calls/call_end_test",
+    "test/region/region_node_test",
+)
+
+# Beside a checker's memory: a region is formatted, and its memory zeroed, before it has users.
+UNCHECKED = re.compile(r"grpc_cxl/region/region_format\.cc|grpc_cxl/region/region\.cc: view\.")
+
+SITE = re.compile(r"\b(?:(view_|view\(\)|view|region_?)(?:\.|->)"
+                  r"(?:Load|Store|Refresh|Publish|Acquire|FetchXor|FetchAdd)"
+                  r"|ReadEntry<\w+>|(?<!void )WriteEntry)\(")
+
+# A test that is to fail may take this much longer than when it passes, and at least so long.
+PATIENCE = 10
+LEAST_SECONDS = 5
+
+# Most of the time goes into tests that hang, which sleep.
+WORKERS = 2 * (os.cpu_count() or 1)
+
+
+def run(test, seconds, **variables):
+    """How a run of `test` ended: passed, failed or hung."""
+    drop = ("GTEST_", "TEST_", "XML_OUTPUT_FILE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+    environment.update(GRPC_CXL_COHERENCE="flush", GRPC_CXL_CHECK_FLUSHES="1",
+                       GTEST_FAIL_FAST="1", TEST_TMPDIR=os.environ["TEST_TMPDIR"], **variables)
+    try:
+        # The path is the test's own name for itself, which its death tests need.
+        ended = subprocess.run([test], env=environment, timeout=seconds, check=False,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return "hung"
+    return "passed" if ended.returncode == 0 else "failed"
+
+
+def room(path):
+    return path.split("/")[1]
+
+
+def sites_in(path, text):
+    """(first line, last line) of everything in a source that looks like a site."""
+    found = []
+    for match in SITE.finditer(text):
+        if UNCHECKED.match(f"{path}: {match.group(0)}"):
+            continue
+        depth, end = 1, match.end()
+        while depth > 0:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        if not re.search(r"\bsite\)$", text[match.end():end]):  # a wrapper: its caller is the site
+            found.append((text.count("\n", 0, match.start()) + 1, text.count("\n", 0, end) + 1))
+    return found
+
+
+class CheckerMutationTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.reached = {}  # site -> tests
+        cls.seconds = {}  # test -> how long it takes
+        for test in TESTS:
+            with tempfile.NamedTemporaryFile("r") as record:
+                start = time.monotonic()
+                end = run(test, 300, GRPC_CXL_RECORD_SITES=record.name)
+                cls.seconds[test] = time.monotonic() - start
+                if end != "passed":
+                    raise AssertionError(f"{test} {end} with nothing left out")
+                for site in record.read().split():
+                    cls.reached.setdefault(site, set()).add(test)
+
+    def test_every_place_in_the_sources_is_reached(self):
+        root = os.path.dirname(os.path.realpath("README.md"))
+        missing, looked_at = [], 0
+        for name in sorted({room(test) for test in TESTS}):
+            folder = os.path.join("grpc_cxl", name)
+            for file in sorted(os.listdir(os.path.join(root, folder))):
+                path = os.path.join(folder, file)
+                if not file.endswith((".h", ".cc")):
+                    continue
+                with open(os.path.join(root, path), encoding="utf-8") as source:
+                    places = sites_in(path, source.read())
+                looked_at += len(places)
+                missing += [f"{path}:{first}" for first, last in places
+                            if not any(f"{path}:{line}" in self.reached
+                                       for line in range(first, last + 1))]
+        self.assertGreater(looked_at, 50)
+        self.assertEqual(missing, [], "no test under the checker comes here")
+
+    def test_every_site_is_missed(self):
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            ends = list(pool.map(self._leave_out, sorted(self.reached)))
+        self.assertGreater(len(ends), 50)
+        self.assertEqual([site for site, noticed in ends if not noticed], [],
+                         "no test notices that it is left out")
+
+    def _leave_out(self, site):
+        # The tests of its own room first, quick ones first.
+        tests = sorted(self.reached[site],
+                       key=lambda test: (room(test) != room(site), self.seconds[test]))
+        for test in tests:
+            patience = max(LEAST_SECONDS, PATIENCE * self.seconds[test])
+            end = run(test, patience, GRPC_CXL_DROP_SITE=site)
+            if end != "passed":
+                print(f"without {site}: {test} {end}", flush=True)
+                return site, True
+        return site, False
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

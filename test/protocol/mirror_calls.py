@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of every kind by protocol_client.py on the server of protocol_test.cc.
+
+    mirror_calls.py --directory=DIR              prints "good"
+    mirror_calls.py --directory=DIR --break=C7   first the same with one wrong value, of check C7:
+                                                 prints what the server does, "end" or "refuse 1"
+    mirror_calls.py --list                       the checks whose values can be broken
+"""
+
+import argparse
+import os
+import re
+import signal
+import struct
+
+import protocol_client
+from http2_calls import Http2Calls
+from protocol_client import (ARENA_MAGIC, LOOKING, PAGE, PARKED, PATIENCE, POLLED, SLOTS, TAKEN,
+                             VERSION, Connection, Ended, expect, lie)
+
+
+def image(pixels, copies=1):  # mirror.proto
+    size, more = len(pixels), b""
+    while size >= 0x80:
+        more += bytes([size & 0x7f | 0x80])
+        size >>= 7
+    return b"\x0a" + more + bytes([size]) + pixels + b"\x10" + bytes([copies])
+
+
+def check_reflection(message, pixels):
+    expect(message == b"\x0a" + image(pixels)[1:-2], f"a message of {len(message)} bytes")
+
+
+def make_calls():
+    usual, small = Connection("protocol/usual"), Connection("protocol/small")
+    streams = {connection: Http2Calls(connection) for connection in (usual, small)}
+    for connection in (usual, small):
+        header = connection.look_until(lambda: connection.load32(28) or None)  # 4.3
+        magic, arena, ring = struct.unpack_from("=QQQ", connection.arena)
+        expect((header, magic, arena, ring) == (VERSION, ARENA_MAGIC, connection.arena_bytes,
+                                                connection.ring), "the arena's header")
+        connection.look_until(lambda: connection.load32(connection.calls + PAGE + 16) or None)
+
+    # Metadata both ways, a status, and each way to wait.
+    for waiter in (LOOKING, PARKED, POLLED):
+        response = usual.call(image(b"light"), waiter,
+                              metadata=[(b"key", b"value"), (b"k-bin", b"\0\xff")])
+        check_reflection(response.message, b"light")
+        expect(response.code == 0, "status")
+        expect(response.initial.get(b"seen-key") == b"value", "initial metadata")
+        expect(response.trailing.get(b"seen-k-bin") == b"\0\xff", "trailing metadata")
+        response = usual.call(image(b""), waiter, slot=1, metadata=[(b"fail", b"broken mirror")])
+        expect((response.code, response.text, response.details, response.message) ==
+               (9, b"broken mirror", b"details", b""), "an error")
+
+    # All slots at once.
+    for slot in range(SLOTS):
+        usual.post(slot, image(b"%d" % slot))
+    for slot in range(SLOTS):
+        check_reflection(usual.finish(slot).message, b"%d" % slot)
+
+    # The stream path, with and without loans; messages larger than the ring.
+    for connection, copies in ((usual, 3), (usual, 3), (small, 2)):
+        pixels = os.urandom(10000)
+        check_reflection(streams[connection].call(image(pixels, copies)), pixels * copies)
+    expect(usual.returned > 0, "a part of the stream in a block")
+
+    # Blocks both ways, many more than fit the areas.
+    for i in range(24):
+        pixels = os.urandom(100_000)
+        response = usual.call(image(pixels), i % 3, lend=True)
+        check_reflection(response.message, pixels)
+        expect(response.lent == len(response.message), "a response in a block")
+    usual.look_until(lambda: usual.take_back() or (None if usual.lent else True))
+
+    # Parts; a request whose message would lie in a block, if there were any.
+    for waiter in (LOOKING, PARKED, POLLED):
+        response = small.call(image(b"part " * 200, 20), waiter, lend=True)
+        check_reflection(response.message, b"part " * 200 * 20)
+        expect(response.lent == 0, "a response without a block")
+
+    # A call that is cancelled: in the slot that it leaves, the next one runs.
+    usual.post(2, image(b""), metadata=[(b"wait", b"")], waiter=LOOKING)
+    usual.look_until(lambda: usual.state(2)[0] == TAKEN or None)
+    if lie("C30", True, False):
+        usual.post(2, image(b""), waiter=LOOKING)
+    usual.cancel(2)
+    expect(usual.finish(2, LOOKING).code == 1, "CANCELLED")
+    usual.look_until(lambda: usual.load(usual.calls + PAGE + 8) == usual.cancelled or None)
+    check_reflection(usual.call(image(b"again"), slot=2).message, b"again")
+
+    # A call that is taken back before the server sees it (8.8).
+    usual.store32(usual.calls + 8192 + 128 * 3 + 12, usual.generations[3] + 1)
+    expect(usual.call(image(b"late"), slot=3) is None, "kRefused")
+
+    usual.store32(usual.calls + 24, 4711)  # 8.9
+    usual.wake()
+    usual.look_until(lambda: usual.load32(usual.calls + PAGE + 20) == 4711 or None)
+    usual.close()
+    small.close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--directory")
+    parser.add_argument("--break", dest="check")
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    source = ""
+    for path in (__file__, protocol_client.__file__):
+        with open(path, encoding="utf-8") as file:
+            source += file.read()
+    lies = sorted(set(re.findall(r'lie\("(C\d+)"', source)), key=lambda check: int(check[1:]))
+    if arguments.list:
+        return print("\n".join(lies))
+    signal.alarm(3 * PATIENCE)
+    os.chdir(arguments.directory)
+    if arguments.check:
+        expect(arguments.check in lies, f"there is no way to break {arguments.check}")
+        protocol_client.BREAK = arguments.check
+        try:
+            make_calls()
+        except Ended as end:
+            print(end)
+        protocol_client.BREAK = None
+        os.seteuid(os.getuid())  # of C1
+    make_calls()
+    print("good")
+
+
+if __name__ == "__main__":
+    main()
