@@ -17,7 +17,7 @@
 #include "grpc_cxl/channel_credentials.h"
 
 ABSL_FLAG(std::string, address, "cxl:///greeter", "where the server listens");
-ABSL_FLAG(std::string, name, "world", "whom to greet");
+ABSL_FLAG(std::string, name, "world", "name to greet");
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);

@@ -6,7 +6,7 @@
 
 namespace greeter {
 
-// An ordinary gRPC service with the callback API; it knows nothing of transports.
+// An ordinary gRPC service with the callback API; nothing in it depends on the transport.
 class GreeterService : public Greeter::CallbackService {
   grpc::ServerUnaryReactor* SayHello(grpc::CallbackServerContext* context,
                                      const HelloRequest* request, HelloReply* reply) override {

@@ -20,7 +20,8 @@
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_credentials.h"
 
-ABSL_FLAG(std::string, address, "cxl:///greeter", "where to listen; TCP port 0 is any free port");
+ABSL_FLAG(std::string, address, "cxl:///greeter",
+          "address to listen on; TCP port 0 is any free port");
 ABSL_FLAG(bool, direct_calls, false, "on cxl: let unary calls bypass HTTP/2");
 
 int main(int argc, char** argv) {

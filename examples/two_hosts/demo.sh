@@ -5,8 +5,8 @@
 #
 #   ./bazelw run //examples/two_hosts:demo
 #
-# Leaves nothing behind but two Debian packages in a cache (GRPC_CXL_CACHE, else
-# ~/.cache/grpc_cxl). QEMU_ACCEL=kvm takes the processor's help instead of emulating one.
+# Leaves nothing behind except two Debian packages in a cache (GRPC_CXL_CACHE, else
+# ~/.cache/grpc_cxl). QEMU_ACCEL=kvm uses hardware virtualisation instead of emulation.
 set -euo pipefail
 
 skip() {
@@ -16,14 +16,14 @@ skip() {
 command -v qemu-system-x86_64 >/dev/null ||
   skip "this demonstration needs QEMU (apt-get install qemu-system-x86)"
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
-  skip "this demonstration takes its kernel from Debian packages, and there is no apt-get here"
+  skip "this demonstration takes its kernel from Debian packages, which needs apt-get and dpkg-deb"
 [ "$(uname -m)" = x86_64 ] || skip "the guests are x86-64, and so must this machine be"
 
 readonly runfiles=$(cd "${RUNFILES_DIR:-$0.runfiles}"/* 2>/dev/null && pwd || pwd)
 readonly cache=${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/grpc_cxl}/two_hosts
 readonly work=$(mktemp -d)
 readonly region_bytes=$((64 << 20))
-# In memory if there is room, or the guests' memory would go through a disk's page cache.
+# In /dev/shm if it has space, so that the guests' memory does not go through a disk's page cache.
 if [ "$(stat -f -c %a /dev/shm 2>/dev/null || echo 0)" -gt $((region_bytes / 4096 * 2)) ]; then
   readonly region=$(mktemp /dev/shm/grpc_cxl_two_hosts.XXXXXX)
 else
@@ -38,14 +38,14 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
-# Unpacks a Debian package into $cache/NAME, which is made at once or not at all.
+# Unpacks a Debian package into $cache/NAME, which is complete or does not exist.
 unpack() {
   local name=$1
   [ -e "$cache/$name" ] && return
   echo "fetching Debian's $name ..."
   mkdir -p "$cache" "$work/download"
   (cd "$work/download" && apt-get -qq download "$name" 2>"$work/apt.log") ||
-    skip "Debian's package $name cannot be had: $(tail -1 "$work/apt.log")"
+    skip "Debian's package $name cannot be downloaded: $(tail -1 "$work/apt.log")"
   dpkg-deb -x "$work/download/$name"_*.deb "$work/$name"
   mv -T "$work/$name" "$cache/$name" 2>/dev/null || [ -e "$cache/$name" ]
 }
@@ -59,7 +59,7 @@ unpack busybox-static
 readonly kernel=$(echo "$cache/$kernel_package"/boot/vmlinuz-*)
 readonly busybox=$cache/busybox-static/bin/busybox
 
-# The guests' whole file system: busybox, the two programs, and the libraries these load.
+# The guests' whole file system: busybox, the two programs, and their libraries.
 readonly root=$work/root
 mkdir -p "$root"/{bin,proc,sys,dev,tmp}
 cp "$busybox" "$root/bin/busybox"
@@ -67,7 +67,7 @@ cp -L "$runfiles/examples/two_hosts/init.sh" "$root/init"
 cp -L "$runfiles/examples/greeter/server" "$runfiles/examples/greeter/client" "$root/"
 chmod -R u+w "$root"
 chmod +x "$root/init"
-strip "$root/server" "$root/client" 2>/dev/null || true  # smaller, no more
+strip "$root/server" "$root/client" 2>/dev/null || true  # makes them smaller
 for library in $(ldd "$root/server" "$root/client" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
   mkdir -p "$root$(dirname "$library")"
   cp -L "$library" "$root$library"
@@ -76,7 +76,7 @@ done
 
 "$runfiles/grpc_cxl/tools/cxl_region" format "$region" --hosts=2 --bytes=$region_bytes --lease=3s
 
-# guest NAME KERNEL_ARGUMENTS...: starts one; it writes to $work/NAME.log.
+# guest NAME KERNEL_ARGUMENTS...: starts a guest, which writes to $work/NAME.log.
 guest() {
   local name=$1
   shift
@@ -104,7 +104,7 @@ wait_for() {
 
 show() { sed -n "s/\r\$//; s/^/  $1 | /p" "$work/$1.log"; }
 
-# call NAME: a guest of its own greets the server.
+# call NAME: greets the server from a new guest.
 call() {
   guest "$1" role=client host=1 name="$1"
   wait_for "$1" 'client ended with status' "${guests[-1]}"

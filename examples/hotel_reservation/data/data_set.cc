@@ -10,7 +10,7 @@
 namespace hotel_reservation {
 namespace {
 
-constexpr int kSchema = 1;  // of this file; 0 is a new one
+constexpr int kSchema = 1;  // version of the schema below; 0: a new file
 
 constexpr char kTables[] = R"sql(
 CREATE TABLE hotel (
@@ -82,7 +82,7 @@ absl::StatusOr<int64_t> SchemaOf(Database& database) {
   return version.Int(0);
 }
 
-// All rows of a query, each turned into a T by `read`.
+// All rows of a query; `read` converts each to a T.
 template <typename T, typename Read>
 absl::StatusOr<std::vector<T>> ReadAll(Database& database, absl::string_view sql, Read read) {
   Statement rows = database.Prepare(sql);
@@ -100,20 +100,20 @@ absl::StatusOr<std::vector<T>> ReadAll(Database& database, absl::string_view sql
 absl::StatusOr<Database> OpenDataSet(const std::string& path) {
   absl::StatusOr<Database> database = Database::Open(path);
   if (!database.ok()) return database;
-  // Under the write lock, so that one of several processes fills the file.
+  // Under the write lock, so that only one process fills the file.
   absl::StatusOr<Transaction> transaction = Transaction::Begin(*database);
   if (!transaction.ok()) return transaction.status();
   const absl::StatusOr<int64_t> schema = SchemaOf(*database);
   if (!schema.ok()) return schema.status();
   if (*schema != 0 && *schema != kSchema) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "The file ", path, " was made by another version of this program: name a new one."));
+        "The file ", path, " is from another version of this program: name a new file."));
   }
   if (*schema == 0) {
     if (absl::Status filled = Fill(*database); !filled.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("The file ", path, " cannot be filled (",
                                                         filled.message(),
-                                                        "): name one that does not exist yet."));
+                                                        "): name a file that does not exist yet."));
     }
   }
   if (absl::Status committed = transaction->Commit(); !committed.ok()) return committed;

@@ -9,8 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "examples/hotel_reservation/data/sqlite.h"
 
-// The invented data that the demo runs on: 80 hotels, "1" to "80", and 501 users. The same
-// in every file, whoever makes it.
+// The demo's invented data, the same in every file: 80 hotels, "1" to "80", and 501 users.
 namespace hotel_reservation {
 
 inline constexpr int kHotels = 80;
@@ -31,19 +30,18 @@ struct RatePlanRow {
 };
 
 struct UserRow {
-  std::string name, password_hash;  // as HashPassword() makes it
+  std::string name, password_hash;  // by HashPassword()
 };
 
 // Name and password of user `number`, 0 to kUsers - 1: "guest_7" and ten times "7".
 std::string UserName(int number);
 std::string UserPassword(int number);
 
-// SHA-256 of the password, in hex. Good enough for invented users; real ones would want a
-// salt and a slow function.
+// SHA-256 of the password, in hex. Real users would need a salt and a slow function.
 std::string HashPassword(absl::string_view password);
 
-// Opens the file (see Database::Open) and fills it when it is empty. Any number of
-// processes may do so at the same time; one of them fills it.
+// Opens the file (see Database::Open) and fills it if it is empty. If several processes do so at
+// the same time, one of them fills it.
 absl::StatusOr<Database> OpenDataSet(const std::string& path);
 
 absl::StatusOr<std::vector<Hotel>> ReadHotels(Database& database);

@@ -24,7 +24,7 @@ double Product(const std::array<double, 3>& a, const std::array<double, 3>& b) {
 
 double DistanceKm(double latitude1, double longitude1, double latitude2, double longitude2) {
   const auto a = Direction(latitude1, longitude1), b = Direction(latitude2, longitude2);
-  // By way of the chord: the arc cosine would lose the short distances.
+  // Computed from the chord, because the arc cosine is inexact for short distances.
   const double chord = std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
   return 2 * kEarthRadiusKm * std::asin(std::min(1.0, chord / 2));
 }

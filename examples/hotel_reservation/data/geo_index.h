@@ -13,7 +13,7 @@ namespace hotel_reservation {
 // Distance along the surface of the earth; arguments in degrees.
 double DistanceKm(double latitude1, double longitude1, double latitude2, double longitude2);
 
-// Finds hotels near a place. Immutable; any thread may ask.
+// Finds hotels near a place. Immutable; thread-safe.
 class GeoIndex {
  public:
   static constexpr double kRadiusKm = 10;
@@ -25,8 +25,8 @@ class GeoIndex {
   std::vector<std::string> Nearby(double latitude, double longitude) const;
 
  private:
-  // A point of the unit sphere: the nearest is the one with the largest scalar product, so
-  // that a search takes no trigonometry per hotel.
+  // A point of the unit sphere. The nearest has the largest scalar product, so a search needs no
+  // trigonometry per hotel.
   struct Entry {
     std::array<double, 3> direction;
     std::string id;

@@ -8,11 +8,11 @@
 
 namespace hotel_reservation {
 
-// Hotel `number`, from 1. The first six stand in San Francisco; the others in a line that
-// leads north-east, one about every kilometre.
+// Hotel `number`, from 1. The first six are in San Francisco, the others in a line to the
+// north-east, about a kilometre apart.
 Hotel InventHotel(int number);
 
-// Its rate plans: one for hotels 1 to 3 and every third one, else none.
+// Its rate plans: one for hotels 1 to 3 and every third hotel, else none.
 std::vector<RatePlanRow> InventRatePlans(int number);
 
 }  // namespace hotel_reservation

@@ -10,8 +10,7 @@
 
 namespace hotel_reservation {
 
-// Finds the best hotels by one measure; several when they are equally good. Immutable; any
-// thread may ask.
+// Finds the best hotel by a measure, or all that are equally good. Immutable; thread-safe.
 class Recommender {
  public:
   explicit Recommender(std::vector<Hotel> hotels) : hotels_(std::move(hotels)) {}

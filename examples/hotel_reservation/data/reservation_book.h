@@ -16,25 +16,25 @@
 
 namespace hotel_reservation {
 
-// Who has booked which rooms. Every reservation is one transaction on the data set's file,
-// in which the capacity of every night is checked: two books on one file, even in two
-// processes, never give a room away twice. Free rooms are looked up in memory.
+// The reservations of rooms. Every reservation is a transaction on the data set's file that checks
+// the capacity of every night, so two books on one file, even in two processes, never book a room
+// twice. Looks up free rooms in memory.
 //
 // Thread-safe.
 class ReservationBook {
  public:
-  // Reads what is booked from the file (see OpenDataSet).
+  // Reads the reservations from the file (see OpenDataSet).
   static absl::StatusOr<std::unique_ptr<ReservationBook>> Open(const std::string& path);
 
-  // Books the rooms for all nights or for none, and returns the reservation's id; it is on
-  // disk then. Blocks for that long, some milliseconds. RESOURCE_EXHAUSTED when a night has
-  // too few rooms left; NOT_FOUND, INVALID_ARGUMENT for an unknown hotel, rooms < 1 or no
-  // customer; UNAVAILABLE when the file cannot be written.
+  // Books the rooms for all nights or for none. Returns the reservation's id once it is on disk,
+  // after some milliseconds. RESOURCE_EXHAUSTED when a night has too few rooms left; NOT_FOUND for
+  // an unknown hotel; INVALID_ARGUMENT for rooms < 1 or no customer; UNAVAILABLE when the file
+  // cannot be written.
   absl::StatusOr<int64_t> Reserve(const std::string& customer, const std::string& hotel_id,
                                   const Nights& nights, int rooms);
 
-  // Whether the hotel exists and has that many rooms in each night, as far as this process
-  // knows. Never waits for the disk.
+  // Whether the hotel exists and, as far as this process knows, has that many rooms in each night.
+  // Never waits for the disk.
   bool HasRooms(const std::string& hotel_id, const Nights& nights, int rooms) const;
 
  private:
@@ -57,7 +57,7 @@ class ReservationBook {
   mutable absl::Mutex write_mu_;  // held through a transaction; before occupancy_mu_
   Store store_ ABSL_GUARDED_BY(write_mu_);
 
-  mutable absl::Mutex occupancy_mu_;  // held for moments
+  mutable absl::Mutex occupancy_mu_;  // held only for look-ups and updates
   std::unordered_map<std::string, Occupancy> occupancy_ ABSL_GUARDED_BY(occupancy_mu_);
 };
 

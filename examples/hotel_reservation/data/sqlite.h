@@ -17,15 +17,15 @@ namespace hotel_reservation {
 
 class Database;
 
-// One prepared statement: bind the parameters (numbered from 1), step through the rows,
-// reset. Used by one thread at a time.
+// A prepared statement: bind the parameters (numbered from 1), then step through the rows. Used by
+// one thread at a time.
 class Statement {
  public:
   void Bind(int parameter, int64_t value);
   void Bind(int parameter, double value);
   void Bind(int parameter, absl::string_view value);  // copied
 
-  // True when there is a row, false at the end, after which the statement is reset.
+  // True: there is a row; false: the end, and the statement is reset.
   absl::StatusOr<bool> Step();
 
   // Steps to the end.
@@ -46,19 +46,19 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-// A connection to an SQLite file, written with a write-ahead log; a commit is on disk when
-// it returns (synchronous = FULL). Other connections and processes may use the same file;
-// waits up to 10 s for their locks. Used by one thread at a time.
+// A connection to an SQLite file with a write-ahead log. A commit is on disk when it returns
+// (synchronous = FULL). Waits up to 10 s for locks of other connections and processes. Used by one
+// thread at a time.
 class Database {
  public:
-  // Makes the file when there is none. An empty path is a temporary file that disappears
-  // with the connection.
+  // Creates the file if it is missing. An empty path is a temporary file that disappears with the
+  // connection.
   static absl::StatusOr<Database> Open(const std::string& path);
 
-  // Runs statements; rows that they return are dropped.
+  // Runs statements and drops their rows.
   absl::Status Execute(const char* sql);
 
-  // The SQL is our own: an error in it ends the process.
+  // An error in the SQL ends the process.
   Statement Prepare(absl::string_view sql);
 
  private:
@@ -70,8 +70,8 @@ class Database {
   std::unique_ptr<sqlite3, Close> database_;
 };
 
-// BEGIN IMMEDIATE, which takes the write lock at once, and ROLLBACK unless Commit() was
-// called. Statements that returned rows must be at their end by then.
+// Begins with BEGIN IMMEDIATE, which takes the write lock, and ends with ROLLBACK unless Commit()
+// was called. REQUIRES: at the end, no statement is between rows.
 class Transaction {
  public:
   static absl::StatusOr<Transaction> Begin(Database& database);
@@ -83,7 +83,7 @@ class Transaction {
  private:
   explicit Transaction(Database& database) : database_(&database) {}
 
-  Database* database_;  // null when there is nothing left to roll back
+  Database* database_;  // null: nothing to roll back
 };
 
 }  // namespace hotel_reservation

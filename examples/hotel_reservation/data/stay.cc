@@ -10,7 +10,7 @@ namespace hotel_reservation {
 absl::StatusOr<Nights> ParseStay(absl::string_view check_in, absl::string_view check_out) {
   absl::CivilDay in, out;
   for (const auto& [text, day] : {std::pair{check_in, &in}, std::pair{check_out, &out}}) {
-    // The length keeps out the years of five digits that Abseil would take.
+    // The length rules out years of five digits, which Abseil accepts.
     if (text.size() != 10 || !absl::ParseCivilTime(text, day)) {
       return absl::InvalidArgumentError(
           absl::StrCat("'", text, "' is not a day: write it as 2015-04-09."));

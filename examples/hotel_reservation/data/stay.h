@@ -9,7 +9,7 @@
 
 namespace hotel_reservation {
 
-// The nights of a stay, numbered as days since 1970-01-01; `last` is slept in as well.
+// The nights of a stay from `first` to `last`, both included, as days since 1970-01-01.
 struct Nights {
   int64_t first = 0;
   int64_t last = 0;
@@ -19,9 +19,8 @@ struct Nights {
 
 inline constexpr int kMaxNights = 30;
 
-// The nights from the day `check_in` to the day `check_out`, each as "2015-04-09".
-// INVALID_ARGUMENT with a sentence when one is no such day, or the stay is not of 1 to
-// kMaxNights nights.
+// The nights from the day `check_in` to the day `check_out`, each like "2015-04-09".
+// INVALID_ARGUMENT for a bad day, or unless the stay has 1 to kMaxNights nights.
 absl::StatusOr<Nights> ParseStay(absl::string_view check_in, absl::string_view check_out);
 
 }  // namespace hotel_reservation

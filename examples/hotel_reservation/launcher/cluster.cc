@@ -13,7 +13,7 @@
 namespace hotel_reservation {
 namespace {
 
-constexpr absl::Duration kStartPatience = absl::Seconds(20);
+constexpr absl::Duration kStartTimeout = absl::Seconds(20);
 
 }  // namespace
 
@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
 }
 
 Cluster::~Cluster() {
-  // All at once; each destructor then waits for its own.
+  // Ends all at the same time; each destructor then waits for its process.
   for (const auto& [name, process] : services_) process->Signal(SIGTERM);
 }
 
@@ -75,22 +75,23 @@ absl::Status Cluster::KillAndRestart(absl::string_view name) {
   return StartService(std::string(name));
 }
 
-absl::StatusOr<bool> Cluster::Watch(Process* other, absl::Duration patience) {
+absl::StatusOr<bool> Cluster::Watch(Process* other, absl::Duration timeout) {
   std::vector<Process*> processes;
   for (const auto& [name, process] : services_) processes.push_back(process.get());
   if (other != nullptr) processes.push_back(other);
-  const absl::StatusOr<Process*> ended = FirstToEnd(processes, patience);
+  const absl::StatusOr<Process*> ended = FirstToEnd(processes, timeout);
   if (!ended.ok()) return ended.status();
   if (*ended == nullptr) return false;
   if (*ended == other) return true;
   const absl::Status how = (*ended)->HowItEnded();
-  return absl::UnavailableError(absl::StrCat(
-      "A service ended on ", addresses_.transport(), ": ",
-      how.ok() ? absl::StrCat((*ended)->name(), " left by itself.") : std::string(how.message())));
+  return absl::UnavailableError(
+      absl::StrCat("A service ended on ", addresses_.transport(), ": ",
+                   how.ok() ? absl::StrCat((*ended)->name(), " has ended by itself.")
+                            : std::string(how.message())));
 }
 
 absl::Status Cluster::AwaitHealthy() {
-  const absl::Time deadline = absl::Now() + kStartPatience;
+  const absl::Time deadline = absl::Now() + kStartTimeout;
   for (const absl::string_view name : kServices) {
     HealthProbe probe(addresses_, name);
     while (!probe.Serving(absl::Milliseconds(200))) {
@@ -98,7 +99,7 @@ absl::Status Cluster::AwaitHealthy() {
       if (!watched.ok()) return watched.status();
       if (absl::Now() > deadline) {
         return absl::DeadlineExceededError(absl::StrCat(name, " is not healthy after ",
-                                                        absl::FormatDuration(kStartPatience),
+                                                        absl::FormatDuration(kStartTimeout),
                                                         ". It printed:\n", service(name).Output()));
       }
     }

@@ -20,38 +20,38 @@ namespace hotel_reservation {
 
 struct ClusterOptions {
   std::string transport;
-  std::string programs;   // the folder with the programs
-  std::string directory;  // an existing one, for sockets, logs and the database
-  std::string database;   // the data set's file; empty: one in `directory`
-  std::string http;       // HOST:PORT of the page; empty: none
+  std::string programs;   // folder of the programs
+  std::string directory;  // existing folder for sockets, logs and the database
+  std::string database;   // the data set's file; empty: a file in `directory`
+  std::string http;       // HOST:PORT of the page; empty: no page
 };
 
-// The eight services on one transport, as processes. On cxl they meet in $GRPC_CXL_DIR,
-// which the caller has set. Used by one thread.
+// The processes of the eight services on one transport. On cxl they use $GRPC_CXL_DIR, which the
+// caller has set. Used by one thread.
 class Cluster {
  public:
-  // Returns once all are healthy. An error says which one is not, and what it printed;
-  // CANCELLED after Ctrl-C.
+  // Waits until all are healthy. An error names a service that is not, with its output. CANCELLED
+  // after Ctrl-C.
   static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
   ~Cluster();  // ends all of them
 
   const AddressBook& addresses() const { return addresses_; }
+  const std::string& directory() const { return options_.directory; }
   Process& service(absl::string_view name) { return *services_.at(std::string(name)); }
 
   // "--transport=..." and "--base=...".
   std::vector<std::string> AddressFlags() const;
 
-  // Starts another program of the folder, whose output goes to NAME.log in the directory.
+  // Starts another program of the folder; its output goes to NAME.log in directory().
   absl::StatusOr<std::unique_ptr<Process>> StartProgram(const std::string& name,
                                                         std::vector<std::string> flags);
 
   // Kills a service (SIGKILL) and starts it again, without waiting until it is healthy.
   absl::Status KillAndRestart(absl::string_view name);
 
-  // Waits until `other` (may be null) or a service ends, but no longer than `patience`. True
-  // when `other` has ended; an error when a service has, with what it printed; CANCELLED
-  // after Ctrl-C.
-  absl::StatusOr<bool> Watch(Process* other, absl::Duration patience);
+  // Waits up to `timeout` for the end of `other` (may be null) or of a service. True when `other`
+  // has ended; an error with its output when a service has; CANCELLED after Ctrl-C.
+  absl::StatusOr<bool> Watch(Process* other, absl::Duration timeout);
 
   // Waits until all services are healthy.
   absl::Status AwaitHealthy();

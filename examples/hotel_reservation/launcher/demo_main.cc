@@ -34,15 +34,16 @@
 #include "examples/hotel_reservation/launcher/summary.h"
 
 ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
-          "which to compare, of tcp, unix and cxl");
+          "transports to compare: tcp, unix, cxl");
 ABSL_FLAG(double, step_seconds, 1,
-          "how long a step takes; everything together takes about 90 times as long, and less "
-          "than a second makes poor figures");
-ABSL_FLAG(std::string, html, "hotel_reservation.html", "the file for the report");
-ABSL_FLAG(std::string, json, "", "a file for the report as JSON");
-ABSL_FLAG(std::string, db, "", "an SQLite file to use and to keep; empty: temporary ones");
+          "length of a step; the whole demo takes about 90 times as long, and steps of less than a "
+          "second give poor figures");
+ABSL_FLAG(std::string, html, "hotel_reservation.html", "file to write the report to");
+ABSL_FLAG(std::string, json, "", "file to write the report to, as JSON");
+ABSL_FLAG(std::string, db, "",
+          "SQLite file with the data, which the demo keeps; empty: temporary files");
 ABSL_FLAG(std::string, serve, "",
-          "instead of all that: run the services on this transport until Ctrl-C");
+          "do not measure, but run the services on this transport until Ctrl-C");
 ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the page, with --serve");
 
 namespace hotel_reservation {
@@ -50,14 +51,15 @@ namespace {
 
 using grpc_cxl::bench::TemporaryDirectory;
 
-// Where the programs lie: beside this one.
+// The folder of the other programs, which is that of this one.
 std::string Programs() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   return self.parent_path();
 }
 
-// `bazel run` changes the directory and says from which one.
+// The path of a flag that names a file: relative to where the user called `bazel run`, which
+// changes the directory.
 std::filesystem::path Where(const std::string& file) {
   const char* directory = getenv("BUILD_WORKING_DIRECTORY");
   return std::filesystem::path(directory == nullptr ? std::filesystem::current_path().string()
@@ -90,7 +92,7 @@ absl::Status Write(const std::string& text, const std::string& file) {
   return out ? absl::OkStatus() : CannotWrite(file);
 }
 
-// Better now than after all the work; leaves nothing behind.
+// Fails before the measurement rather than after it. Leaves nothing behind.
 absl::Status CheckWritable(const std::string& file) {
   const bool existed = std::filesystem::exists(Where(file));
   const bool writable = static_cast<bool>(std::ofstream(Where(file), std::ios::app));
@@ -180,7 +182,7 @@ absl::Status Main() {
   }
   const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  // Names of services on cxl; before gRPC has threads.
+  // The directory for the names on cxl; set before gRPC has threads.
   setenv("GRPC_CXL_DIR", directory->path().c_str(), /*overwrite=*/1);
   return serve.empty() ? Compare(*directory) : Serve(serve, *directory);
 }
@@ -196,5 +198,5 @@ int main(int argc, char** argv) {
   const absl::Status status = hotel_reservation::Main();
   if (status.ok()) return 0;
   std::cerr << "demo: " << status.message() << std::endl;
-  return absl::IsCancelled(status) ? 130 : 1;  // 130: what a shell expects after Ctrl-C
+  return absl::IsCancelled(status) ? 130 : 1;  // 130: as shells expect after Ctrl-C
 }

@@ -21,7 +21,7 @@ bool KeepsUp(const LoadResult& result) {
   return result.errors() == 0 && result.p99_ms() <= kP99LimitMs;
 }
 
-// To two digits, so that the tables are easy to read.
+// To two digits, which are easy to read.
 double Round(double per_second) {
   const double unit = std::pow(10, std::floor(std::log10(per_second)) - 1);
   return std::round(per_second / unit) * unit;
@@ -71,8 +71,7 @@ class Ladder {
     }
   }
 
-  // A load with which the services do not keep up gets a second chance: other programs
-  // disturb, too.
+  // Measures again when the services do not keep up, because another program may be the cause.
   absl::StatusOr<LoadResult> Offer(double per_second) {
     progress_.Show(report_.transport(), absl::StrFormat("%.0f requests/s", per_second));
     const LoadOptions options = {

@@ -12,21 +12,21 @@
 
 namespace hotel_reservation {
 
-// A step of the ladder keeps up when no request fails and 99 of 100 take no longer than this.
+// The services keep up with a step of the ladder when no request fails and p99 is at most this.
 inline constexpr double kP99LimitMs = 100;
 
-// How long everything takes is proportional to `step_s`.
+// The duration of the whole experiment is proportional to `step_s`.
 struct Effort {
-  double step_s = 1;         // of one step of the ladder
-  double first_per_s = 400;  // offered in its first step
+  double step_s = 1;         // of a step of the ladder
+  double first_per_s = 400;  // load offered in the first step
 };
 
-// Measures the clusters, each on a transport of its own, and adds a TransportReport for each:
-// the ladder, in which the offered load grows by 1.6 until the services do not keep up, and
-// then twice halves the distance to the highest load with which they did; a run at the same
-// load for all, half of the highest of the first cluster; and a run at half of that in which
-// a service is killed and started again. They take turns after every step, so that a machine
-// that drifts hurts all alike.
+// Measures the clusters, each on another transport, and adds a TransportReport for each:
+//   * the ladder: the offered load grows by 1.6 until the services do not keep up, and then twice
+//     halves the distance to the highest load with which they did;
+//   * a run with the same load for all, half of the highest of the first cluster;
+//   * a run with half of that load in which a service is killed and started again.
+// The clusters take turns after every step, so that a drift of the machine affects all alike.
 absl::Status MeasureInTurns(const std::vector<std::unique_ptr<Cluster>>& clusters,
                             const Effort& effort, Progress& progress, Report& report);
 

@@ -22,10 +22,10 @@ HealthProbe::HealthProbe(const AddressBook& addresses, absl::string_view service
 
 HealthProbe::~HealthProbe() = default;
 
-bool HealthProbe::Serving(absl::Duration patience) {
+bool HealthProbe::Serving(absl::Duration timeout) {
   grpc::ClientContext context;
   context.set_wait_for_ready(true);
-  context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   HealthCheckResponse response;
   return impl_->stub->Check(&context, HealthCheckRequest(), &response).ok() &&
          response.status() == HealthCheckResponse::SERVING;

@@ -16,8 +16,8 @@ class HealthProbe {
   HealthProbe(const AddressBook& addresses, absl::string_view service);
   ~HealthProbe();
 
-  // Waits for a connection, and for the answer, up to `patience`.
-  bool Serving(absl::Duration patience);
+  // Waits up to `timeout` for a connection and for the answer.
+  bool Serving(absl::Duration timeout);
 
  private:
   struct Impl;

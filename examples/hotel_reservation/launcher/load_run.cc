@@ -7,16 +7,11 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "bench/harness/temporary_directory.h"
 
 namespace hotel_reservation {
 
 absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options) {
-  absl::StatusOr<grpc_cxl::bench::TemporaryDirectory> directory =
-      grpc_cxl::bench::TemporaryDirectory::Create();
-  if (!directory.ok()) return directory.status();
-  const std::string file = directory->path() + "/result.json";
-
+  const std::string file = cluster.directory() + "/load.json";
   std::vector<std::string> flags = cluster.AddressFlags();
   flags.push_back(absl::StrCat("--rate=", options.per_second));
   flags.push_back(absl::StrCat("--warmup=", options.warmup_s));
@@ -26,8 +21,8 @@ absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options)
   const absl::StatusOr<std::unique_ptr<Process>> load = cluster.StartProgram("load", flags);
   if (!load.ok()) return load.status();
 
-  // A load that cannot be served ends with its deadlines, those of the warm-up and its own.
-  const absl::Duration patience =
+  // When the services do not keep up, the warm-up and the run each end one deadline later.
+  const absl::Duration timeout =
       absl::Seconds(options.warmup_s + options.seconds + 2 * options.deadline_s + 30);
   absl::StatusOr<bool> ended = false;
   if (!options.kill.empty()) {
@@ -35,7 +30,7 @@ absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options)
     if (!ended.ok()) return ended.status();
     if (absl::Status again = cluster.KillAndRestart(options.kill); !again.ok()) return again;
   }
-  if (!*ended) ended = cluster.Watch(load->get(), patience);
+  if (!*ended) ended = cluster.Watch(load->get(), timeout);
   if (!ended.ok()) return ended.status();
   if (!*ended) {
     return absl::DeadlineExceededError(

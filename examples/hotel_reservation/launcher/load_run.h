@@ -14,13 +14,13 @@ struct LoadOptions {
   double per_second = 0;
   double warmup_s = 0.5;
   double seconds = 1.5;
-  std::string kill = {};    // a service to be killed and started again meanwhile; empty: none
-  double kill_after_s = 0;  // of the measured time, roughly
+  std::string kill = {};    // service to kill and start again meanwhile; empty: none
+  double kill_after_s = 0;  // roughly, into the measured time
   double deadline_s = 1;    // a request fails when it takes longer
 };
 
-// Runs the load generator against the cluster. Errors as those of Cluster::Watch; a request
-// that fails is no error but counted in the result.
+// Runs the load generator against the cluster. Has the errors of Cluster::Watch(). The result
+// counts failed requests.
 absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options);
 
 }  // namespace hotel_reservation

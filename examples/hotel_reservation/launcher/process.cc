@@ -30,7 +30,7 @@ constexpr int kCannotExecute = 127;
 [[noreturn]] void Become(char* const argv[], int log, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(kCannotExecute);  // it ended before the line above
+  if (getppid() != parent) _exit(kCannotExecute);  // it has died before the prctl()
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);  // CatchInterrupts() blocked some
@@ -40,9 +40,9 @@ constexpr int kCannotExecute = 127;
   _exit(kCannotExecute);
 }
 
-int Milliseconds(absl::Duration patience) {
+int Milliseconds(absl::Duration timeout) {
   return static_cast<int>(absl::ToInt64Milliseconds(
-      std::min(absl::Ceil(patience, absl::Milliseconds(1)), absl::Hours(24))));
+      std::min(absl::Ceil(timeout, absl::Milliseconds(1)), absl::Hours(24))));
 }
 
 }  // namespace
@@ -84,12 +84,12 @@ void Process::Signal(int signal) const {
   if (!reaped_) kill(pid_, signal);
 }
 
-bool Process::Ended(absl::Duration patience) {
+bool Process::Ended(absl::Duration timeout) {
   if (reaped_) return true;
   pollfd ended = {pid_fd_, POLLIN, 0};
   int ready;
   do {
-    ready = poll(&ended, 1, Milliseconds(patience));
+    ready = poll(&ended, 1, Milliseconds(timeout));
   } while (ready < 0 && errno == EINTR);
   if (ready <= 0) return false;
   PCHECK(waitpid(pid_, &wait_status_, 0) == pid_);
@@ -118,12 +118,12 @@ std::string Process::Output() const {
 }
 
 absl::StatusOr<Process*> FirstToEnd(const std::vector<Process*>& processes,
-                                    absl::Duration patience) {
+                                    absl::Duration timeout) {
   std::vector<pollfd> fds = {{grpc_cxl::bench::InterruptFd(), POLLIN, 0}};
   for (const Process* process : processes) fds.push_back({process->pid_fd_, POLLIN, 0});
   int ready;
   do {
-    ready = poll(fds.data(), fds.size(), Milliseconds(patience));
+    ready = poll(fds.data(), fds.size(), Milliseconds(timeout));
   } while (ready < 0 && errno == EINTR);
   PCHECK(ready >= 0) << "poll";
   if (fds[0].revents != 0) return absl::CancelledError("Interrupted.");

@@ -14,18 +14,18 @@
 
 namespace hotel_reservation {
 
-// A program that runs beside this one, its output going to a file. It has a process group
-// of its own, so that Ctrl-C reaches this process alone, and the kernel kills it when the
-// thread that started it ends, however it ends. Used by that thread.
+// Another program, whose output goes to a file. It has its own process group, so that Ctrl-C
+// reaches only this process. The kernel kills it when the thread that started it ends. Used by that
+// thread.
 class Process {
  public:
-  // `name` stands in error messages. `log` is written anew.
+  // `name` is for error messages. Overwrites `log`.
   static absl::StatusOr<std::unique_ptr<Process>> Start(std::string name,
                                                         const std::string& program,
                                                         const std::vector<std::string>& flags,
                                                         std::string log);
 
-  // Ends it: SIGTERM, and SIGKILL when that did not help for 3 s.
+  // Ends it with SIGTERM, and after 3 s with SIGKILL.
   ~Process();
 
   Process(const Process&) = delete;
@@ -35,19 +35,19 @@ class Process {
   pid_t pid() const { return pid_; }
   void Signal(int signal) const;
 
-  // Whether it has ended; waits for that up to `patience`.
-  bool Ended(absl::Duration patience);
+  // Waits up to `timeout` for its end. True if it has ended.
+  bool Ended(absl::Duration timeout);
 
-  // Once it has ended: OK for exit code 0, else UNAVAILABLE with how it ended and the end of
-  // its log.
+  // OK for exit code 0, else UNAVAILABLE with how it ended and the end of its log. REQUIRES: it has
+  // ended.
   absl::Status HowItEnded() const;
 
-  // What it has printed.
+  // Everything that it has printed.
   std::string Output() const;
 
  private:
   friend absl::StatusOr<Process*> FirstToEnd(const std::vector<Process*>& processes,
-                                             absl::Duration patience);
+                                             absl::Duration timeout);
 
   Process(std::string name, pid_t pid, int pid_fd, std::string log)
       : name_(std::move(name)), log_(std::move(log)), pid_(pid), pid_fd_(pid_fd) {}
@@ -59,10 +59,9 @@ class Process {
   int wait_status_ = 0;  // once reaped
 };
 
-// The first of the processes that ends within `patience`; null when none does. CANCELLED
-// after Ctrl-C (see bench/harness/interrupt.h).
-absl::StatusOr<Process*> FirstToEnd(const std::vector<Process*>& processes,
-                                    absl::Duration patience);
+// The first of the processes that ends within `timeout`; null when none does. CANCELLED after
+// Ctrl-C (see bench/harness/interrupt.h).
+absl::StatusOr<Process*> FirstToEnd(const std::vector<Process*>& processes, absl::Duration timeout);
 
 }  // namespace hotel_reservation
 

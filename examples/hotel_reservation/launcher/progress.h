@@ -15,10 +15,10 @@
 
 namespace hotel_reservation {
 
-// A bar on stderr that rewrites its line; nothing when stderr is no terminal.
+// A progress bar on stderr, if that is a terminal.
 class Progress {
  public:
-  // `expected`: how long everything is going to take; the bar waits at its end after that.
+  // `expected` is the estimated duration; after it the bar stays full.
   explicit Progress(absl::Duration expected) : expected_(expected) {}
   ~Progress() {
     if (terminal_) std::fputs("\r\033[K", stderr);

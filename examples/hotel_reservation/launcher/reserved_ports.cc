@@ -19,7 +19,8 @@ absl::StatusOr<ReservedPorts> ReservedPorts::Take(int count) {
     for (int i = 1; i < count && all; ++i) all = ports.Bind(ports.first_ + i);
     if (all) return ports;
   }
-  return absl::UnavailableError("The kernel has no row of free TCP ports: use --transport=unix.");
+  return absl::UnavailableError(
+      "There are not enough consecutive free TCP ports: use --transport=unix.");
 }
 
 ReservedPorts::~ReservedPorts() {

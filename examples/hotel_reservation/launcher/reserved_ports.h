@@ -8,9 +8,9 @@
 
 namespace hotel_reservation {
 
-// A row of TCP ports of 127.0.0.1 that nobody else gets while this lives: a socket is bound
-// to each, but does not listen. gRPC's servers, of the same user, can still listen there,
-// because both set SO_REUSEPORT. Move-only.
+// Consecutive TCP ports of 127.0.0.1 that no other program gets while this object lives: a socket
+// is bound to each, but does not listen. gRPC's servers of the same user can listen there, because
+// both set SO_REUSEPORT. Move-only.
 class ReservedPorts {
  public:
   static absl::StatusOr<ReservedPorts> Take(int count);
@@ -21,7 +21,7 @@ class ReservedPorts {
 
  private:
   ReservedPorts() = default;
-  bool Bind(int port);  // 0: any, which becomes the first
+  bool Bind(int port);  // 0: any port, which becomes first()
 
   int first_ = 0;
   std::vector<int> sockets_;

@@ -8,7 +8,7 @@
 namespace hotel_reservation {
 namespace {
 
-// The searches of a run: six of ten requests, and the ones with the longest chain of calls.
+// p50 of the searches, which are 60 % of the requests and have the longest chain of calls.
 double SearchP50(const LoadResult& result) {
   for (const KindResult& kind : result.kinds()) {
     if (kind.kind() == "search") return kind.p50_ms();

@@ -9,18 +9,18 @@
 
 namespace hotel_reservation {
 
-// The rows that the terminal and the HTML report show, one for each transport. Ratios are
-// those to tcp, or "-" when tcp was not measured.
+// The table of the terminal and the HTML report, a row per transport. Ratios are to tcp, or "-"
+// without tcp.
 std::vector<std::string> SummaryTitles();
 std::vector<std::vector<std::string>> SummaryRows(const Report& report);
 
-// One sentence for each transport on what the killed service meant for its callers.
+// The effect of the killed service on its callers, a sentence per transport.
 std::vector<std::string> KillSentences(const Report& report);
 
-// Machine and build, in one line.
+// The machine and the build in one line.
 std::string MachineLine(const Report& report);
 
-// The rows as plain text, with what the columns mean.
+// The table as plain text, with the meaning of its columns.
 std::string SummaryText(const Report& report);
 
 }  // namespace hotel_reservation

@@ -43,10 +43,10 @@ struct ReplyTo<LogInRequest> : std::type_identity<LogInReply> {};
 template <>
 struct ReplyTo<ReserveRequest> : std::type_identity<ReserveReply> {};
 
-// All that a request needs while it is under way; deletes itself at the end.
+// A request in flight; deletes itself at the end.
 template <typename Request>
-struct UnderWay {
-  UnderWay(const Request& request, Target::Done done) : request(request), done(std::move(done)) {}
+struct InFlight {
+  InFlight(const Request& request, Target::Done done) : request(request), done(std::move(done)) {}
 
   void Start(Frontend::Stub& stub, absl::Duration deadline) {
     context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
@@ -77,7 +77,7 @@ class GrpcTargetImpl : public Target {
     std::visit(
         [&](const auto& message) {
           using Request = std::decay_t<decltype(message)>;
-          (new UnderWay<Request>(message, std::move(done)))->Start(stub, deadline_);
+          (new InFlight<Request>(message, std::move(done)))->Start(stub, deadline_);
         },
         request);
   }

@@ -31,17 +31,17 @@
 #include "examples/hotel_reservation/load_generator/services_usage.h"
 #include "examples/hotel_reservation/load_generator/target.h"
 
-ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl, as the services have it");
-ABSL_FLAG(std::string, base, "", "as the services have it");
-ABSL_FLAG(std::string, via, "grpc", "how to reach the frontend: grpc, over --transport, or http");
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl, as for the services");
+ABSL_FLAG(std::string, base, "", "as for the services");
+ABSL_FLAG(std::string, via, "grpc", "path to the frontend: grpc (over --transport) or http");
 ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the frontend for --via=http");
 ABSL_FLAG(double, rate, 1000, "requests per second");
-ABSL_FLAG(double, seconds, 10, "for how long, warm-up not included");
-ABSL_FLAG(double, warmup, 1, "seconds of the same load before, which are not measured");
-ABSL_FLAG(uint64_t, seed, 1, "other seeds make other requests");
-ABSL_FLAG(int, connections, 0, "to the frontend; 0: 1 for grpc, 32 for http");
-ABSL_FLAG(absl::Duration, deadline, absl::Seconds(1), "a request fails when it takes longer");
-ABSL_FLAG(std::string, json, "", "a file for the result as JSON");
+ABSL_FLAG(double, seconds, 10, "duration without the warm-up");
+ABSL_FLAG(double, warmup, 1, "seconds of the same load before it, unmeasured");
+ABSL_FLAG(uint64_t, seed, 1, "seed of the random requests");
+ABSL_FLAG(int, connections, 0, "connections to the frontend; 0: 1 for grpc, 32 for http");
+ABSL_FLAG(absl::Duration, deadline, absl::Seconds(1), "deadline of a request");
+ABSL_FLAG(std::string, json, "", "file to write the result to, as JSON");
 
 namespace hotel_reservation {
 namespace {

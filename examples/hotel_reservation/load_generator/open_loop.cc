@@ -26,7 +26,7 @@ void SleepUntil(int64_t ns) {
   }
 }
 
-// How many requests are under way.
+// Counts the requests in flight.
 class UnderWayCount {
  public:
   void Add() {
@@ -56,7 +56,7 @@ int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Dur
   // The kernel may let a thread oversleep by 50 us to save power.
   prctl(PR_SET_TIMERSLACK, 1);
   const auto requests = static_cast<int64_t>(per_second * absl::ToDoubleSeconds(duration));
-  // Shared, because the last callback may still be leaving Remove() when this returns.
+  // Shared, because the last callback may still be in Remove() when this returns.
   const auto under_way = std::make_shared<UnderWayCount>();
   const int64_t start = NowNs();
   for (int64_t i = 0; i < requests; ++i) {

@@ -11,11 +11,10 @@
 
 namespace hotel_reservation {
 
-// Sends requests of the mix at a constant rate for `duration`, whether or not earlier ones
-// have come back, and returns once all have: people do not wait for each other. A request
-// that could not be sent in time is sent as soon as possible, and its latency counts from
-// the moment it was due, so that a stall shows in every request that it delays. Returns
-// how many were sent.
+// Sends requests of the mix at a constant rate for `duration`, without waiting for earlier ones, as
+// independent users do. Sends a late request as soon as possible, and counts its latency from the
+// moment it was due, so that a stall shows in every request that it delays. Returns the number of
+// requests once all have ended.
 int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Duration duration,
                    Recorder& recorder);
 

@@ -41,7 +41,7 @@ int64_t Histogram::count() const { return histogram_->total_count; }
 
 void Recorder::Record(size_t kind, absl::Duration due, absl::Duration latency,
                       const absl::Status& status) {
-  // A full hotel is a right answer.
+  // A full hotel is a correct answer.
   const bool sold_out =
       kind == FrontendRequest(ReserveRequest()).index() && absl::IsResourceExhausted(status);
   if (status.ok() || sold_out) {

@@ -36,16 +36,16 @@ class Histogram {
   std::unique_ptr<hdr_histogram, Close> histogram_;
 };
 
-// What became of the requests of a run. Thread-safe.
+// The results of the requests of a run. Thread-safe.
 class Recorder {
  public:
-  // A request of kind kKinds[kind], due `due` after the start, ended `latency` after that.
+  // A request of kind kKinds[kind] was due at `due` after the start and ended `latency` later.
   void Record(size_t kind, absl::Duration due, absl::Duration latency, const absl::Status& status);
 
-  // How long after it was due a request was sent.
+  // A request was sent `lag` after it was due.
   void RecordSendLag(absl::Duration lag) { send_lag_.Record(lag); }
 
-  // Everything that is known here, the rates aside.
+  // Everything but the rates.
   void Fill(LoadResult& result) const;
 
  private:

@@ -16,9 +16,9 @@ using FrontendRequest =
 
 inline constexpr const char* kKinds[] = {"search", "recommend", "log_in", "reserve"};
 
-// An endless sequence of requests, the same for the same seed: 60 % searches, 39 %
-// recommendations, 0.5 % log-ins with the right password and 0.5 % reservations of one room,
-// somewhere around the hotels and on days of April 2015. Used by one thread.
+// An endless sequence of requests, determined by the seed: 60 % searches, 39 % recommendations,
+// 0.5 % log-ins with the right password and 0.5 % reservations of one room, near the hotels and on
+// days of April 2015. Used by one thread.
 class RequestMix {
  public:
   explicit RequestMix(uint64_t seed) : random_(seed) {}
@@ -26,7 +26,7 @@ class RequestMix {
   FrontendRequest Next();
 
  private:
-  // From 0 to below `limit`.
+  // A number from 0 to `limit` - 1.
   int Pick(int limit) { return static_cast<int>(random_() % limit); }
   double Between(double low, double high);
   Location Place();

@@ -14,7 +14,7 @@ namespace hotel_reservation {
 
 struct ServicesUsage::Impl {
   std::vector<std::unique_ptr<Usage::Stub>> stubs;  // in the order of kServices
-  std::vector<UsageReply> start;                    // empty when one did not answer
+  std::vector<UsageReply> start;                    // empty when a service did not answer
 
   std::vector<UsageReply> Read() {
     std::vector<UsageReply> replies;

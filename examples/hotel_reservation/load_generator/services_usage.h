@@ -10,7 +10,7 @@
 
 namespace hotel_reservation {
 
-// Asks the eight services what they have used. Used by one thread.
+// Reads counters of the eight services. Used by one thread.
 class ServicesUsage {
  public:
   struct Difference {
@@ -23,8 +23,8 @@ class ServicesUsage {
 
   void Start();
 
-  // What was used since Start(); nothing when a service did not answer then or now, or is
-  // not the process that it was.
+  // The differences since Start(); nullopt when a service did not answer then or now, or was
+  // started again.
   std::optional<Difference> SinceStart();
 
  private:

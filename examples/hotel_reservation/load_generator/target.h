@@ -13,23 +13,23 @@
 
 namespace hotel_reservation {
 
-// The frontend as the load generator sees it. Send() may be called while other requests
-// are under way, by one thread; `done` runs on any thread, once.
+// The frontend as the load generator sees it. One thread calls Send(), also while other requests
+// are in flight; `done` runs once, on any thread.
 class Target {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
 
-  virtual ~Target() = default;  // when nothing is under way any more
+  virtual ~Target() = default;  // REQUIRES: no request is in flight
   virtual void Send(const FrontendRequest& request, Done done) = 0;
 };
 
-// The Frontend service over `connections` channels, with the callback API; a request ends
-// after `deadline` at the latest.
+// The Frontend service over `connections` channels, with the callback API. Requests have a
+// `deadline`.
 std::unique_ptr<Target> GrpcTarget(const AddressBook& addresses, int connections,
                                    absl::Duration deadline);
 
-// The same service as HTTP/JSON at `address` (HOST:PORT), over up to `connections`
-// connections; a request waits for one that is free.
+// The same service as HTTP/JSON at `address` (HOST:PORT), over up to `connections` connections. A
+// request waits for a free connection.
 std::unique_ptr<Target> HttpTarget(const std::string& address, int connections,
                                    absl::Duration deadline);
 

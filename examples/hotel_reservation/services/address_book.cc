@@ -30,7 +30,7 @@ absl::StatusOr<std::string> DefaultFolder() {
   }
   const std::string folder = parent / absl::StrCat("hotel_reservation-", getuid());
   struct stat found;
-  // Somebody else's folder would let them answer in place of our services.
+  // In the folder of another user, that user could answer in place of our services.
   if ((mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) || lstat(folder.c_str(), &found) != 0 ||
       !S_ISDIR(found.st_mode) || found.st_uid != getuid()) {
     return absl::FailedPreconditionError(

@@ -9,16 +9,16 @@
 
 namespace hotel_reservation {
 
-// The eight services; the first is the one that people talk to.
+// The eight services. Users talk to the first.
 inline constexpr absl::string_view kServices[] = {
     "frontend", "search", "geo", "rate", "profile", "recommendation", "reservation", "user"};
 
 inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl"};
 
-// Where each service listens. All that differs between the transports is decided here and
-// in transport.h:
+// The addresses of the services. Together with transport.h it holds all differences between the
+// transports:
 //
-//   transport  base is            default            address of geo
+//   transport  base               default            address of geo
 //   tcp        the first port     7100               127.0.0.1:7102
 //   unix       a folder           see the function   unix:FOLDER/geo
 //   cxl        a prefix of names  hotel              cxl:///hotel-geo
@@ -27,8 +27,7 @@ inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl"};
 class AddressBook {
  public:
   // An empty `base` is the default; that of unix is the folder hotel_reservation-<uid> in the
-  // temporary directory, which is made when needed. INVALID_ARGUMENT with a sentence when
-  // transport or base make no sense.
+  // temporary directory, created if missing. INVALID_ARGUMENT for a bad transport or base.
   static absl::StatusOr<AddressBook> Make(absl::string_view transport, absl::string_view base);
 
   // `service` is one of kServices.

@@ -13,12 +13,12 @@
 
 namespace hotel_reservation {
 
-// An error of the data rooms as the status of a call.
+// Converts an error of data/ to the status of a call.
 inline grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
-// A call to another service that a flow makes: room for all it needs.
+// A call of a flow to another service.
 template <typename Request, typename Reply>
 struct OutgoingCall {
   std::unique_ptr<grpc::ClientContext> context;
@@ -26,27 +26,27 @@ struct OutgoingCall {
   Reply reply;
 };
 
-// A handler that asks other services, one after the other, and holds no thread while it
-// waits. A subclass makes its first call when it starts:
+// A handler that calls other services, one after the other, without blocking a thread. The
+// constructor of a subclass makes the first call:
 //
 //   call.context = NewContext();
 //   stub->async()->Method(call.context.get(), &call.request, &call.reply,
 //                         Then("geo", [this] { NextStep(); }));
 //
-// The last step calls Finish(); the flow deletes itself afterwards.
+// The last step calls Finish(). The flow then deletes itself.
 class Flow : public grpc::ServerUnaryReactor {
  protected:
   explicit Flow(grpc::CallbackServerContext* context) : context_(context) {}
 
-  // A context for a call that ends when this one does.
+  // A context for a call that is cancelled with this one.
   std::unique_ptr<grpc::ClientContext> NewContext() {
     auto context = grpc::ClientContext::FromCallbackServerContext(*context_);
     context->set_deadline(context_->deadline());  // direct calls do not inherit it
     return context;
   }
 
-  // Goes on with `next` when the call to `service` went well, else ends the flow with its
-  // status; one that did not answer is named in it.
+  // Runs `next` when the call to `service` succeeded, else ends the flow with its status, which
+  // names the service if that did not answer.
   template <typename Next>
   auto Then(absl::string_view service, Next next) {
     return [this, service, next = std::move(next)](const grpc::Status& status) {
@@ -57,7 +57,7 @@ class Flow : public grpc::ServerUnaryReactor {
         Finish(
             grpc::Status(status.error_code(), absl::StrCat(service, ": ", status.error_message())));
       } else {
-        Finish(status);  // a sentence for whoever asked
+        Finish(status);
       }
     };
   }

@@ -24,8 +24,8 @@ struct Stubs {
   const std::unique_ptr<User::Stub> user;
 };
 
-// Search, then availability, then profiles; all three also when nothing was found, so that
-// every search costs the same calls.
+// Search, then availability, then profiles; also without hotels, so that every search makes the
+// same calls.
 class SearchHotelsFlow : public Flow {
  public:
   SearchHotelsFlow(grpc::CallbackServerContext* context, const SearchHotelsRequest* request,

@@ -9,7 +9,7 @@
 #include "examples/hotel_reservation/web/web_server.h"
 
 ABSL_FLAG(std::string, http, "127.0.0.1:8080",
-          "HOST:PORT of the page and of HTTP/JSON; port 0: any; empty: no HTTP");
+          "HOST:PORT of the page and of HTTP/JSON; port 0: any free port; empty: no HTTP");
 
 namespace hotel_reservation {
 namespace {

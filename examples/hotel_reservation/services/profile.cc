@@ -45,7 +45,7 @@ class ProfileService : public Profile::CallbackService {
     return reactor;
   }
 
-  absl::flat_hash_map<std::string, HotelProfile> profiles_;  // by id; does not change
+  absl::flat_hash_map<std::string, HotelProfile> profiles_;  // by id; constant
   CallCounter& calls_;
 };
 

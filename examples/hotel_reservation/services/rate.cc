@@ -49,7 +49,7 @@ class RateService : public Rate::CallbackService {
     return absl::OkStatus();
   }
 
-  std::unordered_multimap<std::string, RatePlan> plans_;  // by hotel; does not change
+  std::unordered_multimap<std::string, RatePlan> plans_;  // by hotel; constant
   CallCounter& calls_;
 };
 

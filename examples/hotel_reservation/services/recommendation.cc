@@ -33,7 +33,8 @@ class RecommendationService : public Recommendation::CallbackService {
       case PRICE:
         return recommender_.Cheapest();
       default:
-        return absl::InvalidArgumentError("Say what is to be best: distance, rate or price.");
+        return absl::InvalidArgumentError(
+            "The measure is missing: set it to distance, rate or price.");
     }
   }
 

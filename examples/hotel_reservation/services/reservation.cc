@@ -54,7 +54,7 @@ class ReservationService : public Reservation::CallbackService {
 
   const std::unique_ptr<ReservationBook> book_;
   CallCounter& calls_;
-  Worker writer_;  // the last one: its tasks use the book
+  Worker writer_;  // last: its tasks use the book
 };
 
 }  // namespace

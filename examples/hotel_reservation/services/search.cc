@@ -20,7 +20,7 @@ class SearchFlow : public Flow {
   }
 
  private:
-  // Also without any hotel, so that every search costs the same calls.
+  // Also without hotels, so that every search makes the same calls.
   void GetRates() {
     rates_.request.mutable_hotel_ids()->Swap(nearby_.reply.mutable_hotel_ids());
     *rates_.request.mutable_stay() = request_.stay();

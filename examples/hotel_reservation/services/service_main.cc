@@ -21,10 +21,10 @@
 
 ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
 ABSL_FLAG(std::string, base, "",
-          "where all services are: a first port (tcp), a folder (unix), or a prefix of names "
+          "addresses of all services: a first port (tcp), a folder (unix), or a prefix of names "
           "(cxl); empty: 7100, a folder in the temporary directory, or hotel");
 ABSL_FLAG(std::string, db, "",
-          "the SQLite file with the data, made when there is none; empty: a temporary one");
+          "the SQLite file with the data, created if missing; empty: a temporary file");
 
 namespace hotel_reservation {
 namespace {
@@ -96,10 +96,10 @@ int ServiceMain(int argc, char** argv, const ServiceProgram& program) {
   absl::ParseCommandLine(argc, argv);
   absl::InitializeLog();
 #ifdef NDEBUG
-  // Debian's Abseil looks for deadlocks at every lock, which took a tenth of the CPU time.
+  // Debian builds Abseil without NDEBUG; looking for deadlocks then takes a tenth of the CPU time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
-  sigset_t stop_signals;  // before there are threads: taken by sigwait()
+  sigset_t stop_signals;  // for sigwait(); blocked before there are threads
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGINT);
   sigaddset(&stop_signals, SIGTERM);

@@ -20,14 +20,13 @@ struct ServiceProgram {
   std::string name;  // one of kServices
   std::function<ServiceOr(const Environment&)> make;
 
-  // Called once the server runs; what it returns lives until the server is shut down. May
-  // be empty.
+  // Called once the server runs; the result lives until the server shuts down. May be empty.
   std::function<absl::StatusOr<std::shared_ptr<void>>(grpc::Server&)> started;
 };
 
-// The whole of main(): serves at its address in --transport and --base, with gRPC's health
-// and reflection services, until SIGINT or SIGTERM. Prints "NAME listens on ADDRESS" once it
-// does. Returns 1, with a sentence on stderr, when it cannot serve.
+// The main() of a service: serves at the address that --transport and --base give it, with gRPC's
+// health and reflection services, until SIGINT or SIGTERM. Prints "NAME listens on ADDRESS" once it
+// listens. Returns 1, with the reason on stderr, when it cannot.
 int ServiceMain(int argc, char** argv, const ServiceProgram& program);
 
 }  // namespace hotel_reservation

@@ -16,8 +16,7 @@ class Service;
 
 namespace hotel_reservation {
 
-// Counts the calls that a process has begun to serve. Relaxed: a statistic, which orders
-// nothing.
+// Counts the calls that a process has begun to serve. Relaxed, because no other data depends on it.
 class CallCounter {
  public:
   void Add() { calls_.fetch_add(1, std::memory_order_relaxed); }
@@ -27,16 +26,16 @@ class CallCounter {
   std::atomic<int64_t> calls_{0};
 };
 
-// What a service is given.
+// The parameters of a service.
 struct Environment {
-  AddressBook addresses;  // of the services that it asks
-  std::string database;   // the data set's file; empty: a temporary one (see OpenDataSet)
-  CallCounter* calls;     // counts the calls that it serves; outlives it
+  AddressBook addresses;  // of the services that it calls
+  std::string database;   // the data set's file; empty: a temporary file (see OpenDataSet)
+  CallCounter* calls;     // of calls that it serves; outlives it
 };
 
 using ServiceOr = absl::StatusOr<std::shared_ptr<grpc::Service>>;
 
-// Each reads what it needs of the data set into memory. The error is a sentence.
+// Each reads its part of the data set into memory.
 ServiceOr MakeFrontend(const Environment& environment);
 ServiceOr MakeSearch(const Environment& environment);
 ServiceOr MakeGeo(const Environment& environment);

@@ -10,16 +10,16 @@
 #include "absl/strings/string_view.h"
 #include "examples/hotel_reservation/services/address_book.h"
 
-// The only place that knows that there is more than one transport.
+// The differences between transports, besides addresses.
 namespace hotel_reservation {
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses);
 
-// To be called once the server runs: offers direct calls on cxl.
+// To be called right after BuildAndStart(): offers direct calls on cxl.
 absl::Status Started(const AddressBook& addresses, grpc::Server& server);
 
-// A channel to one of kServices, with a connection of its own. It looks for a service that
-// went away every 50 to 500 ms; calls made meanwhile end UNAVAILABLE at once.
+// A channel to one of kServices, which shares no connection with others. After a disconnection it
+// tries to connect every 50 to 500 ms, and calls fail at once with UNAVAILABLE until it succeeds.
 std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses, absl::string_view service);
 
 }  // namespace hotel_reservation

@@ -7,7 +7,7 @@
 namespace hotel_reservation {
 namespace {
 
-// The one service with the synchronous API: gRPC gives every call a thread.
+// The only service with the synchronous API, where every call has a thread.
 class UserService : public User::Service {
  public:
   UserService(const std::vector<UserRow>& users, CallCounter* calls) : calls_(*calls) {
@@ -23,7 +23,7 @@ class UserService : public User::Service {
     return grpc::Status::OK;
   }
 
-  absl::flat_hash_map<std::string, std::string> hashes_;  // by name; does not change
+  absl::flat_hash_map<std::string, std::string> hashes_;  // by name; constant
   CallCounter& calls_;
 };
 

@@ -12,13 +12,13 @@
 
 namespace hotel_reservation {
 
-// A thread for work that waits for the disk, so that gRPC's threads need not: tasks run one
-// after the other. Thread-safe.
+// A thread for tasks that wait for the disk, which would block gRPC's threads. Runs one task after
+// the other. Thread-safe.
 class Worker {
  public:
   Worker() : thread_([this] { Loop(); }) {}
 
-  // Runs what is left first.
+  // Runs the remaining tasks first.
   ~Worker() {
     {
       absl::MutexLock lock(mu_);
@@ -52,7 +52,7 @@ class Worker {
   absl::Mutex mu_;
   std::deque<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mu_);
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;  // the last one, because it uses the others
+  std::thread thread_;  // last, because it uses the other members
 };
 
 }  // namespace hotel_reservation

@@ -53,8 +53,7 @@ void Answer(httplib::Response& response, int status, const google::protobuf::Mes
   response.set_content(json, "application/json");
 }
 
-// The parameters of one request. The first that is missing or wrong is remembered, and named
-// in the answer.
+// The parameters of a request. complaint() names the first that is missing or wrong.
 class Parameters {
  public:
   explicit Parameters(const httplib::Request& request) : request_(request) {}
@@ -151,7 +150,7 @@ class HttplibServer : public WebServer {
     server_.Post("/user", Handler<LogInReply>(&Frontend::Stub::LogIn));
     server_.Post("/reservation", Handler<ReserveReply>(&Frontend::Stub::Reserve));
     server_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
-      if (!response.body.empty()) return;  // one of ours
+      if (!response.body.empty()) return;  // an error of our handlers
       Error error;
       error.set_error(absl::StrCat("There is no ", request.method, " ", request.path, "."));
       Answer(response, response.status, error);
@@ -165,7 +164,7 @@ class HttplibServer : public WebServer {
       return absl::InvalidArgumentError(
           absl::StrCat("--http=", address, " is not HOST:PORT, such as 127.0.0.1:8080."));
     }
-    // httplib would share the port with another process (SO_REUSEPORT).
+    // By default httplib would share the port with other processes (SO_REUSEPORT).
     server_.set_socket_options([](socket_t socket) {
       const int on = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

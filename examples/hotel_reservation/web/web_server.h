@@ -11,7 +11,7 @@
 
 namespace hotel_reservation {
 
-// Serves the Frontend service as HTTP/JSON, and a page for people:
+// Serves the Frontend service as HTTP/JSON, and a page that uses it:
 //
 //   GET  /                 the page
 //   GET  /hotels           latitude, longitude, check_in, check_out
@@ -20,16 +20,16 @@ namespace hotel_reservation {
 //   POST /reservation      user_name, password, hotel_id, check_in, check_out, rooms (1),
 //                          customer_name (user_name)
 //
-// Parameters are those of a query or of a form. Replies are the messages of hotels.proto as
-// protobuf writes them in JSON, errors {"error": "a sentence"} with a fitting HTTP status.
+// Parameters come in a query or a form. Replies are messages of hotels.proto in protobuf's JSON;
+// errors are {"error": "a sentence"} with an HTTP status.
 //
-// `frontend` leads to the Frontend service. `address` is HOST:PORT; port 0 takes any, and
-// url() tells. Every connection has a thread while it is open, 64 at a time.
+// `frontend` is a channel to the Frontend service. `address` is HOST:PORT; with port 0, url() has
+// the chosen port. Serves up to 64 connections at a time, each with a thread.
 class WebServer {
  public:
   static absl::StatusOr<std::shared_ptr<WebServer>> Start(const std::string& address,
                                                           std::shared_ptr<grpc::Channel> frontend);
-  virtual ~WebServer() = default;  // stops; requests that run are finished
+  virtual ~WebServer() = default;  // finishes the requests that run
 
   // "http://127.0.0.1:8080/"
   virtual const std::string& url() const = 0;
