@@ -18,6 +18,11 @@ uintptr_t LineOf(const void* word) {
   return reinterpret_cast<uintptr_t>(word) & ~uintptr_t{kLineBytes - 1};
 }
 
+std::unique_ptr<PrivateCopy> MakeCopy(absl::Span<char> memory) {
+  CHECK(PrivateCopy::factory() != nullptr) << "MakeMemoryModel() tells; see PrivateCopy";
+  return PrivateCopy::factory()(memory);
+}
+
 void Charge(int64_t nanoseconds) {
   if (nanoseconds <= 0) return;
   WaitNanoseconds(nanoseconds);
@@ -34,9 +39,7 @@ std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Spa
 }
 
 FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory)
-    : model_(model),
-      memory_(memory),
-      copy_(model.private_copy ? PrivateCopy::factory()(memory) : nullptr) {
+    : model_(model), memory_(memory), copy_(model.private_copy ? MakeCopy(memory) : nullptr) {
   CHECK_EQ(LineOf(memory.data()), reinterpret_cast<uintptr_t>(memory.data()));
   if (coherent()) seen_.reset(new std::atomic<uint64_t>[kRemembered]());
   if (!model.distance.none()) WaitNanoseconds(1);  // calibrates, not in the middle of a call
