@@ -21,7 +21,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var
   max-width: 940px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2.2em; }
 pre { overflow-x: auto; font-size: 12px; line-height: 1.45; }
-svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
+svg { width: 100%; height: auto; }
+svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
 .grid { stroke: var(--grid); } .range { stroke: var(--text); }
 .legend span { margin-right: 1.5em; white-space: nowrap; }
 .legend i { display: inline-block; width: 28px; margin-right: 6px; vertical-align: middle; }

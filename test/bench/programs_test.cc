@@ -3,10 +3,12 @@
 // rows that make sense, leave nothing behind, and refuse unknown flags with a sentence. Whether
 // the figures are good is not a matter for a test.
 
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "bench/report/report.pb.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/json/json.h"
@@ -124,6 +126,10 @@ struct Run {
   Flags flags;
   Flags lines;  // regular expressions for lines of the output
 };
+
+void PrintTo(const Run& run, std::ostream* out) {
+  *out << run.program << " " << absl::StrJoin(run.flags, " ");
+}
 
 class RunTest : public testing::TestWithParam<Run> {};
 

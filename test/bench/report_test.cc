@@ -42,7 +42,7 @@ TEST(RowsAsTableTest, ComparesWithTheBetterOfTcpAndUnix) {
 }
 
 TEST(RowsAsTableTest, ComparesPinnedRowsWithPinnedOnes) {
-  const std::vector<Row> rows = {MakeRow("tcp", 100, 400), MakeRow("tcp", 50, 400, true),
+  const std::vector<Row> rows = {MakeRow("tcp", 20, 20), MakeRow("tcp", 50, 400, true),
                                  MakeRow("cxl", 10, 100, true)};
   EXPECT_THAT(RowsAsTable(rows), ContainsRegex("\ncxl .* 0\\.20 +0\\.25 *\n"));
   EXPECT_EQ(ContenderName(rows, rows[2]), "cxl, pinned");

@@ -7,9 +7,14 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace hotel_reservation {
 namespace {
+
+constexpr absl::Duration kLockTimeout = absl::Seconds(10);
+constexpr char kSettings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
 
 absl::Status ErrorOf(sqlite3* database, absl::string_view what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", sqlite3_errmsg(database)));
@@ -73,8 +78,14 @@ absl::StatusOr<Database> Database::Open(const std::string& path) {
         absl::StrCat("Cannot open the database ", path, " (", sqlite3_errstr(result),
                      "): name a file in a folder that exists and can be written to."));
   }
-  sqlite3_busy_timeout(opened, 10'000);
-  absl::Status usable = database.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  sqlite3_busy_timeout(opened, absl::ToInt64Milliseconds(kLockTimeout));
+  const absl::Time deadline = absl::Now() + kLockTimeout;
+  absl::Status usable = database.Execute(kSettings);
+  // SQLite does not wait when two connections switch a file to WAL at the same time.
+  while (!usable.ok() && sqlite3_errcode(opened) == SQLITE_BUSY && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(5));
+    usable = database.Execute(kSettings);
+  }
   if (!usable.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("The file ", path, " cannot be used as a database (", usable.message(),
