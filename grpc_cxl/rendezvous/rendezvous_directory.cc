@@ -20,7 +20,7 @@ namespace {
 
 constexpr absl::string_view kSetAnother = "or set GRPC_CXL_DIR to a directory of your own";
 
-// What users read: where it is, and who said so.
+// The path and its origin, for error texts.
 std::string Describe(const std::string& path, absl::string_view origin) {
   return absl::StrCat("the rendezvous directory ", path, " (", origin, ")");
 }
@@ -40,7 +40,7 @@ absl::Status CheckDirectory(const struct stat& found, const std::string& describ
   return absl::OkStatus();
 }
 
-// So that a later chdir() changes nothing and errors name the place.
+// A later chdir() must change nothing, and errors name the place.
 std::string Absolute(const std::string& path) {
   std::error_code failed;
   const std::string absolute = std::filesystem::absolute(path, failed);
@@ -59,7 +59,7 @@ absl::StatusOr<std::string> Chosen(const std::string& path, absl::string_view or
   return path;
 }
 
-// A directory that we make for ourselves.
+// A default directory, made when missing.
 absl::StatusOr<std::string> Default(const std::string& path, absl::string_view origin,
                                     const TrustedUsers& users) {
   const std::string described = Describe(path, origin);
