@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/datagram.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -30,6 +31,12 @@ std::string VersionsDiffer(absl::string_view peer, absl::string_view self, uint3
 }
 
 std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid) {
+  if (MayBeUnmapped(uid)) {
+    return absl::StrCat("the ", peer, "'s user has no number in the user namespace of the ", self,
+                        " (the kernel shows uid ", uid,
+                        " for all such users), so it cannot be told from a stranger; run both in "
+                        "one user namespace, or map the user");
+  }
   return absl::StrCat("the ", peer, " runs as uid ", uid, ", but the ", self, " (uid ", geteuid(),
                       ") accepts only its own user, root and the uids in its option allowed_uids");
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/file_error.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -31,6 +32,13 @@ absl::Status CheckDirectory(const struct stat& found, const std::string& describ
     return absl::FailedPreconditionError(absl::StrCat(
         described, " is ", S_ISLNK(found.st_mode) ? "a symbolic link" : "not a directory",
         "; remove it, ", kSetAnother));
+  }
+  if (MayBeUnmapped(found.st_uid)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        described, " belongs to a user without a number in this process's user namespace (the ",
+        "kernel shows uid ", found.st_uid,
+        " for all such users), so its owner cannot be told from ", "a stranger; map the owner, ",
+        kSetAnother));
   }
   if (!users.Allows(found.st_uid)) {
     return absl::PermissionDeniedError(absl::StrCat(
@@ -86,7 +94,7 @@ absl::StatusOr<std::string> Default(const std::string& path, absl::string_view o
 bool IsOwnDirectory(const std::string& path) {
   struct stat found;
   return path.starts_with('/') && stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
-         found.st_uid == geteuid();
+         found.st_uid == geteuid() && !MayBeUnmapped(found.st_uid);
 }
 
 }  // namespace
