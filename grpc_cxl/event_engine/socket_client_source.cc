@@ -60,8 +60,8 @@ class WaitingSocketClient final : public WaitingClient {
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory) {
-  absl::StatusOr<std::string> directory =
-      FindRendezvousDirectory(settings.directory, settings.users);
+  const absl::StatusOr<RendezvousDirectory> directory =
+      RendezvousDirectory::Open(settings.directory);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<NameListener> listener = NameListener::Listen(*directory, name);
   if (!listener.ok()) return listener.status();

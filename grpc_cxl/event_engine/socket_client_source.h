@@ -38,7 +38,7 @@ class SocketClientSource final : public ClientSource,
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Registers the name at once; connections wait until Start(). Errors are those of
-  // FindRendezvousDirectory() and NameListener::Listen(). `memory` is how the server gets at
+  // RendezvousDirectory::Open() and NameListener::Listen(). `memory` is how the server gets at
   // its arenas.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,

@@ -84,7 +84,7 @@ absl::StatusOr<UniqueFd> ListenAt(int directory, const std::string& file, const 
 
 }  // namespace
 
-absl::StatusOr<NameListener> NameListener::Listen(const std::string& directory,
+absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& directory,
                                                   const ServiceName& name) {
   NameListener listener;
   listener.name_ = name.str();
@@ -98,18 +98,18 @@ absl::StatusOr<NameListener> NameListener::Listen(const std::string& directory,
   return listener;
 }
 
-absl::Status NameListener::Begin(const std::string& directory) {
-  directory_ = UniqueFd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory_) return FileError(errno, "open the rendezvous directory", directory);
+absl::Status NameListener::Begin(const RendezvousDirectory& directory) {
+  directory_ = UniqueFd(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory_) return FileError(errno, "open the rendezvous directory", directory.path());
   // systemd-tmpfiles removes old files from /tmp unless their directory is locked. Nothing else
   // depends on this lock, so a failure is ignored.
   (void)flock(directory_.get(), LOCK_SH | LOCK_NB);
 
-  absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory, lock_file_);
+  absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory.path(), lock_file_);
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);  // from here on the destructor removes the files
 
-  const std::string full = absl::StrCat(directory, "/", socket_file_);
+  const std::string full = absl::StrCat(directory.path(), "/", socket_file_);
   if (absl::Status removed = RemoveStaleSocket(directory_.get(), socket_file_, full);
       !removed.ok()) {
     return removed;

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -33,7 +34,8 @@ class NameListener {
   // another process or this one serves the name; PERMISSION_DENIED or NOT_FOUND when the
   // directory cannot be written or is gone; FAILED_PRECONDITION when another kind of file
   // has the name of the socket or the lock file.
-  static absl::StatusOr<NameListener> Listen(const std::string& directory, const ServiceName& name);
+  static absl::StatusOr<NameListener> Listen(const RendezvousDirectory& directory,
+                                             const ServiceName& name);
 
   NameListener(NameListener&&) noexcept = default;
   NameListener& operator=(NameListener&& other) noexcept;
@@ -48,7 +50,7 @@ class NameListener {
 
  private:
   NameListener() = default;
-  absl::Status Begin(const std::string& directory);
+  absl::Status Begin(const RendezvousDirectory& directory);
   void Remove();
 
   std::string name_;
