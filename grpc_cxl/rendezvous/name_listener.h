@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/name_socket.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
@@ -41,8 +42,20 @@ class NameListener {
   NameListener& operator=(NameListener&& other) noexcept;
   ~NameListener();
 
+  // Makes anew what was removed or replaced by hand. `directory` is what the directory's path leads
+  // to now. Errors as Listen(); ALREADY_EXISTS: another server has taken the name. After an error,
+  // call again later: the name may be free then.
+  //
+  // After kSocket fd() is another socket; the one before stays open until the next call, so that a
+  // poller can forget it first.
+  enum class Restored { kNothing, kLock, kSocket };
+  absl::StatusOr<Restored> Restore(const RendezvousDirectory& directory);
+
+  // The opened directory.
+  int directory() const { return directory_.get(); }
+
   // Non-blocking; readable when a client wants to connect.
-  int fd() const { return socket_.get(); }
+  int fd() const { return socket_.fd(); }
 
   // The next connection (non-blocking, close-on-exec), or an empty UniqueFd when no client
   // waits. RESOURCE_EXHAUSTED when this process has no file descriptor left.
@@ -50,7 +63,7 @@ class NameListener {
 
  private:
   NameListener() = default;
-  absl::Status Begin(const RendezvousDirectory& directory);
+  absl::StatusOr<Restored> RestoreIn(const RendezvousDirectory& directory);
   void Remove();
 
   std::string name_;
@@ -59,7 +72,8 @@ class NameListener {
   pid_t owner_ = 0;
   UniqueFd directory_;
   UniqueFd lock_;
-  UniqueFd socket_;
+  NameSocket socket_;
+  NameSocket retired_;  // the one before
 };
 
 }  // namespace grpc_cxl::internal

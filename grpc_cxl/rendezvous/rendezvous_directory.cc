@@ -93,30 +93,41 @@ bool IsOwnDirectory(const std::string& path) {
 
 absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Open(
     const DirectoryCandidates& candidates) {
-  const auto chosen = [](const std::string& path, absl::string_view origin) {
-    return Opened(path, OpenChecked(path, Describe(path, origin), 0));
+  RendezvousDirectory directory;
+  directory.candidates_ = candidates;
+  absl::StatusOr<UniqueFd> fd;
+  const auto chosen = [&](const std::string& path, absl::string_view origin) {
+    directory.path_ = Absolute(path);
+    fd = OpenChecked(directory.path_, Describe(directory.path_, origin), 0);
   };
-  const auto made = [](const std::string& path, absl::string_view origin) {
-    return Opened(path, OpenDefault(path, Describe(path, origin)));
+  const auto made = [&](const std::string& path, absl::string_view origin) {
+    directory.path_ = Absolute(path);
+    fd = OpenDefault(directory.path_, Describe(directory.path_, origin));
   };
   if (!candidates.configured.empty()) {
-    return chosen(Absolute(candidates.configured), "from the options");
+    chosen(candidates.configured, "from the options");
+  } else if (!candidates.variable.empty()) {
+    chosen(candidates.variable, "from GRPC_CXL_DIR");
+  } else if (IsOwnDirectory(candidates.runtime)) {
+    made(absl::StrCat(candidates.runtime, "/grpc_cxl"), "in XDG_RUNTIME_DIR");
+  } else {
+    const std::string temporary = candidates.temporary.empty() ? "/tmp" : candidates.temporary;
+    made(absl::StrCat(temporary, "/grpc_cxl-", geteuid()),
+         "the default without GRPC_CXL_DIR and XDG_RUNTIME_DIR");
   }
-  if (!candidates.variable.empty()) {
-    return chosen(Absolute(candidates.variable), "from GRPC_CXL_DIR");
-  }
-  if (IsOwnDirectory(candidates.runtime)) {
-    return made(absl::StrCat(candidates.runtime, "/grpc_cxl"), "in XDG_RUNTIME_DIR");
-  }
-  const std::string temporary = candidates.temporary.empty() ? "/tmp" : candidates.temporary;
-  return made(absl::StrCat(Absolute(temporary), "/grpc_cxl-", geteuid()),
-              "the default without GRPC_CXL_DIR and XDG_RUNTIME_DIR");
+  if (!fd.ok()) return fd.status();
+  directory.fd_ = *std::move(fd);
+  return directory;
 }
 
-absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Opened(const std::string& path,
-                                                                absl::StatusOr<UniqueFd> fd) {
-  if (!fd.ok()) return fd.status();
-  return RendezvousDirectory(path, *std::move(fd));
+absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Reopen() const {
+  struct stat before;
+  if (fstat(fd_.get(), &before) == 0 && before.st_nlink == 0 && before.st_uid == geteuid() &&
+      mkdir(path_.c_str(), 0700) == 0) {
+    const UniqueFd made(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (made) fchmod(made.get(), before.st_mode & 07777);
+  }
+  return Open(candidates_);
 }
 
 }  // namespace grpc_cxl::internal

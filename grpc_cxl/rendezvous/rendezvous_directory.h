@@ -47,14 +47,17 @@ class RendezvousDirectory {
  public:
   static absl::StatusOr<RendezvousDirectory> Open(const DirectoryCandidates& candidates);
 
+  // The directory to which the path leads now. One that was removed is made again, with its mode,
+  // if it was our own.
+  absl::StatusOr<RendezvousDirectory> Reopen() const;
+
   const std::string& path() const { return path_; }
   int fd() const { return fd_.get(); }  // O_PATH
 
  private:
-  static absl::StatusOr<RendezvousDirectory> Opened(const std::string& path,
-                                                    absl::StatusOr<UniqueFd> fd);
-  RendezvousDirectory(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  RendezvousDirectory() = default;
 
+  DirectoryCandidates candidates_;
   std::string path_;
   UniqueFd fd_;
 };

@@ -33,6 +33,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -177,11 +178,62 @@ TEST_F(NameListenerTest, ASuccessorsFilesAreSafeFromAnOwnerWhoseOwnWereRemovedBy
   auto first = Listen();
   ASSERT_THAT(first, IsOk());
   std::filesystem::remove(In("shop+payments.lock"));
+  std::filesystem::remove(In("shop+payments.sock"));
   auto second = Listen();
   ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(first->Restore(at_), StatusIs(absl::StatusCode::kAlreadyExists));
   { NameListener gone = *std::move(first); }
   EXPECT_THAT(Dial(at_, name_), IsOk());
   EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+}
+
+// An owner that can still be reached is not displaced, and restores its lock.
+TEST_F(NameListenerTest, WithoutItsLockFileAnOwnerStillHasItsName) {
+  auto first = Listen();
+  ASSERT_THAT(first, IsOk());
+  std::filesystem::remove(In("shop+payments.lock"));
+  EXPECT_THAT(Listen(), StatusIs(absl::StatusCode::kAlreadyExists,
+                                 HasSubstr(absl::StrCat("process ", getpid()))));
+  EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.sock"));
+  EXPECT_THAT(Dial(at_, name_), IsOk());
+  EXPECT_THAT(first->Restore(at_), IsOkAndHolds(NameListener::Restored::kLock));
+  EXPECT_THAT(first->Restore(at_), IsOkAndHolds(NameListener::Restored::kNothing));
+  EXPECT_EQ(Read("shop+payments.lock"), absl::StrCat(getpid(), "\n"));
+}
+
+TEST_F(NameListenerTest, RestoresWhatWasRemovedOrReplaced) {
+  auto listener = Listen();
+  ASSERT_THAT(listener, IsOk());
+  const auto remove = [&](const std::string& file) { std::filesystem::remove_all(In(file)); };
+  const auto expect_restored = [&](const RendezvousDirectory& at) {
+    EXPECT_FALSE(Dial(at, name_).ok());
+    EXPECT_THAT(listener->Restore(at), IsOkAndHolds(NameListener::Restored::kSocket));
+    EXPECT_THAT(Dial(at, name_), IsOk());
+    EXPECT_TRUE(*listener->Accept());
+    EXPECT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
+  };
+  remove("shop+payments.sock");
+  expect_restored(at_);
+  remove("shop+payments.sock");
+  remove("shop+payments.lock");
+  expect_restored(at_);
+  // The directory, with its mode.
+  ASSERT_EQ(chmod(directory_.path().c_str(), 01777), 0);
+  std::filesystem::remove_all(directory_.path());
+  const auto made = at_.Reopen();
+  ASSERT_THAT(made, IsOk());
+  expect_restored(*made);
+  struct stat found;
+  ASSERT_EQ(fstat(made->fd(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777, 01777u);
+  // Moved away: nothing is left there.
+  const TemporaryDirectory elsewhere;
+  std::filesystem::rename(directory_.path(), elsewhere.path());
+  std::filesystem::create_directory(directory_.path());
+  const auto other = at_.Reopen();
+  ASSERT_THAT(other, IsOk());
+  expect_restored(*other);
+  EXPECT_THAT(elsewhere.List(), IsEmpty());
 }
 
 TEST_F(NameListenerTest, TheLongestNameWorksInADirectoryOfAnyLength) {
