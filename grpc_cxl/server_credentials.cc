@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
@@ -49,7 +48,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
     std::string where = address;
-    if (absl::StartsWith(address, ServiceName::kScheme)) {
+    if (ServiceName::IsTarget(address)) {
       absl::StrAppend(&where, "?options=", RegisterContext(server));
     }
     return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));

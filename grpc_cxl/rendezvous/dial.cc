@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/errno_status.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 namespace grpc_cxl::internal {
@@ -34,13 +35,8 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
       return absl::PermissionDeniedError(
           absl::StrCat("this user (uid ", geteuid(), ") may not enter the directory to reach ", who,
                        "; its owner can allow it, or set GRPC_CXL_DIR to another directory"));
-    case EMFILE:
-    case ENFILE:
-      return absl::ResourceExhaustedError(
-          absl::StrCat("no file descriptor left to connect to ", who,
-                       "; raise the limit (ulimit -n) or close connections"));
     default:
-      return absl::ErrnoToStatus(error, absl::StrCat("cannot connect to ", who));
+      return ErrnoStatus(error, absl::StrCat("cannot connect to ", who));
   }
 }
 

@@ -3,6 +3,8 @@
 // connecting never leaks a descriptor.
 #include "grpc_cxl/rendezvous/dial.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ namespace {
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class DialTest : public ::testing::Test {
@@ -73,6 +76,24 @@ TEST_F(DialTest, ADirectoryThatWeMayNotEnterIsDenied) {
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("\"payments\""),
                     HasSubstr(closed.path()), HasSubstr(absl::StrCat("uid ", OrdinaryUser()))));
   ASSERT_EQ(chmod(closed.path().c_str(), 0700), 0);
+}
+
+TEST_F(DialTest, AMissingProcIsNamed) {
+  auto listener = NameListener::Listen(at_, name_);
+  ASSERT_THAT(listener, IsOk());
+  ForkedChild child([&] {
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", "", MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", "/proc", "tmpfs", 0, nullptr) != 0) {
+      return std::string("not permitted");
+    }
+    return absl::StrCat(
+        Dial(at_, name_).status().ToString(), " ",
+        NameListener::Listen(at_, *ServiceName::Parse("other")).status().ToString());
+  });
+  const std::string said = child.Join();
+  if (said == "not permitted") GTEST_SKIP() << "/proc cannot be hidden from a child here";
+  EXPECT_THAT(said, ContainsRegex("FAILED_PRECONDITION: /proc is missing.*"
+                                  "FAILED_PRECONDITION: cannot listen.*: /proc is missing"));
 }
 
 TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
