@@ -15,6 +15,7 @@
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/blocks/copy_counters.h"
+#include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/link/stream_bytes.h"
@@ -23,6 +24,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::absl_testing::IsOkAndHolds;
 using grpc_event_engine::experimental::Slice;
 
 constexpr size_t kRing = 64 << 10;
@@ -69,6 +71,43 @@ TEST(EndpointPayloadTest, InPlaceFromTheTrustedAndCopiedFromOthers) {
     payload[0] = 'b';
     EXPECT_EQ(ToString(received)[0], trusted ? 'b' : 'a');
   }
+}
+
+// HTTP/2 may keep headers for long, and their parser is the one that strangers know best: a peer
+// that lends few bytes, be they headers, has them copied even when it is trusted.
+TEST(EndpointPayloadTest, FewBytesAreCopiedFromTheTrustedToo) {
+  LinkPair link(kRing, kPayload);
+  const auto server = MakeEndpoint(std::move(link.server), WaitPolicy::kAdaptive, true);
+  const std::shared_ptr<BlockPool> pool = link.client->pool();
+  auto block = pool->Allocate(kBlockThreshold - 1);
+  ASSERT_THAT(block, IsOk());
+  memset(block->memory().data(), 'a', kBlockThreshold - 1);
+  RecordWriter records(link.client.get());
+  ASSERT_THAT(records.HasSpaceForLoan(), IsOkAndHolds(true));
+  records.WriteLoan(*pool->Lend(block->memory().subspan(0, kBlockThreshold - 1)));
+  link.client->Publish();
+  SliceBuffer received;
+  ASSERT_THAT(ReadBytes(*server, kBlockThreshold - 1, &received), IsOk());
+  block->memory()[0] = 'b';
+  EXPECT_EQ(ToString(received)[0], 'a');
+}
+
+// A run of small slices beside a large one: two different ways.
+TEST(EndpointPayloadTest, HeadersNeverShareABlockWithAMessage) {
+  EndpointPair pair = MakePair();
+  const auto& counters = CopyCounters::OfProcess();
+  const uint64_t by_ring = counters.sent_by_ring.value(), by_block = counters.sent_by_block.value();
+  SliceBuffer out, in;
+  for (int i = 0; i < 4; ++i) Append(out, std::string(kBlockThreshold / 2, 'h'));
+  Append(out, std::string(100'000, 'm'));
+  Append(out, "tail");
+  Outcome written;
+  ASSERT_TRUE(pair.client->Write(written.Callback(), &out, {}));
+  EXPECT_EQ(counters.sent_by_ring.value() - by_ring, 2 * kBlockThreshold + 4);
+  EXPECT_EQ(counters.sent_by_block.value() - by_block, 100'000u);
+  ASSERT_THAT(ReadBytes(*pair.server, 2 * kBlockThreshold + 100'004, &in), IsOk());
+  EXPECT_EQ(ToString(in),
+            std::string(2 * kBlockThreshold, 'h') + std::string(100'000, 'm') + "tail");
 }
 
 TEST(EndpointPayloadTest, SlicesOfOurOwnBlocksAreNotCopied) {
