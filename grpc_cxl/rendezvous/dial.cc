@@ -23,12 +23,12 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
     case ENOTDIR:
     case ECONNREFUSED:  // the socket of an owner who died
       return absl::UnavailableError(
-          absl::StrCat("nobody listens on ", who,
+          absl::StrCat("no server listens on ", who,
                        " (is the server running, and does it use the same directory? "
                        "GRPC_CXL_DIR in the environment of both sets it)"));
     case EAGAIN:
-      return absl::ResourceExhaustedError(absl::StrCat("too many clients wait for the listener of ",
-                                                       who, " to accept them; try again later"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the listener's queue of ", who, " is full; try again later"));
     case EACCES:
     case EPERM:
       return absl::PermissionDeniedError(

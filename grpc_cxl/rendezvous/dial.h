@@ -10,8 +10,8 @@
 
 namespace grpc_cxl::internal {
 
-// Connects to a name; returns a non-blocking, close-on-exec socket on which nothing was
-// said yet. Never blocks: the listener need not have accepted. Thread-safe.
+// Connects to a name and returns a non-blocking, close-on-exec socket on which nothing has been
+// sent. Never blocks: the listener need not have accepted. Thread-safe.
 //
 // UNAVAILABLE naming the name and the directory when no server listens, RESOURCE_EXHAUSTED
 // when the listener's queue is full or this process has no file descriptor left,

@@ -21,9 +21,9 @@
 
 // The steps, and what a death between them leaves behind
 //
-// Everything below is done only by the owner of the name (name_lock.h), so Listen() and
-// Remove() run undisturbed by other servers. Killed between any two of their steps, a
-// server leaves one of these, with the lock free:
+// Only the owner of the name (name_lock.h) runs the steps below, so other servers do not
+// interfere with Listen() and Remove(). A server that is killed between any two steps leaves the
+// lock free and one of these states:
 //
 //     in the directory    a client sees     the next Listen()
 //     ------------------  ----------------  -----------------------------------
@@ -43,8 +43,7 @@ bool IsSocket(int directory, const std::string& file) {
          S_ISSOCK(found.st_mode);
 }
 
-// Makes way for a new socket. What is there was left by a killed owner, if it is a socket;
-// nothing else is ever removed.
+// Removes the socket that a killed owner left. Never removes any other kind of file.
 absl::Status RemoveStaleSocket(int directory, const std::string& file, const std::string& full) {
   if (IsSocket(directory, file)) {
     if (unlinkat(directory, file.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
@@ -55,9 +54,8 @@ absl::Status RemoveStaleSocket(int directory, const std::string& file, const std
       absl::StrCat(full, " is in the way: it is not a socket; move it away"));
 }
 
-// Lets every user connect. bind() has applied the umask. Through a descriptor of the very
-// socket, because in a directory that others can write to, the name may lead elsewhere by
-// now.
+// Lets every user connect; bind() has applied the umask. Works on a descriptor of the socket,
+// because the name may lead elsewhere by now in a directory that others can write to.
 absl::Status OpenToAll(int directory, const std::string& file, const std::string& full) {
   UniqueFd node(openat(directory, file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat found;
@@ -103,13 +101,13 @@ absl::StatusOr<NameListener> NameListener::Listen(const std::string& directory,
 absl::Status NameListener::Begin(const std::string& directory) {
   directory_ = UniqueFd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory_) return FileError(errno, "open the rendezvous directory", directory);
-  // systemd-tmpfiles clears old files out of /tmp, unless their directory is locked. Nothing
-  // else depends on this lock; where it cannot be had we do without.
+  // systemd-tmpfiles removes old files from /tmp unless their directory is locked. Nothing else
+  // depends on this lock, so a failure is ignored.
   (void)flock(directory_.get(), LOCK_SH | LOCK_NB);
 
   absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory, lock_file_);
   if (!lock.ok()) return lock.status();
-  lock_ = *std::move(lock);  // from here on the destructor removes what there is
+  lock_ = *std::move(lock);  // from here on the destructor removes the files
 
   const std::string full = absl::StrCat(directory, "/", socket_file_);
   if (absl::Status removed = RemoveStaleSocket(directory_.get(), socket_file_, full);
@@ -139,15 +137,15 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
 NameListener::~NameListener() { Remove(); }
 
 void NameListener::Remove() {
-  // A forked child's copy removes nothing, nor does any copy after the files were removed by
-  // hand and perhaps made anew by a successor.
+  // A forked child's copy removes nothing. Neither does an owner whose lock file was removed: the
+  // files may be a successor's.
   if (!lock_ || owner_ != getpid() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;
   if (IsSocket(directory_.get(), socket_file_)) {
     unlinkat(directory_.get(), socket_file_.c_str(), 0);
   }
   unlinkat(directory_.get(), lock_file_.c_str(), 0);
-  // Now the name is free, and nothing of it may be touched any more. The members' own
-  // destructors close lock and socket; clients that still waited there see end-of-file.
+  // Now the name is free and its files may be a successor's. The members' destructors close lock
+  // and socket; clients in the socket's queue see end-of-file.
 }
 
 absl::StatusOr<UniqueFd> NameListener::Accept() {
@@ -156,7 +154,7 @@ absl::StatusOr<UniqueFd> NameListener::Accept() {
     if (connection) return connection;
     switch (errno) {
       case EINTR:
-      case ECONNABORTED:  // that client has gone already; look for the next
+      case ECONNABORTED:  // that client has gone
         continue;
       case EAGAIN:
         return UniqueFd();

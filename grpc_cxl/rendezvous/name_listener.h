@@ -21,9 +21,9 @@ namespace grpc_cxl::internal {
 // Both files are removed by the destructor. Move-only, not thread-safe. Costs three file
 // descriptors: the socket, the lock and the directory.
 //
-// Any user who may enter the directory may connect (the socket's mode is 0666): the
-// handshake asks the kernel who it is and refuses with a reason, where a narrower mode
-// would only say "permission denied", and would shut out TrustedUsers::allowed_uids.
+// Any user who may enter the directory may connect (the socket's mode is 0666). The handshake
+// checks the peer's uid and refuses with a reason; a narrower mode would only say "permission
+// denied", and would shut out TrustedUsers::allowed_uids.
 //
 // A child forked without exec inherits lock and socket, and so keeps the name taken while
 // it lives; its copy of this object removes nothing.
@@ -31,8 +31,8 @@ class NameListener {
  public:
   // ALREADY_EXISTS naming the owner's pid (as the owner's pid namespace numbers it) when
   // another process or this one serves the name; PERMISSION_DENIED or NOT_FOUND when the
-  // directory cannot be written or is gone; FAILED_PRECONDITION when something that is no
-  // socket or lock file of ours is in the way.
+  // directory cannot be written or is gone; FAILED_PRECONDITION when another kind of file
+  // has the name of the socket or the lock file.
   static absl::StatusOr<NameListener> Listen(const std::string& directory, const ServiceName& name);
 
   NameListener(NameListener&&) noexcept = default;

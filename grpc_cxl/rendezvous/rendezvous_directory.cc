@@ -14,13 +14,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/file_error.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 constexpr absl::string_view kSetAnother = "or set GRPC_CXL_DIR to a directory of your own";
 
-// What users read: where it is, and who said so.
+// The path and its origin, for error texts.
 std::string Describe(const std::string& path, absl::string_view origin) {
   return absl::StrCat("the rendezvous directory ", path, " (", origin, ")");
 }
@@ -32,6 +33,13 @@ absl::Status CheckDirectory(const struct stat& found, const std::string& describ
         described, " is ", S_ISLNK(found.st_mode) ? "a symbolic link" : "not a directory",
         "; remove it, ", kSetAnother));
   }
+  if (MayBeUnmapped(found.st_uid)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        described, " belongs to a user without a number in this process's user namespace (the ",
+        "kernel shows uid ", found.st_uid,
+        " for all such users), so its owner cannot be told from ", "a stranger; map the owner, ",
+        kSetAnother));
+  }
   if (!users.Allows(found.st_uid)) {
     return absl::PermissionDeniedError(absl::StrCat(
         described, " belongs to uid ", found.st_uid, ", who could put a server of their own in ",
@@ -40,7 +48,7 @@ absl::Status CheckDirectory(const struct stat& found, const std::string& describ
   return absl::OkStatus();
 }
 
-// So that a later chdir() changes nothing and errors name the place.
+// A later chdir() must change nothing, and errors name the place.
 std::string Absolute(const std::string& path) {
   std::error_code failed;
   const std::string absolute = std::filesystem::absolute(path, failed);
@@ -59,7 +67,7 @@ absl::StatusOr<std::string> Chosen(const std::string& path, absl::string_view or
   return path;
 }
 
-// A directory that we make for ourselves.
+// A default directory, made when missing.
 absl::StatusOr<std::string> Default(const std::string& path, absl::string_view origin,
                                     const TrustedUsers& users) {
   const std::string described = Describe(path, origin);
@@ -86,7 +94,7 @@ absl::StatusOr<std::string> Default(const std::string& path, absl::string_view o
 bool IsOwnDirectory(const std::string& path) {
   struct stat found;
   return path.starts_with('/') && stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
-         found.st_uid == geteuid();
+         found.st_uid == geteuid() && !MayBeUnmapped(found.st_uid);
 }
 
 }  // namespace

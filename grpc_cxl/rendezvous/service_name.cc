@@ -17,7 +17,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 absl::Status Malformed(absl::string_view what, absl::string_view given, absl::string_view why) {
-  // What is given may be of any length and have any bytes.
+  // `given` may have any length and any bytes.
   return absl::InvalidArgumentError(absl::StrCat(what, " \"",
                                                  absl::CHexEscape(given.substr(0, 200)),
                                                  given.size() > 200 ? "..." : "", "\" ", why));

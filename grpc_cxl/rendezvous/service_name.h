@@ -30,9 +30,9 @@ class ServiceName {
 
   const std::string& str() const { return name_; }
 
-  // What its files are called in the rendezvous directory, without an ending: `/`, which
-  // no file name can have, is written as `+`, which no service name can have. As long as
-  // the name itself, because the address of a unix socket has room for little more.
+  // The name of its files in the rendezvous directory, without the suffix: `/`, which no file name
+  // can have, becomes `+`, which no service name can have. As long as the name itself, because a
+  // unix socket's address has room for little more.
   std::string FileStem() const;
 
  private:

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 
+#include "grpc_cxl/rendezvous/user_namespace.h"
+
 namespace grpc_cxl::internal {
 
 bool TrustedUsers::Allows(uid_t uid) const {
+  if (MayBeUnmapped(uid)) return false;
   return uid == 0 || uid == geteuid() ||
          std::find(allowed_uids.begin(), allowed_uids.end(), uid) != allowed_uids.end();
 }

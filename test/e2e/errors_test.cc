@@ -115,7 +115,7 @@ TEST_F(ErrorsTest, MalformedName) {
 
 TEST_F(ErrorsTest, NobodyListens) {
   EXPECT_THAT(ClientsError(),
-              AllOf(HasSubstr("nobody listens on \"shop/payments\" in " + directory_.path()),
+              AllOf(HasSubstr("no server listens on \"shop/payments\" in " + directory_.path()),
                     HasSubstr("GRPC_CXL_DIR")));
 }
 
@@ -176,13 +176,13 @@ TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
     } else {
       EXPECT_THAT(said, AllOf(HasSubstr(absl::StrCat("unary ", grpc::UNAVAILABLE, " ")),
                               HasSubstr("the client runs as uid 65534, but the server (uid 0) "
-                                        "meets only")));
+                                        "accepts only")));
     }
   }
   Child server("server", TransportKind::kCxl, directory.path(), as_nobody);
   ASSERT_EQ(server.ReadLine(), "serving");
   EXPECT_THAT(CallError(*Transport::Join(TransportKind::kCxl, directory.path())),
-              HasSubstr("the server runs as uid 65534, but the client (uid 0) meets only"));
+              HasSubstr("the server runs as uid 65534, but the client (uid 0) accepts only"));
 }
 
 TEST(RefusalsTest, ALimitIsReached) {

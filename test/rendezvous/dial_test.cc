@@ -39,7 +39,7 @@ TEST_F(DialTest, NobodyListensNamesTheDirectoryAndTheVariable) {
     EXPECT_THAT(
         Dial(directory, name_),
         StatusIs(absl::StatusCode::kUnavailable,
-                 AllOf(HasSubstr(absl::StrCat("nobody listens on \"payments\" in ", directory)),
+                 AllOf(HasSubstr(absl::StrCat("no server listens on \"payments\" in ", directory)),
                        HasSubstr("GRPC_CXL_DIR"))));
   };
   expect_nobody(directory_.path());

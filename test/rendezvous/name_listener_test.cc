@@ -149,7 +149,7 @@ TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsNobodysAndIsTakenOver) {
   ASSERT_EQ(killed.Join(), "killed by signal 9");
   ASSERT_THAT(directory_.List(), ElementsAre("shop+payments.lock", "shop+payments.sock"));
   EXPECT_THAT(Dial(directory_.path(), name_),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nobody listens")));
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no server listens")));
   std::ofstream(In("shop+payments.lock")) << "99999999999\nand more\n";
   {
     auto listener = Listen();
