@@ -131,7 +131,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
       .call_bytes = direct ? CallAreaBytes(settings_.call_buffer_bytes) : 0,
   };
   const size_t arena_bytes = std::max(settings_.arena_bytes, ArenaBytes(sizes));
-  auto lease = budget_->Take(arena_bytes);
+  auto lease = budget_->Take(arena_bytes, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) {
     const bool connections = refused->of == ConnectionBudget::Short::kConnections;
     return Refused{connections ? Refusal::kConnectionLimit : Refusal::kArenaBudget,
@@ -151,7 +151,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   const ConnectionTerms terms{.side = Link::Side::kServer,
                               .name = name_,
                               .peer_identity = client.who(),
-                              .trust_peer = client.is_trusted(),
+                              .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,
                               .spin = settings_.spin()};
@@ -159,7 +159,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
         auto made = std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes,
-                                                     terms.trust_peer, peer);
+                                                     IsTrustedWithMemory(terms.trust), peer);
         user = made.get();
         return made;
       });

@@ -34,11 +34,11 @@ struct ConnectRequest {
 
   uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
 
-  // The server has taken us. `peer_identity` and `trust_peer` as in ConnectionTerms.
+  // The server has taken us. `peer_identity` and `trust` as in ConnectionTerms.
   absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Open(LinkParts parts,
                                                               const ArenaOffer& offer,
                                                               const std::string& peer_identity,
-                                                              bool trust_peer) const;
+                                                              PeerTrust trust) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error on the way ends it: the

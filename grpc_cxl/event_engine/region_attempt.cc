@@ -46,7 +46,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
                          .features = answer.features};
-  // Not trusted: every process that maps the region can change what is lent.
+  // Every process that maps the region can change what is lent.
   return request().Open({.arena = *std::move(made.arena),
                          .socket = UniqueFd(),
                          .options = {.memory = *memory,
@@ -55,7 +55,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                                      .lease = made.connection}},
                         offer,
                         RegionPeerText(made.connection->peer_host(), made.connection->peer_pid()),
-                        /*trust_peer=*/false);
+                        PeerTrust::kStranger);
 }
 
 }  // namespace grpc_cxl::internal

@@ -81,8 +81,8 @@ TEST(ArenaTest, AnotherProcessSeesTheSameBytes) {
   Arena arena = MakeArena(kMiB);
   arena.data()[kMiB - 1] = 'a';
   ForkedChild child([&]() -> std::string {
-    absl::StatusOr<Arena> theirs =
-        Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(), /*sealed=*/true);
+    absl::StatusOr<Arena> theirs = Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(),
+                                                 /*sealed=*/true, /*trust_peer=*/false);
     if (!theirs.ok()) return theirs.status().ToString();
     if (theirs->size() != kMiB || !theirs->sealed()) return "another size, or not sealed";
     if (theirs->data() == arena.data()) return "mapped at the address we have it already";
@@ -142,13 +142,13 @@ TEST(ArenaTest, NeitherFilesNorMappingsPileUp) {
   const int files = CountOpenFiles();
   for (int i = 0; i < 1000; ++i) {
     Arena server = MakeArena(kBytes);
-    absl::StatusOr<Arena> client = Arena::Attach(UniqueFd(dup(server.fd())), kBytes, true);
+    absl::StatusOr<Arena> client = Arena::Attach(UniqueFd(dup(server.fd())), kBytes, true, false);
     ASSERT_TRUE(client.ok()) << client.status();
     ASSERT_TRUE(i % 100 != 0 || CountArenas() == 2);
     Arena kept = *std::move(client);
     ASSERT_FALSE(Arena::Create(size_t{1} << 50, {}).ok());
-    ASSERT_FALSE(Arena::Attach(UniqueFd(dup(server.fd())), 2 * kBytes, true).ok());
-    ASSERT_FALSE(Arena::Attach(UniqueFd(open("/dev/null", O_RDWR)), kBytes, true).ok());
+    ASSERT_FALSE(Arena::Attach(UniqueFd(dup(server.fd())), 2 * kBytes, true, false).ok());
+    ASSERT_FALSE(Arena::Attach(UniqueFd(open("/dev/null", O_RDWR)), kBytes, true, false).ok());
     if (i % 2 == 0) {
       server.CloseFile();
       ASSERT_EQ(server.fd(), -1);

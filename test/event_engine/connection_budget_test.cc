@@ -31,31 +31,51 @@ bool Taken(const std::variant<Lease, Refused>& result) {
 TEST(ConnectionBudgetTest, LendsAsManyConnectionsAndBytesAsItHas) {
   const auto budget = std::make_shared<ConnectionBudget>(2, 1000);
   const auto expect_refused = [&](size_t bytes, Short of, const char* reason) {
-    const auto result = budget->Take(bytes);
+    const auto result = budget->Take(bytes, "");
     ASSERT_FALSE(Taken(result));
     EXPECT_EQ(std::get<Refused>(result).of, of);
     EXPECT_THAT(std::get<Refused>(result).reason, HasSubstr(reason));
   };
-  const auto first = budget->Take(600);
+  const auto first = budget->Take(600, "");
   ASSERT_TRUE(Taken(first));
   expect_refused(401, Short::kArenaBytes, "600 of 1000");
   expect_refused(std::numeric_limits<size_t>::max(), Short::kArenaBytes, "600 of 1000");
   {
-    const auto second = budget->Take(400);
+    const auto second = budget->Take(400, "");
     ASSERT_TRUE(Taken(second));
     expect_refused(0, Short::kConnections, "limit of 2 connections");
   }
-  EXPECT_TRUE(Taken(budget->Take(400)));
+  EXPECT_TRUE(Taken(budget->Take(400, "")));
+}
+
+TEST(ConnectionBudgetTest, AQuotaIsAQuarterAndNobodyElses) {
+  const auto budget = std::make_shared<ConnectionBudget>(8, 1000);
+  const auto one = budget->Take(100, "uid=1");
+  {
+    const auto two = budget->Take(100, "uid=1");
+    ASSERT_TRUE(Taken(one) && Taken(two));
+    const auto third = budget->Take(1, "uid=1");
+    ASSERT_FALSE(Taken(third));
+    EXPECT_THAT(std::get<Refused>(third).reason, HasSubstr("uid=1 have 2 connections"));
+    EXPECT_TRUE(Taken(budget->Take(100, "uid=2")));
+    EXPECT_TRUE(Taken(budget->Take(700, "")));
+  }
+  const auto bytes = budget->Take(151, "uid=1");
+  ASSERT_FALSE(Taken(bytes));
+  EXPECT_EQ(std::get<Refused>(bytes).of, Short::kArenaBytes);
+  EXPECT_TRUE(Taken(budget->Take(150, "uid=1")));
+  // A quarter of little is still one connection.
+  EXPECT_TRUE(Taken(std::make_shared<ConnectionBudget>(1, 100)->Take(100, "uid=1")));
 }
 
 TEST(ConnectionBudgetTest, ALeaseThatMovesIsGivenBackOnceAndOutlivesItsOwner) {
   auto budget = std::make_shared<ConnectionBudget>(1, 1000);
   {
-    auto taken = budget->Take(1000);
+    auto taken = budget->Take(1000, "");
     const Lease lease = std::get<Lease>(std::move(taken));
-    EXPECT_FALSE(Taken(budget->Take(0)));
+    EXPECT_FALSE(Taken(budget->Take(0, "")));
   }
-  const auto lease = budget->Take(1000);
+  const auto lease = budget->Take(1000, "");
   EXPECT_TRUE(Taken(lease));
   budget.reset();
 }
@@ -67,7 +87,7 @@ TEST(ConnectionBudgetTest, ManyThreads) {
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 5000; ++i) {
-        const auto lease = budget->Take(i % 2 == 0 ? 100 : 150);
+        const auto lease = budget->Take(i % 2 == 0 ? 100 : 150, "");
         if (!Taken(lease)) {
           std::this_thread::yield();
           continue;
@@ -82,7 +102,7 @@ TEST(ConnectionBudgetTest, ManyThreads) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(most, 3);
   EXPECT_GE(most, 1);
-  EXPECT_TRUE(Taken(budget->Take(300))) << "all has come back";
+  EXPECT_TRUE(Taken(budget->Take(300, ""))) << "all has come back";
 }
 
 }  // namespace
