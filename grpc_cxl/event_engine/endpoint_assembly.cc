@@ -30,7 +30,7 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
 
 std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
                                                      const ConnectionTerms& terms, Poller* poller) {
-  // A client has no name of its own: its local address is the connection's.
+  // Both sides use the service's name as the local address: a client has no name.
   return std::make_unique<Endpoint>(std::move(core), poller, EncodeAddress({terms.name}),
                                     PeerAddress(terms.name, terms.peer_identity));
 }

@@ -31,7 +31,7 @@ class WaitingRegionClient final : public WaitingClient {
   std::string who() const override {
     return RegionPeerText(request_.record.owner.host, request_.pid);
   }
-  // No kernel vouches for it, and every process that maps the region can change what it lends.
+  // No kernel vouches for the client, and every process that maps the region can change its blocks.
   bool is_trusted() const override { return false; }
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
@@ -90,13 +90,13 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
 void RegionClientSource::OnRequest(const RegionRequest& request) {
   {
     absl::MutexLock lock(mu_);
-    if (stopped_) return;  // the name goes, and the client sees that
+    if (stopped_) return;  // the client sees that the name has gone
     if (!on_client_) {
       early_.push_back(request);
       return;
     }
   }
-  // Elsewhere, because zeroing an arena takes a while.
+  // Not on the region's thread: zeroing an arena takes a while.
   executor_->Run([self = shared_from_this(), request] { self->HandOver(request); });
 }
 

@@ -16,8 +16,8 @@ class Resolver final : public EventEngine::DNSResolver {
   Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner)
       : executor_(std::move(executor)), inner_(std::move(inner)) {}
 
-  // The answer is known at once, but gRPC calls this with a lock held that the callback
-  // takes: it has to come from elsewhere.
+  // The answer is known at once but given on another thread: gRPC holds a lock here that the
+  // callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
     if (!IsCxlTarget(name)) {
