@@ -13,6 +13,7 @@
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
@@ -48,11 +49,13 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   };
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
-    std::string where = address;
-    if (absl::StartsWith(address, ServiceName::kScheme)) {
-      absl::StrAppend(&where, "?options=", RegisterContext(server));
+    grpc_server_credentials* const inner = Access::Of(*inner_);
+    if (!absl::StartsWith(address, ServiceName::kScheme)) {
+      return grpc_server_add_http2_port(server, address.c_str(), inner);
     }
-    return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));
+    const std::string where = absl::StrCat(address, "?options=", RegisterContext(server));
+    const internal::CxlListening listening;
+    return grpc_server_add_http2_port(server, where.c_str(), inner);
   }
 
   int RegisterContext(const grpc_server* server) const {

@@ -14,6 +14,11 @@ std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeR
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
     std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
 
+// As MakeResolver(), but a `cxl:` name is an error that says which credentials it needs.
+std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeRefusingResolver(
+    std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
+    std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_RESOLVER_H_
