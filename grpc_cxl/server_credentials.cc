@@ -5,8 +5,10 @@
 #include <grpc/grpc_security.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 
+#include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -25,14 +27,22 @@ using internal::ServerSettings;
 using internal::ServiceName;
 using internal::SettingsRegistry;
 
+// gRPC has no other way to tell.
+bool IsInsecure(const grpc::ServerCredentials& credentials) {
+  static const absl::NoDestructor<std::shared_ptr<grpc::ServerCredentials>> insecure(
+      grpc::InsecureServerCredentials());
+  const grpc::ServerCredentials& example = **insecure;
+  return typeid(credentials) == typeid(example);
+}
+
 class CxlServerCredentials final : public grpc::ServerCredentials {
  public:
   CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
                        std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
-        direct_calls_(inner == nullptr),
-        inner_(direct_calls_ ? grpc::InsecureServerCredentials() : std::move(inner)) {}
+        direct_calls_(inner == nullptr || IsInsecure(*inner)),
+        inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>& processor) override {

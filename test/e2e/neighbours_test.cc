@@ -21,6 +21,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/direct_calls.h"
 #include "test/e2e/calls_fixture.h"
 
 namespace grpc_cxl::e2e {
@@ -130,6 +131,15 @@ TEST_P(NeighboursTest, PlainCredentialsAreToldWhatNamesNeed) {
   builder.RegisterService(&service);
   builder.AddListeningPort("cxl:///e2e/echo", grpc::InsecureServerCredentials());
   EXPECT_EQ(builder.BuildAndStart(), nullptr);
+}
+
+TEST(InnerCredentialsTest, InsecureIsTheSameAsNone) {
+  EchoPair pair(TransportKind::kCxlDirect, {.security = grpc::InsecureServerCredentials()},
+                {.security = grpc::InsecureChannelCredentials()});
+  Connect(*pair.channel);
+  const uint64_t before = GetDirectCallStats().direct;
+  EXPECT_TRUE(pair.Run({}).status.ok());
+  EXPECT_EQ(GetDirectCallStats().direct, before + 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, NeighboursTest,
