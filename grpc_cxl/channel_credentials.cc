@@ -9,9 +9,11 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
@@ -45,6 +47,14 @@ void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
   if (!Has(arguments, key)) arguments.SetInt(key, value);
 }
 
+// gRPC has no other way to tell.
+bool IsInsecure(const grpc::ChannelCredentials& credentials) {
+  static const absl::NoDestructor<std::shared_ptr<grpc::ChannelCredentials>> insecure(
+      grpc::InsecureChannelCredentials());
+  const grpc::ChannelCredentials& example = **insecure;
+  return typeid(credentials) == typeid(example);
+}
+
 class CxlChannelCredentials final : public grpc::ChannelCredentials {
  public:
   CxlChannelCredentials(absl::StatusOr<ChannelSettings> settings,
@@ -52,7 +62,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
         settings_(std::move(settings)),
         number_(SettingsRegistry<ChannelSettings>::Register(settings_)),
-        plain_(inner == nullptr),
+        plain_(inner == nullptr || IsInsecure(*inner)),
         inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
 
  private:

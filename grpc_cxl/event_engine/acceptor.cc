@@ -21,8 +21,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// How long a server that shuts down waits for its direct calls. Longer would hurt other
-// calls: until gRPC goes on, it neither takes them nor tells their clients to go away.
+// The time that a server's shutdown waits for direct calls. A longer wait would hurt other
+// calls: meanwhile gRPC neither takes them nor sends their clients away.
 constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
@@ -143,7 +143,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                          .features = direct ? kDirectCalls : kNoFeatures};
   absl::StatusOr<LinkParts> parts = client.Accept(arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
-  // Both are given back when the arena is unmapped: our budget first.
+  // Unmapping the arena returns both, the budget's lease first.
   parts->options.lease =
       std::make_shared<std::pair<std::shared_ptr<void>, ConnectionBudget::Lease>>(
           std::move(parts->options.lease), std::get<0>(std::move(lease)));
@@ -164,14 +164,14 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         return made;
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
-  // Before the client is heard: its first call must find that calls are taken.
+  // Before the poller reads from the client: the first call must find direct calls enabled.
   if (user != nullptr) Enlist(std::shared_ptr<ServerLinkUser>(*core, user));
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
 void Acceptor::Enlist(const std::shared_ptr<ServerLinkUser>& connection) {
   absl::MutexLock lock(mu_);
-  if (handler_ == nullptr) return;  // stopped meanwhile
+  if (handler_ == nullptr) return;  // Stop() came first
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
   connections_.push_back(connection);
   connection->SetHandler(handler_);

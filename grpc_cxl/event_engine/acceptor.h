@@ -25,8 +25,8 @@
 
 namespace grpc_cxl::internal {
 
-// Serves one name: makes the connections of the clients that its source brings, which is a
-// socket, or the directory of the region that the settings name.
+// Serves one name: makes a connection for each client that the source brings. The source is a
+// socket, or the directory of a region if the settings name a region.
 //
 //   client --> arena made, client told --> endpoint handed over
 //       |
@@ -49,18 +49,18 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
 
-  // Offers direct calls on all connections made from here on, and has `handler` run them.
+  // Offers direct calls on all connections made from now on; `handler` runs them.
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
 
-  // Takes no more direct calls: clients make them on the stream path. Returns the
-  // connections on which some may still run.
+  // Takes no more direct calls; clients fall back to the stream path. Returns the connections
+  // on which direct calls may still run.
   std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
 
-  // Gives the name up and drops `on_endpoint`; a call of it that is under way keeps its own
-  // copy until it returns. Clients that are still handshake are refused. Waits up to 10 ms for
-  // direct calls that run: gRPC, which calls this first of all when a server shuts down, then
-  // closes the in-process channel under them.
+  // Gives the name up and drops `on_endpoint`; a call of `on_endpoint` that is under way keeps
+  // its own copy until it returns. Clients in the handshake are refused. Waits up to 10 ms for
+  // running direct calls: Stop() is the first step of a server's shutdown, and gRPC closes the
+  // in-process channel of these calls next.
   void Stop();
 
  private:
@@ -73,11 +73,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
            std::shared_ptr<ClientSource> source, const ServiceName& name,
            const ServerSettings& settings);
 
-  // Gives a client its arena, and its endpoint to gRPC, or says why not.
+  // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
   std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
   bool OffersDirectCalls();
-  // A connection that can carry direct calls has been made.
+  // Registers a new connection that can carry direct calls.
   void Enlist(const std::shared_ptr<ServerLinkUser>& connection);
 
   const std::shared_ptr<EventEngine> executor_;

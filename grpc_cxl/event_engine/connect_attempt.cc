@@ -18,7 +18,10 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the server offers call buffers of ", buffer_bytes, " bytes"));
+        absl::StrCat("the server offers call buffers of ", buffer_bytes,
+                     " bytes, a size that this client does not support; update both to one "
+                     "version of grpc_cxl, or turn direct calls off "
+                     "(ChannelOptions::direct_calls)"));
   }
   const ConnectionTerms terms{.side = Link::Side::kClient,
                               .name = name,
@@ -65,7 +68,8 @@ void ConnectAttempt::Finish(Result result) {
 
 absl::Status ConnectAttempt::TooLate() const {
   return absl::DeadlineExceededError(absl::StrCat("the server of \"", request_.name.str(),
-                                                  "\" did not answer the handshake in time"));
+                                                  "\" did not answer the handshake in time; check "
+                                                  "whether it is stopped or overloaded"));
 }
 
 }  // namespace grpc_cxl::internal

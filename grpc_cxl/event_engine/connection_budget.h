@@ -14,14 +14,14 @@
 
 namespace grpc_cxl::internal {
 
-// The connections and arena bytes that one listening address may have. Thread-safe; owned by a
+// Limits the connections and arena bytes of one listening address. Thread-safe; owned by a
 // shared_ptr, because connections may outlive their listener.
 class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
  public:
   ConnectionBudget(size_t max_connections, size_t max_arena_bytes)
       : max_connections_(max_connections), max_arena_bytes_(max_arena_bytes) {}
 
-  // One connection's share, given back by its destructor.
+  // One connection's share, returned by the destructor.
   class Lease {
    public:
     Lease(std::shared_ptr<ConnectionBudget> budget, size_t arena_bytes, std::string quota)
@@ -42,7 +42,7 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
     std::string reason;  // for the client
   };
 
-  // A share of one connection and `arena_bytes`, or which limit is in the way. All clients of one
+  // A share of one connection and `arena_bytes`, or the limit that is reached. All clients of one
   // `quota`, unless it is empty, together get a quarter of both limits, and at least one
   // connection.
   std::variant<Lease, Refused> Take(size_t arena_bytes, const std::string& quota);

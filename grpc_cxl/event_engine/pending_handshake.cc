@@ -19,16 +19,18 @@ constexpr auto kHelloTimeout = std::chrono::seconds(10);
 
 void PendingHandshake::Start() {
   poller_->Add(shared_from_this());
-  // Refuse() may have come first, when there was nothing yet for it to remove.
+  // Refuse() may have come before Add() and found nothing to remove.
   if (ended_.load(std::memory_order_acquire)) poller_->Remove(this);
-  // Holds no reference: a handshake that is over leaves nothing behind but this small closure.
-  source_->executor_->RunAfter(kHelloTimeout, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self != nullptr && self->End()) {
-      LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << self->source_->name_.str()
-                                  << " connected and said nothing for 10 s; dropped";
-    }
-  });
+  // A weak reference: a finished handshake leaves only this small closure.
+  source_->executor_->RunAfter(
+      kHelloTimeout, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self != nullptr && self->End()) {
+          LOG_EVERY_N_SEC(WARNING, 1)
+              << "a client of cxl:///" << self->source_->name_.str()
+              << " connected and sent no Hello for 10 s; its connection was closed";
+        }
+      });
 }
 
 void PendingHandshake::Refuse() {
@@ -39,7 +41,7 @@ void PendingHandshake::OnFdReadable() {
   absl::StatusOr<std::optional<ClientHello>> hello;
   UniqueFd socket;
   {
-    // A leader that was deposed in here may still read when the next one calls.
+    // A leader deposed during this call may still read when the next leader calls.
     absl::MutexLock lock(mu_);
     if (!socket_) return;
     hello = ReceiveHello(socket_.get(), source_->users_);
@@ -52,7 +54,7 @@ void PendingHandshake::OnFdReadable() {
                                 << " was turned away: " << hello.status().message();
     return;
   }
-  // Elsewhere, because making an arena takes a while (about 0.2 ms a MiB).
+  // Not on the poller: making an arena takes about 0.2 ms for each MiB.
   source_->executor_->Run(
       [source = source_, socket = std::move(socket), hello = **hello]() mutable {
         source->HandOver(std::move(socket), hello);

@@ -16,8 +16,8 @@ namespace grpc_cxl::internal {
 
 class SocketClientSource;
 
-// A connection that has been accepted and whose Hello has not come. Ends once: with the Hello,
-// with an error, after 10 s, or when the source stops.
+// An accepted connection whose Hello has not arrived. Ends once: with the Hello, with an error,
+// after 10 s, or when the source stops.
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
@@ -25,21 +25,21 @@ class PendingHandshake final : public Pollable,
       : source_(std::move(source)), poller_(poller), socket_(std::move(socket)) {}
 
   void Start();
-  // The source stops: refuses the client.
+  // Refuses the client, because the source stops.
   void Refuse();
 
   int fd() const override { return socket_.get(); }
   void OnFdReadable() override;
 
  private:
-  // True for the first client only.
+  // True for the first caller only.
   bool End();
 
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   absl::Mutex mu_;
-  UniqueFd socket_;  // given away under mu_, by the thread that has ended the handshake
-  // Matched: set by End() before Remove(), looked at by Start() after Add().
+  UniqueFd socket_;  // moved out under mu_, by the thread that ended the handshake
+  // End() exchanges it before Remove(); Start() loads it after Add().
   std::atomic<bool> ended_{false};
 };
 
