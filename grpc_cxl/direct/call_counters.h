@@ -6,8 +6,8 @@
 
 namespace grpc_cxl::internal {
 
-// Which path this process's unary calls on `cxl:` channels took; direct_calls.h shows it as
-// DirectCallStats.
+// Paths of this process's unary calls on `cxl:` channels; public as DirectCallStats
+// (direct_calls.h).
 struct CallCounters {
   Counter direct;
   Counter not_taken;

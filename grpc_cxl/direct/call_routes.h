@@ -13,9 +13,9 @@
 
 namespace grpc_cxl::internal {
 
-// A connection over which direct calls can be made now.
+// A connection for direct calls.
 struct CallRoute {
-  // Keeps the connection's memory mapped while calls use it. Hears UserIdle() after each call.
+  // Keeps the connection's memory mapped. UserIdle() must follow each call.
   std::shared_ptr<LinkOwner> owner;
   ClientCalls* calls = nullptr;
   CallBlocks blocks;

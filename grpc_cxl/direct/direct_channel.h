@@ -18,8 +18,8 @@ struct DirectChannel {
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;
-  // How long to wait for an outcome before the server is asked for a sign of life, and how
-  // long for that. Zero `keepalive_time`: never asked.
+  // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
+  // pings.
   std::chrono::milliseconds keepalive_time{0};
   std::chrono::milliseconds keepalive_timeout{20'000};
 };

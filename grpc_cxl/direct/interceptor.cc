@@ -26,7 +26,7 @@ int IntArgument(const grpc::ChannelArguments& arguments, absl::string_view key, 
   const grpc_channel_args all = arguments.c_channel_args();
   for (size_t i = 0; i < all.num_args; ++i) {
     if (key == all.args[i].key && all.args[i].type == GRPC_ARG_INTEGER) {
-      otherwise = all.args[i].value.integer;  // the last one counts
+      otherwise = all.args[i].value.integer;  // the last entry counts
     }
   }
   return otherwise;
@@ -36,7 +36,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
  public:
   explicit Factory(DirectChannel channel) : channel_(std::move(channel)) {}
 
-  // Null, hence no cost, for every call that is certainly not eligible.
+  // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
     std::shared_ptr<const CallRoute> link = channel_.routes->Current();
