@@ -35,7 +35,7 @@ namespace grpc_cxl {
 //     channel. CallPeer() tells the client's pid and uid on both paths.
 //   * auth_context() says that the peer is not authenticated, as it does over HTTP/2 without
 //     TLS, and has no properties at all.
-//   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
+//   * client_metadata() has an entry "cxl-peer-bin".
 // What a client can tell:
 //   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()

@@ -20,6 +20,11 @@ namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kNoTimeout = UINT64_MAX;
 
+// Keys of requests with a meaning of their own: the call's authority, which is no metadata to the
+// handler, and the client's user agent.
+inline constexpr absl::string_view kAuthorityKey = ":authority";
+inline constexpr absl::string_view kUserAgentKey = "user-agent";
+
 using MetadataView = std::vector<std::pair<absl::string_view, absl::string_view>>;
 
 struct RequestView {

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
@@ -119,17 +120,31 @@ bool DirectCall::SetTimeout(RequestView* view) const {
   return true;
 }
 
+bool DirectCall::SetMetadata(const std::multimap<std::string, std::string>& metadata,
+                             RequestView* view) const {
+  const std::string& own = AuthorityOf(*context_);
+  const std::string& authority = own.empty() ? channel_.authority : own;
+  if (!authority.empty()) {
+    if (!IsLegalMetadata("authority", authority)) return false;
+    view->metadata.emplace_back(kAuthorityKey, authority);
+  }
+  view->metadata.emplace_back(kUserAgentKey, channel_.user_agent);
+  for (const auto& [key, value] : metadata) {
+    if (!IsLegalMetadata(key, value)) return false;
+    // gRPC, too, replaces the application's.
+    if (key != kUserAgentKey) view->metadata.emplace_back(key, value);
+  }
+  return true;
+}
+
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
   CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
-  for (const auto& [key, value] : metadata) {
-    if (!IsLegalMetadata(key, value)) {
-      counters.not_eligible.Add();
-      return false;
-    }
-    view.metadata.emplace_back(key, value);
+  if (!SetMetadata(metadata, &view)) {
+    counters.not_eligible.Add();
+    return false;
   }
   const size_t message_bytes = request.ByteSizeLong();
   // gRPC reports both itself.

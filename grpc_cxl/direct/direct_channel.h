@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
@@ -15,6 +16,9 @@ namespace grpc_cxl::internal {
 struct DirectChannel {
   std::shared_ptr<CallRoutes> routes;
   SpinBudget spin;
+  // What handlers see as "user-agent", and as the authority; empty: the server's default.
+  std::string user_agent = {};
+  std::string authority = {};
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;

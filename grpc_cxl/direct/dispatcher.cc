@@ -44,14 +44,19 @@ class RunningCall final : public Cancellable {
   absl::Status Start(grpc::GenericStub& stub, const std::string& authority) {
     absl::StatusOr<RequestView> request = DecodeRequest(request_bytes_);
     if (!request.ok()) return request.status();
+    context_.set_authority(authority);
     for (const auto& [key, value] : request->metadata) {
-      if (!IsLegalMetadata(key, value)) {
+      const bool is_authority = key == kAuthorityKey;
+      if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
         return absl::DataLossError("the client sent metadata that gRPC does not allow");
       }
-      if (key != kPeerKey) context_.AddMetadata(std::string(key), std::string(value));
+      if (is_authority) {
+        context_.set_authority(std::string(value));
+      } else if (key != kPeerKey) {
+        context_.AddMetadata(std::string(key), std::string(value));
+      }
     }
     context_.AddMetadata(std::string(kPeerKey), connection_->peer());
-    context_.set_authority(authority);
     if (request->timeout_ns < kLongestTimeout) {
       context_.set_deadline(std::chrono::system_clock::now() +
                             std::chrono::nanoseconds(request->timeout_ns));

@@ -18,7 +18,7 @@ namespace grpc_cxl::internal {
 // pass as bytes. Thread-safe.
 class Dispatcher final : public CallHandler {
  public:
-  // `authority` is what calls show as their host.
+  // `authority` is the host of calls that name none.
   Dispatcher(grpc::Server& server, std::string authority);
 
   // DATA_LOSS when the request or its metadata is malformed.

@@ -3,16 +3,21 @@
 
 #include <grpc/grpc.h>
 #include <grpc/impl/channel_arg_names.h>
+#include <grpc/support/port_platform.h>
 #include <grpcpp/client_context.h>
 
 #include <chrono>
 #include <climits>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
+#include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -30,6 +35,26 @@ int IntArgument(const grpc::ChannelArguments& arguments, absl::string_view key, 
     }
   }
   return otherwise;
+}
+
+std::string TextArgument(const grpc::ChannelArguments& arguments, absl::string_view key) {
+  const grpc_channel_args all = arguments.c_channel_args();
+  std::string text;
+  for (size_t i = 0; i < all.num_args; ++i) {
+    if (key == all.args[i].key && all.args[i].type == GRPC_ARG_STRING) {
+      text = all.args[i].value.string;  // the last entry counts
+    }
+  }
+  return text;
+}
+
+// As gRPC composes it for HTTP/2.
+std::string UserAgent(const grpc::ChannelArguments& arguments) {
+  std::string agent = TextArgument(arguments, GRPC_ARG_PRIMARY_USER_AGENT_STRING);
+  const std::string last = TextArgument(arguments, GRPC_ARG_SECONDARY_USER_AGENT_STRING);
+  absl::StrAppend(&agent, agent.empty() ? "" : " ", "grpc-c/", grpc_version_string(), " (",
+                  GPR_PLATFORM_STRING, "; chttp2)", last.empty() ? "" : " ", last);
+  return IsLegalMetadata(kUserAgentKey, agent) ? agent : "";
 }
 
 class Factory final : public ClientInterceptorFactoryInterface {
@@ -65,6 +90,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
+  channel.user_agent = UserAgent(arguments);
+  channel.authority = TextArgument(arguments, GRPC_ARG_DEFAULT_AUTHORITY);
   // gRPC's defaults: no keepalive; 20 s.
   const int keepalive_ms = IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
   if (keepalive_ms > 0 && keepalive_ms != INT_MAX) {
