@@ -17,7 +17,7 @@ namespace grpc_cxl {
 // Offers direct calls on the `cxl:` addresses of
 // `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
 // threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
-// once, right after BuildAndStart(); connections made before it stay without:
+// once, after BuildAndStart(); until then, calls go over HTTP/2:
 //
 //   auto server = builder.BuildAndStart();
 //   grpc_cxl::EnableDirectCalls(*server);

@@ -64,7 +64,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
   // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
-    std::shared_ptr<const CallRoute> link = channel_.routes->Current();
+    std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
     if (link == nullptr) {
       CallCounters::OfProcess().no_connection.Add();
       return nullptr;
