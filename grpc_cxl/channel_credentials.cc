@@ -9,6 +9,7 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,13 @@ void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
   if (!Has(arguments, key)) arguments.SetInt(key, value);
 }
 
+bool IsInsecure(const grpc::ChannelCredentials& credentials) {
+  static const std::shared_ptr<grpc::ChannelCredentials> insecure =
+      grpc::InsecureChannelCredentials();
+  const grpc::ChannelCredentials& model = *insecure;
+  return typeid(credentials) == typeid(model);
+}
+
 class CxlChannelCredentials final : public grpc::ChannelCredentials {
  public:
   CxlChannelCredentials(absl::StatusOr<ChannelSettings> settings,
@@ -52,8 +60,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
         settings_(std::move(settings)),
         number_(SettingsRegistry<ChannelSettings>::Register(settings_)),
-        plain_(inner == nullptr),
-        inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
+        inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)),
+        plain_(IsInsecure(*inner_)) {}
 
  private:
   std::shared_ptr<grpc::Channel> CreateChannelImpl(
@@ -71,12 +79,15 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         target, inner_, Adapt(target, arguments), std::move(interceptors));
   }
 
-  // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
-  // of calls would be lost on them.
+  bool WantsDirectCalls(const std::string& target) const {
+    return settings_.ok() && settings_->direct_calls && ServiceName::FromTarget(target).ok();
+  }
+
+  // Direct calls go around gRPC's core, so they would lose what these arguments ask of calls.
   bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
-    return plain_ && settings_.ok() && settings_->direct_calls &&
-           ServiceName::FromTarget(target).ok() && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
-           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
+    return WantsDirectCalls(target) && plain_ && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM) &&
+           !Has(arguments, GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS);
   }
 
   // Last, so that the user's own interceptors see every call.
@@ -84,7 +95,11 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       const std::string& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
-    if (!DirectCallsFor(target, arguments)) return;
+    if (!WantsDirectCalls(target)) return;
+    if (!DirectCallsFor(target, arguments)) {
+      interceptors->push_back(internal::CountExcludedCalls());
+      return;
+    }
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
         settings_->spin(), arguments));
@@ -132,8 +147,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 
   const absl::StatusOr<ChannelSettings> settings_;  // an error is every connection's
   const int number_;
-  const bool plain_;
   const std::shared_ptr<grpc::ChannelCredentials> inner_;
+  const bool plain_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <grpc/grpc_security.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -24,14 +25,21 @@ using internal::ServerSettings;
 using internal::ServiceName;
 using internal::SettingsRegistry;
 
+bool IsInsecure(const grpc::ServerCredentials& credentials) {
+  static const std::shared_ptr<grpc::ServerCredentials> insecure =
+      grpc::InsecureServerCredentials();
+  const grpc::ServerCredentials& model = *insecure;
+  return typeid(credentials) == typeid(model);
+}
+
 class CxlServerCredentials final : public grpc::ServerCredentials {
  public:
   CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
                        std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
-        direct_calls_(inner == nullptr),
-        inner_(direct_calls_ ? grpc::InsecureServerCredentials() : std::move(inner)) {}
+        inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)),
+        direct_calls_(IsInsecure(*inner_)) {}
 
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>& processor) override {
@@ -62,8 +70,8 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   }
 
   const absl::StatusOr<ServerSettings> settings_;
-  const bool direct_calls_;
   const std::shared_ptr<grpc::ServerCredentials> inner_;
+  const bool direct_calls_;
 };
 
 }  // namespace

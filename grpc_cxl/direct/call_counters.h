@@ -15,6 +15,8 @@ struct CallCounters {
   Counter not_eligible;
   Counter too_large;
   Counter no_slot;
+  Counter excluded_channel;
+  Counter global_interceptor;
 
   static CallCounters& OfProcess() {
     static CallCounters counters;

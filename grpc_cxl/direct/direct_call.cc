@@ -60,6 +60,11 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
+// Now, not earlier: interceptors of the user's may set both.
+bool IsPlain(grpc::ClientContext& context) {
+  return context.credentials() == nullptr && context.compression_algorithm() == GRPC_COMPRESS_NONE;
+}
+
 }  // namespace
 
 DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
@@ -91,7 +96,7 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   // The completion-queue API names the response in a second batch, when the call has long begun.
   if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
       !IsMessageOf(methods->GetSendMessage(), *types_.request) ||
-      !IsMessageOf(methods->GetRecvMessage(), *types_.response)) {
+      !IsMessageOf(methods->GetRecvMessage(), *types_.response) || !IsPlain(*context_)) {
     CallCounters::OfProcess().not_eligible.Add();
     return false;
   }

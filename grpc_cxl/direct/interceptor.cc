@@ -4,7 +4,6 @@
 #include <grpc/grpc.h>
 #include <grpc/impl/channel_arg_names.h>
 #include <grpc/support/port_platform.h>
-#include <grpcpp/client_context.h>
 
 #include <chrono>
 #include <climits>
@@ -17,6 +16,7 @@
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
+#include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/payload/message_types.h"
 
@@ -64,14 +64,17 @@ class Factory final : public ClientInterceptorFactoryInterface {
   // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
+    if (HasGlobalInterceptor()) {
+      CallCounters::OfProcess().global_interceptor.Add();
+      return nullptr;
+    }
     std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
     if (link == nullptr) {
       CallCounters::OfProcess().no_connection.Add();
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
-    if (types == nullptr || info->client_context()->credentials() != nullptr ||
-        info->client_context()->compression_algorithm() != GRPC_COMPRESS_NONE) {
+    if (types == nullptr) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
@@ -82,7 +85,21 @@ class Factory final : public ClientInterceptorFactoryInterface {
   const DirectChannel channel_;
 };
 
+class ExcludedFactory final : public ClientInterceptorFactoryInterface {
+ public:
+  Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
+    if (info->type() == ClientRpcInfo::Type::UNARY) {
+      CallCounters::OfProcess().excluded_channel.Add();
+    }
+    return nullptr;
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
+  return std::make_unique<ExcludedFactory>();
+}
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,

@@ -19,6 +19,9 @@ std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirec
     std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
     const grpc::ChannelArguments& arguments);
 
+// For a channel that can have no direct calls: counts the unary calls.
+std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> CountExcludedCalls();
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_INTERCEPTOR_H_
