@@ -81,12 +81,15 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         target, inner_, Adapt(target, arguments), std::move(interceptors));
   }
 
-  // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
-  // of calls would be lost on them.
+  bool WantsDirectCalls(const std::string& target) const {
+    return settings_.ok() && settings_->direct_calls && ServiceName::FromTarget(target).ok();
+  }
+
+  // Direct calls go around gRPC's core, so they would lose what these arguments ask of calls.
   bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
-    return plain_ && settings_.ok() && settings_->direct_calls &&
-           ServiceName::FromTarget(target).ok() && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
-           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
+    return WantsDirectCalls(target) && plain_ && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM) &&
+           !Has(arguments, GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS);
   }
 
   // Last, so that the user's own interceptors see every call.
@@ -94,7 +97,11 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       const std::string& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
-    if (!DirectCallsFor(target, arguments)) return;
+    if (!WantsDirectCalls(target)) return;
+    if (!DirectCallsFor(target, arguments)) {
+      interceptors->push_back(internal::CountExcludedCalls());
+      return;
+    }
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
         settings_->spin(), arguments));

@@ -24,24 +24,13 @@
 #include "grpc_cxl/options.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
+#include "test/e2e/parity.h"
 
 namespace grpc_cxl::e2e {
 namespace {
 
 constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
 constexpr size_t kThreshold = internal::kBlockThreshold;  // larger messages are in blocks
-
-// How many calls took each path since it was made.
-class Paths {
- public:
-  uint64_t operator()(uint64_t DirectCallStats::*path) const {
-    return GetDirectCallStats().*path - before_.*path;
-  }
-  uint64_t direct() const { return (*this)(&DirectCallStats::direct); }
-
- private:
-  const DirectCallStats before_ = GetDirectCallStats();
-};
 
 class DirectPathTest : public ::testing::Test {
  protected:
