@@ -15,7 +15,6 @@
 
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/interceptor.h"
@@ -123,7 +122,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
   grpc::ChannelArguments Adapt(const std::string& target,
                                const grpc::ChannelArguments& arguments) const {
     const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
-    if (!name.ok() && !absl::StartsWith(target, ServiceName::kScheme)) return arguments;
+    if (!name.ok() && !ServiceName::IsTarget(target)) return arguments;
     grpc::ChannelArguments adapted = arguments;
     std::shared_ptr<EventEngine> engine = Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());

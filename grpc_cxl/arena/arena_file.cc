@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/available_memory.h"
+#include "grpc_cxl/base/errno_status.h"
 
 // Newer than some systems' headers.
 #ifndef MFD_NOEXEC_SEAL
@@ -40,8 +41,8 @@ absl::StatusOr<UniqueFd> OpenMemfd(bool huge) {
   UniqueFd fd(memfd_create("grpc_cxl", flags | MFD_NOEXEC_SEAL));
   if (!fd && errno == EINVAL) fd = UniqueFd(memfd_create("grpc_cxl", flags));  // before 6.3
   if (fd) return fd;
-  return absl::ErrnoToStatus(errno, huge ? "cannot make an arena of 2 MiB pages (memfd_create)"
-                                         : "cannot make an arena (memfd_create)");
+  return ErrnoStatus(errno, huge ? "cannot make an arena of 2 MiB pages (memfd_create)"
+                                 : "cannot make an arena (memfd_create)");
 }
 
 absl::StatusOr<UniqueFd> OpenIn(const std::string& directory) {
@@ -56,8 +57,8 @@ absl::StatusOr<UniqueFd> OpenIn(const std::string& directory) {
     if (fd) unlink(path.c_str());
   }
   if (fd) return fd;
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot make an arena in \"", directory,
-                                                 "\", which must be a directory we can write to"));
+  return ErrnoStatus(errno, absl::StrCat("cannot make an arena in \"", directory,
+                                         "\", which must be a directory we can write to"));
 }
 
 // What to do when the memory cannot be had.

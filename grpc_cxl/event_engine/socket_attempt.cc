@@ -24,8 +24,8 @@ void SocketAttempt::Start(EventEngine::Duration timeout) {
 }
 
 absl::Status SocketAttempt::Dial() {
-  absl::StatusOr<std::string> directory =
-      FindRendezvousDirectory(request().settings.directory, request().settings.users);
+  const absl::StatusOr<RendezvousDirectory> directory =
+      RendezvousDirectory::Open(request().settings.directory);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<UniqueFd> socket = internal::Dial(*directory, request().name);
   if (!socket.ok()) return socket.status();

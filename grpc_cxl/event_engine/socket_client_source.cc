@@ -10,7 +10,6 @@
 #include "grpc_cxl/event_engine/pending_handshake.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
-#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -69,42 +68,39 @@ class WaitingSocketClient final : public WaitingClient {
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory) {
-  absl::StatusOr<std::string> directory =
-      FindRendezvousDirectory(settings.directory, settings.users);
-  if (!directory.ok()) return directory.status();
-  absl::StatusOr<NameListener> listener = NameListener::Listen(*directory, name);
-  if (!listener.ok()) return listener.status();
+  absl::StatusOr<std::shared_ptr<KeptName>> kept =
+      KeptName::Open(executor, poller, settings.directory, name);
+  if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
-      std::move(executor), poller, *std::move(listener), name, settings, memory));
+      std::move(executor), poller, *std::move(kept), name, settings, memory));
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
-                                       NameListener listener, const ServiceName& name,
+                                       std::shared_ptr<KeptName> kept_name, const ServiceName& name,
                                        const ServerSettings& settings, const MemoryModel& memory)
     : executor_(std::move(executor)),
       poller_(poller),
+      kept_name_(std::move(kept_name)),
       name_(name),
       users_(settings.users),
       backing_(settings.backing),
-      memory_(memory),
-      listener_fd_(listener.fd()),
-      listener_(std::move(listener)) {}
+      memory_(memory) {}
 
 void SocketClientSource::Start(OnClient on_client) {
   {
     absl::MutexLock lock(mu_);
     on_client_ = std::move(on_client);
   }
-  poller_->Add(shared_from_this());
+  kept_name_->Start([self = shared_from_this()] { self->AcceptAll(); });
 }
 
 void SocketClientSource::Stop() {
-  poller_->Remove(this);
+  kept_name_->Stop();
   OnClient dropped;
   std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes;
   {
     absl::MutexLock lock(mu_);
-    listener_.reset();
+    stopped_ = true;
     dropped = std::exchange(on_client_, nullptr);
     handshakes.swap(handshakes_);
   }
@@ -116,10 +112,10 @@ void SocketClientSource::AcceptAll() {
     std::shared_ptr<PendingHandshake> handshake;
     {
       absl::MutexLock lock(mu_);
-      if (!listener_.has_value()) return;
+      if (stopped_) return;
       paused_ = handshakes_.size() >= kMaxPendingHandshakes;
       if (paused_) return;
-      absl::StatusOr<UniqueFd> socket = listener_->Accept();
+      absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
       if (!socket.ok()) {
         LOG_EVERY_N_SEC(ERROR, 1) << "cxl:///" << name_.str()
                                   << " cannot accept a connection: " << socket.status().message();

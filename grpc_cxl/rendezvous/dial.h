@@ -2,10 +2,9 @@
 #ifndef GRPC_CXL_RENDEZVOUS_DIAL_H_
 #define GRPC_CXL_RENDEZVOUS_DIAL_H_
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -16,7 +15,7 @@ namespace grpc_cxl::internal {
 // UNAVAILABLE naming the name and the directory when no server listens, RESOURCE_EXHAUSTED
 // when the listener's queue is full or this process has no file descriptor left,
 // PERMISSION_DENIED when this user may not enter the directory.
-absl::StatusOr<UniqueFd> Dial(const std::string& directory, const ServiceName& name);
+absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name);
 
 }  // namespace grpc_cxl::internal
 

@@ -23,9 +23,13 @@ class ServiceName {
   // INVALID_ARGUMENT with a sentence that quotes `name` and says what is wrong with it.
   static absl::StatusOr<ServiceName> Parse(absl::string_view name);
 
+  // Whether a gRPC target has our scheme, in upper or lower case.
+  static bool IsTarget(absl::string_view target);
+
   // From a gRPC target: "cxl:///shop/payments", or "cxl:/shop/payments" and
   // "cxl:shop/payments", which mean the same. A host, as in "cxl://node3/payments", is
-  // refused.
+  // refused. A query ("?x=y") and a fragment ("#f") mean nothing: gRPC drops them before it
+  // resolves a channel's target, so servers ignore them as well.
   static absl::StatusOr<ServiceName> FromTarget(absl::string_view target);
 
   const std::string& str() const { return name_; }

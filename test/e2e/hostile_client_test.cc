@@ -29,6 +29,7 @@
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "test/e2e/echo_pair.h"
+#include "test/rendezvous/at.h"
 #include "test/rendezvous/raw_peer.h"
 #include "test/support/await_readable.h"
 #include "test/support/eventually.h"
@@ -50,7 +51,7 @@ constexpr size_t kCallsAt =
 constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
 
 internal::UniqueFd Dial(const std::string& directory) {
-  auto socket = internal::Dial(directory, *internal::ServiceName::Parse("e2e/echo"));
+  auto socket = internal::Dial(internal::At(directory), *internal::ServiceName::Parse("e2e/echo"));
   EXPECT_TRUE(socket.ok()) << socket.status();
   return *std::move(socket);
 }

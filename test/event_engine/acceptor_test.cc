@@ -28,6 +28,7 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
+#include "test/rendezvous/at.h"
 #include "test/support/await_readable.h"
 #include "test/support/eventually.h"
 #include "test/support/forked_child.h"
@@ -53,7 +54,7 @@ class AcceptorTest : public EngineTest {
 
   // A client that keeps to no protocol.
   UniqueFd DialRaw() const {
-    absl::StatusOr<UniqueFd> socket = Dial(directory_.path(), name_);
+    absl::StatusOr<UniqueFd> socket = Dial(At(directory_.path()), name_);
     CHECK_OK(socket);
     return *std::move(socket);
   }
@@ -68,7 +69,7 @@ class AcceptorTest : public EngineTest {
 
   // The outline of a server that serves one client of "mortal".
   std::string ServeOne() const {
-    auto listener = NameListener::Listen(directory_.path(), *ServiceName::Parse("mortal"));
+    auto listener = NameListener::Listen(At(directory_.path()), *ServiceName::Parse("mortal"));
     CHECK_OK(listener);
     CHECK(AwaitReadable(listener->fd()));
     const absl::StatusOr<UniqueFd> socket = listener->Accept();
@@ -211,7 +212,7 @@ TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
   for (int i = 0; i < 50; ++i) silent.push_back(DialRaw());
   std::thread busy([&] {
     for (int i = 0; i < 50; ++i) {
-      const absl::StatusOr<UniqueFd> socket = Dial(directory_.path(), name_);
+      const absl::StatusOr<UniqueFd> socket = Dial(At(directory_.path()), name_);
       if (socket.ok()) SendHello(socket->get(), kNoFeatures).IgnoreError();
     }
   });
@@ -233,7 +234,7 @@ TEST_F(AcceptorTest, StoppingWhileClientsCome) {
     TestServer server;
     ASSERT_THAT(server.Bind(kPayments, server_options_), IsOk());
     std::thread clients([&] {
-      for (int i = 0; i < 10; ++i) Dial(directory_.path(), name_).status().IgnoreError();
+      for (int i = 0; i < 10; ++i) Dial(At(directory_.path()), name_).status().IgnoreError();
     });
     ASSERT_THAT(server.listener().Start(), IsOk());
     server.Shutdown();

@@ -48,6 +48,7 @@ TEST(ResolverTest, NamesBecomeAbstractAddressesAndOthersGoToTheInnerEngine) {
   const std::pair<std::string, std::string> kCases[] = {
       {"cxl:///shop/payments", "cxl:///shop/payments"},
       {"cxl:shop/payments", "cxl:///shop/payments"},
+      {"CXL:///shop/payments?x=y#f?options=3", "cxl:///shop/payments?options=3"},
       {longest, longest}};
   for (const auto& [target, name] : kCases) {
     const auto address = Resolve(target);
@@ -55,9 +56,7 @@ TEST(ResolverTest, NamesBecomeAbstractAddressesAndOthersGoToTheInnerEngine) {
     EXPECT_EQ(AbstractName(*address), name);
   }
   // What names may be: test/rendezvous/service_name_test.cc.
-  for (const std::string target : {"cxl:///a b", "cxl:///x?options=y"}) {
-    EXPECT_THAT(Resolve(target), StatusIs(absl::StatusCode::kInvalidArgument)) << target;
-  }
+  EXPECT_THAT(Resolve("cxl:///a b"), StatusIs(absl::StatusCode::kInvalidArgument));
   const auto address = Resolve("127.0.0.1:4711");
   ASSERT_THAT(address, IsOk());
   EXPECT_EQ(address->address()->sa_family, AF_INET);

@@ -88,8 +88,8 @@ TEST_F(UnmappedUsersTest, AreNotTrustedWithADirectory) {
   ForkedChild child([&] {
     if (unshare(CLONE_NEWUSER) != 0) return std::string("no namespace");
     return absl::StrCat(
-        FindRendezvousDirectory({.configured = directory.path()}, {}).status().ToString(), " ",
-        FindRendezvousDirectory({.runtime = directory.path(), .temporary = "/missing"}, {})
+        RendezvousDirectory::Open({.configured = directory.path()}).status().ToString(), " ",
+        RendezvousDirectory::Open({.runtime = directory.path(), .temporary = "/missing"})
             .status()
             .ToString());
   });
