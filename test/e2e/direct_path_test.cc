@@ -145,22 +145,15 @@ TEST_F(DirectPathTest, BlocksOfLateResponsesGoBack) {
   EXPECT_EQ(paths.direct(), 103u);
 }
 
-// A connection with hardly any blocks: whatever finds none takes the stream path.
-TEST_F(DirectPathTest, WantOfBlocksIsNoError) {
-  for (const size_t payload_bytes : {size_t{0}, size_t{64} << 10}) {
-    pair_ = std::make_unique<EchoPair>(
-        TransportKind::kCxlDirect, ServerSettings{.options = WithSizes(512 << 10, payload_bytes)});
-    const Paths paths;
-    std::vector<std::thread> callers;
-    for (int thread = 0; thread < 4; ++thread) {
-      callers.emplace_back([this, thread] {
-        for (int i = 0; i < 50; ++i) ExpectEchoed(1000 * (thread + 1) * (i % 20));
-      });
-    }
-    for (std::thread& caller : callers) caller.join();
-    EXPECT_GT(paths.direct(), 0u);
-    EXPECT_GT(paths(&DirectCallStats::too_large), 0u);
-  }
+// (With too few blocks for many calls at once: payload_test.)
+TEST_F(DirectPathTest, WithoutBlocksLargeMessagesTakeTheStreamPath) {
+  pair_ = std::make_unique<EchoPair>(TransportKind::kCxlDirect,
+                                     ServerSettings{.options = WithSizes(512 << 10, 0)});
+  const Paths paths;
+  ExpectEchoed(1000);
+  ExpectEchoed(100'000);
+  EXPECT_EQ(paths.direct(), 1u);
+  EXPECT_EQ(paths(&DirectCallStats::too_large), 1u);
 }
 
 TEST_F(DirectPathTest, CallsBeyondTheSlotsTakeTheStreamPath) {

@@ -103,10 +103,7 @@ class ErrorsTest : public ::testing::Test {
 
 TEST_F(ErrorsTest, MalformedName) {
   for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
-           {"cxl:", "the service name \"\" is empty"},
            {"cxl:///a b", "the service name \"a b\" has the character \" \""},
-           {"cxl:///../x", "the service name \"../x\" has the part \"..\""},
-           {"cxl:///a//b", "the service name \"a//b\" has an empty part"},
            {"cxl://node3/payments", "names a host, but both ends are on one host"},
            {"cxl:///" + std::string(1000, 'x'), "has 1000 characters; at most"}}) {
     ExpectBoth(HasSubstr(text), name);

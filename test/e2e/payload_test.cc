@@ -17,6 +17,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/synchronization/notification.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/payload_counters.h"
 #include "test/e2e/blobs_server.h"
 #include "test/e2e/calls_fixture.h"
@@ -168,6 +169,7 @@ TEST_P(PayloadTest, TenThousandRandomSizesInAnArenaFarTooSmall) {
   small.options = WithSizes(16 << 10, 64 << 10);
   EchoPair pair(GetParam(), small, AnySize());
   const Since since;
+  const DirectCallStats before = GetDirectCallStats();
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&pair, thread] {
@@ -186,6 +188,10 @@ TEST_P(PayloadTest, TenThousandRandomSizesInAnArenaFarTooSmall) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(since(&PayloadCounters::sent_in_place), 0u);
   EXPECT_GT(since(&PayloadCounters::sent_for_want_of_blocks), 0u);
+  if (GetParam() == TransportKind::kCxlDirect) {
+    EXPECT_GT(GetDirectCallStats().direct, before.direct);
+    EXPECT_GT(GetDirectCallStats().too_large, before.too_large);
+  }
 }
 
 // Blocks that a client keeps are missing to the server, and calls go on all the same.
