@@ -19,16 +19,7 @@ TEST(RequestMixTest, HasTheSharesOfTheOriginal) {
   RequestMix mix(1);
   constexpr int kRequests = 100'000;
   int counts[4] = {};
-  for (int i = 0; i < kRequests; ++i) {
-    const FrontendRequest request = mix.Next();
-    ++counts[request.index()];
-    if (const auto* search = std::get_if<SearchHotelsRequest>(&request)) {
-      EXPECT_NEAR(search->location().latitude(), 38.0235, 0.2405);
-      EXPECT_LT(search->stay().check_in(), search->stay().check_out());
-      EXPECT_GE(search->stay().check_in(), "2015-04-09");
-      EXPECT_LE(search->stay().check_out(), "2015-04-24");
-    }
-  }
+  for (int i = 0; i < kRequests; ++i) ++counts[mix.Next().index()];
   const double shares[] = {0.60, 0.39, 0.005, 0.005};
   for (int kind = 0; kind < 4; ++kind) {
     EXPECT_NEAR(counts[kind], shares[kind] * kRequests, 0.01 * kRequests) << kind;
