@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/blocks/block_pool.h"
@@ -32,15 +31,10 @@ constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
 constexpr size_t kThreshold = internal::kBlockThreshold;  // larger messages are in blocks
 
 // How many calls took each path since it was made.
-class Paths {
+class Paths : public Since<DirectCallStats> {
  public:
-  uint64_t operator()(uint64_t DirectCallStats::*path) const {
-    return GetDirectCallStats().*path - before_.*path;
-  }
+  Paths() : Since(GetDirectCallStats) {}
   uint64_t direct() const { return (*this)(&DirectCallStats::direct); }
-
- private:
-  const DirectCallStats before_ = GetDirectCallStats();
 };
 
 class DirectPathTest : public ::testing::Test {
@@ -183,18 +177,6 @@ TEST_F(DirectPathTest, WithoutAConnectionTheStreamPathMakesOne) {
   EXPECT_EQ(paths.direct(), 1u);
 }
 
-// A call of Echo.Unary on a generic stub.
-template <typename Stub, typename Request, typename Response>
-void CallGenerically(Stub& stub, const Request* request, Response* response) {
-  grpc::ClientContext context;
-  absl::Notification done;
-  stub.UnaryCall(&context, kUnary, {}, request, response, [&](const grpc::Status& status) {
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    done.Notify();
-  });
-  done.WaitForNotification();
-}
-
 // The bytes that a generic stub sends are no message, whatever the method's name promises;
 // nor are messages of no generated class taken for generated ones.
 TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
@@ -208,7 +190,7 @@ TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
   grpc::GenericStub generic(pair_->channel);
   for (int i = 0; i < 100; ++i) {
     grpc::ByteBuffer response;
-    CallGenerically(generic, &bytes, &response);
+    CallGenerically(generic, kUnary, &bytes, &response);
     grpc::ProtoBufferReader reader(&response);
     ASSERT_TRUE(answer.ParseFromZeroCopyStream(&reader));
     EXPECT_EQ(answer.payload(), "generic");
@@ -220,7 +202,7 @@ TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
   const std::unique_ptr<Message> response(factory.GetPrototype(EchoResponse::descriptor())->New());
   ASSERT_TRUE(request->ParseFromString(model.SerializeAsString()));
   grpc::TemplatedGenericStub<Message, Message> dynamic(pair_->channel);
-  CallGenerically(dynamic, request.get(), response.get());
+  CallGenerically(dynamic, kUnary, request.get(), response.get());
   ASSERT_TRUE(answer.ParseFromString(response->SerializeAsString()));
   EXPECT_EQ(answer.payload(), "generic");
 

@@ -149,7 +149,7 @@ TEST_F(ErrorsTest, NameIsTaken) {
   EXPECT_NE(EchoServer::Start(*transport), nullptr);
 }
 
-// Whoever answers to a name reads the requests, so both ends must trust the other's user.
+// The server of a name reads the requests, so both ends must trust the other's user.
 TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can start a process as another user";
   const internal::TemporaryDirectory directory("/tmp");  // all its parents are open to everybody
@@ -191,7 +191,7 @@ TEST(RefusalsTest, ALimitIsReached) {
     EchoPair pair(TransportKind::kCxl, {.options = options});
     EXPECT_TRUE(pair.Run({}).status.ok());
     EXPECT_THAT(CallError(*pair.transport), text);
-    // The others go on, and one that leaves makes room.
+    // The others go on, and a client that leaves makes room.
     EXPECT_TRUE(pair.Run({}).status.ok());
     pair.stub.reset();
     pair.channel.reset();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that clients who misbehave while they greet hurt only themselves: those who say
-// nothing, or leave, die before or after any of their system calls, or come in crowds (nonsense:
-// protocol_test); that a server without free descriptors goes on as soon as it has some; and that a
-// server which stops meanwhile lets all of them go. Afterwards everything is where it was.
+// Proves that clients who misbehave while they greet hurt only themselves: clients that
+// say nothing, or leave, die before or after any of their system calls, or come in crowds
+// (nonsense: protocol_test); that a server without free descriptors goes on as soon as it has some;
+// and that a server which stops meanwhile lets all of them go. Afterwards everything is where it
+// was.
 
 #include <signal.h>
 #include <sys/resource.h>

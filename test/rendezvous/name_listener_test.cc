@@ -70,7 +70,7 @@ TEST_F(NameListenerTest, TheNameIsASocketAndALockWithOurPid) {
   EXPECT_EQ(found.st_mode & 07777, 0600u);
 }
 
-TEST_F(NameListenerTest, AcceptsWhoeverWaitsAndNeverBlocks) {
+TEST_F(NameListenerTest, AcceptsAClientThatWaitsAndNeverBlocks) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
   auto nobody = listener->Accept();
