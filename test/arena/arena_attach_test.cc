@@ -16,6 +16,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "gtest/gtest.h"
+#include "test/support/process_state.h"
 #include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
@@ -66,11 +67,13 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
       {kSeal, 0, kBytes, kBytes, "only 0 of the 1048576 bytes"},
       {kSeal, kBytes / 2, kBytes, kBytes, "only 524288 of the 1048576 bytes"},
   };
+  const int files = CountOpenFiles();
   for (const auto& c : kCases) {
     EXPECT_THAT(Arena::Attach(Memfd(c.seals, c.reserved, c.size), c.announced, true, false),
                 StatusIs(kPrecondition, HasSubstr(c.text)))
         << c.seals << " " << c.reserved << " " << c.size << " " << c.announced;
   }
+  EXPECT_EQ(CountOpenFiles(), files);
 }
 
 // Files that a peer can take away from under us, announced by a peer that is not trusted.

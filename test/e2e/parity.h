@@ -23,15 +23,10 @@ class Parity : public EveryTransport {};
                            ParamName())
 
 // The growth of the process's counters since this object was made.
-class Paths {
+class Paths : public Since<DirectCallStats> {
  public:
-  uint64_t operator()(uint64_t DirectCallStats::*path) const {
-    return GetDirectCallStats().*path - before_.*path;
-  }
+  Paths() : Since(GetDirectCallStats) {}
   uint64_t direct() const { return (*this)(&DirectCallStats::direct); }
-
- private:
-  const DirectCallStats before_ = GetDirectCallStats();
 };
 
 }  // namespace grpc_cxl::e2e

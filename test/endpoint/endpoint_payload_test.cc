@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves what an endpoint does with large slices: they travel as blocks of the arena and
 // arrive in place from a peer that is trusted, as copies from others, at every size around the
-// threshold and the pages; slices of our own blocks are not copied; slices outlive endpoints;
-// a receiver that gives nothing back only costs speed; and when all slices are gone no page is in
-// use. (That they outlive the peer's process is proved by e2e/held_blocks_test.)
+// threshold and the pages; slices of our own blocks are not copied; and when all slices are gone
+// no page is in use. (That they outlive everything, and what a receiver costs that gives nothing
+// back, is proved by e2e/payload_test.)
 
 #include <cstring>
 #include <memory>
@@ -141,41 +141,6 @@ TEST(EndpointPayloadTest, SlicesOfOurOwnBlocksAreNotCopied) {
   in.Clear();
   ASSERT_THAT(pool->TakeBack(), IsOk());
   EXPECT_EQ(pool->pages_in_use(), 0u);
-}
-
-TEST(EndpointPayloadTest, SlicesOutliveTheirEndpointsAndTheArenaGoesWithTheLast) {
-  const int64_t held = CopyCounters::OfProcess().loans_held.value();
-  const std::string text = TextAt(0, kPayload / 2);
-  SliceBuffer received;
-  {
-    EndpointPair pair = MakePair();
-    ASSERT_THAT(WriteAll(*pair.client, text), IsOk());
-    ASSERT_THAT(ReadBytes(*pair.server, text.size(), &received), IsOk());
-  }
-  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held + 1);
-  EXPECT_TRUE(ToString(received) == text);
-  std::thread([&] { received.Clear(); }).join();
-  EXPECT_EQ(CopyCounters::OfProcess().loans_held.value(), held);
-}
-
-TEST(EndpointPayloadTest, AReceiverThatKeepsEverythingOnlyCostsSpeed) {
-  constexpr size_t kMessage = 100'000, kMessages = 40;  // four times what the blocks hold
-  EndpointPair pair = MakePair();
-  const uint64_t before = CopyCounters::OfProcess().sent_for_want_of_blocks.value();
-  const std::string all = TextAt(0, kMessages * kMessage);
-  SliceBuffer kept;
-  std::thread writer([&] {
-    for (size_t i = 0; i < kMessages; ++i) {
-      ASSERT_THAT(WriteAll(*pair.client, all.substr(i * kMessage, kMessage)), IsOk());
-    }
-  });
-  ASSERT_THAT(ReadBytes(*pair.server, all.size(), &kept), IsOk());
-  writer.join();
-  EXPECT_GT(CopyCounters::OfProcess().sent_for_want_of_blocks.value(), before);
-  EXPECT_LE(pair.link.client_words().blocks.pages_in_use.load(), AreaPages(kPayload));
-  EXPECT_TRUE(ToString(kept) == all);
-  kept.Clear();
-  EXPECT_TRUE(NothingInUse(pair));
 }
 
 }  // namespace
