@@ -9,9 +9,11 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_replace.h"
 #include "grpc_cxl/direct/call_routes.h"
@@ -44,6 +46,14 @@ void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
   if (!Has(arguments, key)) arguments.SetInt(key, value);
 }
 
+// gRPC has no other way to tell.
+bool IsInsecure(const grpc::ChannelCredentials& credentials) {
+  static const absl::NoDestructor<std::shared_ptr<grpc::ChannelCredentials>> insecure(
+      grpc::InsecureChannelCredentials());
+  const grpc::ChannelCredentials& example = **insecure;
+  return typeid(credentials) == typeid(example);
+}
+
 class CxlChannelCredentials final : public grpc::ChannelCredentials {
  public:
   CxlChannelCredentials(absl::StatusOr<ChannelSettings> settings,
@@ -51,7 +61,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       : grpc::ChannelCredentials(grpc_insecure_credentials_create()),
         settings_(std::move(settings)),
         number_(SettingsRegistry<ChannelSettings>::Register(settings_)),
-        plain_(inner == nullptr),
+        plain_(inner == nullptr || IsInsecure(*inner)),
         inner_(inner == nullptr ? grpc::InsecureChannelCredentials() : std::move(inner)) {}
 
  private:
@@ -70,12 +80,15 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         target, inner_, Adapt(target, arguments), std::move(interceptors));
   }
 
-  // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
-  // of calls would be lost on them.
+  bool WantsDirectCalls(const std::string& target) const {
+    return settings_.ok() && settings_->direct_calls && ServiceName::FromTarget(target).ok();
+  }
+
+  // Direct calls go around gRPC's core, so they would lose what these arguments ask of calls.
   bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
-    return plain_ && settings_.ok() && settings_->direct_calls &&
-           ServiceName::FromTarget(target).ok() && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
-           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
+    return WantsDirectCalls(target) && plain_ && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM) &&
+           !Has(arguments, GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS);
   }
 
   // Last, so that the user's own interceptors see every call.
@@ -83,7 +96,11 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       const std::string& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
-    if (!DirectCallsFor(target, arguments)) return;
+    if (!WantsDirectCalls(target)) return;
+    if (!DirectCallsFor(target, arguments)) {
+      interceptors->push_back(internal::CountExcludedCalls());
+      return;
+    }
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
         settings_->spin(), arguments));

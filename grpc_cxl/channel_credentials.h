@@ -15,10 +15,10 @@ namespace grpc_cxl {
 //
 //   auto channel = grpc::CreateChannel("cxl:///payments", grpc_cxl::ChannelCredentials());
 //
-// `inner` secures the connection as it would over TCP: null for none (the kernel has
-// checked the peer's user), or TLS, whose host name check sees the service's name
-// ("payments"). Call credentials belong inside as well: pass
-// grpc::CompositeChannelCredentials(tls, call) as `inner`. Do not put these credentials
+// `inner` secures the connection as it would over TCP: null or
+// grpc::InsecureChannelCredentials() for none (the kernel has checked the peer's user), or TLS,
+// whose host name check sees the service's name ("payments"). Call credentials belong inside as
+// well: pass grpc::CompositeChannelCredentials(tls, call) as `inner`. Do not put these credentials
 // inside composite ones; gRPC would then use their plain inside alone.
 //
 // A target of any other scheme goes where it always went, over `inner`. Invalid options

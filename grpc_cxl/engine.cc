@@ -8,6 +8,7 @@
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
+#include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 
 namespace grpc_cxl {
@@ -18,8 +19,8 @@ using grpc_event_engine::experimental::SetDefaultEventEngine;
 
 namespace {
 
-std::shared_ptr<EventEngine> MakeEngine() {
-  // For channels and addresses that do not use our credentials.
+std::shared_ptr<internal::CxlEngine> MakeEngine() {
+  // For channels and addresses that use this engine without our credentials.
   internal::SettingsRegistry<internal::ChannelSettings>::RegisterDefaults(
       internal::ResolveOptions(ChannelOptions{}));
   absl::StatusOr<internal::ServerSettings> server = internal::ResolveOptions(ServerOptions{});
@@ -29,17 +30,19 @@ std::shared_ptr<EventEngine> MakeEngine() {
   return std::make_shared<internal::CxlEngine>(GetDefaultEventEngine());
 }
 
-}  // namespace
-
-std::shared_ptr<EventEngine> Engine() {
+const std::shared_ptr<internal::CxlEngine>& TheEngine() {
   // Never destroyed: connections and closures may outlive every static object.
-  static absl::NoDestructor<std::shared_ptr<EventEngine>> engine(MakeEngine());
+  static absl::NoDestructor<std::shared_ptr<internal::CxlEngine>> engine(MakeEngine());
   return *engine;
 }
 
+}  // namespace
+
+std::shared_ptr<EventEngine> Engine() { return TheEngine(); }
+
 void MakeEngineDefault() {
   static const bool done = [] {
-    SetDefaultEventEngine(Engine());
+    SetDefaultEventEngine(std::make_shared<internal::DefaultEngine>(*TheEngine()));
     return true;
   }();
   static_cast<void>(done);

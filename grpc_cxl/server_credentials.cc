@@ -5,13 +5,16 @@
 #include <grpc/grpc_security.h>
 
 #include <string>
+#include <typeinfo>
 #include <utility>
 
+#include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
@@ -23,14 +26,22 @@ using internal::ServerSettings;
 using internal::ServiceName;
 using internal::SettingsRegistry;
 
+// gRPC has no other way to tell.
+bool IsInsecure(const grpc::ServerCredentials& credentials) {
+  static const absl::NoDestructor<std::shared_ptr<grpc::ServerCredentials>> insecure(
+      grpc::InsecureServerCredentials());
+  const grpc::ServerCredentials& example = **insecure;
+  return typeid(credentials) == typeid(example);
+}
+
 class CxlServerCredentials final : public grpc::ServerCredentials {
  public:
   CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
                        std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
-        direct_calls_(inner == nullptr),
-        inner_(direct_calls_ ? grpc::InsecureServerCredentials() : std::move(inner)) {}
+        direct_calls_(inner == nullptr || IsInsecure(*inner)),
+        inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>& processor) override {
@@ -47,11 +58,13 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   };
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
-    std::string where = address;
-    if (ServiceName::IsTarget(address)) {
-      absl::StrAppend(&where, "?options=", RegisterContext(server));
+    grpc_server_credentials* const inner = Access::Of(*inner_);
+    if (!ServiceName::IsTarget(address)) {
+      return grpc_server_add_http2_port(server, address.c_str(), inner);
     }
-    return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));
+    const std::string where = absl::StrCat(address, "?options=", RegisterContext(server));
+    const internal::CxlListening listening;
+    return grpc_server_add_http2_port(server, where.c_str(), inner);
   }
 
   int RegisterContext(const grpc_server* server) const {

@@ -15,11 +15,11 @@ namespace grpc_cxl {
 //
 //   builder.AddListeningPort("cxl:///payments", grpc_cxl::ServerCredentials());
 //
-// `inner` secures the connections as it would over TCP: null for none, or TLS.
-// Call this before BuildAndStart(): it makes grpc_cxl::Engine() the process's default
-// event engine, which is how the server comes to know `cxl:` addresses. When the address
-// cannot be served, BuildAndStart() returns null as it does for a taken TCP port, and a
-// log line says why.
+// `inner` secures the connections as it would over TCP: null or grpc::InsecureServerCredentials()
+// for none, or TLS.
+// Call this before BuildAndStart(): it calls grpc_cxl::MakeEngineDefault(), which lets the server
+// listen on `cxl:` addresses. When the address cannot be served, BuildAndStart() returns null as it
+// does for a taken TCP port, and a log line says why.
 //
 // Thread-safe; one object may serve any number of addresses.
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(

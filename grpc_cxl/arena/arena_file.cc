@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -133,7 +135,20 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
   return ArenaFile{*std::move(fd), size, sealed};
 }
 
-absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed) {
+absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) {
+  if (!trust_peer) {
+    if (!sealed) {
+      return absl::FailedPreconditionError(
+          "the peer's arena is a file that the peer can take away, which would crash us; use "
+          "ArenaBacking::Kind::kMemfd, or name the peer's uid in trusted_uids");
+    }
+    struct statfs system;
+    if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) {
+      return absl::FailedPreconditionError(
+          "the peer's arena is no memfd of ordinary pages; use ArenaBacking::Kind::kMemfd, or name "
+          "the peer's uid in trusted_uids");
+    }
+  }
   // The seals before the size: without them the size may change after we have looked.
   if (sealed) {
     const int seals = fcntl(fd, F_GET_SEALS);

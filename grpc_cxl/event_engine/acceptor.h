@@ -25,8 +25,8 @@
 
 namespace grpc_cxl::internal {
 
-// Serves one name: makes the connections of the clients that its source brings, which is a
-// socket, or the directory of the region that the settings name.
+// Serves one name: makes a connection for each client that the source brings. The source is a
+// socket, or the directory of a region if the settings name a region.
 //
 //   client --> arena made, client told --> endpoint handed over
 //       |
@@ -49,18 +49,18 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
 
-  // Offers direct calls on all connections made from here on, and has `handler` run them.
+  // Has `handler` run the direct calls of all connections, until RetireDirectCalls().
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
 
-  // Takes no more direct calls: clients make them on the stream path. Returns the
-  // connections on which some may still run.
+  // Takes no direct calls from now on: clients make them on the stream path. Returns the
+  // connections on which calls may still run.
   std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
 
-  // Gives the name up and drops `on_endpoint`; a call of it that is under way keeps its own
-  // copy until it returns. Clients that are still handshake are refused. Waits up to 10 ms for
-  // direct calls that run: gRPC, which calls this first of all when a server shuts down, then
-  // closes the in-process channel under them.
+  // Gives the name up and drops `on_endpoint`; a call of `on_endpoint` that is under way keeps
+  // its own copy until it returns. Clients in the handshake are refused. Waits up to 10 ms for
+  // running direct calls: Stop() is the first step of a server's shutdown, and gRPC closes the
+  // in-process channel of these calls next.
   void Stop();
 
  private:
@@ -71,12 +71,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
            std::shared_ptr<ClientSource> source, const ServiceName& name,
-           const ServerSettings& settings);
+           const ListenContext& context);
 
-  // Gives a client its arena, and its endpoint to gRPC, or says why not.
+  // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
   std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
-  bool OffersDirectCalls();
   // A connection that can carry direct calls has been made.
   void Enlist(const std::shared_ptr<ServerLinkUser>& connection);
 
@@ -84,13 +83,15 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   Watchdog* const watchdog_;
   const ServiceName name_;
   const ServerSettings settings_;
+  const bool may_have_direct_calls_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: no direct calls
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: takes no direct calls
+  bool retired_ ABSL_GUARDED_BY(mu_) = false;                  // nor will it
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -11,19 +11,18 @@ namespace grpc_cxl::internal {
 
 class Acceptor;
 
-// What server credentials tell the listener about an address, through SettingsRegistry.
+// An address's settings, passed from server credentials to the listener by SettingsRegistry.
 struct ListenContext {
   ServerSettings settings;
-  // The grpc_server that listens, as a key.
+  // The listening grpc_server, used only as a key.
   const void* server = nullptr;
-  // Whether the address may serve direct calls: it does not ask for TLS.
+  // Whether the address may serve direct calls: true without TLS.
   bool direct_calls = false;
 
   friend bool operator==(const ListenContext&, const ListenContext&) = default;
 };
 
-// The acceptors of a server that may serve direct calls, as long as they live.
-// Thread-safe.
+// The live acceptors of a server that may serve direct calls. Thread-safe.
 void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor);
 std::vector<std::shared_ptr<Acceptor>> FindAcceptors(const void* server);
 

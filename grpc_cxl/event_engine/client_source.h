@@ -13,46 +13,48 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 
 namespace grpc_cxl::internal {
 
-// The parts of a connection, however the two processes met.
+// The parts of a new connection, from a socket or a region.
 struct LinkParts {
   Arena arena;
-  UniqueFd socket;      // empty where there is none
-  LinkOptions options;  // how to get at the arena, and whether the peer lives
+  UniqueFd socket;      // empty for a region
+  LinkOptions options;  // the memory model and the peer's liveness
 };
 
-// A client that waits for its connection. Either Accept() or Refuse() is called, once. Not
+// A client that waits for its connection. Accept() or Refuse() must be called exactly once. Not
 // thread-safe.
 class WaitingClient {
  public:
   virtual ~WaitingClient() = default;
 
   virtual uint32_t features() const = 0;
-  // For people, and part of peer(): "pid=4711,uid=1000".
+  // The client's identity for logs and peer(): "pid=4711,uid=1000".
   virtual std::string who() const = 0;
-  // Whether the kernel says that it is our own user or root: its loans are then read in place.
-  virtual bool is_trusted() const = 0;
+  virtual PeerTrust trust() const = 0;
+  // The clients with one of these share a part of the server's budget; empty: no such limit.
+  virtual std::string quota() const = 0;
 
-  // Makes an arena of at least `bytes` and tells the client of it and of `offer`, whose
-  // arena_bytes, sealed and coherence are filled in here.
+  // Makes an arena of at least `bytes` and sends it to the client with `offer`, after filling in
+  // the offer's arena_bytes, sealed and coherence.
   virtual absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) = 0;
   virtual void Refuse(Refusal refusal, const std::string& reason) = 0;
 };
 
-// Brings the clients of one name. Thread-safe.
+// Delivers the clients of one name. Thread-safe.
 class ClientSource {
  public:
   using OnClient = std::function<void(std::unique_ptr<WaitingClient>)>;
 
   virtual ~ClientSource() = default;
 
-  // Hands every client to `on_client`, those included that came before; on any thread, maybe
-  // several at a time. Once.
+  // Hands every client to `on_client`, including earlier clients; on any thread, maybe several
+  // at a time. Called once.
   virtual void Start(OnClient on_client) = 0;
   // Gives the name up, refuses clients that are still connecting, and drops `on_client`; a call
-  // of it that is under way keeps its own copy until it returns.
+  // of `on_client` that is under way keeps its own copy until it returns.
   virtual void Stop() = 0;
 };
 

@@ -13,17 +13,20 @@ using grpc_event_engine::experimental::EventEngine;
 
 absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
     LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity,
-    bool trust_peer) const {
+    PeerTrust trust) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the server offers call buffers of ", buffer_bytes, " bytes"));
+        absl::StrCat("the server offers call buffers of ", buffer_bytes,
+                     " bytes, a size that this client does not support; update both to one "
+                     "version of grpc_cxl, or turn direct calls off "
+                     "(ChannelOptions::direct_calls)"));
   }
   const ConnectionTerms terms{.side = Link::Side::kClient,
                               .name = name,
                               .peer_identity = peer_identity,
-                              .trust_peer = trust_peer,
+                              .trust = trust,
                               .pool_key = pool_key,
                               .sizes = {.ring_bytes = offer.ring_bytes,
                                         .payload_bytes = offer.payload_bytes,
@@ -31,7 +34,8 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                               .spin = settings.spin()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, trust_peer, routes, terms.spin);
+        return std::make_unique<ClientLinkUser>(link, buffer_bytes, IsTrustedWithMemory(trust),
+                                                routes, terms.spin);
       });
   if (!core.ok()) return core.status();
   return StartEndpoint(*std::move(core), terms, poller);
@@ -64,7 +68,8 @@ void ConnectAttempt::Finish(Result result) {
 
 absl::Status ConnectAttempt::TooLate() const {
   return absl::DeadlineExceededError(absl::StrCat("the server of \"", request_.name.str(),
-                                                  "\" did not answer the handshake in time"));
+                                                  "\" did not answer the handshake in time; check "
+                                                  "whether it is stopped or overloaded"));
 }
 
 }  // namespace grpc_cxl::internal

@@ -21,7 +21,7 @@
 
 namespace grpc_cxl::internal {
 
-// A client's wish to connect to a name.
+// The parameters of one attempt to connect to a name.
 struct ConnectRequest {
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
@@ -34,15 +34,16 @@ struct ConnectRequest {
 
   uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
 
-  // The server has taken us. `peer_identity` and `trust_peer` as in ConnectionTerms.
+  // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
+  // ConnectionTerms.
   absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Open(LinkParts parts,
                                                               const ArenaOffer& offer,
                                                               const std::string& peer_identity,
-                                                              bool trust_peer) const;
+                                                              PeerTrust trust) const;
 };
 
-// One attempt to connect. The server's answer, the timer, or an error on the way ends it: the
-// first to call Finish() does. Thread-safe; owned by a shared_ptr.
+// One attempt to connect. The server's answer, the timer, or an error ends it: the first
+// Finish() counts. Thread-safe; owned by a shared_ptr.
 class ConnectAttempt {
  public:
   using EventEngine = ConnectRequest::EventEngine;
@@ -52,19 +53,19 @@ class ConnectAttempt {
       : request_(std::move(request)), on_connect_(std::move(on_connect)) {}
   virtual ~ConnectAttempt() = default;
 
-  // Calls `on_connect` unless it has been called, and releases what the attempt waits with.
+  // Calls `on_connect` unless it has been called, and stops waiting.
   void Finish(Result result);
 
  protected:
   const ConnectRequest& request() const { return request_; }
   absl::Status TooLate() const;
 
-  // The attempt waits from now on, until Finish(), which cancels `timer`. Nothing happens when
-  // Finish() was first.
+  // Begins to wait; Finish() ends that and cancels `timer`. Only cancels `timer` when Finish()
+  // came first.
   void WaitWith(EventEngine::TaskHandle timer);
 
  private:
-  // Called with the lock held by WaitWith(), and by Finish() after that.
+  // BeginWaiting() is called by WaitWith() with the lock held, EndWaiting() by Finish().
   virtual void BeginWaiting() {}
   virtual void EndWaiting() {}
 

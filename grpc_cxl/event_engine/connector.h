@@ -6,11 +6,11 @@
 
 namespace grpc_cxl::internal {
 
-// Connects to a name: finds its socket (or its entry in the region that the settings name),
-// shakes hands, maps the arena. Returns at once; `on_connect` is called exactly once, from
-// another thread, with an endpoint or with the reason why there is none, at the latest after
-// `timeout`. With `request.routes`, the connection carries direct calls if the server agrees, and
-// is entered there. Its blocks are entered in the pool directory under `request.pool_key`.
+// Connects to a name: finds its socket (or its entry in the region that the settings name), runs
+// the handshake, maps the arena. Returns at once; `on_connect` is called exactly once, from
+// another thread, with an endpoint or an error, at the latest after `timeout`. With
+// `request.routes`, the connection carries direct calls if the server agrees, and is registered
+// there. Its blocks are registered in the pool directory under `request.pool_key`.
 void Connect(ConnectRequest request, ConnectAttempt::EventEngine::Duration timeout,
              ConnectAttempt::EventEngine::OnConnectCallback on_connect);
 

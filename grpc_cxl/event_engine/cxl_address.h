@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
-// How a `cxl:` name travels through gRPC, which knows only socket addresses: as an abstract unix
-// address, which gRPC carries around unchanged and prints readably. No such socket is ever made.
+// gRPC carries only socket addresses, so a `cxl:` name travels as an abstract unix address: gRPC
+// passes it on unchanged and prints it readably. No socket is ever bound to it.
 namespace grpc_cxl::internal {
 
 using ResolvedAddress = grpc_event_engine::experimental::EventEngine::ResolvedAddress;
@@ -20,21 +20,21 @@ using ResolvedAddress = grpc_event_engine::experimental::EventEngine::ResolvedAd
 // A name as gRPC's resolver and Connect() or Bind() see it.
 struct CxlAddress {
   ServiceName name;
-  // On a server, which options belong to it (SettingsRegistry); -1 for the defaults.
+  // On a server: the number of the address's settings (SettingsRegistry); -1 for the defaults.
   int options = -1;
 };
 
-// Whether `target`, as LookupHostname() receives it, is ours.
+// Whether `target`, as LookupHostname() receives it, has the scheme `cxl:`.
 bool IsCxlTarget(absl::string_view target);
 
-// From a target such as "cxl:///payments", on servers also "cxl:///payments?options=3".
+// Parses a target: "cxl:///payments", on servers also "cxl:///payments?options=3".
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target);
 
-// To and from the address that stands for it; nullopt for other addresses.
+// To and from the abstract unix address; nullopt for any other address.
 ResolvedAddress EncodeAddress(const CxlAddress& address);
 std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address);
 
-// The address of the other process: what follows "unix-abstract:" in peer() (peer_text.h).
+// The peer's address, shown by peer() after "unix-abstract:" (peer_text.h).
 ResolvedAddress PeerAddress(const ServiceName& name, const std::string& peer_identity);
 
 }  // namespace grpc_cxl::internal

@@ -74,7 +74,7 @@ bool CxlEngine::CancelConnect(ConnectionHandle handle) {
   return handle != ConnectionHandle::kInvalid && inner_->CancelConnect(handle);
 }
 
-// The posix engine aborts when it is asked this.
+// Not forwarded: the posix engine's IsWorkerThread() aborts.
 bool CxlEngine::IsWorkerThread() { return Poller::Current() != nullptr; }
 
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> CxlEngine::GetDNSResolver(

@@ -10,13 +10,14 @@
 
 namespace grpc_cxl::internal {
 
-// A decorator: names, connections and listeners of `cxl:` are its own, all else is done by
-// `inner`. Closures that gRPC runs from one of our polling threads stay there
+// A decorator: serves names, connections and listeners of `cxl:` itself and passes everything else
+// to `inner`. Closures that gRPC runs from one of our polling threads stay there
 // (run-to-completion), as long as they are short.
 //
-// Extensions of `inner` are hidden on purpose (QueryExtension answers null): gRPC would use
-// them to go past CreateListener().
-class CxlEngine final : public grpc_event_engine::experimental::EventEngine {
+// Hides the extensions of `inner` (QueryExtension answers null): with them, gRPC makes listeners
+// without CreateListener(). So this engine belongs only to channels and servers with `cxl:` names;
+// the process's default is DefaultEngine.
+class CxlEngine : public grpc_event_engine::experimental::EventEngine {
  public:
   explicit CxlEngine(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner);
 
@@ -37,6 +38,15 @@ class CxlEngine final : public grpc_event_engine::experimental::EventEngine {
   TaskHandle RunAfter(Duration delay, Closure* closure) override;
   TaskHandle RunAfter(Duration delay, absl::AnyInvocable<void()> closure) override;
   bool Cancel(TaskHandle handle) override;
+
+ protected:
+  // With the threads of `other`.
+  CxlEngine(const CxlEngine& other)
+      : EventEngine(), inner_(other.inner_), watchdog_(other.watchdog_) {}
+
+  const std::shared_ptr<grpc_event_engine::experimental::EventEngine>& inner() const {
+    return inner_;
+  }
 
  private:
   const std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner_;

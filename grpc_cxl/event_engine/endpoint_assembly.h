@@ -16,29 +16,30 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
-// What both ends of a new connection have agreed upon, and who they are.
+// The agreed terms of a new connection.
 struct ConnectionTerms {
   Link::Side side;
   ServiceName name;
   std::string peer_identity;  // peer_text.h
-  bool trust_peer;            // whether what the peer lends may be read in place
-  std::string pool_key;       // pool_directory.h
+  PeerTrust trust;
+  std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
   SpinBudget spin;
 };
 
-// Makes a connection's link and what uses it. `make_user` makes the user of a link with a call
-// area; it is not called for others. Errors are those of Link::Create().
+// Makes a connection's link and the core over it. `make_user` is called for a link with a call
+// area and makes its user. Errors are those of Link::Create().
 absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     LinkParts parts, const ConnectionTerms& terms,
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
     std::function<std::unique_ptr<LinkUser>(Link*)> make_user);
 
-// Has `poller` look after it: from here on the peer is heard.
+// Adds the core to `poller`, which reads from the peer from now on.
 std::unique_ptr<grpc_event_engine::experimental::EventEngine::Endpoint> StartEndpoint(
     std::shared_ptr<EndpointCore> core, const ConnectionTerms& terms, Poller* poller);
 

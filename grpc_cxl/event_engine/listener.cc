@@ -19,8 +19,8 @@ using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::MemoryAllocator;
 using grpc_event_engine::experimental::MemoryAllocatorFactory;
 
-// gRPC's callbacks, shared by everything that may still call them. `on_shutdown` is due
-// once nothing can: that is the destructor.
+// gRPC's callbacks, shared by all their callers. The destructor runs `on_shutdown`: no caller is
+// left.
 class Sink {
  public:
   Sink(std::shared_ptr<EventEngine> executor, EventEngine::Listener::AcceptCallback on_accept,
@@ -31,7 +31,7 @@ class Sink {
         on_shutdown_(std::move(on_shutdown)),
         allocators_(std::move(allocators)) {}
 
-  // On another thread, because gRPC may hold locks where the last reference goes.
+  // On another thread: gRPC may hold locks when it drops the last reference.
   ~Sink() {
     if (!on_shutdown_) return;
     executor_->Run(
@@ -41,7 +41,7 @@ class Sink {
   void Accept(std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
     on_accept_(std::move(endpoint), std::move(allocator));
   }
-  // There will be no listener after all, hence no shutdown of one.
+  // Drops `on_shutdown`: the listener could not be made.
   void Cancel() { on_shutdown_ = nullptr; }
   MemoryAllocator NewAllocator(absl::string_view name) {
     return allocators_->CreateMemoryAllocator(name);
@@ -54,7 +54,7 @@ class Sink {
   const std::unique_ptr<MemoryAllocatorFactory> allocators_;
 };
 
-// For `inner`'s listener, in place of the real factory, of which there is only one.
+// Lends the only allocator factory to `inner`'s listener.
 class SharedAllocators final : public MemoryAllocatorFactory {
  public:
   explicit SharedAllocators(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
@@ -94,7 +94,7 @@ class Listener final : public EventEngine::Listener {
       return acceptor.status();
     }
     acceptors_.push_back(*std::move(acceptor));
-    return 1;  // "port" of every name: gRPC wants a positive number
+    return 1;  // every name's "port": gRPC requires a positive number
   }
 
   absl::Status Start() override {
@@ -127,7 +127,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
     std::unique_ptr<MemoryAllocatorFactory> allocators) {
   auto sink = std::make_shared<Sink>(inner, std::move(on_accept), std::move(on_shutdown),
                                      std::move(allocators));
-  // Made now: `config` is gone when the first Bind() tells which listener is needed.
+  // Made now, needed or not: `config` is gone when the first Bind() shows the kind of address.
   absl::StatusOr<std::unique_ptr<EventEngine::Listener>> inner_listener = inner->CreateListener(
       [sink](std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
         sink->Accept(std::move(endpoint), std::move(allocator));

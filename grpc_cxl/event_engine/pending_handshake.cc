@@ -28,13 +28,15 @@ void PendingHandshake::Start() {
     if (ended_.load(std::memory_order_acquire)) return poller_->Remove(this);
   }
   // Holds no reference: a handshake that is over leaves nothing behind but this small closure.
-  source_->executor_->RunAfter(kHelloTimeout, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr || !self->End()) return;
-    LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << self->source_->name_.str()
-                                << " connected and sent nothing for 10 s; dropped";
-    self->Close(Refusal::kNone, "");
-  });
+  source_->executor_->RunAfter(
+      kHelloTimeout, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr || !self->End()) return;
+        LOG_EVERY_N_SEC(WARNING, 1)
+            << "a client of cxl:///" << self->source_->name_.str()
+            << " connected and sent no Hello for 10 s; its connection was closed";
+        self->Close(Refusal::kNone, "");
+      });
 }
 
 void PendingHandshake::Drop() {
@@ -53,7 +55,7 @@ void PendingHandshake::Refuse() {
 void PendingHandshake::OnFdReadable() {
   absl::StatusOr<std::optional<ClientHello>> hello;
   {
-    // A leader that was deposed in here may still read when the next one calls.
+    // A leader deposed during this call may still read when the next leader calls.
     absl::MutexLock lock(mu_);
     if (!socket_) return;
     hello = ReceiveHello(socket_.get(), source_->users_);

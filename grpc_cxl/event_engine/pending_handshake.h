@@ -46,8 +46,8 @@ class PendingHandshake final : public Pollable,
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   absl::Mutex mu_;
-  UniqueFd socket_;  // given away under mu_, by the thread that has ended the handshake
-  // Matched: set by End() before Remove(), looked at by Start() after Add().
+  UniqueFd socket_;  // moved out under mu_, by the thread that ended the handshake
+  // End() exchanges it before Remove(); Start() loads it after Add().
   std::atomic<bool> ended_{false};
 };
 

@@ -18,7 +18,7 @@ void RegionAttempt::Start(const RegionOptions& options, EventEngine::Duration ti
   absl::StatusOr<std::shared_ptr<RegionNode>> node = RegionNode::Get(options);
   if (!node.ok()) return Finish(node.status());
   const auto on_done = [self = shared_from_this()](absl::StatusOr<RegionOffer> offer) {
-    // Elsewhere: the region's thread must not wait for gRPC.
+    // Not on the region's thread, which must not wait for gRPC.
     self->request().executor->Run([self, offer = std::move(offer)]() mutable {
       self->Finish(offer.ok() ? self->Open(*std::move(offer)) : offer.status());
     });
@@ -35,7 +35,8 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
   if (made.connection == nullptr) return RefusalStatus(answer.refusal, answer.reason);
   if (answer.coherence > static_cast<uint32_t>(Coherence::kFlush)) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the server wants coherence ", answer.coherence, " of its memory"));
+        absl::StrCat("the server announces coherence ", answer.coherence,
+                     ", which this client does not know; update both to one version of grpc_cxl"));
   }
   const ChannelSettings& settings = request().settings;
   absl::StatusOr<MemoryModel> memory = MakeMemoryModel(static_cast<Coherence>(answer.coherence),
@@ -46,7 +47,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
                          .features = answer.features};
-  // Not trusted: every process that maps the region can change what is lent.
+  // Every process that maps the region can change the blocks.
   return request().Open({.arena = *std::move(made.arena),
                          .socket = UniqueFd(),
                          .options = {.memory = *memory,
@@ -55,7 +56,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                                      .lease = made.connection}},
                         offer,
                         RegionPeerText(made.connection->peer_host(), made.connection->peer_pid()),
-                        /*trust_peer=*/false);
+                        PeerTrust::kStranger);
 }
 
 }  // namespace grpc_cxl::internal

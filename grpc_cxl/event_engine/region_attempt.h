@@ -9,7 +9,7 @@
 
 namespace grpc_cxl::internal {
 
-// Connects through a region: asks the name's server in the region's directory.
+// Connects through a region: sends a request to the name's server, found in the region's directory.
 class RegionAttempt final : public ConnectAttempt,
                             public std::enable_shared_from_this<RegionAttempt> {
  public:

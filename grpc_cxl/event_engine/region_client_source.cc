@@ -31,8 +31,9 @@ class WaitingRegionClient final : public WaitingClient {
   std::string who() const override {
     return RegionPeerText(request_.record.owner.host, request_.pid);
   }
-  // No kernel vouches for it, and every process that maps the region can change what it lends.
-  bool is_trusted() const override { return false; }
+  // No kernel vouches for the client, and every process that maps the region can change its blocks.
+  PeerTrust trust() const override { return PeerTrust::kStranger; }
+  std::string quota() const override { return ""; }  // the region gives each host a part
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     AnswerRecord terms;
@@ -90,13 +91,13 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
 void RegionClientSource::OnRequest(const RegionRequest& request) {
   {
     absl::MutexLock lock(mu_);
-    if (stopped_) return;  // the name goes, and the client sees that
+    if (stopped_) return;  // the client sees that the name has gone
     if (!on_client_) {
       early_.push_back(request);
       return;
     }
   }
-  // Elsewhere, because zeroing an arena takes a while.
+  // Not on the region's thread: zeroing an arena takes a while.
   executor_->Run([self = shared_from_this(), request] { self->HandOver(request); });
 }
 

@@ -17,14 +17,13 @@
 
 namespace grpc_cxl::internal {
 
-// A name in a region's directory: clients of any host ask for it there. Owned by a shared_ptr.
+// A name in a region's directory, where clients of any host find it. Owned by a shared_ptr.
 class RegionClientSource final : public ClientSource,
                                  public std::enable_shared_from_this<RegionClientSource> {
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Registers the name at once. Errors are those of RegionNode::Get() and Listen().
-  // `settings` are the server's, for its connections.
   static absl::StatusOr<std::shared_ptr<RegionClientSource>> Open(
       std::shared_ptr<EventEngine> executor, const RegionOptions& region, const ServiceName& name,
       const EndpointSettings& settings);
@@ -48,7 +47,7 @@ class RegionClientSource final : public ClientSource,
   uint64_t listener_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   OnClient on_client_ ABSL_GUARDED_BY(mu_);
-  std::vector<RegionRequest> early_ ABSL_GUARDED_BY(mu_);  // came before Start()
+  std::vector<RegionRequest> early_ ABSL_GUARDED_BY(mu_);  // before Start()
 };
 
 // The liveness of a link through a region.

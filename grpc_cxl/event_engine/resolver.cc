@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/resolver.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 
 namespace grpc_cxl::internal {
@@ -11,25 +16,36 @@ namespace {
 
 using grpc_event_engine::experimental::EventEngine;
 
+using Addresses = absl::StatusOr<std::vector<EventEngine::ResolvedAddress>>;
+
+Addresses Encode(absl::string_view name) {
+  const absl::StatusOr<CxlAddress> address = ParseCxlTarget(name);
+  if (!address.ok()) return address.status();
+  return std::vector<EventEngine::ResolvedAddress>{EncodeAddress(*address)};
+}
+
+Addresses Refuse(absl::string_view name) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(name,
+                   " needs grpc_cxl::ChannelCredentials() on a channel and "
+                   "grpc_cxl::ServerCredentials() on a server; pass credentials such as TLS "
+                   "to them as `inner`"));
+}
+
 class Resolver final : public EventEngine::DNSResolver {
  public:
-  Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner)
-      : executor_(std::move(executor)), inner_(std::move(inner)) {}
+  Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
+           Addresses (*answer)(absl::string_view))
+      : executor_(std::move(executor)), inner_(std::move(inner)), answer_(answer) {}
 
-  // The answer is known at once, but gRPC calls this with a lock held that the callback
-  // takes: it has to come from elsewhere.
+  // The answer is known at once but given on another thread: gRPC holds a lock here that the
+  // callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
     if (!IsCxlTarget(name)) {
       return inner_->LookupHostname(std::move(on_resolve), name, default_port);
     }
-    absl::StatusOr<std::vector<EventEngine::ResolvedAddress>> result;
-    if (absl::StatusOr<CxlAddress> address = ParseCxlTarget(name); address.ok()) {
-      result = std::vector<EventEngine::ResolvedAddress>{EncodeAddress(*address)};
-    } else {
-      result = address.status();
-    }
-    executor_->Run([on_resolve = std::move(on_resolve), result = std::move(result)]() mutable {
+    executor_->Run([on_resolve = std::move(on_resolve), result = answer_(name)]() mutable {
       on_resolve(std::move(result));
     });
   }
@@ -50,13 +66,19 @@ class Resolver final : public EventEngine::DNSResolver {
  private:
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<EventEngine::DNSResolver> inner_;
+  Addresses (*const answer_)(absl::string_view);  // to a `cxl:` name
 };
 
 }  // namespace
 
 std::unique_ptr<EventEngine::DNSResolver> MakeResolver(
     std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
-  return std::make_unique<Resolver>(std::move(executor), std::move(inner));
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode);
+}
+
+std::unique_ptr<EventEngine::DNSResolver> MakeRefusingResolver(
+    std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Refuse);
 }
 
 }  // namespace grpc_cxl::internal

@@ -8,9 +8,14 @@
 
 namespace grpc_cxl::internal {
 
-// A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC hands
-// it every target whose scheme it does not know.
+// A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC resolves
+// every target of an unknown scheme through DNS.
 std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeResolver(
+    std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
+    std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
+
+// As MakeResolver(), but a `cxl:` name is an error that says which credentials it needs.
+std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeRefusingResolver(
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
     std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);
 

@@ -16,8 +16,8 @@
 
 namespace grpc_cxl::internal {
 
-// What a channel or server does: the user's options, checked, with the environment applied
-// (grpc_cxl/environment.h). The fields are those of grpc_cxl/options.h, where their units are.
+// The user's options, checked, with the environment applied (grpc_cxl/environment.h). Fields and
+// units are those of grpc_cxl/options.h.
 struct EndpointSettings {
   DirectoryCandidates directory;
   std::optional<RegionOptions> region;  // instead of the directory
@@ -33,6 +33,7 @@ struct EndpointSettings {
 
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
+  size_t max_arena_bytes = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;
 };

@@ -19,10 +19,10 @@ namespace grpc_cxl::internal {
 // Settings travel through gRPC as small numbers: in a channel's arguments (kSettingsArg), and
 // on a server inside the address ("cxl:///payments?options=3"), because server credentials
 // learn their address when the server's arguments are already fixed. Equal settings have one
-// number, so that equal channels share their connections as they do over TCP. Options that make
-// no sense are registered as their error, which then is the connection's.
+// number, so that equal channels share their connections as they do over TCP. Invalid options
+// are registered as their error, which every connection then reports.
 //
-// Thread-safe. What is registered stays for the life of the process.
+// Thread-safe. Entries stay for the life of the process.
 template <typename Settings>
 class SettingsRegistry {
  public:
@@ -43,7 +43,7 @@ class SettingsRegistry {
     state.defaults = std::move(settings);
   }
 
-  // The defaults for a number that was never given out.
+  // The defaults for an unknown number.
   static absl::StatusOr<Settings> Find(int number) {
     State& state = TheState();
     absl::MutexLock lock(state.mu);
@@ -69,7 +69,7 @@ class SettingsRegistry {
 // The channel argument with the number of a channel's settings, an integer.
 inline constexpr char kSettingsArg[] = "grpc_cxl.options";
 
-// The channel argument that says, when it is 1, that the channel may make direct calls.
+// The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 
 }  // namespace grpc_cxl::internal

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -23,12 +24,19 @@ constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
 class WaitingSocketClient final : public WaitingClient {
  public:
   WaitingSocketClient(UniqueFd socket, const ClientHello& hello, const ArenaBacking& backing,
-                      const MemoryModel& memory)
-      : socket_(std::move(socket)), hello_(hello), backing_(backing), memory_(memory) {}
+                      const MemoryModel& memory, PeerTrust trust)
+      : socket_(std::move(socket)),
+        hello_(hello),
+        backing_(backing),
+        memory_(memory),
+        trust_(trust) {}
 
   uint32_t features() const override { return hello_.features; }
   std::string who() const override { return PeerIdentityText(hello_.peer); }
-  bool is_trusted() const override { return TrustedUsers{}.Allows(hello_.peer.uid); }
+  PeerTrust trust() const override { return trust_; }
+  std::string quota() const override {
+    return trust_ == PeerTrust::kStranger ? absl::StrCat("uid=", hello_.peer.uid) : "";
+  }
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     absl::StatusOr<Arena> arena = Arena::Create(bytes, backing_);
@@ -53,6 +61,7 @@ class WaitingSocketClient final : public WaitingClient {
   const ClientHello hello_;
   const ArenaBacking backing_;
   const MemoryModel memory_;
+  const PeerTrust trust_;
 };
 
 }  // namespace
@@ -150,17 +159,20 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
-  auto client = std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_);
+  const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
+  auto client =
+      std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_, trust);
   OnClient on_client;
   {
     absl::MutexLock lock(mu_);
     on_client = on_client_;
   }
   if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  if (backing_.kind != ArenaBacking::Kind::kMemfd && !client->is_trusted()) {
+  if (backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
     return client->Refuse(Refusal::kUid,
                           "the server's arenas are files or huge pages, which a peer can take away "
-                          "under it, so it shares them only with its own user and root");
+                          "under it, so it shares them only with its own user and root in its own "
+                          "namespaces, and with the uids in its option trusted_uids");
   }
   on_client(std::move(client));
 }

@@ -56,10 +56,12 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   entry->active_ns = SteadyNs();
   const bool wakes_us = entry->pollable->wakes_us();
   if (wakes_us) entry->pollable->PrepareToSleep();
+  // A peer that published before found us awake, and woke nobody.
+  const bool look = !wakes_us || entry->pollable->Ready();
   absl::MutexLock lock(mu_);
   entry->id = next_id_++;
   entries_[entry->id] = entry;
-  if (!wakes_us) {
+  if (look) {
     again_.push_back(entry);  // for the leader to begin to look at it
     WakeLeader();
   }

@@ -11,8 +11,10 @@ namespace grpc_cxl::internal {
 
 bool TrustedUsers::Allows(uid_t uid) const {
   if (MayBeUnmapped(uid)) return false;
-  return uid == 0 || uid == geteuid() ||
-         std::find(allowed_uids.begin(), allowed_uids.end(), uid) != allowed_uids.end();
+  const auto has = [uid](const std::vector<uid_t>& uids) {
+    return std::find(uids.begin(), uids.end(), uid) != uids.end();
+  };
+  return uid == 0 || uid == geteuid() || has(allowed_uids) || has(trusted_uids);
 }
 
 }  // namespace grpc_cxl::internal

@@ -8,12 +8,12 @@
 
 namespace grpc_cxl::internal {
 
-// The users that may connect: our own (the effective uid), root, and `allowed_uids`. A peer cannot
-// choose its uid: the kernel tells it (SO_PEERCRED). A user
-// without a number in our user namespace is never trusted, whatever `allowed_uids` holds
-// (user_namespace.h).
+// The users that may connect: our own (the effective uid), root, `allowed_uids` and
+// `trusted_uids`. A peer cannot choose its uid: the kernel tells it (SO_PEERCRED). A user without a
+// number in our user namespace is never among them, whatever the lists hold (user_namespace.h).
 struct TrustedUsers {
-  std::vector<uid_t> allowed_uids;
+  std::vector<uid_t> allowed_uids = {};
+  std::vector<uid_t> trusted_uids = {};  // with all of our memory: see PeerTrust
 
   bool Allows(uid_t uid) const;
 

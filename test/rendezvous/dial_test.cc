@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves what a client is told when it cannot connect, by name and directory, and that
-// connecting never leaks a descriptor.
+// Proves what a client is told when it cannot connect, by name and directory. (That connecting
+// leaves no descriptor: event_engine/connect_test.)
 #include "grpc_cxl/rendezvous/dial.h"
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +19,6 @@
 #include "gtest/gtest.h"
 #include "test/rendezvous/at.h"
 #include "test/support/forked_child.h"
-#include "test/support/process_state.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
@@ -94,26 +92,6 @@ TEST_F(DialTest, AMissingProcIsNamed) {
   if (said == "not permitted") GTEST_SKIP() << "/proc cannot be hidden from a child here";
   EXPECT_THAT(said, ContainsRegex("FAILED_PRECONDITION: /proc is missing.*"
                                   "FAILED_PRECONDITION: cannot listen.*: /proc is missing"));
-}
-
-TEST_F(DialTest, AThousandConnectionsLeaveNothing) {
-  auto listener = NameListener::Listen(at_, name_);
-  ASSERT_THAT(listener, IsOk());
-  const int before = CountOpenFiles();
-  for (int i = 0; i < 1000; ++i) {
-    auto client = Dial(at_, name_);
-    ASSERT_THAT(client, IsOk());
-    auto server = listener->Accept();
-    ASSERT_THAT(server, IsOk());
-    ASSERT_TRUE(*server);
-    const char byte = static_cast<char>(i);
-    ASSERT_EQ(send(client->get(), &byte, 1, 0), 1);
-    char received = 0;
-    ASSERT_EQ(recv(server->get(), &received, 1, 0), 1);
-    ASSERT_EQ(received, byte);
-    ASSERT_FALSE(Dial(at_, *ServiceName::Parse("nobody")).ok());
-  }
-  EXPECT_EQ(CountOpenFiles(), before);
 }
 
 }  // namespace
