@@ -73,7 +73,13 @@ absl::Status AddUids(const std::string& list, std::vector<uid_t>* uids) {
 absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
                      EndpointSettings* settings) {
   settings->directory = environment.Directory(options.rendezvous_directory);
-  settings->users = TrustedUsers{options.allowed_uids, options.trusted_uids};
+  settings->directory.trusted = options.trusted_directory;
+  if (options.trusted_directory.empty() && options.rendezvous_directory.empty()) {
+    settings->directory.trusted = environment.trusted_directory;
+  }
+  settings->users = TrustedUsers{.allowed_uids = options.allowed_uids,
+                                 .trusted_uids = options.trusted_uids,
+                                 .everybody = !settings->directory.trusted.empty()};
   if (absl::Status status = AddUids(environment.allowed_uids, &settings->users.allowed_uids);
       !status.ok()) {
     return status;
@@ -93,6 +99,7 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
 Environment Environment::Read() {
   return {
       .directory = Get("GRPC_CXL_DIR"),
+      .trusted_directory = Get("GRPC_CXL_TRUSTED_DIR"),
       .runtime_directory = Get("XDG_RUNTIME_DIR"),
       .temporary_directory = Get("TMPDIR"),
       .allowed_uids = Get("GRPC_CXL_ALLOWED_UIDS"),

@@ -16,6 +16,7 @@ namespace grpc_cxl::internal {
 // Their texts.
 struct Environment {
   std::string directory;            // GRPC_CXL_DIR
+  std::string trusted_directory;    // GRPC_CXL_TRUSTED_DIR
   std::string runtime_directory;    // XDG_RUNTIME_DIR
   std::string temporary_directory;  // TMPDIR
   std::string allowed_uids;         // GRPC_CXL_ALLOWED_UIDS

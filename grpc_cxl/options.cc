@@ -29,6 +29,10 @@ absl::Status Invalid(absl::string_view field, const Value& value, absl::string_v
 }  // namespace
 
 absl::Status Validate(const EndpointOptions& options) {
+  if (!options.trusted_directory.empty() && !options.rendezvous_directory.empty()) {
+    return Invalid("trusted_directory", absl::StrCat("\"", options.trusted_directory, "\""),
+                   "empty when rendezvous_directory is set: it takes its place");
+  }
   switch (options.wait_policy) {
     case WaitPolicy::kAdaptive:
     case WaitPolicy::kSpin:

@@ -25,6 +25,13 @@ struct EndpointOptions {
   // used: this, allowed_uids, ServerOptions::backing and ServerOptions::coherence do not count.
   std::string rendezvous_directory;
 
+  // A rendezvous directory that is trusted by itself, instead of `rendezvous_directory`: everybody
+  // who can enter it may connect, and may serve names there, whatever their uid. For containers
+  // whose users are mapped differently, which the kernel shows as one number; file modes and mounts
+  // then decide who meets. Such peers are strangers (docs/configuration.md, Trust). Default: none;
+  // $GRPC_CXL_TRUSTED_DIR where both options are empty.
+  std::string trusted_directory;
+
   // How the polling threads of this process wait for this connection, and how long they
   // spin at most before they sleep. Default: adaptive, up to 50 us. Spinning takes a core
   // while it lasts, sleeping costs one kernel wake-up a message (2 to 35 us).

@@ -24,10 +24,19 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {
-    "GRPC_CXL_DIR",    "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
-    "GRPC_CXL_PRESET", "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
-    "GRPC_CXL_HOST",   "GRPC_CXL_REGION_BYTES", "XDG_RUNTIME_DIR",        "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
+                                      "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",
+                                      "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",
+                                      "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",
+                                      "XDG_RUNTIME_DIR",
+                                      "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -87,6 +96,23 @@ TEST(EnvironmentTest, Directories) {
   EXPECT_EQ(
       Resolve({{"GRPC_CXL_DIR", "/a"}, {"XDG_RUNTIME_DIR", "/b"}, {"TMPDIR", "/c"}})->directory,
       (DirectoryCandidates{.variable = "/a", .runtime = "/b", .temporary = "/c"}));
+}
+
+TEST(EnvironmentTest, TrustedDirectory) {
+  const absl::StatusOr<ServerSettings> variable = Resolve({{"GRPC_CXL_TRUSTED_DIR", "/a"}});
+  ASSERT_THAT(variable, IsOk());
+  EXPECT_EQ(variable->directory.trusted, "/a");
+  EXPECT_TRUE(variable->users.Allows(4711));
+  ServerOptions options;
+  options.trusted_directory = "/b";
+  EXPECT_EQ(Resolve({{"GRPC_CXL_TRUSTED_DIR", "/a"}}, options)->directory.trusted, "/b");
+  options.rendezvous_directory = "/c";
+  EXPECT_THAT(Resolve({}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("trusted_directory")));
+  options.trusted_directory = "";
+  const absl::StatusOr<ServerSettings> other = Resolve({{"GRPC_CXL_TRUSTED_DIR", "/a"}}, options);
+  EXPECT_EQ(other->directory.trusted, "");
+  EXPECT_FALSE(other->users.Allows(4711));
 }
 
 TEST(EnvironmentTest, AllowedUids) {

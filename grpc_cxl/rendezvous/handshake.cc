@@ -35,7 +35,7 @@ std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid
     return absl::StrCat("the ", peer, "'s user has no number in the user namespace of the ", self,
                         " (the kernel shows uid ", uid,
                         " for all such users), so it cannot be told from a stranger; run both in "
-                        "one user namespace, or map the user");
+                        "one user namespace, map the user, or see GRPC_CXL_TRUSTED_DIR");
   }
   return absl::StrCat("the ", peer, " runs as uid ", uid, ", but the ", self, " (uid ", geteuid(),
                       ") accepts only its own user, root and the uids in its option allowed_uids");

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 #ifndef SO_PEERPIDFD  // newer than some systems' headers
 #define SO_PEERPIDFD 77
@@ -53,6 +54,7 @@ bool IsInOurNamespaces(int socket, pid_t pid) {
 }  // namespace
 
 PeerTrust JudgePeer(int socket, const PeerIdentity& peer, const TrustedUsers& users) {
+  if (MayBeUnmapped(peer.uid)) return PeerTrust::kStranger;
   const auto& trusted = users.trusted_uids;
   if (std::find(trusted.begin(), trusted.end(), peer.uid) != trusted.end()) {
     return PeerTrust::kTrusted;

@@ -30,8 +30,7 @@ std::string Describe(const std::string& path, absl::string_view origin) {
 }
 
 // The directory at `path`, opened; `flags` may forbid that it is a symbolic link.
-absl::StatusOr<UniqueFd> OpenChecked(const std::string& path, const std::string& described,
-                                     int flags) {
+absl::StatusOr<UniqueFd> OpenAny(const std::string& path, const std::string& described, int flags) {
   UniqueFd fd(open(path.c_str(), O_PATH | O_CLOEXEC | flags));
   struct stat found;
   if (!fd || fstat(fd.get(), &found) != 0) return FileError(errno, "use", described);
@@ -40,6 +39,16 @@ absl::StatusOr<UniqueFd> OpenChecked(const std::string& path, const std::string&
         described, " is ", S_ISLNK(found.st_mode) ? "a symbolic link" : "not a directory",
         "; remove it, ", kSetAnother));
   }
+  return fd;
+}
+
+// The same, and its owner is trusted.
+absl::StatusOr<UniqueFd> OpenChecked(const std::string& path, const std::string& described,
+                                     int flags) {
+  absl::StatusOr<UniqueFd> fd = OpenAny(path, described, flags);
+  if (!fd.ok()) return fd.status();
+  struct stat found;
+  if (fstat(fd->get(), &found) != 0) return FileError(errno, "use", described);
   if (MayBeUnmapped(found.st_uid)) {
     return absl::PermissionDeniedError(absl::StrCat(
         described, " belongs to a user without a number in this process's user namespace (the ",
@@ -104,7 +113,10 @@ absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Open(
     directory.path_ = Absolute(path);
     fd = OpenDefault(directory.path_, Describe(directory.path_, origin));
   };
-  if (!candidates.configured.empty()) {
+  if (!candidates.trusted.empty()) {
+    directory.path_ = Absolute(candidates.trusted);
+    fd = OpenAny(directory.path_, Describe(directory.path_, "the trusted one"), 0);
+  } else if (!candidates.configured.empty()) {
     chosen(candidates.configured, "from the options");
   } else if (!candidates.variable.empty()) {
     chosen(candidates.variable, "from GRPC_CXL_DIR");

@@ -13,6 +13,7 @@ namespace grpc_cxl::internal {
 // Where to look for the directory; each may be empty. A plain value.
 struct DirectoryCandidates {
   std::string configured{};  // by the options
+  std::string trusted{};     // by the options or GRPC_CXL_TRUSTED_DIR, before all others
   std::string variable{};    // GRPC_CXL_DIR
   std::string runtime{};     // XDG_RUNTIME_DIR
   std::string temporary{};   // TMPDIR; empty: /tmp
@@ -22,6 +23,7 @@ struct DirectoryCandidates {
 
 // The directory in which names are registered and looked up: the first of
 //
+//   0. `trusted`, unless empty            must exist; its owner may be anybody
 //   1. `configured`, unless empty         must exist
 //   2. `variable`, unless empty           must exist
 //   3. `runtime`/grpc_cxl                 made with mode 0700 when missing

@@ -11,9 +11,13 @@ namespace grpc_cxl::internal {
 // The users that may connect: our own (the effective uid), root, `allowed_uids` and
 // `trusted_uids`. A peer cannot choose its uid: the kernel tells it (SO_PEERCRED). A user without a
 // number in our user namespace is never among them, whatever the lists hold (user_namespace.h).
+//
+// With `everybody`, all: file modes decide who can enter the directory in which peers meet.
 struct TrustedUsers {
   std::vector<uid_t> allowed_uids = {};
   std::vector<uid_t> trusted_uids = {};  // with all of our memory: see PeerTrust
+
+  bool everybody = false;  // that can enter the trusted directory
 
   bool Allows(uid_t uid) const;
 

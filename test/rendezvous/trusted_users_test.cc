@@ -5,15 +5,20 @@
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "gtest/gtest.h"
+#include "test/support/await_readable.h"
 #include "test/support/forked_child.h"
 #include "test/support/socket_pair.h"
 #include "test/support/temporary_directory.h"
@@ -97,6 +102,43 @@ TEST_F(UnmappedUsersTest, AreNotTrustedWithADirectory) {
               AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("user namespace"),
                     HasSubstr("set GRPC_CXL_DIR"), Not(HasSubstr("allowed_uids")),
                     HasSubstr("/missing")));  // XDG_RUNTIME_DIR is not a directory of our own
+}
+
+// Two containers with different users, each as its own uid 0, in a directory of a third user.
+TEST_F(UnmappedUsersTest, MeetInADirectoryThatIsTrusted) {
+  if (const std::string why = WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory directory("/tmp");
+  ASSERT_EQ(chmod(directory.path().c_str(), 01777), 0);
+  const DirectoryCandidates trusted{.trusted = directory.path()};
+  TrustedUsers everybody;
+  everybody.everybody = true;
+  const ServiceName name = *ServiceName::Parse("payments");
+  ForkedChild server(100000, [&] {
+    EnterUserNamespace(0);
+    const auto at = RendezvousDirectory::Open(trusted);
+    if (!at.ok()) return at.status().ToString();
+    auto listener = NameListener::Listen(*at, name);
+    raise(SIGSTOP);
+    if (!listener.ok() || !AwaitReadable(listener->fd())) return listener.status().ToString();
+    const UniqueFd client = *listener->Accept();
+    AwaitReadable(client.get());
+    const auto hello = ReceiveHello(client.get(), everybody);
+    SendRefusal(client.get(), Refusal::kShuttingDown, "they met");
+    return hello.status().ToString();
+  });
+  server.AwaitStopAndContinue();
+  ForkedChild client(200000, [&] {
+    EnterUserNamespace(0);
+    const auto at = RendezvousDirectory::Open(trusted);
+    if (!at.ok()) return at.status().ToString();
+    const auto socket = Dial(*at, name);
+    if (!socket.ok()) return socket.status().ToString();
+    SendHello(socket->get(), 0).IgnoreError();
+    AwaitReadable(socket->get());
+    return ReceiveWelcome(socket->get(), everybody).status().ToString();
+  });
+  EXPECT_THAT(client.Join(), HasSubstr("they met"));
+  EXPECT_EQ(server.Join(), "OK");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -17,6 +18,7 @@ namespace grpc_cxl::internal {
 void EnterUserNamespace(uid_t uid) {
   const uid_t outside = geteuid();
   PCHECK(unshare(CLONE_NEWUSER) == 0);
+  PCHECK(prctl(PR_SET_DUMPABLE, 1) == 0);  // after a change of user, uid_map is root's otherwise
   PCHECK(std::ofstream("/proc/self/uid_map") << uid << " " << outside << " 1" << std::endl);
 }
 
