@@ -11,11 +11,11 @@ struct ArenaBacking {
   enum class Kind {
     kMemfd,      // anonymous memory in 4 KiB pages; sealed, so that no peer can shrink it
     kMemfdHuge,  // the same in 2 MiB pages: sizes are rounded up, and the host must have
-                 // reserved pages (sysctl vm.nr_hugepages). Only for peers that are
-                 // trusted: one that gives pages back to a pool that runs dry turns our
-                 // next access into a SIGBUS, and no seal prevents that
+                 // reserved pages (sysctl vm.nr_hugepages). Only for peers that are trusted
+                 // with our memory: a peer that gives pages back to a pool that runs dry
+                 // turns our next access into a SIGBUS, and no seal prevents that
     kDirectory,  // an unnamed file in `directory` (tmpfs, fs-dax); cannot be sealed, so
-                 // only for peers that are trusted not to shrink it
+                 // only for peers that are trusted with our memory
   };
   Kind kind = Kind::kMemfd;
   std::string directory{};  // for kDirectory: must exist and be writable

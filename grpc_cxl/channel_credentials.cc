@@ -15,7 +15,6 @@
 
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/interceptor.h"
@@ -81,12 +80,15 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         target, inner_, Adapt(target, arguments), std::move(interceptors));
   }
 
-  // Direct calls go around gRPC's core, so whatever a service config or an xDS resolver asks
-  // of calls would be lost on them.
+  bool WantsDirectCalls(const std::string& target) const {
+    return settings_.ok() && settings_->direct_calls && ServiceName::FromTarget(target).ok();
+  }
+
+  // Direct calls go around gRPC's core, so they would lose what these arguments ask of calls.
   bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
-    return plain_ && settings_.ok() && settings_->direct_calls &&
-           ServiceName::FromTarget(target).ok() && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
-           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM);
+    return WantsDirectCalls(target) && plain_ && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
+           !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM) &&
+           !Has(arguments, GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS);
   }
 
   // Last, so that the user's own interceptors see every call.
@@ -94,7 +96,11 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       const std::string& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
-    if (!DirectCallsFor(target, arguments)) return;
+    if (!WantsDirectCalls(target)) return;
+    if (!DirectCallsFor(target, arguments)) {
+      interceptors->push_back(internal::CountExcludedCalls());
+      return;
+    }
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
         settings_->spin(), arguments));
@@ -116,7 +122,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
   grpc::ChannelArguments Adapt(const std::string& target,
                                const grpc::ChannelArguments& arguments) const {
     const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
-    if (!name.ok() && !absl::StartsWith(target, ServiceName::kScheme)) return arguments;
+    if (!name.ok() && !ServiceName::IsTarget(target)) return arguments;
     grpc::ChannelArguments adapted = arguments;
     std::shared_ptr<EventEngine> engine = Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());

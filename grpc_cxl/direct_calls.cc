@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/dispatcher.h"
+#include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
@@ -23,6 +24,12 @@ using internal::ServerLinkUser;
 absl::Status EnableDirectCalls(grpc::Server& server) {
   const std::vector<std::shared_ptr<Acceptor>> acceptors =
       internal::FindAcceptors(server.c_server());
+  if (internal::HasGlobalInterceptor()) {
+    return absl::FailedPreconditionError(
+        "direct calls stay off: this process has an interceptor for all its client calls "
+        "(RegisterGlobalClientInterceptorFactory), which would see each direct call of the server "
+        "as a client call; pass interceptors to the channels instead");
+  }
   if (acceptors.empty()) {
     return absl::NotFoundError(
         "the server listens on no cxl: address without TLS: add one with "
@@ -57,6 +64,8 @@ DirectCallStats GetDirectCallStats() {
       .not_eligible = counters.not_eligible,
       .too_large = counters.too_large,
       .no_slot = counters.no_slot,
+      .excluded_channel = counters.excluded_channel,
+      .global_interceptor = counters.global_interceptor,
   };
 }
 

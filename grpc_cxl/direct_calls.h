@@ -17,7 +17,7 @@ namespace grpc_cxl {
 // Offers direct calls on the `cxl:` addresses of
 // `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
 // threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
-// once, right after BuildAndStart(); connections made before it stay without:
+// once, after BuildAndStart(); until then, calls go over HTTP/2:
 //
 //   auto server = builder.BuildAndStart();
 //   grpc_cxl::EnableDirectCalls(*server);
@@ -27,15 +27,15 @@ namespace grpc_cxl {
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, message size limits,
 // interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
 // streams, generic stubs and messages that are not generated classes, the completion-queue API,
-// call credentials, TLS, compression, large requests for which no payload block is free, calls
-// while no connection is up.
+// call credentials, TLS, compression, service configs, large requests for which no payload block is
+// free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
 //     channel. CallPeer() tells the client's pid and uid on both paths.
 //   * auth_context() says that the peer is not authenticated, as it does over HTTP/2 without
 //     TLS, and has no properties at all.
-//   * client_metadata() has an entry "cxl-peer-bin", and none for "user-agent".
+//   * client_metadata() has an entry "cxl-peer-bin".
 // What a client can tell:
 //   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
@@ -50,7 +50,9 @@ namespace grpc_cxl {
 //     connection for that reason, the next call connects again.
 //   * OpenTelemetry and channelz do not count direct calls.
 //
-// NOT_FOUND when the server listens on no `cxl:` address without TLS. Thread-safe.
+// NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
+// process has a global client interceptor: it would take the server's direct calls for calls of
+// its own. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
 // Shuts `server` down with its direct calls: lets running ones finish until `deadline`
@@ -70,6 +72,11 @@ struct DirectCallStats {
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
   uint64_t no_slot = 0;        // stream path: 64 calls were under way on the connection
+  // Stream path: the channel has TLS, a service config, default compression or a stats plugin.
+  uint64_t excluded_channel = 0;
+  // Stream path: this process has an interceptor for all its client calls
+  // (RegisterGlobalClientInterceptorFactory()), which would not see the direct ones.
+  uint64_t global_interceptor = 0;
 };
 
 // Thread-safe; a few loads.

@@ -55,7 +55,7 @@ absl::Status ApplyDistance(const Environment& environment, MemoryDistance* dista
 absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
                      EndpointSettings* settings) {
   settings->directory = environment.Directory(options.rendezvous_directory);
-  settings->users = TrustedUsers{options.allowed_uids};
+  settings->users = TrustedUsers{options.allowed_uids, options.trusted_uids};
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
   settings->distance = options.distance;
@@ -140,6 +140,7 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
     return status;
   }
   settings.direct_calls = options.direct_calls;
+  settings.max_arena_bytes = options.max_arena_bytes;
   return settings;
 }
 

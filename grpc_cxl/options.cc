@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/options.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -43,10 +45,11 @@ absl::Status Validate(const EndpointOptions& options) {
   if (absl::Status status = internal::Validate(options.distance); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("grpc_cxl option distance: ", status.message()));
   }
-  for (uid_t uid : options.allowed_uids) {
+  for (const auto& [name, uids] : {std::pair("allowed_uids", options.allowed_uids),
+                                   std::pair("trusted_uids", options.trusted_uids)}) {
     // What the kernel reports when it does not know: no user.
-    if (uid == static_cast<uid_t>(-1)) {
-      return Invalid("allowed_uids", "a list with 4294967295 in it",
+    if (std::find(uids.begin(), uids.end(), static_cast<uid_t>(-1)) != uids.end()) {
+      return Invalid(name, "a list with 4294967295 in it",
                      "a list of user ids, and this number is none");
     }
   }

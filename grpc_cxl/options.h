@@ -44,6 +44,12 @@ struct EndpointOptions {
   // write anything into its own connection, but cannot reach other connections.
   std::vector<uid_t> allowed_uids;
 
+  // Uids that are allowed to connect and trusted with all memory of this process: their messages
+  // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
+  // Default: none. Processes of our own uid or root in our own user and pid namespaces need no
+  // entry; other pods do, and a hostile one of these uids can take this process over.
+  std::vector<uid_t> trusted_uids;
+
   friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;
 };
 
@@ -52,6 +58,10 @@ struct ChannelOptions : EndpointOptions {
   // is different then). Default: yes. A connection that may carry them takes
   // ServerOptions::call_buffer_bytes more memory.
   bool direct_calls = true;
+
+  // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
+  // a larger one is refused, calls end UNAVAILABLE and the text names both figures.
+  size_t max_arena_bytes = size_t{1} << 30;
 
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
@@ -85,14 +95,15 @@ struct ServerOptions : EndpointOptions {
   size_t call_buffer_bytes = 4 << 10;
 
   // Connections at a time, and bytes of all their arenas, for one listening address.
-  // Defaults: 1000 and 4 GiB. One more is refused with the reason; the others go on.
+  // Defaults: 1000 and 4 GiB. One more is refused with the reason; the others go on. Each uid of
+  // allowed_uids gets at most a quarter of both.
   // Each connection costs a file descriptor besides its arena.
   size_t max_connections = 1000;
   size_t max_total_arena_bytes = size_t{4} << 30;
 
-  // What the memory is made of. Default: memfd. See ArenaBacking for the price of each;
-  // with kDirectory only our own user and root can connect (allowed_uids must be empty),
-  // since such memory cannot be sealed against being shrunk under us.
+  // What the memory is made of. Default: memfd. See ArenaBacking for the price of each. Peers can
+  // take other memory than memfd away under us, so with it only our own user and root in our own
+  // namespaces, and trusted_uids, can connect; with kDirectory allowed_uids must be empty.
   ArenaBacking backing;
 
   // Whether the ends' caches see each other's stores. Default: kCoherent, as on one host.

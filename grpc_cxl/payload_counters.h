@@ -12,12 +12,12 @@ namespace grpc_cxl {
 //
 //   sent                       copies   when
 //     in place                 0        they were in a block of the connection already
-//     by block                 1        from 16 KiB on
+//     by block                 1        in slices from 16 KiB on
 //     by ring                  1        smaller pieces, and for want of blocks
 //   received
-//     in place                 0        in a block, from our own user or root
-//     from block               1        in a block, from another user
-//     from ring                1
+//     in place                 0        in a block, from a peer that is trusted with our memory
+//     from block               1        in a block, from any other peer (docs/configuration.md,
+//     "Trust") from ring                1
 struct PayloadCounters {
   uint64_t sent_in_place = 0;  // bytes, as all of these
   uint64_t sent_by_block = 0;

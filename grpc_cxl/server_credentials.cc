@@ -10,7 +10,6 @@
 
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
@@ -60,7 +59,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
     grpc_server_credentials* const inner = Access::Of(*inner_);
-    if (!absl::StartsWith(address, ServiceName::kScheme)) {
+    if (!ServiceName::IsTarget(address)) {
       return grpc_server_add_http2_port(server, address.c_str(), inner);
     }
     const std::string where = absl::StrCat(address, "?options=", RegisterContext(server));

@@ -17,6 +17,7 @@
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::bench {
@@ -60,11 +61,13 @@ void Connect(benchmark::State& state) {
   CHECK_OK(directory.status());
   const auto name = internal::ServiceName::Parse("bench");
   CHECK_OK(name.status());
-  auto listener = internal::NameListener::Listen(directory->path(), *name);
+  const auto at = internal::RendezvousDirectory::Open({.configured = directory->path()});
+  CHECK_OK(at.status());
+  auto listener = internal::NameListener::Listen(*at, *name);
   CHECK_OK(listener.status());
   const PeerProcess server([&] { Serve(*listener, state.range(0)); });
   for (auto _ : state) {
-    const auto socket = internal::Dial(directory->path(), *name);
+    const auto socket = internal::Dial(*at, *name);
     CHECK_OK(socket.status());
     CHECK_OK(internal::SendHello(socket->get(), internal::kNoFeatures));
     internal::Welcome welcome = Finish(socket->get(), [&] {

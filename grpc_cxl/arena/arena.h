@@ -27,11 +27,15 @@ class Arena {
   // what to change. About 200 us per MiB.
   static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing);
 
-  // Maps an arena that a peer made. `bytes` is the size the peer announced: checked
-  // against the file, all of which must be reserved. Unless `sealed` is false, the file
-  // must be sealed against shrinking. FAILED_PRECONDITION when the file is not what was
-  // announced, RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB.
-  static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed);
+  // Maps an arena that a peer made. `bytes` and `sealed` are what the peer announced: the file
+  // must have that size, all of it reserved, and be sealed against shrinking. Only a trusted peer
+  // may announce a file that is not sealed, or give huge pages: it could take either away, which
+  // ends us with a SIGBUS. FAILED_PRECONDITION when the file is not what it must be,
+  // RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB.
+  //
+  // What remains to a hostile peer: it can punch holes into sealed memory, and each page of a hole
+  // that we touch is new memory on our account, up to `bytes`.
+  static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer);
 
   // Maps `bytes` of a region's file or device from `offset` on, both multiples of what that
   // can map (grpc_cxl/region). Not zeroed, nor checked: the room that divides the region answers

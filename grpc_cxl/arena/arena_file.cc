@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/available_memory.h"
+#include "grpc_cxl/base/errno_status.h"
 
 // Newer than some systems' headers.
 #ifndef MFD_NOEXEC_SEAL
@@ -38,8 +41,8 @@ absl::StatusOr<UniqueFd> OpenMemfd(bool huge) {
   UniqueFd fd(memfd_create("grpc_cxl", flags | MFD_NOEXEC_SEAL));
   if (!fd && errno == EINVAL) fd = UniqueFd(memfd_create("grpc_cxl", flags));  // before 6.3
   if (fd) return fd;
-  return absl::ErrnoToStatus(errno, huge ? "cannot make an arena of 2 MiB pages (memfd_create)"
-                                         : "cannot make an arena (memfd_create)");
+  return ErrnoStatus(errno, huge ? "cannot make an arena of 2 MiB pages (memfd_create)"
+                                 : "cannot make an arena (memfd_create)");
 }
 
 absl::StatusOr<UniqueFd> OpenIn(const std::string& directory) {
@@ -54,8 +57,8 @@ absl::StatusOr<UniqueFd> OpenIn(const std::string& directory) {
     if (fd) unlink(path.c_str());
   }
   if (fd) return fd;
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot make an arena in \"", directory,
-                                                 "\", which must be a directory we can write to"));
+  return ErrnoStatus(errno, absl::StrCat("cannot make an arena in \"", directory,
+                                         "\", which must be a directory we can write to"));
 }
 
 // What to do when the memory cannot be had.
@@ -132,7 +135,20 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
   return ArenaFile{*std::move(fd), size, sealed};
 }
 
-absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed) {
+absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) {
+  if (!trust_peer) {
+    if (!sealed) {
+      return absl::FailedPreconditionError(
+          "the peer's arena is a file that the peer can take away, which would crash us; use "
+          "ArenaBacking::Kind::kMemfd, or name the peer's uid in trusted_uids");
+    }
+    struct statfs system;
+    if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) {
+      return absl::FailedPreconditionError(
+          "the peer's arena is no memfd of ordinary pages; use ArenaBacking::Kind::kMemfd, or name "
+          "the peer's uid in trusted_uids");
+    }
+  }
   // The seals before the size: without them the size may change after we have looked.
   if (sealed) {
     const int seals = fcntl(fd, F_GET_SEALS);

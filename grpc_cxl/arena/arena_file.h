@@ -22,9 +22,8 @@ struct ArenaFile {
 // sealed where the backing can be. Errors as Arena::Create().
 absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing);
 
-// OK when `fd` is a file as MakeArenaFile() makes them: of exactly `bytes` bytes, all
-// reserved, and, if `sealed`, never to become shorter. Errors as Arena::Attach().
-absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed);
+// OK when `fd` is a file as Arena::Attach() demands. Errors as there.
+absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer);
 
 }  // namespace grpc_cxl::internal
 

@@ -21,7 +21,7 @@ size_t MetadataBytes(const MetadataView& metadata) {
   return bytes;
 }
 
-// Writes one thing after the other.
+// Appends to a buffer.
 class Writer {
  public:
   explicit Writer(char* at) : at_(at) {}
@@ -47,7 +47,7 @@ class Writer {
   char* at_;
 };
 
-// Takes one thing after the other off the front; false when there is not enough.
+// Takes values off the front; false when too few bytes are left.
 class Reader {
  public:
   explicit Reader(absl::string_view rest) : rest_(rest) {}
@@ -66,7 +66,7 @@ class Reader {
   }
   bool Metadata(uint32_t count, uint32_t bytes, MetadataView* out) {
     absl::string_view area;
-    // Checked before anything is reserved: a count needs at least its heads.
+    // Before the reserve(): `count` entries need at least their heads.
     if (!Bytes(bytes, &area) || count > bytes / sizeof(MetadataHead)) return false;
     Reader reader(area);
     out->reserve(count);
@@ -120,7 +120,7 @@ absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes) {
     return Malformed("its method is not a path");
   }
   if (!reader.Metadata(head.metadata_count, head.metadata_bytes, &request.metadata)) {
-    return Malformed("its metadata does not add up");
+    return Malformed("its metadata has another size than it says");
   }
   if (!reader.Bytes(head.message_bytes, &request.message) || !reader.empty()) {
     return Malformed("its message has another length than it says");
@@ -169,7 +169,7 @@ absl::StatusOr<ResponseView> DecodeResponse(absl::string_view bytes) {
                        &response.initial_metadata) ||
       !reader.Metadata(head.trailing_metadata_count, head.trailing_metadata_bytes,
                        &response.trailing_metadata)) {
-    return Malformed("its metadata does not add up");
+    return Malformed("its metadata has another size than it says");
   }
   if (!reader.Bytes(head.message_bytes, &response.message) || !reader.empty()) {
     return Malformed("its message has another length than it says");

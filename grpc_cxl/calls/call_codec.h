@@ -13,12 +13,17 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/calls/call_layout.h"
 
-// Requests and responses as bytes. Decoding trusts nothing: every length is checked against
-// what is there, and what is left over is an error too. The views that come out point into
-// the bytes that went in, which therefore must be the reader's own copy, not shared memory.
+// Requests and responses as bytes. Decoding trusts nothing: it checks every length against the
+// bytes that are there, and surplus bytes are an error. Decoded views point into their input,
+// which must be the reader's own copy, not shared memory.
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kNoTimeout = UINT64_MAX;
+
+// Keys of requests with a meaning of their own: the call's authority, which is no metadata to the
+// handler, and the client's user agent.
+inline constexpr absl::string_view kAuthorityKey = ":authority";
+inline constexpr absl::string_view kUserAgentKey = "user-agent";
 
 using MetadataView = std::vector<std::pair<absl::string_view, absl::string_view>>;
 
@@ -27,15 +32,15 @@ struct RequestView {
   absl::string_view method;  // "/package.Service/Method"
   MetadataView metadata;
   absl::string_view message;
-  BlockDescriptor block{};  // bytes not 0: where the message is instead
+  BlockDescriptor block{};  // bytes not 0: the message is there instead
 };
 
-// Bytes of a request up to its message, and writing them. `out` has just that size; the
-// message, of `message_bytes`, is written behind it by the caller.
+// The size of a request up to its message, and its bytes, written to `out`, which has that size.
+// The caller writes the message, of `message_bytes`, behind it.
 size_t RequestHeadBytes(const RequestView& request);
 void EncodeRequestHead(const RequestView& request, size_t message_bytes, absl::Span<char> out);
 
-// DATA_LOSS when the bytes are not one whole request with a plausible method.
+// DATA_LOSS when the bytes are not exactly a request with a plausible method.
 absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes);
 
 struct ResponseView {
@@ -46,13 +51,13 @@ struct ResponseView {
   MetadataView trailing_metadata;
   bool has_message = false;
   absl::string_view message;
-  BlockDescriptor block{};  // bytes not 0: where the message is instead
+  BlockDescriptor block{};  // bytes not 0: the message is there instead
 };
 
-// A response up to its message, which follows it.
+// The bytes of a response up to its message, which follows them.
 std::string EncodeResponseHead(const ResponseView& response, size_t message_bytes);
 
-// DATA_LOSS when the bytes are not one whole response.
+// DATA_LOSS when the bytes are not exactly a response.
 absl::StatusOr<ResponseView> DecodeResponse(absl::string_view bytes);
 
 }  // namespace grpc_cxl::internal

@@ -37,8 +37,8 @@
 //   c  gives up: stores the generation in `cancelled_generation`, flips `cancelled`; kDone follows
 //   s  does not take the call: kRefused; it has not run and will not
 //
-// Waking. `awake` counts the client's threads that look at slots. While there is one, the server
-// leaves it to that thread to wake the sleepers, which costs several microseconds:
+// Waking. `awake` counts the client's threads that look at slots. While it is not 0, the server
+// leaves waking, which costs several microseconds, to those threads:
 //
 //     server                                    client's thread that stops looking
 //     1. word := kDone or kPart                 a. awake := awake - 1

@@ -43,7 +43,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
 }
 
 bool ClientCalls::Accepting() const {
-  // Matched by the release store in ServerCalls::SetAccepting(); nothing hangs on the order.
+  // Matched by the release store in ServerCalls::SetAccepting(); the order does not matter.
   return view_.Load(peer_->accepting, std::memory_order_acquire) == 1 &&
          !retired_.load(std::memory_order_relaxed) && !ended();
 }
@@ -104,7 +104,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
     if (done) break;
     if (!polls_) waiters_.WakeParked();
     if (SteadyNs() - start >= spin_ns) break;
-    // Gives the core at once to a thread that needs it: it may be the server's.
+    // Gives the core to a thread that needs it, maybe the server's.
     sched_yield();
   }
   if (!done) {
@@ -125,7 +125,7 @@ bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
 }
 
 bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
-  // Its fence follows, before each sleep: SlotWaiters::StopLooking().
+  // SlotWaiters::StopLooking() has the fence after this store, before each sleep.
   view_.Store(client_slots_[slot].waiter, static_cast<uint32_t>(CallWaiter::kParked),
               std::memory_order_relaxed);
   for (;;) {
@@ -199,13 +199,13 @@ bool ClientCalls::Ready() const {
 }
 
 absl::Status ClientCalls::Run() {
-  // Matched by the release in ServerCalls::Tell(). Not brought up to date: what the news are
-  // about, LookPolled() looks at anew, and if there are newer ones, Ready() will say so.
+  // Matched by the release in ServerCalls::Tell(). No refresh: LookPolled() refreshes the slots,
+  // and Ready() shows newer news.
   seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
   for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
-    // relaxed: the load of `news` came first. Most of many calls are running, and of those
-    // there is nothing to learn. Without coherence this would be an old value.
+    // relaxed: the load of `news` came first. Skips the many calls that still run. Without
+    // coherence the value may be old.
     const uint32_t word = server_slots_[slot].word.load(std::memory_order_relaxed);
     if (CallStateOf(word) != CallState::kTaken || !view_.coherent()) LookPolled(slot);
   }
@@ -220,7 +220,7 @@ void ClientCalls::Ended() {
   const uint64_t used = ~free_.load(std::memory_order_relaxed);
   for (uint64_t left = used; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
-    waiters_.Wake(slot);  // our own thread in Wait()
+    waiters_.Wake(slot);  // the thread in Wait()
     LookPolled(slot);
   }
 }
@@ -242,7 +242,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     return true;
   }
   if (word != MakeCallWord(call.generation, call.parts, state)) {
-    // The part that was read last is still there. Anything else is nonsense.
+    // The part that was read last is still there. Any other word breaks the protocol.
     if (word == MakeCallWord(call.generation, call.parts - 1, CallState::kPart)) return false;
     broken_.store(true, std::memory_order_relaxed);
     *outcome = {CallOutcome::Kind::kBroken, {}};

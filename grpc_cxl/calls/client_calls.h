@@ -38,20 +38,18 @@ struct CallOutcome {
 //
 //     free --Acquire()--> owned --Post()--> posted --Wait()/polled--> outcome --> free
 //
-// A posted call is waited for in one of two ways. Wait() looks and sleeps on the slot
-// itself, on the caller's thread: no other thread has a part in it. WhenDone() leaves it to
-// the connection's polling thread. A call may go from the first way to the second, not back.
-// Exactly one outcome is delivered for every posted call, whatever happens.
+// There are two ways to wait for a posted call. Wait() looks and sleeps on the slot itself, on
+// the caller's thread. WhenDone() leaves the call to the connection's polling thread. A call may
+// go from the first way to the second, not back. Every posted call gets exactly one outcome.
 //
 // Knows no gRPC. Thread-safe.
 class ClientCalls {
  public:
   using Callback = absl::AnyInvocable<void(CallOutcome)>;
 
-  // `area` (CallAreaBytes(buffer_bytes) large) must stay mapped while this object lives;
-  // `wake_peer` wakes the server and is called from any thread. `polls`: the server cannot wake us,
-  // as it cannot when memory is not coherent. `spin` is for whichever of several waiting
-  // threads looks out for all of them.
+  // `area`, of CallAreaBytes(buffer_bytes), must stay mapped while this object lives. `wake_peer`
+  // wakes the server, from any thread. `polls`: the server cannot wake our threads, as in memory
+  // that is not coherent. `spin` is the budget of the thread that looks out for all waiting ones.
   ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {}, bool polls = false,
               SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()));
@@ -65,7 +63,7 @@ class ClientCalls {
 
   // A free slot, or -1 when all are taken or the connection has ended.
   int Acquire();
-  // Where the request goes.
+  // The slot's request buffer.
   absl::Span<char> RequestBuffer(int slot) const;
   // Gives back a slot that was not posted.
   void Release(int slot);
@@ -75,35 +73,34 @@ class ClientCalls {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
   enum class Waited { kDone, kStillRunning };
-  // Waits for the outcome: spins for `spin_ns`, then sleeps, until `patience_ns` are over. Where
-  // the server cannot wake us, the sleep is naps, by BackOff.
-  // kDone: `*outcome` is set and the slot is free. Otherwise the call goes on: WhenDone()
-  // must follow. Tells whether the spin was worth it.
+  // Waits for the outcome: spins for `spin_ns`, then sleeps (or naps, by BackOff, with `polls`),
+  // until `patience_ns` are over. kDone: `*outcome` is set and the slot is free. Otherwise the
+  // call goes on, and WhenDone() must follow. `*found_spinning`: the outcome came while spinning.
   Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
               bool* found_spinning);
 
-  // Leaves the call to the polling thread: `callback` is called once, from Run(), Ended() or
-  // here and now, when the outcome is already there.
+  // Leaves the call to the polling thread: `callback` is called once, from Run(), from Ended(), or
+  // from here when the outcome is already there.
   void WhenDone(int slot, Callback callback);
 
-  // Tells the server that the outcome is no longer wanted; it comes all the same. `generation` is
-  // Post()'s: a call that is over is left alone, and so is the next call in its slot.
+  // Tells the server that the outcome is no longer wanted; the outcome comes all the same.
+  // `generation` is Post()'s: does nothing to a later call in the slot.
   void Cancel(int slot, uint32_t generation);
 
-  // Asks the server for a sign of life; Answered() tells whether it has given one since.
+  // Sends a liveness ping, and whether the server has answered it.
   uint32_t Ping();
   bool Answered(uint32_t ping) const;
 
-  // For the polling thread: is there news for polled calls, and handling it. An error when
-  // the peer broke the protocol.
+  // For the polling thread: whether polled calls have news, and handling them. An error: the peer
+  // broke the protocol.
   bool Ready() const;
   absl::Status Run();
 
-  // No call is acquired from here on; calls under way go on.
+  // Acquire() returns no slot from now on; calls under way go on.
   void Retire() { retired_.store(true, std::memory_order_relaxed); }
 
-  // The connection has ended: every posted call gets kNotRun or kLost, now. None is acquired
-  // from here on.
+  // The connection has ended: every posted call gets kNotRun or kLost now, and Acquire() returns
+  // no slot any more.
   void Ended();
 
   // Slots in use.
@@ -112,30 +109,30 @@ class ClientCalls {
  private:
   struct Call {
     uint32_t generation = 0;
-    uint32_t parts = 0;    // read so far
-    std::string response;  // of those parts
+    uint32_t parts = 0;    // parts read so far
+    std::string response;  // their bytes
     size_t response_limit = 0;
     bool too_large = false;
-    absl::Mutex mu;     // for what follows, and once polled for all of the above
+    absl::Mutex mu;     // guards the fields below; of a polled call all fields
     bool live = false;  // posted, and its outcome not delivered
     Callback callback;  // set: polled
     bool cancelled = false;
   };
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
-  // Reads what the server has put into the slot, acks parts. True: `*outcome` is complete.
+  // Reads the slot's next part, acks it. True: `*outcome` is complete.
   bool Look(int slot, CallOutcome* outcome);
-  // The same once the connection has ended: always complete.
+  // The same after the connection's end: always complete.
   void LookAtEnd(int slot, CallOutcome* outcome);
-  // Look(), or LookAtEnd() if it has.
+  // Look(), and LookAtEnd() after the connection's end.
   bool LookOrEnd(int slot, CallOutcome* outcome);
-  // The rest of Wait(): parked, or, where the server cannot wake us, in naps. True: `*outcome` is
-  // complete; false: time is up.
+  // The sleeping part of Wait(): parked, or in naps with `polls`. True: `*outcome` is complete;
+  // false: time is up.
   bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
   bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
-  // Looks at a polled slot, and delivers its outcome if it is there.
+  // Delivers the outcome of a polled slot if it is there.
   void LookPolled(int slot);
-  // The outcome of a posted call is about to be delivered.
+  // Frees the slot of a call whose outcome Wait() returns.
   void Finish(int slot);
   bool ended() const { return ended_.load(std::memory_order_seq_cst); }
 

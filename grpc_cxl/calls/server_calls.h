@@ -27,7 +27,7 @@ namespace grpc_cxl::internal {
 // which the connection is to be closed. Knows no gRPC. Thread-safe.
 class ServerCalls {
  public:
-  // Names one call; its slot may have carried others since.
+  // Names a call, also after its slot went to another.
   struct CallId {
     int slot;
     uint32_t generation;
@@ -41,30 +41,29 @@ class ServerCalls {
 
   size_t buffer_bytes() const { return buffer_bytes_; }
 
-  // Whether calls are taken; at first they are not. Calls that were taken go on, and are
-  // all counted by running() when this returns.
+  // Whether calls are taken; at first they are not. Taken calls go on; running() counts all of
+  // them when this returns.
   void SetAccepting(bool accepting);
 
   struct TakenCall {
     CallId id;
     std::string request;  // for DecodeRequest()
   };
-  // What was new from the client.
+  // News from the client.
   struct News {
     std::vector<TakenCall> taken;   // each needs its Respond(), also after an error
     std::vector<CallId> cancelled;  // of running calls
     absl::Status status;            // DATA_LOSS: the client broke the protocol
   };
-  // For the polling thread: is there anything new from the client, and acting upon it.
+  // For the polling thread: whether the client has news, and acting upon them.
   bool Ready() const;
   News Run();
 
-  // Ends a call with a response from EncodeResponseHead() and its message. From any thread,
-  // also after the connection has ended.
+  // Ends a call with the bytes of EncodeResponseHead() and its message. From any thread, also
+  // after the connection's end.
   void Respond(CallId call, std::string response);
 
-  // Calls that were taken and whose response the client has not read to its last part, and
-  // those of them that have no response yet.
+  // Taken calls whose last part is not sent yet, and those of them without a response.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
 
@@ -83,7 +82,7 @@ class ServerCalls {
   absl::Status Take(int slot, std::vector<TakenCall>* taken);
   absl::Status SendNext(int slot);
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
-  // Publishes the slot's new word and tells the client, as it wants to be told.
+  // Publishes the slot's new word and tells the client, as its `waiter` word says.
   void Tell(int slot, uint32_t word);
 
   const CallClientWords* const peer_;
@@ -99,7 +98,7 @@ class ServerCalls {
   std::atomic<bool> accepting_{false};
   std::atomic<int> busy_{0};
   std::atomic<int> running_{0};
-  // What Run() has acted upon. Written under run_mu_, read by Ready().
+  // The bitmaps that Run() has acted upon. Written under run_mu_, read by Ready().
   absl::Mutex run_mu_;
   std::atomic<uint64_t> seen_posted_{0};
   std::atomic<uint64_t> seen_cancelled_{0};

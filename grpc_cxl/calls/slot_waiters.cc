@@ -10,7 +10,7 @@
 namespace grpc_cxl::internal {
 
 void SlotWaiters::StartLooking() {
-  // relaxed: seen too late by the server, it costs a wake-up too many.
+  // relaxed: if the server sees it late, it makes a needless wake-up.
   awake_->fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -22,15 +22,15 @@ void SlotWaiters::StopLooking() {
 
 int SlotWaiters::WakeParked() {
   int woken = 0;
-  // seq_cst: matched by the exchanges in Park(). A thread whose bit is not seen here sets it
-  // later, and looks at its word after that.
+  // seq_cst: matched by the exchanges in Park(). A thread whose bit is not seen here has yet to
+  // set it, and looks at its word after that.
   for (uint64_t left = parked_.load(std::memory_order_seq_cst); left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     uint32_t known = known_words_[slot].load(std::memory_order_relaxed);
     const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
     if (now == known || CallStateOf(now) == CallState::kTaken) continue;
-    // The first thread to see a word wakes. A sleeper that is not asleep yet, or waits for another
-    // word by now, is not harmed: its bit stays for the threads that look next.
+    // The first thread to see a word wakes the sleeper. A wake-up that comes too early or too late
+    // does no harm: the bit stays for the threads that look next.
     if (known_words_[slot].compare_exchange_strong(known, now, std::memory_order_relaxed)) {
       Wake(slot);
       ++woken;
@@ -40,7 +40,7 @@ int SlotWaiters::WakeParked() {
 }
 
 bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
-  // relaxed, both: a thread that is overlooked here is woken by the server.
+  // relaxed, both: the server wakes a thread that is overlooked here.
   if (parked_.load(std::memory_order_relaxed) == 0 || awake_->load(std::memory_order_relaxed) > 1) {
     return false;
   }
@@ -62,7 +62,7 @@ bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
       spin_.SpinWasted();
       break;
     }
-    // Gives the core at once to a thread that needs it: the server's, or one just woken.
+    // Gives the core to a thread that needs it: the server's, or a thread just woken.
     sched_yield();
   }
   looking_out_.store(false, std::memory_order_release);

@@ -11,30 +11,29 @@
 
 namespace grpc_cxl::internal {
 
-// The client's threads that wait for calls on one connection, each for its own slot: they
-// sleep and wake each other as call_layout.h says. While several wait, one of them looks out
-// for all, by a spin budget of its own: each thread alone would spin in vain, because most
-// calls that end are another's.
+// The client's threads that wait for calls on a connection, each for its own slot. They sleep and
+// wake each other as call_layout.h says. While several wait, a single thread looks out for all,
+// with a spin budget of its own: spinning alone is in vain, since most calls that end belong to
+// another thread.
 //
 //     StartLooking() --look at the slot--> Park() --look--> ... --> StopLooking()
 //
-// Thread-safe; the process's own half of a protocol whose other half is ServerCalls::Tell().
+// Thread-safe. The other half of the protocol is ServerCalls::Tell().
 class SlotWaiters {
  public:
-  // `awake` is the connection's word for this, `slots` its kCallSlots words of the server.
+  // `awake` and `slots` (kCallSlots of them) are those of the call area.
   SlotWaiters(SharedU32* awake, const CallServerSlot* slots, SpinBudget spin)
       : awake_(awake), slots_(slots), spin_(spin) {}
 
-  // The calling thread looks at a slot by itself, and no longer does.
+  // The calling thread starts, and stops, to look at a slot by itself.
   void StartLooking();
   void StopLooking();
 
-  // Wakes the threads that sleep although their slot's word has changed; how many those were.
+  // Wakes the sleeping threads whose slot's word has changed; returns their number.
   int WakeParked();
 
-  // If other threads are parked and no thread looks for them: looks for all while that finds
-  // anything, not beyond `until_ns` (of CLOCK_MONOTONIC). True as soon as `done`, which is called
-  // again and again, is.
+  // If other threads are parked and no thread looks for them: looks for all while calls end, not
+  // beyond `until_ns` (of CLOCK_MONOTONIC). Calls `done` again and again; true as soon as it is.
   bool LookOut(int64_t until_ns, absl::FunctionRef<bool()> done);
 
   // Sleeps while the slot's word is `seen`, at most `nanoseconds`; wakes for no reason now and
@@ -50,14 +49,14 @@ class SlotWaiters {
   SharedU32* const awake_;
   const CallServerSlot* const slots_;
 
-  // Slots whose thread sleeps, or is about to; changed by that thread alone.
+  // Slots whose thread sleeps, or is about to; only that thread changes its bit.
   std::atomic<uint64_t> parked_{0};
-  // The word that it went to sleep on, or that it has been woken for since.
+  // The word that the thread went to sleep on, or was last woken for.
   std::atomic<uint32_t> known_words_[kCallSlots] = {};
-  // When the last thread stopped looking, if none does; 0 when that is not known.
+  // When the last thread stopped looking, while no thread looks; 0: not known.
   std::atomic<int64_t> unwatched_since_{0};
   std::atomic<bool> looking_out_{false};
-  SpinBudget spin_;  // of the thread that has set looking_out_
+  SpinBudget spin_;  // belongs to the thread that has set looking_out_
 };
 
 }  // namespace grpc_cxl::internal

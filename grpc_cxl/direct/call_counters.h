@@ -6,8 +6,8 @@
 
 namespace grpc_cxl::internal {
 
-// Which path this process's unary calls on `cxl:` channels took; direct_calls.h shows it as
-// DirectCallStats.
+// Paths of this process's unary calls on `cxl:` channels; public as DirectCallStats
+// (direct_calls.h).
 struct CallCounters {
   Counter direct;
   Counter not_taken;
@@ -15,6 +15,8 @@ struct CallCounters {
   Counter not_eligible;
   Counter too_large;
   Counter no_slot;
+  Counter excluded_channel;
+  Counter global_interceptor;
 
   static CallCounters& OfProcess() {
     static CallCounters counters;

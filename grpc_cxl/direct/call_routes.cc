@@ -29,21 +29,36 @@ std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& name, int setting
   return routes;
 }
 
-std::shared_ptr<const CallRoute> CallRoutes::Current() const {
+std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
   absl::MutexLock lock(mu_);
-  if (current_ == nullptr || !current_->calls->Accepting()) return nullptr;
-  return current_;
+  const std::shared_ptr<const CallRoute>* best = nullptr;
+  int best_busy = 0;
+  for (const std::shared_ptr<const CallRoute>& route : routes_) {
+    if (!route->calls->Accepting()) continue;
+    const int busy = route->calls->busy();
+    if (best == nullptr || busy < best_busy) {
+      best = &route;
+      best_busy = busy;
+    }
+    if (busy == 0) break;
+  }
+  return best == nullptr ? nullptr : *best;
 }
 
 void CallRoutes::Add(std::shared_ptr<const CallRoute> route) {
   absl::MutexLock lock(mu_);
-  current_.swap(route);  // the old one is dropped after the lock
+  routes_.push_back(std::move(route));
 }
 
 void CallRoutes::Remove(const ClientCalls* calls) {
-  std::shared_ptr<const CallRoute> dropped;
+  std::shared_ptr<const CallRoute> dropped;  // after the lock
   absl::MutexLock lock(mu_);
-  if (current_ != nullptr && current_->calls == calls) dropped.swap(current_);
+  for (auto route = routes_.begin(); route != routes_.end(); ++route) {
+    if ((*route)->calls != calls) continue;
+    dropped = std::move(*route);
+    routes_.erase(route);
+    return;
+  }
 }
 
 }  // namespace grpc_cxl::internal

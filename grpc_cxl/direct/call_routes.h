@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -13,29 +14,29 @@
 
 namespace grpc_cxl::internal {
 
-// A connection over which direct calls can be made now.
+// A connection for direct calls.
 struct CallRoute {
-  // Keeps the connection's memory mapped while calls use it. Hears UserIdle() after each call.
+  // Keeps the connection's memory mapped. UserIdle() must follow each call.
   std::shared_ptr<LinkOwner> owner;
   ClientCalls* calls = nullptr;
   CallBlocks blocks;
 };
 
-// Where the direct calls of a channel find their connection: channels to one name with
-// equal settings share it, as gRPC lets them share the connection itself. Thread-safe.
+// The connections for the direct calls of a channel. Channels to one name with equal settings
+// share them, whatever other arguments they have. Thread-safe.
 class CallRoutes {
  public:
-  // The one for this name and number of ChannelSettings (see SettingsRegistry).
+  // The object of this name and number of ChannelSettings (see SettingsRegistry).
   static std::shared_ptr<CallRoutes> For(const std::string& name, int settings);
 
-  // The newest connection that takes calls; null when there is none.
-  std::shared_ptr<const CallRoute> Current() const;
+  // Of the connections that take calls, the least busy; null when there is none.
+  std::shared_ptr<const CallRoute> LeastBusy() const;
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCalls* calls);
 
  private:
   mutable absl::Mutex mu_;
-  std::shared_ptr<const CallRoute> current_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<const CallRoute>> routes_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

@@ -14,8 +14,8 @@
 
 namespace grpc_cxl::internal {
 
-// The client's direct calls as a user of an endpoint's link: a route of its channel's as long
-// as calls can be made.
+// The client's direct calls as a user of an endpoint's link: a route of its channels while calls
+// can be made.
 class ClientLinkUser final : public LinkUser {
  public:
   // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see

@@ -13,16 +13,15 @@ namespace grpc_cxl::internal {
 
 class DirectCall;
 
-// A call that no thread waits for. The events that may end it (outcome, deadline, cancellation)
-// share one of these; only the first finds the call.
-// Thread-safe.
+// A call that no thread waits for. Outcome, deadline and cancellation race to end it and share
+// this object; only the first finds the call. Thread-safe.
 class DetachedCall {
  public:
   using TaskHandle = grpc_event_engine::experimental::EventEngine::TaskHandle;
 
   explicit DetachedCall(DirectCall* call) : call_(call) {}
 
-  // The call, for the first caller, which is to end it; null afterwards.
+  // The call, which the first caller ends; null for later callers.
   DirectCall* Take() {
     absl::MutexLock lock(mu_);
     return std::exchange(call_, nullptr);

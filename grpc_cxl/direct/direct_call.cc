@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
@@ -27,8 +28,7 @@ using grpc::experimental::InterceptorBatchMethods;
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::GetDefaultEventEngine;
 
-// What a response may have on top of its message: status and metadata. HTTP/2 gives them
-// limits of their own.
+// Most bytes of a response's status and metadata, which come on top of its message.
 constexpr size_t kHeadLimit = 64 << 10;
 
 // How long a cancelled call waits for its server to say so.
@@ -36,7 +36,7 @@ constexpr auto kCancelPatience = std::chrono::milliseconds(10);
 
 // The budget of this thread's waits on a channel.
 SpinBudget& ThreadSpin(const DirectChannel& channel) {
-  constexpr size_t kMost = 64;  // a thread that uses more channels starts anew now and then
+  constexpr size_t kMost = 64;  // beyond it, budgets start anew
   thread_local std::unordered_map<const DirectChannel*, SpinBudget> budgets;
   if (budgets.size() > kMost) budgets.clear();
   return budgets.try_emplace(&channel, channel.spin).first->second;
@@ -48,8 +48,8 @@ grpc::Status DeadlineExceeded() {
   return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
 }
 
-// For a call whose outcome is not wanted: the response's block goes back to the server, the
-// request's comes back to us if the server did not take it.
+// For a call whose outcome is not wanted: returns the response's block to the server, and takes
+// the request's block back if the server did not take the call.
 void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutcome& outcome) {
   if (outcome.kind == CallOutcome::Kind::kNotRun && lent.bytes > 0) link.blocks.pool->Revoke(lent);
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
@@ -58,6 +58,11 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   if (absl::StatusOr<grpc::Slice> slice = BorrowSlice(link.blocks, response->block); !slice.ok()) {
     link.owner->End(slice.status());
   }
+}
+
+// Now, not earlier: interceptors of the user's may set both.
+bool IsPlain(grpc::ClientContext& context) {
+  return context.credentials() == nullptr && context.compression_algorithm() == GRPC_COMPRESS_NONE;
 }
 
 }  // namespace
@@ -88,11 +93,10 @@ void DirectCall::Intercept(InterceptorBatchMethods* methods) {
 bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   started_by_ = std::this_thread::get_id();
   started_in_ = Poller::CurrentCallback();
-  // The completion-queue API sends and receives in two batches, the second of which names
-  // the response. By then the call has been made.
+  // The completion-queue API names the response in a second batch, when the call has long begun.
   if (!methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
       !IsMessageOf(methods->GetSendMessage(), *types_.request) ||
-      !IsMessageOf(methods->GetRecvMessage(), *types_.response)) {
+      !IsMessageOf(methods->GetRecvMessage(), *types_.response) || !IsPlain(*context_)) {
     CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
@@ -121,20 +125,34 @@ bool DirectCall::SetTimeout(RequestView* view) const {
   return true;
 }
 
+bool DirectCall::SetMetadata(const std::multimap<std::string, std::string>& metadata,
+                             RequestView* view) const {
+  const std::string& own = AuthorityOf(*context_);
+  const std::string& authority = own.empty() ? channel_.authority : own;
+  if (!authority.empty()) {
+    if (!IsLegalMetadata("authority", authority)) return false;
+    view->metadata.emplace_back(kAuthorityKey, authority);
+  }
+  view->metadata.emplace_back(kUserAgentKey, channel_.user_agent);
+  for (const auto& [key, value] : metadata) {
+    if (!IsLegalMetadata(key, value)) return false;
+    // gRPC, too, replaces the application's.
+    if (key != kUserAgentKey) view->metadata.emplace_back(key, value);
+  }
+  return true;
+}
+
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
   CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
-  for (const auto& [key, value] : metadata) {
-    if (!IsLegalMetadata(key, value)) {
-      counters.not_eligible.Add();
-      return false;
-    }
-    view.metadata.emplace_back(key, value);
+  if (!SetMetadata(metadata, &view)) {
+    counters.not_eligible.Add();
+    return false;
   }
   const size_t message_bytes = request.ByteSizeLong();
-  // Let gRPC report both itself.
+  // gRPC reports both itself.
   if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
                              message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
     counters.not_eligible.Add();
@@ -178,7 +196,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   EncodeRequestHead(*view, request_bytes_ - head_bytes, buffer.subspan(0, head_bytes));
   auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
   if (inside && request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
-    calls.Release(slot);  // another thread changes the message meanwhile; gRPC will say so
+    calls.Release(slot);  // another thread changes the message; gRPC reports that
     return false;
   }
   slot_ = slot;
@@ -222,7 +240,7 @@ void DirectCall::WaitElsewhere() {
   const std::shared_ptr<const CallRoute> link = link_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
-  // From here on a timer may end the call, and with it this object.
+  // From here on a timer may end the call and delete this object.
   if (cancelled) EndSoon(detached);
   std::shared_ptr<EventEngine> engine;
   if (timeout_ns_ != kNoTimeout) {
@@ -231,7 +249,7 @@ void DirectCall::WaitElsewhere() {
       if (DirectCall* const call = detached->Take()) call->End(DeadlineExceeded());
     }));
   }
-  // The slot waits for its outcome even when that is no longer wanted.
+  // The slot waits for its outcome even after the deadline.
   link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
     if (DirectCall* const call = detached->Take()) {
       if (engine != nullptr) engine->Cancel(detached->timer());
@@ -243,9 +261,8 @@ void DirectCall::WaitElsewhere() {
   });
 }
 
-// The call ends when the server says so, as it would over HTTP/2, not here and now: the
-// context must stay until TryCancel(), which has called this, is over, and applications rely
-// on that.
+// The call does not end in here: applications may destroy the context once the call has ended,
+// and TryCancel(), which has called this, still uses it.
 void DirectCall::Cancel() {
   std::shared_ptr<DetachedCall> detached;
   {

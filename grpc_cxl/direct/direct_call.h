@@ -24,15 +24,15 @@
 
 namespace grpc_cxl::internal {
 
-// One RPC's interceptor.
+// The interceptor of an RPC.
 //
 //   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
 //        |                          |
 //        | not eligible             | not taken by the server
 //        v                          v
-//     Proceed(): the stream path, as if nothing had been
+//     Proceed(): the stream path, as if this object did not exist
 //
-// gRPC calls Intercept() for one thing after the other, but a cancellation from any thread.
+// gRPC calls Intercept() in sequence, except for a cancellation, which comes from any thread.
 class DirectCall final : public grpc::experimental::Interceptor {
  public:
   DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
@@ -45,9 +45,12 @@ class DirectCall final : public grpc::experimental::Interceptor {
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
   bool Post(const google::protobuf::Message& request,
             const std::multimap<std::string, std::string>& metadata);
+  // False when it has an entry that gRPC does not allow.
+  bool SetMetadata(const std::multimap<std::string, std::string>& metadata,
+                   RequestView* view) const;
   // False when the deadline has passed.
   bool SetTimeout(RequestView* view) const;
-  // Puts the request into a slot, and maybe a block. False when there is no room.
+  // Puts the request into a slot, and maybe a block. False when there is no space.
   bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -58,9 +61,9 @@ class DirectCall final : public grpc::experimental::Interceptor {
 
   // The application has cancelled the call.
   void Cancel();
-  // For a cancelled call whose server does not answer even that.
+  // Ends a cancelled call if the server does not end it soon.
   static void EndSoon(const std::shared_ptr<DetachedCall>& detached);
-  // Ends a call that is still running; its slot is free once the server is done with it.
+  // Ends a call that still runs; its slot becomes free at the server's response.
   void GiveUp(grpc::Status status);
 
   void End(CallOutcome outcome);

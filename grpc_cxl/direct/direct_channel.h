@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
@@ -15,11 +16,14 @@ namespace grpc_cxl::internal {
 struct DirectChannel {
   std::shared_ptr<CallRoutes> routes;
   SpinBudget spin;
+  // What handlers see as "user-agent", and as the authority; empty: the server's default.
+  std::string user_agent = {};
+  std::string authority = {};
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;
-  // How long to wait for an outcome before the server is asked for a sign of life, and how
-  // long for that. Zero `keepalive_time`: never asked.
+  // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
+  // pings.
   std::chrono::milliseconds keepalive_time{0};
   std::chrono::milliseconds keepalive_timeout{20'000};
 };

@@ -21,7 +21,7 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Deadlines further away than this are none: a time point could not hold them.
+// A longer timeout means no deadline: a time point could not hold it.
 constexpr uint64_t kLongestTimeout = uint64_t{100} * 365 * 24 * 3600 * 1'000'000'000;
 
 MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
@@ -34,7 +34,7 @@ MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metad
   return view;
 }
 
-// One call on the in-process channel. Deletes itself when it is over.
+// A call on the in-process channel. Deletes itself at its end.
 class RunningCall final : public Cancellable {
  public:
   RunningCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
@@ -44,14 +44,19 @@ class RunningCall final : public Cancellable {
   absl::Status Start(grpc::GenericStub& stub, const std::string& authority) {
     absl::StatusOr<RequestView> request = DecodeRequest(request_bytes_);
     if (!request.ok()) return request.status();
+    context_.set_authority(authority);
     for (const auto& [key, value] : request->metadata) {
-      if (!IsLegalMetadata(key, value)) {
+      const bool is_authority = key == kAuthorityKey;
+      if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
         return absl::DataLossError("the client sent metadata that gRPC does not allow");
       }
-      if (key != kPeerKey) context_.AddMetadata(std::string(key), std::string(value));
+      if (is_authority) {
+        context_.set_authority(std::string(value));
+      } else if (key != kPeerKey) {
+        context_.AddMetadata(std::string(key), std::string(value));
+      }
     }
     context_.AddMetadata(std::string(kPeerKey), connection_->peer());
-    context_.set_authority(authority);
     if (request->timeout_ns < kLongestTimeout) {
       context_.set_deadline(std::chrono::system_clock::now() +
                             std::chrono::nanoseconds(request->timeout_ns));
@@ -76,8 +81,8 @@ class RunningCall final : public Cancellable {
 
   void Finish(const grpc::Status& status) {
     std::string status_message = status.error_message();
-    // What gRPC says when a server's deadline for shutting down has come, on the in-process
-    // transport and on others.
+    // The shutdown deadline of a server has passed: the text of the in-process transport, and
+    // the text of HTTP/2.
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
         status_message == "Transport closed") {
       status_message = "Cancelling all calls";
@@ -122,7 +127,7 @@ class RunningCall final : public Cancellable {
 
 std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
   grpc::ChannelArguments arguments;
-  // The limits are the real client's and the server's, not this channel's.
+  // The client's and the server's limits apply, not this channel's.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
@@ -139,7 +144,7 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
   auto running = std::make_unique<RunningCall>(std::move(connection), call, std::move(request));
   absl::Status started = running->Start(stub_, authority_);
-  if (started.ok()) running.release();  // by now it may be over and deleted
+  if (started.ok()) running.release();  // it may be over and deleted by now
   return started;
 }
 

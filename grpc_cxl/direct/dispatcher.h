@@ -13,12 +13,12 @@
 
 namespace grpc_cxl::internal {
 
-// Runs direct calls on a server, through its own in-process channel, so that interceptors,
-// deadlines, cancellation, size limits and registered services all see an ordinary call.
-// Requests and responses pass as bytes. Thread-safe.
+// Runs direct calls on a server through its in-process channel: interceptors, deadlines,
+// cancellation, size limits and registered services see an ordinary call. Requests and responses
+// pass as bytes. Thread-safe.
 class Dispatcher final : public CallHandler {
  public:
-  // `authority` is what calls show as their host.
+  // `authority` is the host of calls that name none.
   Dispatcher(grpc::Server& server, std::string authority);
 
   // DATA_LOSS when the request or its metadata is malformed.

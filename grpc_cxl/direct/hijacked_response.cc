@@ -87,7 +87,7 @@ bool HijackedResponse::Parse(google::protobuf::Message* message) {
     return message->ParseFromArray(response_.message.data(),
                                    static_cast<int>(response_.message.size()));
   }
-  // gRPC's reader leaves Cord fields where the slice is, and keeps that for them.
+  // gRPC's reader lets Cord fields share the slice.
   grpc::ByteBuffer buffer(&*block_, 1);
   block_.reset();
   grpc::ProtoBufferReader reader(&buffer);

@@ -17,27 +17,27 @@
 
 namespace grpc_cxl::internal {
 
-// A direct call's end as the application sees it: status, metadata, message. Must live as long
-// as the call's context, which is given views of it. Not thread-safe.
+// The result of a direct call as the application sees it: status, metadata, message. Must outlive
+// the call's context, which holds views of it. Not thread-safe.
 class HijackedResponse {
  public:
-  // Everything but kNotRun. A message of more than `max_receive_bytes` (-1: no limit)
-  // becomes RESOURCE_EXHAUSTED.
+  // Any outcome but kNotRun. A message of more than `max_receive_bytes` (-1: no limit) becomes
+  // RESOURCE_EXHAUSTED.
   void Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes);
   void Set(grpc::Status status) { status_ = std::move(status); }
 
-  // Fills in the batch of a hijacked call.
+  // Fills the batch of the hijacked call.
   void Deliver(grpc::experimental::InterceptorBatchMethods* methods);
 
  private:
   void Decode(bool cut_off, const CallRoute& link, int64_t max_receive_bytes);
-  // Of the response's message.
+  // False: the response's message is malformed.
   bool Parse(google::protobuf::Message* message);
 
   grpc::Status status_;
   std::string bytes_;
   ResponseView response_;             // points into bytes_
-  std::optional<grpc::Slice> block_;  // the message, when it did not come in the buffer
+  std::optional<grpc::Slice> block_;  // the message, when it is not in bytes_
   bool has_message_ = false;
 };
 

@@ -3,16 +3,21 @@
 
 #include <grpc/grpc.h>
 #include <grpc/impl/channel_arg_names.h>
-#include <grpcpp/client_context.h>
+#include <grpc/support/port_platform.h>
 
 #include <chrono>
 #include <climits>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
+#include "grpc_cxl/direct/global_interceptor.h"
+#include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -26,27 +31,50 @@ int IntArgument(const grpc::ChannelArguments& arguments, absl::string_view key, 
   const grpc_channel_args all = arguments.c_channel_args();
   for (size_t i = 0; i < all.num_args; ++i) {
     if (key == all.args[i].key && all.args[i].type == GRPC_ARG_INTEGER) {
-      otherwise = all.args[i].value.integer;  // the last one counts
+      otherwise = all.args[i].value.integer;  // the last entry counts
     }
   }
   return otherwise;
+}
+
+std::string TextArgument(const grpc::ChannelArguments& arguments, absl::string_view key) {
+  const grpc_channel_args all = arguments.c_channel_args();
+  std::string text;
+  for (size_t i = 0; i < all.num_args; ++i) {
+    if (key == all.args[i].key && all.args[i].type == GRPC_ARG_STRING) {
+      text = all.args[i].value.string;  // the last entry counts
+    }
+  }
+  return text;
+}
+
+// As gRPC composes it for HTTP/2.
+std::string UserAgent(const grpc::ChannelArguments& arguments) {
+  std::string agent = TextArgument(arguments, GRPC_ARG_PRIMARY_USER_AGENT_STRING);
+  const std::string last = TextArgument(arguments, GRPC_ARG_SECONDARY_USER_AGENT_STRING);
+  absl::StrAppend(&agent, agent.empty() ? "" : " ", "grpc-c/", grpc_version_string(), " (",
+                  GPR_PLATFORM_STRING, "; chttp2)", last.empty() ? "" : " ", last);
+  return IsLegalMetadata(kUserAgentKey, agent) ? agent : "";
 }
 
 class Factory final : public ClientInterceptorFactoryInterface {
  public:
   explicit Factory(DirectChannel channel) : channel_(std::move(channel)) {}
 
-  // Null, hence no cost, for every call that is certainly not eligible.
+  // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
-    std::shared_ptr<const CallRoute> link = channel_.routes->Current();
+    if (HasGlobalInterceptor()) {
+      CallCounters::OfProcess().global_interceptor.Add();
+      return nullptr;
+    }
+    std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
     if (link == nullptr) {
       CallCounters::OfProcess().no_connection.Add();
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
-    if (types == nullptr || info->client_context()->credentials() != nullptr ||
-        info->client_context()->compression_algorithm() != GRPC_COMPRESS_NONE) {
+    if (types == nullptr) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
@@ -57,7 +85,21 @@ class Factory final : public ClientInterceptorFactoryInterface {
   const DirectChannel channel_;
 };
 
+class ExcludedFactory final : public ClientInterceptorFactoryInterface {
+ public:
+  Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
+    if (info->type() == ClientRpcInfo::Type::UNARY) {
+      CallCounters::OfProcess().excluded_channel.Add();
+    }
+    return nullptr;
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
+  return std::make_unique<ExcludedFactory>();
+}
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
@@ -65,6 +107,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
+  channel.user_agent = UserAgent(arguments);
+  channel.authority = TextArgument(arguments, GRPC_ARG_DEFAULT_AUTHORITY);
   // gRPC's defaults: no keepalive; 20 s.
   const int keepalive_ms = IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
   if (keepalive_ms > 0 && keepalive_ms != INT_MAX) {

@@ -12,12 +12,15 @@
 
 namespace grpc_cxl::internal {
 
-// Makes the interceptor that takes a channel's eligible unary calls off gRPC's hands
-// ("hijacks" them) and makes them as direct calls over `routes`. It must come after the
-// user's interceptors. `arguments` are the channel's, for its message size limits.
+// Makes the interceptor that takes a channel's eligible unary calls out of gRPC ("hijacks" them)
+// and makes them as direct calls over `routes`. It must come after the user's interceptors.
+// `arguments` are the channel's, for size limits and keepalive.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
     const grpc::ChannelArguments& arguments);
+
+// For a channel that can have no direct calls: counts the unary calls.
+std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> CountExcludedCalls();
 
 }  // namespace grpc_cxl::internal
 

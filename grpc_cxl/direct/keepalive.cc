@@ -14,10 +14,10 @@ namespace {
 
 using grpc_event_engine::experimental::EventEngine;
 
-// One call's watch; it lives in its own timers.
+// The keepalive of a call. Its timers own it.
 //
 //   Rest() --time--> Ask(): ping --timeout--> Check() --answered--> Rest()
-//                                                 '--not--> the link ends
+//                                                 '--no answer--> the link ends
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
   Watch(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
@@ -43,7 +43,8 @@ class Watch : public std::enable_shared_from_this<Watch> {
     if (call_->over()) return;
     if (link_->calls->Answered(ping)) return Rest();
     link_->owner->End(absl::UnavailableError(
-        "keepalive: the server gave no sign of life in time (GRPC_ARG_KEEPALIVE_TIMEOUT_MS)"));
+        "keepalive: the server did not answer a ping in time (GRPC_ARG_KEEPALIVE_TIMEOUT_MS); is "
+        "it stopped or stuck?"));
   }
 
   const std::chrono::milliseconds time_;

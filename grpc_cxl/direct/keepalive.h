@@ -9,11 +9,10 @@
 
 namespace grpc_cxl::internal {
 
-// Keepalive for a call that is waited for: as long as it is detached, its server is asked for
-// a sign of life (ClientCalls::Ping) every `channel.keepalive_time`; one that gives none
-// within `keepalive_timeout` loses the connection, and its calls end UNAVAILABLE. It is for a
-// server that is stopped or stuck; one that dies is noticed without. Does nothing when the
-// channel asks for no keepalive.
+// Keepalive for a detached call: pings the server (ClientCalls::Ping) every
+// `channel.keepalive_time` until the call is over. Without an answer within `keepalive_timeout`
+// the connection ends, and its calls end UNAVAILABLE. This finds a server that is stopped or
+// stuck; a dead server is noticed without it. Does nothing when the channel has no keepalive.
 void WatchServer(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
                  std::shared_ptr<const DetachedCall> call);
 

@@ -9,7 +9,7 @@
 
 namespace grpc_cxl::internal {
 
-// Whether gRPC takes this entry: it aborts on an illegal one.
+// Whether gRPC accepts this entry: it aborts on an illegal entry.
 inline bool IsLegalMetadata(absl::string_view key, absl::string_view value) {
   const grpc_slice key_slice = grpc_slice_from_static_buffer(key.data(), key.size());
   const grpc_slice value_slice = grpc_slice_from_static_buffer(value.data(), value.size());

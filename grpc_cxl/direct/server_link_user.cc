@@ -62,7 +62,7 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response) {
 
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   absl::MutexLock lock(mu_);
-  // Looked at again whenever mu_ is unlocked: Finished() does that after every response.
+  // Evaluated again after every unlock of mu_; Finished() unlocks it after each response.
   const auto none_runs = [this] { return calls_.running() == 0; };
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
@@ -70,7 +70,7 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
 absl::Status ServerLinkUser::Run() {
   ServerCalls::News news = calls_.Run();
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
-  Finished();  // a part that was acked may have been followed by the last
+  Finished();  // the ack of a part may have sent the last part
   Poller* const poller = Poller::Current();
   if (poller == nullptr || (news.taken.size() == 1 && !poller->HasDeferred())) {
     for (ServerCalls::TakenCall& call : news.taken) Begin(call.id, std::move(call.request));
@@ -91,7 +91,7 @@ void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
   std::shared_ptr<CallHandler> handler;
   {
     absl::MutexLock lock(mu_);
-    handler = handler_;  // not null: calls are taken only with one, and this one is busy
+    handler = handler_;  // not null: it stays while a call is busy
   }
   absl::Status handled = handler->OnCall(Self(), call, std::move(request));
   if (handled.ok()) return;

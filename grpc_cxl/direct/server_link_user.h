@@ -19,18 +19,18 @@ namespace grpc_cxl::internal {
 
 class ServerLinkUser;
 
-// Runs direct calls. Thread-safe; outlives the connections that use it.
+// Runs direct calls. Thread-safe; outlives its connections.
 class CallHandler {
  public:
   virtual ~CallHandler() = default;
 
-  // Takes a call; its connection's Respond() follows, exactly once, from any thread. An
-  // error says that the request is malformed, and ends the connection.
+  // Takes a call. Exactly one Respond() of its connection follows, from any thread. An error
+  // means that the request is malformed; it ends the connection.
   virtual absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
                               std::string request) = 0;
 };
 
-// A running call, as the connection may cancel it.
+// A running call that the connection can cancel.
 class Cancellable {
  public:
   virtual ~Cancellable() = default;
@@ -41,23 +41,23 @@ class Cancellable {
 class ServerLinkUser final : public LinkUser {
  public:
   // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see
-  // CallBlocks. `peer` is what ServerContext::peer() shows of the client on the stream path.
+  // CallBlocks. `peer` is the text of ServerContext::peer() on the stream path.
   ServerLinkUser(Link* link, size_t buffer_bytes, bool trust_peer, std::string peer);
 
   void Start(std::weak_ptr<LinkOwner> owner) override { owner_ = std::move(owner); }
 
-  // This, sharing the owner's life; null when that is over. After Start().
+  // A pointer to this that keeps the owner alive; null when the owner is gone. After Start().
   std::shared_ptr<ServerLinkUser> Self();
 
-  // Calls are taken from here on, until Retire(), and go to `handler`.
+  // Takes calls from now until Retire(); they go to `handler`.
   void SetHandler(std::shared_ptr<CallHandler> handler);
 
-  // For the handler: a taken call can be cancelled, until Respond().
+  // For the handler: `running` may be cancelled until Respond().
   void Running(ServerCalls::CallId call, Cancellable* running);
   void Respond(ServerCalls::CallId call, std::string response);
 
-  // After Retire(): waits until every call that was taken has been responded to, at most
-  // until `deadline`. False: some run on.
+  // After Retire(): waits until every taken call has its response, at most until `deadline`.
+  // False: calls still run.
   bool AwaitResponses(absl::Time deadline);
 
   const std::string& peer() const { return peer_; }
@@ -75,7 +75,7 @@ class ServerLinkUser final : public LinkUser {
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
   void Cancel(ServerCalls::CallId call);
-  // A call is over, or none will come: drops what is no longer needed.
+  // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
 
   ServerCalls calls_;
@@ -84,7 +84,7 @@ class ServerLinkUser final : public LinkUser {
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;
-  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept for the last call taken
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept until the last call is over
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
   Cancellable* running_[kCallSlots] ABSL_GUARDED_BY(mu_) = {};

@@ -16,7 +16,7 @@ struct Entry {
 constexpr size_t kEntries = 16;
 thread_local Entry entries[kEntries];
 
-// Methods that fall on one entry push each other out; that costs a hop, nothing more.
+// Methods that share an entry evict each other; an eviction costs a hop between threads.
 Entry& EntryOf(const char* method) {
   return entries[reinterpret_cast<uintptr_t>(method) / 8 % kEntries];
 }

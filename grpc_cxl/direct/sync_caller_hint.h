@@ -4,23 +4,23 @@
 
 namespace grpc_cxl::internal {
 
-// Whether a thread that makes calls waits for each of them (the synchronous API) or goes on
-// (the callback API). gRPC does not tell an interceptor, but it shows afterwards: the end of
-// a synchronous call is seen on the thread that began it, the end of any other elsewhere.
-// So each thread remembers, for each method, that its last call ended here.
+// Guesses whether a thread waits for its calls (synchronous API) or not (callback API). gRPC
+// does not tell interceptors, but the end of a call does: a synchronous call ends on the thread
+// that began it, every other call on another thread. So each thread remembers, per method, where
+// its last call ended.
 //
-// A wrong guess costs a callback caller a delay of at most kPatienceNs, once; a synchronous
-// caller one hop between threads, once. All functions are about the calling thread.
+// A wrong guess delays a callback caller by at most kPatienceNs, once; a synchronous caller
+// pays a hop between threads, once. All functions are about the calling thread.
 
-// How long a thread that is believed to wait is kept waiting before its call goes to the
-// polling thread after all.
+// How long Begin() blocks a thread that seems to be a synchronous caller; then the polling thread
+// takes the call over.
 inline constexpr long kPatienceNs = 2'000'000;
 
-// Whether the thread waited for its last call of this method (by address); it waits for one
-// more. Clears the hint: a callback call ends on another thread, which cannot reset it.
+// Whether the thread waited for its last call of this method (by address). Clears the hint: a
+// callback call ends on another thread, which cannot reset it.
 bool TakeSyncCallerHint(const char* method);
 
-// To be called when a call has ended on the thread that began it, or elsewhere.
+// To be called at the end of a call. `waits`: it ended on the thread that began it.
 void SetSyncCallerHint(const char* method, bool waits);
 
 }  // namespace grpc_cxl::internal

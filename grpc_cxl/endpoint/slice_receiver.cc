@@ -10,6 +10,7 @@
 
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_borrower.h"
+#include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/blocks/copy_counters.h"
 
 namespace grpc_cxl::internal {
@@ -55,7 +56,7 @@ absl::StatusOr<bool> SliceReceiver::Receive(SliceBuffer* buffer) {
     } else if (auto* loan = std::get_if<BlockBorrower::Loan>(&*piece)) {
       const size_t bytes = loan->bytes().size();
       received += bytes;
-      if (trust_peer_) {
+      if (trust_peer_ && bytes >= kBlockThreshold) {
         buffer->Append(Wrap(std::move(*loan)));
         CopyCounters::OfProcess().received_in_place.Add(bytes);
       } else {

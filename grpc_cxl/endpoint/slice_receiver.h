@@ -11,9 +11,10 @@
 namespace grpc_cxl::internal {
 
 // Turns what comes over a link into gRPC's slices. Bytes of the ring are copied out. Lent bytes
-// reach gRPC in place if the peer is trusted not to change them under gRPC's parsers: such a loan
-// lasts until the last user drops the slice, on any thread, and keeps the memory mapped, long
-// after the link if need be. Bytes of other peers are copied and given back at once.
+// reach gRPC in place when they are many (kBlockThreshold) and the peer is trusted not to change
+// them under gRPC's parsers: such a loan lasts until the last user drops the slice, on any thread,
+// and keeps the memory mapped, long after the link if need be. All others are copied and given back
+// at once.
 //
 // A reader of the link: one thread at a time.
 class SliceReceiver {

@@ -38,19 +38,20 @@ absl::StatusOr<bool> SliceSender::Send(SliceBuffer& data) {
 }
 
 absl::StatusOr<size_t> SliceSender::SendSome(SliceBuffer& data) {
-  const bool in_place = IsInPlace(Current(data));
-  // Up to a slice that may go another way.
   size_t run = Current(data).size();
-  for (size_t next = slice_ + 1; !in_place && next < data.Count(); ++next) {
-    if (IsInPlace(BytesOf(data, next))) break;
-    run += data[next].size();
+  if (!IsLarge(run)) {
+    // Headers and frames never share a block with a message: HTTP/2 may keep them for long.
+    for (size_t next = slice_ + 1; next < data.Count() && !IsLarge(data[next].size()); ++next) {
+      run += data[next].size();
+    }
+    return SendThroughRing(data, run);
   }
-  if (link_.pool() == nullptr || run < kBlockThreshold) return SendThroughRing(data, run);
 
-  const absl::StatusOr<bool> room = records_.HasSpaceForLoan();
-  if (!room.ok()) return room.status();
-  if (!*room) return 0;
-  absl::StatusOr<size_t> sent = in_place ? SendInPlace(data) : SendByBlock(data, run);
+  const absl::StatusOr<bool> space = records_.HasSpaceForLoan();
+  if (!space.ok()) return space.status();
+  if (!*space) return 0;
+  absl::StatusOr<size_t> sent =
+      link_.pool()->Contains(Current(data)) ? SendInPlace(data) : SendByBlock(data);
   if (!sent.ok() || *sent > 0) return sent;
   // No block is free: slower, but it goes on.
   sent = SendThroughRing(data, run);
@@ -68,50 +69,40 @@ absl::StatusOr<size_t> SliceSender::SendInPlace(SliceBuffer& data) {
   return bytes.size();
 }
 
-absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data, size_t run) {
+absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data) {
   BlockPool& pool = *link_.pool();
-  const absl::StatusOr<BlockPool::Block> block = pool.Allocate(run, kBlockThreshold);
+  const absl::Span<const char> slice = Current(data);
+  const absl::StatusOr<BlockPool::Block> block = pool.Allocate(slice.size(), kBlockThreshold);
   if (!block.ok()) return block.status();
   if (!*block) return 0;
-  const absl::Span<char> memory = block->memory().subspan(0, std::min(run, block->memory().size()));
-  const size_t slice = slice_, offset = offset_;
-  for (absl::Span<char> left = memory; !left.empty();) {
-    const absl::Span<const char> bytes = Current(data).subspan(0, left.size());
-    if (!bytes.empty()) memcpy(left.data(), bytes.data(), bytes.size());
-    left.remove_prefix(bytes.size());
-    Advance(data, bytes.size());
-  }
+  const absl::Span<char> memory = block->memory().subspan(0, slice.size());
+  memcpy(memory.data(), slice.data(), memory.size());
   const std::optional<BlockDescriptor> lent = pool.Lend(memory);
-  if (!lent.has_value()) {
-    slice_ = slice;  // nothing was sent
-    offset_ = offset;
-    return 0;
-  }
+  if (!lent.has_value()) return 0;
   records_.WriteLoan(*lent);
+  Advance(data, memory.size());
   CopyCounters::OfProcess().sent_by_block.Add(memory.size());
   return memory.size();
 }
 
 absl::StatusOr<size_t> SliceSender::SendThroughRing(SliceBuffer& data, size_t run) {
-  const absl::StatusOr<size_t> room = records_.FreeSpace(std::min(run, kStride));
-  if (!room.ok() || *room == 0) return room;
-  records_.Begin(*room);
-  for (size_t left = *room; left > 0;) {
+  const absl::StatusOr<size_t> space = records_.FreeSpace(std::min(run, kStride));
+  if (!space.ok() || *space == 0) return space;
+  records_.Begin(*space);
+  for (size_t left = *space; left > 0;) {
     const absl::Span<const char> bytes = Current(data).subspan(0, left);
     if (!bytes.empty()) records_.Append(bytes);
     left -= bytes.size();
     Advance(data, bytes.size());
   }
-  CopyCounters::OfProcess().sent_by_ring.Add(*room);
-  return *room;
-}
-
-absl::Span<const char> SliceSender::BytesOf(SliceBuffer& data, size_t slice) {
-  return {reinterpret_cast<const char*>(data[slice].data()), data[slice].size()};
+  CopyCounters::OfProcess().sent_by_ring.Add(*space);
+  return *space;
 }
 
 absl::Span<const char> SliceSender::Current(SliceBuffer& data) const {
-  return BytesOf(data, slice_).subspan(offset_);
+  const auto& slice = data[slice_];
+  return absl::MakeConstSpan(reinterpret_cast<const char*>(slice.data()), slice.size())
+      .subspan(offset_);
 }
 
 void SliceSender::Advance(SliceBuffer& data, size_t bytes) {
@@ -121,9 +112,8 @@ void SliceSender::Advance(SliceBuffer& data, size_t bytes) {
   offset_ = 0;
 }
 
-bool SliceSender::IsInPlace(absl::Span<const char> bytes) const {
-  return bytes.size() >= kBlockThreshold && link_.pool() != nullptr &&
-         link_.pool()->Contains(bytes);
+bool SliceSender::IsLarge(size_t bytes) const {
+  return bytes >= kBlockThreshold && link_.pool() != nullptr;
 }
 
 }  // namespace grpc_cxl::internal

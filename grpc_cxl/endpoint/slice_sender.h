@@ -15,10 +15,10 @@ namespace grpc_cxl::internal {
 
 // Brings gRPC's slices into a link:
 //
-//   a large slice in a block of ours             is lent as it is
-//   other slices, together as one run: small     copied into the ring as one record
-//                                      large     copied into a block, that lent
-//   large, and no block is free                  copied into the ring, and counted
+//   small slices (below kBlockThreshold), a run   copied into the ring as one record
+//   a large slice in a block of ours              lent as it is
+//   any other large slice                         copied into a block, that lent
+//   a large slice, and no block is free           copied into the ring, and counted
 //
 // A writer of the link: one thread at a time.
 class SliceSender {
@@ -37,16 +37,15 @@ class SliceSender {
 
  private:
   // Each sends some of the next bytes and returns how many; 0: no free space, or, for the second
-  // and third, no free block. `run` is how many bytes may go the same way.
+  // and third, no free block. `run` is how many bytes may go through the ring as one record.
   absl::StatusOr<size_t> SendSome(SliceBuffer& data);
   absl::StatusOr<size_t> SendInPlace(SliceBuffer& data);
-  absl::StatusOr<size_t> SendByBlock(SliceBuffer& data, size_t run);
+  absl::StatusOr<size_t> SendByBlock(SliceBuffer& data);
   absl::StatusOr<size_t> SendThroughRing(SliceBuffer& data, size_t run);
 
-  static absl::Span<const char> BytesOf(SliceBuffer& data, size_t slice);
   absl::Span<const char> Current(SliceBuffer& data) const;
   void Advance(SliceBuffer& data, size_t bytes);
-  bool IsInPlace(absl::Span<const char> bytes) const;
+  bool IsLarge(size_t bytes) const;
 
   Link& link_;
   RecordWriter records_;

@@ -48,21 +48,22 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
       OpenClientSource(executor, watchdog, address.name, context->settings);
   if (!source.ok()) return source.status();
-  std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
-                                                  address.name, context->settings));
+  std::shared_ptr<Acceptor> acceptor(
+      new Acceptor(std::move(executor), watchdog, *std::move(source), address.name, *context));
   if (context->direct_calls) RegisterAcceptor(context->server, acceptor);
   return acceptor;
 }
 
 Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
                    std::shared_ptr<ClientSource> source, const ServiceName& name,
-                   const ServerSettings& settings)
+                   const ListenContext& context)
     : executor_(std::move(executor)),
       watchdog_(watchdog),
       name_(name),
-      settings_(settings),
-      budget_(std::make_shared<ConnectionBudget>(settings.max_connections,
-                                                 settings.max_total_arena_bytes)),
+      settings_(context.settings),
+      may_have_direct_calls_(context.direct_calls),
+      budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
+                                                 settings_.max_total_arena_bytes)),
       source_(std::move(source)) {}
 
 void Acceptor::Start(EndpointCallback on_endpoint) {
@@ -92,6 +93,7 @@ std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::RetireDirectCalls() {
   std::vector<std::shared_ptr<ServerLinkUser>> connections;
   {
     absl::MutexLock lock(mu_);
+    retired_ = true;
     dropped = std::exchange(handler_, nullptr);
     for (const auto& weak : std::exchange(connections_, {})) {
       if (auto connection = weak.lock()) connections.push_back(std::move(connection));
@@ -103,7 +105,11 @@ std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::RetireDirectCalls() {
 
 void Acceptor::EnableDirectCalls(std::shared_ptr<CallHandler> handler) {
   absl::MutexLock lock(mu_);
-  if (!stopped_) handler_ = std::move(handler);
+  if (retired_) return;
+  handler_ = std::move(handler);
+  for (const auto& weak : connections_) {
+    if (const auto connection = weak.lock()) connection->SetHandler(handler_);
+  }
 }
 
 void Acceptor::Answer(WaitingClient& client) {
@@ -124,14 +130,14 @@ void Acceptor::Answer(WaitingClient& client) {
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
     WaitingClient& client) {
-  const bool direct = OffersDirectCalls() && (client.features() & kDirectCalls) != 0;
+  const bool direct = may_have_direct_calls_ && (client.features() & kDirectCalls) != 0;
   const LinkSizes sizes{
       .ring_bytes = settings_.ring_bytes,
       .payload_bytes = settings_.payload_bytes,
       .call_bytes = direct ? CallAreaBytes(settings_.call_buffer_bytes) : 0,
   };
   const size_t arena_bytes = std::max(settings_.arena_bytes, ArenaBytes(sizes));
-  auto lease = budget_->Take(arena_bytes);
+  auto lease = budget_->Take(arena_bytes, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) {
     const bool connections = refused->of == ConnectionBudget::Short::kConnections;
     return Refused{connections ? Refusal::kConnectionLimit : Refusal::kArenaBudget,
@@ -151,7 +157,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   const ConnectionTerms terms{.side = Link::Side::kServer,
                               .name = name_,
                               .peer_identity = client.who(),
-                              .trust_peer = client.is_trusted(),
+                              .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,
                               .spin = settings_.spin()};
@@ -159,7 +165,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
         auto made = std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes,
-                                                     terms.trust_peer, peer);
+                                                     IsTrustedWithMemory(terms.trust), peer);
         user = made.get();
         return made;
       });
@@ -171,15 +177,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
 
 void Acceptor::Enlist(const std::shared_ptr<ServerLinkUser>& connection) {
   absl::MutexLock lock(mu_);
-  if (handler_ == nullptr) return;  // Stop() came first
+  if (retired_) return;
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
   connections_.push_back(connection);
-  connection->SetHandler(handler_);
-}
-
-bool Acceptor::OffersDirectCalls() {
-  absl::MutexLock lock(mu_);
-  return handler_ != nullptr;
+  if (handler_ != nullptr) connection->SetHandler(handler_);
 }
 
 }  // namespace grpc_cxl::internal

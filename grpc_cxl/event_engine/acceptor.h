@@ -49,12 +49,12 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
 
-  // Offers direct calls on all connections made from now on; `handler` runs them.
+  // Has `handler` run the direct calls of all connections, until RetireDirectCalls().
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
 
-  // Takes no more direct calls; clients fall back to the stream path. Returns the connections
-  // on which direct calls may still run.
+  // Takes no direct calls from now on: clients make them on the stream path. Returns the
+  // connections on which calls may still run.
   std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
 
   // Gives the name up and drops `on_endpoint`; a call of `on_endpoint` that is under way keeps
@@ -71,26 +71,27 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
            std::shared_ptr<ClientSource> source, const ServiceName& name,
-           const ServerSettings& settings);
+           const ListenContext& context);
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
   std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
-  bool OffersDirectCalls();
-  // Registers a new connection that can carry direct calls.
+  // A connection that can carry direct calls has been made.
   void Enlist(const std::shared_ptr<ServerLinkUser>& connection);
 
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const ServiceName name_;
   const ServerSettings settings_;
+  const bool may_have_direct_calls_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: no direct calls
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: takes no direct calls
+  bool retired_ ABSL_GUARDED_BY(mu_) = false;                  // nor will it
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
 };
 

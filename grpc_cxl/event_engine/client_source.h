@@ -13,6 +13,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 
 namespace grpc_cxl::internal {
 
@@ -32,8 +33,9 @@ class WaitingClient {
   virtual uint32_t features() const = 0;
   // The client's identity for logs and peer(): "pid=4711,uid=1000".
   virtual std::string who() const = 0;
-  // Whether the kernel reports our own user or root: messages are then read in place.
-  virtual bool is_trusted() const = 0;
+  virtual PeerTrust trust() const = 0;
+  // The clients with one of these share a part of the server's budget; empty: no such limit.
+  virtual std::string quota() const = 0;
 
   // Makes an arena of at least `bytes` and sends it to the client with `offer`, after filling in
   // the offer's arena_bytes, sealed and coherence.

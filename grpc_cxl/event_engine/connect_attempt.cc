@@ -13,7 +13,7 @@ using grpc_event_engine::experimental::EventEngine;
 
 absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
     LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity,
-    bool trust_peer) const {
+    PeerTrust trust) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
   const ConnectionTerms terms{.side = Link::Side::kClient,
                               .name = name,
                               .peer_identity = peer_identity,
-                              .trust_peer = trust_peer,
+                              .trust = trust,
                               .pool_key = pool_key,
                               .sizes = {.ring_bytes = offer.ring_bytes,
                                         .payload_bytes = offer.payload_bytes,
@@ -34,7 +34,8 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                               .spin = settings.spin()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, trust_peer, routes, terms.spin);
+        return std::make_unique<ClientLinkUser>(link, buffer_bytes, IsTrustedWithMemory(trust),
+                                                routes, terms.spin);
       });
   if (!core.ok()) return core.status();
   return StartEndpoint(*std::move(core), terms, poller);

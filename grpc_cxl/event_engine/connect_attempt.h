@@ -34,12 +34,12 @@ struct ConnectRequest {
 
   uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
 
-  // Makes the endpoint after the server has accepted. `peer_identity` and `trust_peer` as in
+  // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
   // ConnectionTerms.
   absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Open(LinkParts parts,
                                                               const ArenaOffer& offer,
                                                               const std::string& peer_identity,
-                                                              bool trust_peer) const;
+                                                              PeerTrust trust) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

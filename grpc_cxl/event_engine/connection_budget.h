@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
@@ -22,8 +24,8 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
   // One connection's share, returned by the destructor.
   class Lease {
    public:
-    Lease(std::shared_ptr<ConnectionBudget> budget, size_t arena_bytes)
-        : budget_(std::move(budget)), arena_bytes_(arena_bytes) {}
+    Lease(std::shared_ptr<ConnectionBudget> budget, size_t arena_bytes, std::string quota)
+        : budget_(std::move(budget)), arena_bytes_(arena_bytes), quota_(std::move(quota)) {}
     Lease(Lease&&) = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease();
@@ -31,6 +33,7 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
    private:
     std::shared_ptr<ConnectionBudget> budget_;  // null when moved from
     size_t arena_bytes_;
+    std::string quota_;
   };
 
   enum class Short { kConnections, kArenaBytes };
@@ -39,15 +42,22 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
     std::string reason;  // for the client
   };
 
-  // A share of one connection and `arena_bytes`, or the limit that is reached.
-  std::variant<Lease, Refused> Take(size_t arena_bytes);
+  // A share of one connection and `arena_bytes`, or the limit that is reached. All clients of one
+  // `quota`, unless it is empty, together get a quarter of both limits, and at least one
+  // connection.
+  std::variant<Lease, Refused> Take(size_t arena_bytes, const std::string& quota);
 
  private:
+  struct Use {
+    size_t connections = 0;
+    size_t arena_bytes = 0;
+  };
+
   const size_t max_connections_;
   const size_t max_arena_bytes_;
   absl::Mutex mu_;
-  size_t connections_ ABSL_GUARDED_BY(mu_) = 0;
-  size_t arena_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  Use all_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<std::string, Use> quotas_ ABSL_GUARDED_BY(mu_);  // those in use
 };
 
 }  // namespace grpc_cxl::internal

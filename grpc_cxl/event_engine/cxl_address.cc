@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "absl/log/check.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -32,7 +31,7 @@ ResolvedAddress AbstractAddress(const std::string& text) {
 }  // namespace
 
 bool IsCxlTarget(absl::string_view target) {
-  return absl::StartsWith(target, ServiceName::kScheme);
+  return ServiceName::IsTarget(target);
 }
 
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target) {

@@ -41,7 +41,8 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
 
  protected:
   // With the threads of `other`.
-  CxlEngine(const CxlEngine& other) : EventEngine(), inner_(other.inner_), watchdog_(other.watchdog_) {}
+  CxlEngine(const CxlEngine& other)
+      : EventEngine(), inner_(other.inner_), watchdog_(other.watchdog_) {}
 
   const std::shared_ptr<grpc_event_engine::experimental::EventEngine>& inner() const {
     return inner_;

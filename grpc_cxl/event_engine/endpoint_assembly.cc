@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/log/log.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/payload/pool_directory.h"
@@ -24,13 +25,18 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
   if (terms.sizes.call_bytes > 0) user = make_user(link->get());
   LinkUser* const raw_user = user.get();
   auto core = std::make_shared<EndpointCore>(*std::move(link), terms.spin, std::move(executor),
-                                             terms.trust_peer, std::move(user));
+                                             IsTrustedWithMemory(terms.trust), std::move(user));
   if (raw_user != nullptr) raw_user->Start(core);
   return core;
 }
 
 std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
                                                      const ConnectionTerms& terms, Poller* poller) {
+  VLOG(1) << "cxl:///" << terms.name.str() << ": connected to "
+          << (terms.side == Link::Side::kClient ? "the server" : "a client") << " with "
+          << terms.peer_identity << "; trust: " << TrustText(terms.trust)
+          << (IsTrustedWithMemory(terms.trust) ? " (large messages are parsed where they lie)"
+                                               : " (messages are copied before they are parsed)");
   // Both sides use the service's name as the local address: a client has no name.
   return std::make_unique<Endpoint>(std::move(core), poller, EncodeAddress({terms.name}),
                                     PeerAddress(terms.name, terms.peer_identity));

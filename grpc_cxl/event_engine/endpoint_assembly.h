@@ -16,6 +16,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -25,8 +26,8 @@ struct ConnectionTerms {
   Link::Side side;
   ServiceName name;
   std::string peer_identity;  // peer_text.h
-  bool trust_peer;            // whether the peer's blocks may be read in place
-  std::string pool_key;       // pool_directory.h
+  PeerTrust trust;
+  std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
   SpinBudget spin;
 };

@@ -47,7 +47,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
                          .features = answer.features};
-  // Not trusted: every process that maps the region can change the blocks.
+  // Every process that maps the region can change the blocks.
   return request().Open({.arena = *std::move(made.arena),
                          .socket = UniqueFd(),
                          .options = {.memory = *memory,
@@ -56,7 +56,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                                      .lease = made.connection}},
                         offer,
                         RegionPeerText(made.connection->peer_host(), made.connection->peer_pid()),
-                        /*trust_peer=*/false);
+                        PeerTrust::kStranger);
 }
 
 }  // namespace grpc_cxl::internal

@@ -32,7 +32,8 @@ class WaitingRegionClient final : public WaitingClient {
     return RegionPeerText(request_.record.owner.host, request_.pid);
   }
   // No kernel vouches for the client, and every process that maps the region can change its blocks.
-  bool is_trusted() const override { return false; }
+  PeerTrust trust() const override { return PeerTrust::kStranger; }
+  std::string quota() const override { return ""; }  // the region gives each host a part
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     AnswerRecord terms;

@@ -5,11 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 namespace grpc_cxl::internal {
@@ -21,8 +24,8 @@ void SocketAttempt::Start(EventEngine::Duration timeout) {
 }
 
 absl::Status SocketAttempt::Dial() {
-  absl::StatusOr<std::string> directory =
-      FindRendezvousDirectory(request().settings.directory, request().settings.users);
+  const absl::StatusOr<RendezvousDirectory> directory =
+      RendezvousDirectory::Open(request().settings.directory);
   if (!directory.ok()) return directory.status();
   absl::StatusOr<UniqueFd> socket = internal::Dial(*directory, request().name);
   if (!socket.ok()) return socket.status();
@@ -53,8 +56,15 @@ ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
   absl::StatusOr<MemoryModel> memory =
       MakeMemoryModel(welcome.offer.coherence, settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
+  if (welcome.offer.arena_bytes > settings.max_arena_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the server's arena has ", welcome.offer.arena_bytes, " bytes, this channel takes at most ",
+        settings.max_arena_bytes, " (ChannelOptions::max_arena_bytes)"));
+  }
+  const PeerTrust trust = JudgePeer(socket_.get(), welcome.peer, settings.users);
   absl::StatusOr<Arena> arena =
-      Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, welcome.offer.sealed);
+      Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, welcome.offer.sealed,
+                    IsTrustedWithMemory(trust));
   if (!arena.ok()) return arena.status();
   arena->CloseFile();
   request().poller->Remove(this);
@@ -62,7 +72,7 @@ ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
       {.arena = *std::move(arena),
        .socket = std::move(socket_),
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
-      welcome.offer, PeerIdentityText(welcome.peer), TrustedUsers{}.Allows(welcome.peer.uid));
+      welcome.offer, PeerIdentityText(welcome.peer), trust);
 }
 
 }  // namespace grpc_cxl::internal

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
-#include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -23,12 +23,19 @@ constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
 class WaitingSocketClient final : public WaitingClient {
  public:
   WaitingSocketClient(UniqueFd socket, const ClientHello& hello, const ArenaBacking& backing,
-                      const MemoryModel& memory)
-      : socket_(std::move(socket)), hello_(hello), backing_(backing), memory_(memory) {}
+                      const MemoryModel& memory, PeerTrust trust)
+      : socket_(std::move(socket)),
+        hello_(hello),
+        backing_(backing),
+        memory_(memory),
+        trust_(trust) {}
 
   uint32_t features() const override { return hello_.features; }
   std::string who() const override { return PeerIdentityText(hello_.peer); }
-  bool is_trusted() const override { return TrustedUsers{}.Allows(hello_.peer.uid); }
+  PeerTrust trust() const override { return trust_; }
+  std::string quota() const override {
+    return trust_ == PeerTrust::kStranger ? absl::StrCat("uid=", hello_.peer.uid) : "";
+  }
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     absl::StatusOr<Arena> arena = Arena::Create(bytes, backing_);
@@ -53,6 +60,7 @@ class WaitingSocketClient final : public WaitingClient {
   const ClientHello hello_;
   const ArenaBacking backing_;
   const MemoryModel memory_;
+  const PeerTrust trust_;
 };
 
 }  // namespace
@@ -60,42 +68,39 @@ class WaitingSocketClient final : public WaitingClient {
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory) {
-  absl::StatusOr<std::string> directory =
-      FindRendezvousDirectory(settings.directory, settings.users);
-  if (!directory.ok()) return directory.status();
-  absl::StatusOr<NameListener> listener = NameListener::Listen(*directory, name);
-  if (!listener.ok()) return listener.status();
+  absl::StatusOr<std::shared_ptr<KeptName>> kept =
+      KeptName::Open(executor, poller, settings.directory, name);
+  if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
-      std::move(executor), poller, *std::move(listener), name, settings, memory));
+      std::move(executor), poller, *std::move(kept), name, settings, memory));
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
-                                       NameListener listener, const ServiceName& name,
+                                       std::shared_ptr<KeptName> kept_name, const ServiceName& name,
                                        const ServerSettings& settings, const MemoryModel& memory)
     : executor_(std::move(executor)),
       poller_(poller),
+      kept_name_(std::move(kept_name)),
       name_(name),
       users_(settings.users),
       backing_(settings.backing),
-      memory_(memory),
-      listener_fd_(listener.fd()),
-      listener_(std::move(listener)) {}
+      memory_(memory) {}
 
 void SocketClientSource::Start(OnClient on_client) {
   {
     absl::MutexLock lock(mu_);
     on_client_ = std::move(on_client);
   }
-  poller_->Add(shared_from_this());
+  kept_name_->Start([self = shared_from_this()] { self->AcceptAll(); });
 }
 
 void SocketClientSource::Stop() {
-  poller_->Remove(this);
+  kept_name_->Stop();
   OnClient dropped;
   std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes;
   {
     absl::MutexLock lock(mu_);
-    listener_.reset();
+    stopped_ = true;
     dropped = std::exchange(on_client_, nullptr);
     handshakes.swap(handshakes_);
   }
@@ -107,10 +112,10 @@ void SocketClientSource::AcceptAll() {
     std::shared_ptr<PendingHandshake> handshake;
     {
       absl::MutexLock lock(mu_);
-      if (!listener_.has_value()) return;
+      if (stopped_) return;
       paused_ = handshakes_.size() >= kMaxPendingHandshakes;
       if (paused_) return;
-      absl::StatusOr<UniqueFd> socket = listener_->Accept();
+      absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
       if (!socket.ok()) {
         LOG_EVERY_N_SEC(ERROR, 1) << "cxl:///" << name_.str()
                                   << " cannot accept a connection: " << socket.status().message();
@@ -148,17 +153,20 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
-  auto client = std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_);
+  const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
+  auto client =
+      std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_, trust);
   OnClient on_client;
   {
     absl::MutexLock lock(mu_);
     on_client = on_client_;
   }
   if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  if (backing_.kind != ArenaBacking::Kind::kMemfd && !client->is_trusted()) {
+  if (backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
     return client->Refuse(Refusal::kUid,
                           "the server's arenas are files or huge pages, which a peer can take away "
-                          "under it, so it shares them only with its own user and root");
+                          "under it, so it shares them only with its own user and root in its own "
+                          "namespaces, and with the uids in its option trusted_uids");
   }
   on_client(std::move(client));
 }

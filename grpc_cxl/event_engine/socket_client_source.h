@@ -5,7 +5,6 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
-#include <optional>
 #include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
@@ -13,10 +12,9 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/event_engine/client_source.h"
+#include "grpc_cxl/event_engine/kept_name.h"
 #include "grpc_cxl/event_engine/settings.h"
-#include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
-#include "grpc_cxl/rendezvous/name_listener.h"
 
 namespace grpc_cxl::internal {
 
@@ -32,13 +30,12 @@ class PendingHandshake;
 //
 // Owned by a shared_ptr.
 class SocketClientSource final : public ClientSource,
-                                 public Pollable,
                                  public std::enable_shared_from_this<SocketClientSource> {
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Registers the name at once; connections wait until Start(). Errors are those of
-  // FindRendezvousDirectory() and NameListener::Listen(). `memory` is how the server gets at
+  // KeptName::Open(). `memory` is how the server gets at
   // its arenas.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
@@ -47,16 +44,12 @@ class SocketClientSource final : public ClientSource,
   void Start(OnClient on_client) override;
   void Stop() override;
 
-  // Pollable: a client wants to connect.
-  int fd() const override { return listener_fd_; }
-  void OnFdReadable() override { AcceptAll(); }
-
  private:
   friend class PendingHandshake;
 
-  SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller, NameListener listener,
-                     const ServiceName& name, const ServerSettings& settings,
-                     const MemoryModel& memory);
+  SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
+                     std::shared_ptr<KeptName> kept_name, const ServiceName& name,
+                     const ServerSettings& settings, const MemoryModel& memory);
 
   void AcceptAll();
   // AcceptAll() once more, some time after it could not accept.
@@ -68,14 +61,14 @@ class SocketClientSource final : public ClientSource,
 
   const std::shared_ptr<EventEngine> executor_;
   Poller* const poller_;
+  const std::shared_ptr<KeptName> kept_name_;
   const ServiceName name_;
   const TrustedUsers users_;
   const ArenaBacking backing_;
   const MemoryModel memory_;
-  const int listener_fd_;
 
   absl::Mutex mu_;
-  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   OnClient on_client_ ABSL_GUARDED_BY(mu_);
   std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes_
       ABSL_GUARDED_BY(mu_);

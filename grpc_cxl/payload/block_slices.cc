@@ -66,7 +66,7 @@ absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescripto
   absl::StatusOr<BlockBorrower::Loan> loan = blocks.borrower->Borrow(descriptor);
   if (!loan.ok()) return loan.status();
   const absl::Span<char> bytes = loan->bytes();
-  if (!blocks.trust_peer) {
+  if (!blocks.trust_peer || bytes.size() < kBlockThreshold) {
     CopyCounters::OfProcess().received_from_block.Add(bytes.size());
     return grpc::Slice(bytes.data(), bytes.size());  // a copy
   }

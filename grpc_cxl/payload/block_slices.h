@@ -27,8 +27,9 @@ std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
 std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
                                           const std::vector<grpc::Slice>& slices, size_t bytes);
 
-// What the peer lent: in place, for as long as the slice lives, from a peer that is trusted;
-// else copied and given back. DATA_LOSS when the peer cannot have lent that.
+// What the peer lent: in place, for as long as the slice lives, if the peer is trusted and has lent
+// at least kBlockThreshold bytes; else copied and given back. DATA_LOSS when the peer cannot have
+// lent that.
 absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescriptor descriptor);
 
 }  // namespace grpc_cxl::internal

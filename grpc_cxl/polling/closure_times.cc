@@ -12,7 +12,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr int64_t kShort = 50'000;  // ns
-// More counts as so much: one long closure must not hide the short ones for ever.
+// Longer times count as this: one long closure must not hide the short ones for ever.
 constexpr int64_t kLongest = 5'000'000;  // ns
 
 void Follow(std::atomic<int64_t>& average, int64_t ns) {

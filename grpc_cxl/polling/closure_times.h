@@ -12,14 +12,13 @@ namespace grpc_cxl::internal {
 // 50 us on average, running one in place is cheaper than handing it over, since a wake-up costs
 // 2 to 35 us and often the other core is busy.
 //
-// A closure counts with the time that others would have had to wait because of it: all of its time
-// if it slept, else its CPU time, since on a machine with more threads than cores every thread is
-// interrupted for milliseconds now and then. (64 services on 2 cores took half as long again when
-// that was taken for long closures, and each of them was handed over.) Telling the two apart costs
-// four system calls, 1 us or so, and is done only while the time that passes says that they are
-// long.
+// A closure counts with the time for which it delays others: all of its time if it slept, else its
+// CPU time, since with more threads than cores every thread is interrupted for milliseconds now and
+// then. (With such interruptions counted, 64 services on 2 cores took half as long again: every
+// closure was handed over.) Telling the two apart costs four system calls, about 1 us, and is done
+// only while the elapsed time is long.
 //
-// Thread-safe; updates by threads that meet may get lost, which does no harm.
+// Thread-safe; concurrent updates may get lost, which does no harm.
 class ClosureTimes {
  public:
   bool AreShort() const;
@@ -29,7 +28,7 @@ class ClosureTimes {
    public:
     // The closure begins. `start_ns` is SteadyNs() of now, or of when the one before it ended.
     Timing(ClosureTimes& times, int64_t start_ns);
-    // It has ended. Returns SteadyNs().
+    // The closure has ended. Returns SteadyNs().
     int64_t End();
 
    private:
@@ -43,8 +42,7 @@ class ClosureTimes {
     std::optional<Done> before_;
   };
 
-  // What a Timing found out: how long a closure took, and how much of that counts, if that was
-  // asked.
+  // A Timing's result: how long a closure took, and how much of that counts, if measured.
   void Note(int64_t took_ns, std::optional<int64_t> worked_ns);
 
  private:

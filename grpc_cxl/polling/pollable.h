@@ -6,10 +6,9 @@
 
 namespace grpc_cxl::internal {
 
-// Something a polling thread looks after: a file descriptor, and maybe shared memory
-// beside it. While a pollable is hot, the polling thread looks at its memory again and
-// again; when that has brought nothing for spin_ns(), it is put to sleep and only its file
-// descriptor is watched.
+// An object that a polling thread serves: a file descriptor, and maybe shared memory beside it.
+// While a pollable is hot, the polling thread looks at its memory again and again. After
+// spin_ns() without work it is put to sleep, and only its file descriptor is watched.
 //
 // Calls come from one polling thread at a time, with a happens-before between them; but
 // while a Run() or OnFdReadable() blocks, another thread may take over and make the next
@@ -24,10 +23,10 @@ class Pollable {
   // Runs without any lock held and may call back into gRPC.
   virtual void OnFdReadable() = 0;
 
-  // Is there work for Run()? Called in a tight loop: a few loads.
+  // Whether there is work for Run(). Called in a tight loop: a few loads.
   virtual bool Ready() const { return false; }
 
-  // Does what is ready, callbacks included. Without any lock held.
+  // Does the work that is ready, callbacks included. Without any lock held.
   virtual void Run() {}
 
   // From here on the peer must wake us through fd(). Ready() is asked once more after this.
@@ -35,11 +34,11 @@ class Pollable {
   virtual void Awake() {}
 
   // Whether the peer wakes us through fd() as soon as Ready() would be true. If not, the polling
-  // thread goes on looking at this, ever more seldom (BackOff), and fd() may be -1, or tell of
-  // other things.
+  // thread keeps looking at the pollable, ever more seldom (BackOff), and fd() may be -1 or report
+  // other events.
   virtual bool wakes_us() const { return true; }
-  // Of one that does not wake us, asked before every nap: is there something for OnFdReadable()
-  // which fd() does not report?
+  // For a pollable that does not wake us, asked before every nap: whether there is work for
+  // OnFdReadable() that fd() does not report.
   virtual bool PeerGone() { return false; }
 
   // How long to keep looking after the last work was found; 0: sleep at once.

@@ -21,8 +21,8 @@ namespace {
 thread_local Poller* current_poller = nullptr;
 thread_local uint64_t callbacks = 0;  // of this thread
 
-// While something is hot, descriptors are looked at this often: often enough for a new
-// connection, seldom enough to cost little (one look is about 0.5 us).
+// How often descriptors are looked at while a pollable is hot: often enough for a new connection,
+// seldom enough to cost little (a look takes about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
 
 // Each idle turn offers the core to other threads. When that takes this long, a thread has real
@@ -38,7 +38,8 @@ Poller::Poller(Watchdog* watchdog)
     : watchdog_(watchdog),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  PCHECK(epoll_ && poke_) << "no file descriptors left for a polling thread";
+  PCHECK(epoll_ && poke_)
+      << "no file descriptor left for a polling thread; raise the limit (ulimit -n)";
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = 0;  // no entry has this id
@@ -56,10 +57,12 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   entry->active_ns = SteadyNs();
   const bool wakes_us = entry->pollable->wakes_us();
   if (wakes_us) entry->pollable->PrepareToSleep();
+  // A peer that published before found us awake, and woke nobody.
+  const bool look = !wakes_us || entry->pollable->Ready();
   absl::MutexLock lock(mu_);
   entry->id = next_id_++;
   entries_[entry->id] = entry;
-  if (!wakes_us) {
+  if (look) {
     again_.push_back(entry);  // for the leader to begin to look at it
     WakeLeader();
   }
@@ -122,7 +125,7 @@ void Poller::Lead() {
     }
     const int64_t now = SteadyNs();
     const bool look = now - looked > kLookInterval;
-    // While the leader has work it is awake, whatever is hot costs it only a look.
+    // A leader with work is awake anyway; a hot pollable costs it only a look.
     if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
     LookAtNapping(now);
     before = now;
@@ -150,7 +153,7 @@ bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()>
   uint64_t expected = busy;
   if (busy_.compare_exchange_strong(expected, busy + 1, std::memory_order_seq_cst)) return true;
   // The callback may have read bytes off the descriptor after the new leader had put the
-  // pollable to sleep. With them went the new leader's event, so it is told of it here.
+  // pollable to sleep. The new leader gets no event for those bytes, so it is told here.
   if (entry != nullptr) {
     absl::MutexLock lock(mu_);
     again_.push_back(entry);
@@ -166,7 +169,7 @@ Poller::Turn Poller::RunQueue() {
     running_.swap(queue_);
     queued_.store(0, std::memory_order_relaxed);
   }
-  // Only what was there: closures that enqueue others must not starve the connections.
+  // Only those queued so far: closures that enqueue others must not starve the connections.
   int64_t start = SteadyNs();
   while (!running_.empty()) {
     absl::AnyInvocable<void()> closure = std::move(running_.front());
@@ -294,7 +297,7 @@ void Poller::LookAtNapping(int64_t now) {
 
 int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
   if (timeout_ns <= 0) return epoll_wait(epoll_.get(), events, most, timeout_ns < 0 ? -1 : 0);
-  // Naps are as long as they are meant to be; the default adds 50 us to each.
+  // The default slack adds 50 us to each nap.
   thread_local const int punctual = prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
   static_cast<void>(punctual);
   timespec timeout;

@@ -26,22 +26,22 @@ namespace grpc_cxl::internal {
 
 class Watchdog;
 
-// Looks after many pollables with one thread at a time, the leader. Closures that are
-// enqueued run on the leader as well, one after the other, right after the callback that
-// enqueued them: no hop to another thread.
+// Serves many pollables with one thread at a time, the leader. Enqueued closures run on the leader
+// as well, one after the other, right after the callback that enqueued them: no hop to another
+// thread.
 //
 // A callback may block (a handler that sleeps, or waits for another call). Then the
 // watchdog deposes the leader: another thread leads from where it was, and the old leader
-// leaves when its callback returns. Who takes `busy` from the callback's odd number to the
-// next even one decides which of the two leads:
+// leaves when its callback returns. The thread that changes `busy` from the callback's odd number
+// to the next even one leads:
 //
 //     leader                      watchdog                    next leader
 //     busy := odd
 //     callback() ...              sees the same odd twice:
 //                                 busy: odd -> even, asks
 //                                 for a thread                polls on
-//     ... returns, cannot do
-//     the same, gives its
+//     ... returns, cannot
+//     change busy, gives its
 //     pollable back, leaves
 //
 // A pollable whose peer cannot wake us is hot like the others, and then naps: the leader looks
@@ -61,24 +61,24 @@ class Poller {
   // Tells one callback or closure of the calling thread from the next; 0 outside of them.
   static uint64_t CurrentCallback();
 
-  // Starts and ends looking after `pollable`. When Remove() returns, an OnFdReadable() or
+  // Starts and ends serving `pollable`. When Remove() returns, an OnFdReadable() or
   // Run() that was under way may still be running, but no other follows; the poller's
   // reference is dropped soon. Both do nothing in a forked child, which shares the epoll set with
   // its parent and has no thread that polls.
   void Add(std::shared_ptr<Pollable> pollable);
   void Remove(const Pollable* pollable);
 
-  // Runs `closure` on the leader, after what it does now.
+  // Runs `closure` on the leader, after its current callback.
   void Enqueue(absl::AnyInvocable<void()> closure);
 
-  // Runs each of `work` on the leader, in order, but only when no closure is left: each is
-  // thus followed by all that it enqueues before the next one begins, which finds the
-  // processor's cache as the last one left it.
+  // Runs `work` on the leader, in order, but only while no closure is queued: the closures that a
+  // piece enqueues run before the next piece begins, which finds the processor's cache as the
+  // piece left it.
   void Defer(std::vector<absl::AnyInvocable<void()>> work);
-  // Whether some of it has not begun. A look without the lock.
+  // Whether deferred work has not begun. Does not take the lock.
   bool HasDeferred() const { return deferred_count_.load(std::memory_order_relaxed) > 0; }
 
-  // Of closures that were enqueued, and of closures that are handed over because they are long.
+  // Of enqueued closures, and of closures handed over because they are long.
   ClosureTimes& closure_times() { return closure_times_; }
 
   // Polls until deposed. For the threads that the watchdog keeps.
@@ -98,14 +98,14 @@ class Poller {
     // Of the leader:
     bool hot = false;
     int64_t active_ns = 0;  // when work was last found, or when it went to sleep
-    BackOff naps;           // of one that cannot wake us
+    BackOff naps;           // if it cannot wake us
     int64_t look_ns = 0;    // when to look at it again, while it naps
   };
 
   // The result of one turn of the leader.
   enum class Turn { kNothing, kProgress, kDeposed };
-  // Calls `callback` without the lock; false when the leader was deposed meanwhile. `entry`
-  // is what it is a callback of; null for closures.
+  // Calls `callback` without the lock; false when the leader was deposed meanwhile. `entry` is the
+  // callback's pollable; null for closures.
   bool Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
   Turn RunQueue();
   Turn RunDeferred();
@@ -115,29 +115,28 @@ class Poller {
   void Cool(int64_t now, bool all);
   // Looks at napping pollables whose time has come.
   void LookAtNapping(int64_t now);
-  // Collects events; sleeps for them unless there is something else to do.
+  // Collects events; sleeps until there are any unless there is other work.
   void WaitForEvents(bool may_sleep);
-  // The wait itself: for `timeout_ns`, or without an end when that is negative.
+  // Waits for `timeout_ns`; without end when negative.
   int Wait(epoll_event* events, int most, int64_t timeout_ns);
   void WakeLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Watchdog* const watchdog_;
   const pid_t owner_ = getpid();
   UniqueFd epoll_;
-  UniqueFd poke_;  // eventfd, never leaves the process: ends the leader's sleep
+  UniqueFd poke_;  // eventfd that ends the leader's sleep; never leaves the process
 
   absl::Mutex mu_;
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 1;
   std::unordered_map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mu_);
   std::deque<absl::AnyInvocable<void()>> deferred_ ABSL_GUARDED_BY(mu_);
-  // Pollables in whose callback a leader was deposed: to be told once more that they are
-  // readable.
+  // Pollables in whose callback a leader was deposed: due for another OnFdReadable().
   std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
   bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
 
-  // Sizes of queue_ and deferred_, for looks without the lock. Stored under mu_, relaxed: the
-  // leader takes mu_ before it sleeps.
+  // Sizes of queue_ and deferred_, loaded without the lock. Stored under mu_, relaxed: the leader
+  // takes mu_ before it sleeps.
   std::atomic<size_t> queued_{0};
   std::atomic<size_t> deferred_count_{0};
   // See busy(). From even to odd by the leader alone.

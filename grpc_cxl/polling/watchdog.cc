@@ -17,14 +17,14 @@ namespace {
 
 constexpr int64_t kTickNs = 2'000'000;
 
-// A thread that a blocked callback has made superfluous waits this long for other work.
+// How long a thread waits for other work after it was replaced in a blocked callback.
 constexpr absl::Duration kIdleThreadLife = absl::Seconds(10);
 
 }  // namespace
 
 Watchdog::Watchdog(int pollers)
     : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)), watched_(pollers) {
-  PCHECK(timer_) << "no file descriptors left for the polling threads";
+  PCHECK(timer_) << "no file descriptor left for the polling threads; raise the limit (ulimit -n)";
   for (Watched& watched : watched_) watched.poller = std::make_unique<Poller>(this);
   std::thread([this] {
     pthread_setname_np(pthread_self(), "cxl_watchdog");

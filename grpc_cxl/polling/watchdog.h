@@ -19,13 +19,12 @@ namespace grpc_cxl::internal {
 // stalling other connections: a leader that has been inside one callback for two ticks (2 to 4 ms)
 // is replaced.
 //
-// The watchdog ticks only while there is something to watch: an idle process does not wake
-// up, and one that is called now and then does once a call, 2 ms after it. Its clock is a
-// timer that the pollers arm:
+// The watchdog ticks only while a callback runs: an idle process does not wake up, and a seldom
+// called process wakes up once a call, 2 ms after it. The pollers arm its timer:
 //
 //     poller                              watchdog, woken by the timer
 //     1. busy := odd                      a. armed := false
-//     2. armed? if not, arm               b. look at every busy; if any is odd, arm
+//     2. if not armed, arm                b. load every busy; if any is odd, arm
 //     3. callback()
 //
 // All four accesses are seq_cst. If 2 finds it armed, then 1 came before a in their total
@@ -58,8 +57,8 @@ class Watchdog {
 
   void Arm();
   void Watch();
-  // Has some thread lead `poller`: one that waits for work, else a new one; when there can
-  // be no more threads (false), the first that comes back from a blocked callback.
+  // Has a thread lead `poller`: a waiting thread, else a new one. False when no thread can be
+  // started: then the first thread to return from a blocked callback leads.
   bool Staff(Poller* poller);
   void LeadOneAfterAnother();
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/errno_status.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -35,7 +36,7 @@ absl::Status OpenError(int error, const std::string& path) {
       return absl::InvalidArgumentError(
           absl::StrCat(what, ": it is a directory; name a file in it"));
     default:
-      return absl::ErrnoToStatus(error, what);
+      return ErrnoStatus(error, what);
   }
 }
 

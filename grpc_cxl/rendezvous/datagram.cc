@@ -49,7 +49,8 @@ absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
       return absl::ResourceExhaustedError("the peer does not read its socket");
     case ETOOMANYREFS:
       return absl::ResourceExhaustedError(
-          "too many file descriptors are on their way to clients that do not take them");
+          "too many file descriptors are in flight to clients that do not receive them; try again "
+          "later");
     default:
       return absl::ErrnoToStatus(errno, "cannot send a handshake message");
   }

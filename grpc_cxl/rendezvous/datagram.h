@@ -13,11 +13,11 @@
 // Nothing here blocks, whatever the socket's flags, or raises SIGPIPE.
 namespace grpc_cxl::internal {
 
-// Sends `size` bytes as one message, with a copy of `fd` unless it is -1. UNAVAILABLE
-// when the peer has closed, RESOURCE_EXHAUSTED when the kernel takes no more.
+// Sends `size` bytes as one message, with a copy of `fd` unless `fd` is -1. UNAVAILABLE when the
+// peer has closed, RESOURCE_EXHAUSTED when the socket's buffer is full.
 absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
 
-// The file descriptors that came with a message; closes what is not taken.
+// The file descriptors that came with a message. The destructor closes those not taken.
 class ReceivedFds {
  public:
   // FAILED_PRECONDITION when the message had none or several, RESOURCE_EXHAUSTED when
@@ -31,9 +31,9 @@ class ReceivedFds {
   bool truncated_ = false;
 };
 
-// Receives one message into `data` and returns the length it had, which may be more than
-// `size` (the rest is dropped). nullopt when there is none yet, UNAVAILABLE when the peer
-// has closed. With `fds` null, file descriptors in the message are not taken.
+// Receives one message into `data` and returns its full length, which may exceed `size` (the
+// rest is dropped). nullopt: no message yet; UNAVAILABLE: the peer has closed. With `fds` null,
+// file descriptors in the message are not received.
 absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
                                                       ReceivedFds* fds);
 

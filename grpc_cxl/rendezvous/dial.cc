@@ -2,15 +2,16 @@
 #include "grpc_cxl/rendezvous/dial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/errno_status.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 namespace grpc_cxl::internal {
@@ -23,41 +24,34 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
     case ENOTDIR:
     case ECONNREFUSED:  // the socket of an owner who died
       return absl::UnavailableError(
-          absl::StrCat("nobody listens on ", who,
+          absl::StrCat("no server listens on ", who,
                        " (is the server running, and does it use the same directory? "
                        "GRPC_CXL_DIR in the environment of both sets it)"));
     case EAGAIN:
-      return absl::ResourceExhaustedError(absl::StrCat("too many clients wait for the listener of ",
-                                                       who, " to accept them; try again later"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the listener's queue of ", who, " is full; try again later"));
     case EACCES:
     case EPERM:
       return absl::PermissionDeniedError(
           absl::StrCat("this user (uid ", geteuid(), ") may not enter the directory to reach ", who,
                        "; its owner can allow it, or set GRPC_CXL_DIR to another directory"));
-    case EMFILE:
-    case ENFILE:
-      return absl::ResourceExhaustedError(
-          absl::StrCat("no file descriptor left to connect to ", who,
-                       "; raise the limit (ulimit -n) or close connections"));
     default:
-      return absl::ErrnoToStatus(error, absl::StrCat("cannot connect to ", who));
+      return ErrnoStatus(error, absl::StrCat("cannot connect to ", who));
   }
 }
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> Dial(const std::string& directory, const ServiceName& name) {
-  UniqueFd folder(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return NotConnected(errno, directory, name);
+absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name) {
   absl::StatusOr<sockaddr_un> address =
-      SocketAddress(folder.get(), absl::StrCat(name.FileStem(), ".sock"));
+      SocketAddress(directory.fd(), absl::StrCat(name.FileStem(), ".sock"));
   if (!address.ok()) return address.status();
 
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return NotConnected(errno, directory, name);
+  if (!socket) return NotConnected(errno, directory.path(), name);
   // A unix socket connects at once or fails; with O_NONBLOCK it never waits.
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return NotConnected(errno, directory, name);
+    return NotConnected(errno, directory.path(), name);
   }
   return socket;
 }

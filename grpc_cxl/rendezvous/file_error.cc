@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/base/errno_status.h"
 
 namespace grpc_cxl::internal {
 
@@ -31,12 +32,8 @@ absl::Status FileError(int error, absl::string_view what, const std::string& pat
     case EDQUOT:
       return absl::ResourceExhaustedError(absl::StrCat(
           text, ": no space left; make room, or set GRPC_CXL_DIR to another directory"));
-    case EMFILE:
-    case ENFILE:
-      return absl::ResourceExhaustedError(
-          absl::StrCat(text, ": no file descriptor left; raise the limit (ulimit -n)"));
     default:
-      return absl::ErrnoToStatus(error, text);
+      return ErrnoStatus(error, text);
   }
 }
 

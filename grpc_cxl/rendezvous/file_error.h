@@ -9,9 +9,9 @@
 
 namespace grpc_cxl::internal {
 
-// What a system call on a file of the rendezvous directory came to: "cannot <what>
-// <path>", why, and where one can do something about it, what. `error` is its errno.
-// NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, or what Abseil makes of the rest.
+// The status of a system call that failed with `error` (an errno) on a file of the rendezvous
+// directory: "cannot <what> <path>", the reason, and the remedy where there is one. NOT_FOUND,
+// PERMISSION_DENIED, RESOURCE_EXHAUSTED, or Abseil's code for the errno.
 absl::Status FileError(int error, absl::string_view what, const std::string& path);
 
 }  // namespace grpc_cxl::internal

@@ -17,11 +17,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/datagram.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-// Of both: the peer of one is the reader of the other's text.
+// Both sides format this text: the server sends it to the client as the reason.
 std::string VersionsDiffer(absl::string_view peer, absl::string_view self, uint32_t theirs) {
   return absl::StrCat("the ", peer, " has version ", theirs,
                       " of grpc_cxl's shared memory layout, the ", self, " has version ",
@@ -30,16 +31,22 @@ std::string VersionsDiffer(absl::string_view peer, absl::string_view self, uint3
 }
 
 std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid) {
+  if (MayBeUnmapped(uid)) {
+    return absl::StrCat("the ", peer, "'s user has no number in the user namespace of the ", self,
+                        " (the kernel shows uid ", uid,
+                        " for all such users), so it cannot be told from a stranger; run both in "
+                        "one user namespace, or map the user");
+  }
   return absl::StrCat("the ", peer, " runs as uid ", uid, ", but the ", self, " (uid ", geteuid(),
-                      ") meets only its own user, root and those in its option allowed_uids");
+                      ") accepts only its own user, root and the uids in its option allowed_uids");
 }
 
 HandshakePreamble MyPreamble(uint32_t features) {
   return {kHandshakeMagic, kLayoutVersion, features};
 }
 
-// What is wrong with a message of `size` bytes of which the first sizeof(Message) are in
-// `message`; kNone when nothing is.
+// The fault of a message of `size` bytes, whose first sizeof(Message) bytes are in `message`;
+// kNone: no fault.
 struct Fault {
   Refusal refusal = Refusal::kNone;
   std::string text;
@@ -66,7 +73,7 @@ Fault FindFault(const Message& message, size_t size, absl::string_view peer,
 }  // namespace
 
 absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
-  // It will be printed on terminals and into logs, and may hold any bytes.
+  // The text may hold any bytes, and appears on terminals and in logs.
   std::replace_if(
       reason.begin(), reason.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   const std::string text = absl::StrCat("the server refused the connection: ", reason);
@@ -91,7 +98,7 @@ absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
   ucred credentials;
   socklen_t size = sizeof(credentials);
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return absl::ErrnoToStatus(errno, "cannot ask the kernel who the peer is");
+    return absl::ErrnoToStatus(errno, "cannot read the peer's credentials (SO_PEERCRED)");
   }
   return PeerIdentity{credentials.uid, credentials.pid};
 }
@@ -140,7 +147,7 @@ void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
   welcome.pid = getpid();
   welcome.refusal = static_cast<uint32_t>(refusal);
   reason.copy(welcome.reason, sizeof(welcome.reason) - 1);
-  // A client that has gone does not hear it, and need not.
+  // A client that has gone needs no reason.
   SendDatagram(socket, &welcome, sizeof(welcome), /*fd=*/-1).IgnoreError();
 }
 
@@ -176,7 +183,7 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   if (message.coherence > static_cast<uint32_t>(Coherence::kFlush)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the server wants coherence ", message.coherence,
-                     " of its memory, and this release of grpc_cxl knows only 0 (coherent) and 1 "
+                     " of its memory, but this release of grpc_cxl knows only 0 (coherent) and 1 "
                      "(flush)"));
   }
   absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();

@@ -19,9 +19,9 @@
 // socket's flags: a step that must wait for the peer returns nullopt; call again when the
 // socket is readable. Time limits are the caller's. After an error, close the socket.
 //
-// The peer may send anything: of a text that it wrote at most 256 characters become part
-// of a status, unprintable ones as `?`, and unexpected file descriptors are
-// closed. A peer that closes or dies is UNAVAILABLE, "the peer closed the connection
+// The peer may send anything. At most 256 characters of its text become part of a status,
+// unprintable characters as `?`; unexpected file descriptors are closed. A peer that closes or
+// dies is UNAVAILABLE, "the peer closed the connection
 // during the handshake". Thread-safe for different sockets.
 namespace grpc_cxl::internal {
 
@@ -33,8 +33,8 @@ struct PeerIdentity {
 // By SO_PEERCRED.
 absl::StatusOr<PeerIdentity> IdentifyPeer(int socket);
 
-// What the server tells a client it takes. On the client's side these are the server's
-// words, not yet checked: Arena::Attach() and Link::Create() do that.
+// The server's terms for a client that it accepts. On the client's side they are unchecked:
+// Arena::Attach() and Link::Create() check them.
 struct ArenaOffer {
   uint64_t arena_bytes = 0;
   uint64_t ring_bytes = 0;
@@ -47,18 +47,17 @@ struct ArenaOffer {
 
 struct ClientHello {
   PeerIdentity peer;
-  uint32_t claimed_pid = 0;  // by the client's own word and pid namespace; for people
+  uint32_t claimed_pid = 0;  // as the client's pid namespace numbers it, unverified; for people
   uint32_t features = kNoFeatures;
 };
 
 // Server, step 1: reads and checks Hello and the peer's uid. PERMISSION_DENIED (uid) or
-// FAILED_PRECONDITION (protocol, version); of these the client has been told.
+// FAILED_PRECONDITION (protocol, version); the client has been sent the reason.
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
-// Server, step 2: one of these, after step 1 and not instead of it: closing a unix socket
-// in which bytes lie unread takes away from the peer what was sent to it. The arena's file
-// is copied to the client; ours may be closed afterwards. A refusal that cannot be
-// delivered is dropped; of `reason`, 255 bytes are sent.
+// Server, step 2: either function, always after step 1, because closing a unix socket with unread
+// bytes discards what was sent to the peer. `arena_fd` may be closed afterwards. A refusal that
+// cannot be delivered is dropped; 255 bytes of `reason` are sent.
 absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
 void SendRefusal(int socket, Refusal refusal, const std::string& reason);
 
@@ -67,22 +66,19 @@ absl::Status SendHello(int socket, uint32_t features);
 
 struct Welcome {
   PeerIdentity peer;
-  uint32_t claimed_pid = 0;  // by the server's own word and pid namespace; for people
+  uint32_t claimed_pid = 0;  // as the server's pid namespace numbers it, unverified; for people
   ArenaOffer offer;
   UniqueFd arena_fd;
 };
 
-// Client, step 2. The server's uid must be trusted as well, since the server reads our
-// requests: checked before anything is read, PERMISSION_DENIED if not.
-// FAILED_PRECONDITION when the message is not a Welcome, of another version, or names an unknown
-// kind of coherence. A refusal
-// becomes PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol),
-// RESOURCE_EXHAUSTED (limit, budget, memory) or UNAVAILABLE (shutting down) with the
-// server's reason in the text.
+// Client, step 2. The server reads our requests, so its uid must be trusted too. The uid is
+// checked before anything is read: PERMISSION_DENIED. FAILED_PRECONDITION when the message is not
+// a Welcome, of another version, or names an unknown kind of coherence. A refusal becomes
+// PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol), RESOURCE_EXHAUSTED (limit,
+// budget, memory) or UNAVAILABLE (shutting down) with the server's reason in the text.
 absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users);
 
-// That status, for a refusal that came another way. Of `reason`, which may hold anything,
-// unprintable characters become `?`.
+// The status for a refusal. Unprintable characters of `reason` become `?`.
 absl::Status RefusalStatus(uint32_t refusal, std::string reason);
 
 }  // namespace grpc_cxl::internal

@@ -21,19 +21,19 @@ inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 inline constexpr uint32_t kNoFeatures = 0;
 inline constexpr uint32_t kDirectCalls = 1;  // the arena has a call area
 
-// Why a server does not take a connection (section 3.4). Zero means that it does.
+// Why a server refuses a connection (section 3.4); zero: accepted.
 enum class Refusal : uint32_t {
   kNone = 0,
-  kNotOurProtocol = 1,   // what the client sent is no Hello
+  kNotOurProtocol = 1,   // the client's message is not a Hello
   kVersion = 2,          // another layout version
-  kUid = 3,              // the server does not meet this user
+  kUid = 3,              // the server does not accept this user
   kConnectionLimit = 4,  // ServerOptions::max_connections
   kArenaBudget = 5,      // ServerOptions::max_total_arena_bytes
   kNoMemory = 6,         // the kernel has no memory for the arena
   kShuttingDown = 7,
 };
 
-// The bytes that no version changes.
+// The part that is the same in every version.
 //
 //    0         8         12         16
 //    +---------+---------+----------+--
@@ -52,7 +52,7 @@ static_assert(offsetof(HandshakePreamble, features) == 12);
 // Written by the client.
 struct HelloMessage {
   HandshakePreamble preamble;
-  uint32_t pid;  // as the client's own pid namespace numbers it; for people
+  uint32_t pid;  // in the client's pid namespace; for people
   uint32_t reserved[3];
 };
 static_assert(sizeof(HelloMessage) == 32);
@@ -63,14 +63,14 @@ static_assert(offsetof(HelloMessage, reserved) == 20);
 // Written by the server.
 struct WelcomeMessage {
   HandshakePreamble preamble;
-  uint32_t pid;      // as the server's own pid namespace numbers it; for people
-  uint32_t refusal;  // a Refusal; unless kNone, nothing but `reason` counts
+  uint32_t pid;      // in the server's pid namespace; for people
+  uint32_t refusal;  // a Refusal; unless kNone, only `reason` is meaningful
   uint64_t arena_bytes;
   uint64_t ring_bytes;
   uint64_t payload_bytes;      // of each direction's payload blocks; 0: none
   uint32_t sealed;             // 1: the arena's file must be sealed
   uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
-  uint32_t coherence;          // a Coherence: how both ends get at the arena
+  uint32_t coherence;          // a Coherence: how both ends access the arena
   uint32_t reserved;
   char reason[256];  // of the refusal, for people; zero-terminated
 };

@@ -6,7 +6,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <string>
@@ -17,13 +16,12 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/rendezvous/file_error.h"
 #include "grpc_cxl/rendezvous/name_lock.h"
-#include "grpc_cxl/rendezvous/socket_address.h"
 
 // The steps, and what a death between them leaves behind
 //
-// Everything below is done only by the owner of the name (name_lock.h), so Listen() and
-// Remove() run undisturbed by other servers. Killed between any two of their steps, a
-// server leaves one of these, with the lock free:
+// Only the owner of the name (name_lock.h) runs the steps below, so other servers do not
+// interfere with Listen() and Remove(). A server that is killed between any two steps leaves the
+// lock free and one of these states:
 //
 //     in the directory    a client sees     the next Listen()
 //     ------------------  ----------------  -----------------------------------
@@ -31,95 +29,73 @@
 //     .lock               ENOENT            locks the file it finds
 //     .lock and .sock     ECONNREFUSED      locks, unlinks the socket, binds its own
 //
+// A lock file that was removed by hand leaves a living owner without a lock at its path. A
+// newcomer can then lock a new file, but finds that the socket is connected to (name_socket.h),
+// removes its lock file and gives up; the owner locks a new one. When the socket was removed as
+// well, the first to lock a new file owns the name; the other learns it in Restore().
+//
 // Remove() takes the socket away first and the lock file last. The other way round, a
 // successor could lock a new file and bind its socket between the two, and the second
 // step would remove the successor's socket.
 namespace grpc_cxl::internal {
 namespace {
 
-bool IsSocket(int directory, const std::string& file) {
-  struct stat found;
-  return fstatat(directory, file.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISSOCK(found.st_mode);
-}
-
-// Makes way for a new socket. What is there was left by a killed owner, if it is a socket;
-// nothing else is ever removed.
-absl::Status RemoveStaleSocket(int directory, const std::string& file, const std::string& full) {
-  if (IsSocket(directory, file)) {
-    if (unlinkat(directory, file.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
-    return FileError(errno, "remove the socket that an earlier server left,", full);
-  }
-  if (faccessat(directory, file.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(full, " is in the way: it is not a socket; move it away"));
-}
-
-// Lets every user connect. bind() has applied the umask. Through a descriptor of the very
-// socket, because in a directory that others can write to, the name may lead elsewhere by
-// now.
-absl::Status OpenToAll(int directory, const std::string& file, const std::string& full) {
-  UniqueFd node(openat(directory, file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat found;
-  if (!node || fstat(node.get(), &found) != 0) return FileError(errno, "look at", full);
-  if (!S_ISSOCK(found.st_mode)) return FileError(ENOTSOCK, "set the mode of", full);
-  if (chmod(absl::StrCat("/proc/self/fd/", node.get()).c_str(), 0666) != 0) {
-    return FileError(errno, "set the mode of", full);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<UniqueFd> ListenAt(int directory, const std::string& file, const std::string& full) {
-  absl::StatusOr<sockaddr_un> address = SocketAddress(directory, file);
-  if (!address.ok()) return address.status();
-  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return FileError(errno, "open a socket for", full);
-  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return FileError(errno, "make, by way of /proc/self/fd, the socket", full);
-  }
-  // Before listen() no client can connect, whatever the mode.
-  if (absl::Status opened = OpenToAll(directory, file, full); !opened.ok()) return opened;
-  // The kernel lowers the length of the queue to net.core.somaxconn.
-  if (listen(socket.get(), SOMAXCONN) != 0) return FileError(errno, "listen on", full);
-  return socket;
+bool IsSameFile(int a, int b) {
+  struct stat first, second;
+  return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
 }
 
 }  // namespace
 
-absl::StatusOr<NameListener> NameListener::Listen(const std::string& directory,
+absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& directory,
                                                   const ServiceName& name) {
   NameListener listener;
   listener.name_ = name.str();
   listener.owner_ = getpid();
   listener.lock_file_ = absl::StrCat(name.FileStem(), ".lock");
   listener.socket_file_ = absl::StrCat(name.FileStem(), ".sock");
-  if (absl::Status status = listener.Begin(directory); !status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("cannot listen on \"", name.str(), "\": ", status.message()));
-  }
+  const absl::StatusOr<Restored> begun = listener.Restore(directory);
+  if (!begun.ok()) return begun.status();
   return listener;
 }
 
-absl::Status NameListener::Begin(const std::string& directory) {
-  directory_ = UniqueFd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory_) return FileError(errno, "open the rendezvous directory", directory);
-  // systemd-tmpfiles clears old files out of /tmp, unless their directory is locked. Nothing
-  // else depends on this lock; where it cannot be had we do without.
-  (void)flock(directory_.get(), LOCK_SH | LOCK_NB);
+absl::StatusOr<NameListener::Restored> NameListener::Restore(const RendezvousDirectory& directory) {
+  const absl::StatusOr<Restored> restored = RestoreIn(directory);
+  if (restored.ok()) return restored;
+  return absl::Status(restored.status().code(), absl::StrCat("cannot listen on \"", name_,
+                                                             "\": ", restored.status().message()));
+}
 
-  absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory, lock_file_);
-  if (!lock.ok()) return lock.status();
-  lock_ = *std::move(lock);  // from here on the destructor removes what there is
-
-  const std::string full = absl::StrCat(directory, "/", socket_file_);
-  if (absl::Status removed = RemoveStaleSocket(directory_.get(), socket_file_, full);
-      !removed.ok()) {
-    return removed;
+absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
+    const RendezvousDirectory& directory) {
+  Restored restored = Restored::kNothing;
+  if (!directory_ || !IsSameFile(directory.fd(), directory_.get())) {
+    UniqueFd opened(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened) return FileError(errno, "open the rendezvous directory", directory.path());
+    // systemd-tmpfiles removes old files from /tmp unless their directory is locked. Nothing else
+    // depends on this lock, so a failure is ignored.
+    (void)flock(opened.get(), LOCK_SH | LOCK_NB);
+    Remove();  // from where the directory is now, if it was moved
+    directory_ = std::move(opened);
   }
-  absl::StatusOr<UniqueFd> socket = ListenAt(directory_.get(), socket_file_, full);
-  if (!socket.ok()) return socket.status();
-  socket_ = *std::move(socket);
-  return absl::OkStatus();
+  if (!lock_ || !OwnsName(directory_.get(), lock_file_, lock_.get())) {
+    absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory.path(), lock_file_);
+    if (!lock.ok()) return lock.status();
+    lock_ = *std::move(lock);  // from here on the destructor removes the files
+    restored = Restored::kLock;
+  }
+  if (!socket_.IsAt(directory_.get(), socket_file_)) {
+    absl::StatusOr<NameSocket> socket = NameSocket::Listen(
+        directory_.get(), socket_file_, absl::StrCat(directory.path(), "/", socket_file_));
+    if (!socket.ok()) {
+      Remove();  // the lock, so that the process that listens can restore its own
+      return socket.status();
+    }
+    retired_ = std::exchange(socket_, *std::move(socket));
+    restored = Restored::kSocket;
+  }
+  return restored;
 }
 
 NameListener& NameListener::operator=(NameListener&& other) noexcept {
@@ -132,6 +108,7 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
     directory_ = std::move(other.directory_);
     lock_ = std::move(other.lock_);
     socket_ = std::move(other.socket_);
+    retired_ = std::move(other.retired_);
   }
   return *this;
 }
@@ -139,24 +116,24 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
 NameListener::~NameListener() { Remove(); }
 
 void NameListener::Remove() {
-  // A forked child's copy removes nothing, nor does any copy after the files were removed by
-  // hand and perhaps made anew by a successor.
+  // A forked child's copy removes nothing. Neither does an owner whose lock file was removed: the
+  // files may be a successor's.
   if (!lock_ || owner_ != getpid() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;
-  if (IsSocket(directory_.get(), socket_file_)) {
+  if (socket_.IsAt(directory_.get(), socket_file_)) {
     unlinkat(directory_.get(), socket_file_.c_str(), 0);
   }
   unlinkat(directory_.get(), lock_file_.c_str(), 0);
-  // Now the name is free, and nothing of it may be touched any more. The members' own
-  // destructors close lock and socket; clients that still waited there see end-of-file.
+  // Now the name is free and its files may be a successor's. Clients in the socket's queue see
+  // end-of-file when the members' destructors close it.
 }
 
 absl::StatusOr<UniqueFd> NameListener::Accept() {
   for (;;) {
-    UniqueFd connection(accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd connection(accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) return connection;
     switch (errno) {
       case EINTR:
-      case ECONNABORTED:  // that client has gone already; look for the next
+      case ECONNABORTED:  // that client has gone
         continue;
       case EAGAIN:
         return UniqueFd();

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/name_socket.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -21,9 +23,9 @@ namespace grpc_cxl::internal {
 // Both files are removed by the destructor. Move-only, not thread-safe. Costs three file
 // descriptors: the socket, the lock and the directory.
 //
-// Any user who may enter the directory may connect (the socket's mode is 0666): the
-// handshake asks the kernel who it is and refuses with a reason, where a narrower mode
-// would only say "permission denied", and would shut out TrustedUsers::allowed_uids.
+// Any user who may enter the directory may connect (the socket's mode is 0666). The handshake
+// checks the peer's uid and refuses with a reason; a narrower mode would only say "permission
+// denied", and would shut out TrustedUsers::allowed_uids.
 //
 // A child forked without exec inherits lock and socket, and so keeps the name taken while
 // it lives; its copy of this object removes nothing.
@@ -31,16 +33,29 @@ class NameListener {
  public:
   // ALREADY_EXISTS naming the owner's pid (as the owner's pid namespace numbers it) when
   // another process or this one serves the name; PERMISSION_DENIED or NOT_FOUND when the
-  // directory cannot be written or is gone; FAILED_PRECONDITION when something that is no
-  // socket or lock file of ours is in the way.
-  static absl::StatusOr<NameListener> Listen(const std::string& directory, const ServiceName& name);
+  // directory cannot be written or is gone; FAILED_PRECONDITION when another kind of file
+  // has the name of the socket or the lock file.
+  static absl::StatusOr<NameListener> Listen(const RendezvousDirectory& directory,
+                                             const ServiceName& name);
 
   NameListener(NameListener&&) noexcept = default;
   NameListener& operator=(NameListener&& other) noexcept;
   ~NameListener();
 
+  // Makes anew what was removed or replaced by hand. `directory` is what the directory's path leads
+  // to now. Errors as Listen(); ALREADY_EXISTS: another server has taken the name. After an error,
+  // call again later: the name may be free then.
+  //
+  // After kSocket fd() is another socket; the one before stays open until the next call, so that a
+  // poller can forget it first.
+  enum class Restored { kNothing, kLock, kSocket };
+  absl::StatusOr<Restored> Restore(const RendezvousDirectory& directory);
+
+  // The opened directory.
+  int directory() const { return directory_.get(); }
+
   // Non-blocking; readable when a client wants to connect.
-  int fd() const { return socket_.get(); }
+  int fd() const { return socket_.fd(); }
 
   // The next connection (non-blocking, close-on-exec), or an empty UniqueFd when no client
   // waits. RESOURCE_EXHAUSTED when this process has no file descriptor left.
@@ -48,7 +63,7 @@ class NameListener {
 
  private:
   NameListener() = default;
-  absl::Status Begin(const std::string& directory);
+  absl::StatusOr<Restored> RestoreIn(const RendezvousDirectory& directory);
   void Remove();
 
   std::string name_;
@@ -57,7 +72,8 @@ class NameListener {
   pid_t owner_ = 0;
   UniqueFd directory_;
   UniqueFd lock_;
-  UniqueFd socket_;
+  NameSocket socket_;
+  NameSocket retired_;  // the one before
 };
 
 }  // namespace grpc_cxl::internal

@@ -20,12 +20,12 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Each try fails only because an owner left in order meanwhile; so many in a row are
-// no chance: another process removes the file all the time.
+// A try fails only when an owner leaves at that moment. So many failures in a row mean that
+// another process keeps removing the file.
 constexpr int kTries = 1000;
 
-// From the first line of the lock file. An owner that has just taken a killed owner's file
-// over shows the old pid until it has written its own, a few system calls later.
+// From the first line of the lock file. A new owner of a killed owner's file shows the old pid
+// until it has written its own, a few system calls later.
 std::string OwnerOf(int lock) {
   char text[32];
   const ssize_t size = pread(lock, text, sizeof(text), 0);
@@ -37,7 +37,7 @@ std::string OwnerOf(int lock) {
 
 absl::Status WritePid(int lock, const std::string& path) {
   const std::string line = absl::StrCat(getpid(), "\n");
-  // Overwrite first, cut afterwards: a reader finds a whole first line at any time.
+  // Overwrite, then truncate: a reader finds a whole first line at any time.
   const ssize_t written = pwrite(lock, line.data(), line.size(), 0);
   if (written != static_cast<ssize_t>(line.size())) {
     return FileError(written < 0 ? errno : ENOSPC, "write our pid into", path);
@@ -51,10 +51,10 @@ absl::Status InTheWay(const std::string& path) {
       absl::StrCat(path, " is in the way: it is not a lock file made by grpc_cxl; move it away"));
 }
 
-// Lock files are plain files with one name. Anything else was put there, perhaps to make
-// us write into a file of our own elsewhere.
+// A lock file is a regular file with one name. Anything else may have been planted to make us
+// write into another file of ours.
 absl::StatusOr<UniqueFd> Open(int directory, const std::string& file, const std::string& path) {
-  // O_NONBLOCK: should a pipe be there, opening it must not hang.
+  // O_NONBLOCK: opening a pipe must not hang.
   UniqueFd lock(openat(directory, file.c_str(),
                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!lock) {
@@ -98,7 +98,8 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
   }
   return absl::UnavailableError(absl::StrCat(full,
                                              " is removed as soon as it is made; stop the process "
-                                             "that does so, or choose another directory"));
+                                             "that removes it, or set GRPC_CXL_DIR to another "
+                                             "directory"));
 }
 
 }  // namespace grpc_cxl::internal

@@ -16,21 +16,21 @@
 // Dying:                   the kernel closes the lock; the file stays and is locked again
 //                          by the next owner
 //
-// Between an unlink and the close, a newcomer makes and locks another inode: that is why
-// a lock alone says nothing, and AcquireNameLock() looks where the path leads afterwards.
+// Between an unlink and the close, a newcomer makes and locks another inode. A lock alone
+// therefore proves nothing: AcquireNameLock() checks where the path leads after it has locked.
 namespace grpc_cxl::internal {
 
 // Makes the caller the owner and writes our pid into the file. `directory` is an opened
 // directory, `path` its path for the texts of errors.
 //
 // ALREADY_EXISTS naming the owner's pid when the name has an owner, this process included;
-// PERMISSION_DENIED when we may not write there; FAILED_PRECONDITION when something that
-// is no lock file is in the way.
+// PERMISSION_DENIED when the file cannot be written; FAILED_PRECONDITION when the path leads to
+// anything but a lock file.
 absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                                          const std::string& file);
 
-// Whether `lock`, acquired for `file`, still makes us its owner. Not after the file was
-// removed or replaced by hand: what is there now may belong to a successor.
+// Whether `lock`, acquired for `file`, still makes the caller the owner: false after the file was
+// removed or replaced, when `file` may be a successor's.
 bool OwnsName(int directory, const std::string& file, int lock);
 
 }  // namespace grpc_cxl::internal

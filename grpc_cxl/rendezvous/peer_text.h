@@ -20,15 +20,15 @@
 // Thread-safe.
 namespace grpc_cxl::internal {
 
-// The kernel's word for it.
+// Verified by the kernel.
 std::string PeerIdentityText(const PeerIdentity& peer);
-// The word of a process of another host; no kernel vouches for it.
+// Stated by a process of another host; unverified.
 std::string RegionPeerText(uint32_t host, uint32_t pid);
 
 // A name that leaves too little room in a unix address for the identity is cut.
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
 
-// What ServerContext::peer() and ClientContext::peer() show, percent-encoded where gRPC does.
+// The value of ServerContext::peer() and ClientContext::peer(), percent-encoded where gRPC does.
 std::string PeerText(const ServiceName& name, absl::string_view identity);
 
 // From PeerText() with a PeerIdentityText(); nullopt for any other text.

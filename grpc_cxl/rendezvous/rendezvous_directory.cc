@@ -2,68 +2,68 @@
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/file_error.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
+#include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 constexpr absl::string_view kSetAnother = "or set GRPC_CXL_DIR to a directory of your own";
 
-// What users read: where it is, and who said so.
+// The path and its origin, for error texts.
 std::string Describe(const std::string& path, absl::string_view origin) {
   return absl::StrCat("the rendezvous directory ", path, " (", origin, ")");
 }
 
-absl::Status CheckDirectory(const struct stat& found, const std::string& described,
-                            const TrustedUsers& users) {
+// The directory at `path`, opened; `flags` may forbid that it is a symbolic link.
+absl::StatusOr<UniqueFd> OpenChecked(const std::string& path, const std::string& described,
+                                     int flags) {
+  UniqueFd fd(open(path.c_str(), O_PATH | O_CLOEXEC | flags));
+  struct stat found;
+  if (!fd || fstat(fd.get(), &found) != 0) return FileError(errno, "use", described);
   if (!S_ISDIR(found.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(
         described, " is ", S_ISLNK(found.st_mode) ? "a symbolic link" : "not a directory",
         "; remove it, ", kSetAnother));
   }
-  if (!users.Allows(found.st_uid)) {
+  if (MayBeUnmapped(found.st_uid)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        described, " belongs to a user without a number in this process's user namespace (the ",
+        "kernel shows uid ", found.st_uid,
+        " for all such users), so its owner cannot be told from ", "a stranger; map the owner, ",
+        kSetAnother));
+  }
+  if (!TrustedUsers().Allows(found.st_uid)) {
     return absl::PermissionDeniedError(absl::StrCat(
         described, " belongs to uid ", found.st_uid, ", who could put a server of their own in ",
-        "the place of any name; add this uid to allowed_uids if it is trusted, ", kSetAnother));
+        "the place of any name; give it to uid ", geteuid(), " or root, ", kSetAnother));
   }
-  return absl::OkStatus();
+  return fd;
 }
 
-// So that a later chdir() changes nothing and errors name the place.
+// A later chdir() must change nothing, and errors name the place.
 std::string Absolute(const std::string& path) {
   std::error_code failed;
   const std::string absolute = std::filesystem::absolute(path, failed);
   return failed ? path : absolute;
 }
 
-// A directory that the user chose.
-absl::StatusOr<std::string> Chosen(const std::string& path, absl::string_view origin,
-                                   const TrustedUsers& users) {
-  const std::string described = Describe(path, origin);
-  struct stat found;
-  if (stat(path.c_str(), &found) != 0) return FileError(errno, "use", described);
-  if (absl::Status checked = CheckDirectory(found, described, users); !checked.ok()) {
-    return checked;
-  }
-  return path;
-}
-
-// A directory that we make for ourselves.
-absl::StatusOr<std::string> Default(const std::string& path, absl::string_view origin,
-                                    const TrustedUsers& users) {
-  const std::string described = Describe(path, origin);
-  struct stat found;
+// Makes a default directory when it is missing, and opens it.
+absl::StatusOr<UniqueFd> OpenDefault(const std::string& path, const std::string& described) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     if (errno != ENOENT) return FileError(errno, "make", described);
     return absl::NotFoundError(absl::StrCat("cannot make ", described,
@@ -71,40 +71,63 @@ absl::StatusOr<std::string> Default(const std::string& path, absl::string_view o
                                             "directory that does, ",
                                             kSetAnother));
   }
-  if (lstat(path.c_str(), &found) != 0) return FileError(errno, "use", described);
-  if (absl::Status checked = CheckDirectory(found, described, users); !checked.ok()) {
-    return checked;
-  }
+  absl::StatusOr<UniqueFd> fd = OpenChecked(path, described, O_NOFOLLOW);
+  if (!fd.ok()) return fd.status();
+  struct stat found;
+  if (fstat(fd->get(), &found) != 0) return FileError(errno, "use", described);
   if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return absl::FailedPreconditionError(absl::StrCat(
         described, " is writable for other users, who could remove names; chmod it to 700, ",
         kSetAnother));
   }
-  return path;
+  return fd;
 }
 
 bool IsOwnDirectory(const std::string& path) {
   struct stat found;
   return path.starts_with('/') && stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
-         found.st_uid == geteuid();
+         found.st_uid == geteuid() && !MayBeUnmapped(found.st_uid);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> FindRendezvousDirectory(const DirectoryCandidates& candidates,
-                                                    const TrustedUsers& users) {
+absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Open(
+    const DirectoryCandidates& candidates) {
+  RendezvousDirectory directory;
+  directory.candidates_ = candidates;
+  absl::StatusOr<UniqueFd> fd;
+  const auto chosen = [&](const std::string& path, absl::string_view origin) {
+    directory.path_ = Absolute(path);
+    fd = OpenChecked(directory.path_, Describe(directory.path_, origin), 0);
+  };
+  const auto made = [&](const std::string& path, absl::string_view origin) {
+    directory.path_ = Absolute(path);
+    fd = OpenDefault(directory.path_, Describe(directory.path_, origin));
+  };
   if (!candidates.configured.empty()) {
-    return Chosen(Absolute(candidates.configured), "from the options", users);
+    chosen(candidates.configured, "from the options");
+  } else if (!candidates.variable.empty()) {
+    chosen(candidates.variable, "from GRPC_CXL_DIR");
+  } else if (IsOwnDirectory(candidates.runtime)) {
+    made(absl::StrCat(candidates.runtime, "/grpc_cxl"), "in XDG_RUNTIME_DIR");
+  } else {
+    const std::string temporary = candidates.temporary.empty() ? "/tmp" : candidates.temporary;
+    made(absl::StrCat(temporary, "/grpc_cxl-", geteuid()),
+         "the default without GRPC_CXL_DIR and XDG_RUNTIME_DIR");
   }
-  if (!candidates.variable.empty()) {
-    return Chosen(Absolute(candidates.variable), "from GRPC_CXL_DIR", users);
+  if (!fd.ok()) return fd.status();
+  directory.fd_ = *std::move(fd);
+  return directory;
+}
+
+absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Reopen() const {
+  struct stat before;
+  if (fstat(fd_.get(), &before) == 0 && before.st_nlink == 0 && before.st_uid == geteuid() &&
+      mkdir(path_.c_str(), 0700) == 0) {
+    const UniqueFd made(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (made) fchmod(made.get(), before.st_mode & 07777);
   }
-  if (IsOwnDirectory(candidates.runtime)) {
-    return Default(absl::StrCat(candidates.runtime, "/grpc_cxl"), "in XDG_RUNTIME_DIR", users);
-  }
-  const std::string temporary = candidates.temporary.empty() ? "/tmp" : candidates.temporary;
-  return Default(absl::StrCat(Absolute(temporary), "/grpc_cxl-", geteuid()),
-                 "the default without GRPC_CXL_DIR and XDG_RUNTIME_DIR", users);
+  return Open(candidates_);
 }
 
 }  // namespace grpc_cxl::internal

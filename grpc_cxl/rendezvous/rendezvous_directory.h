@@ -3,9 +3,10 @@
 #define GRPC_CXL_RENDEZVOUS_RENDEZVOUS_DIRECTORY_H_
 
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "grpc_cxl/rendezvous/trusted_users.h"
+#include "grpc_cxl/base/unique_fd.h"
 
 namespace grpc_cxl::internal {
 
@@ -26,23 +27,40 @@ struct DirectoryCandidates {
 //   3. `runtime`/grpc_cxl                 made with mode 0700 when missing
 //   4. `temporary`/grpc_cxl-<euid>        made with mode 0700 when missing
 //
-// 3 is passed over unless `runtime` is a directory of our own, as its specification
-// demands: `sudo` and containers often hand on another user's, or one that does not exist.
-// Two processes that are to meet must come to the same directory; where their environments
-// differ, say it with 1 or 2. Pods that share one as a mounted directory need no other
-// shared namespace.
+// 3 is skipped unless `runtime` is a directory of our own user: `sudo` and containers often pass
+// on another user's directory, or a path that does not exist. Two processes meet only in the same
+// directory; where their environments differ, set 1 or 2. Pods that share it as a mounted
+// directory need no other shared namespace.
 //
-// The owner of the directory can put another socket in the place of any name, and so must be
-// trusted: PERMISSION_DENIED otherwise. NOT_FOUND when it does not exist,
-// FAILED_PRECONDITION when it is no directory. The path is absolute. Every text names the
-// directory, where its name came from, and what to do.
+// The owner of the directory can put another socket in the place of any name, and so must be our
+// own user or root, whatever allowed_uids says: PERMISSION_DENIED otherwise. NOT_FOUND when it does
+// not exist, FAILED_PRECONDITION when it is no directory. The path is absolute. Every text names
+// the directory, where its name came from, and what to do.
 //
-// In 3 and 4 it must moreover not be a symbolic link, which in /tmp anybody can leave for
-// us, nor be writable for other users: FAILED_PRECONDITION. In 1 and 2 both are the user's
-// choice. Without the sticky bit, users who may write there can then remove our names; they
-// still cannot pass for a server of a trusted user, because the handshake asks the kernel.
-absl::StatusOr<std::string> FindRendezvousDirectory(const DirectoryCandidates& candidates,
-                                                    const TrustedUsers& users);
+// In 3 and 4 it must moreover not be a symbolic link, which anybody can plant in /tmp, nor be
+// writable for other users: FAILED_PRECONDITION. In 1 and 2 both are the user's choice: without
+// the sticky bit, users who may write there can remove names, but cannot pass for a server of a
+// trusted user, because the handshake checks the uid.
+//
+// What was checked is what is used: an opened directory, whatever its path leads to later.
+class RendezvousDirectory {
+ public:
+  static absl::StatusOr<RendezvousDirectory> Open(const DirectoryCandidates& candidates);
+
+  // The directory to which the path leads now. One that was removed is made again, with its mode,
+  // if it was our own.
+  absl::StatusOr<RendezvousDirectory> Reopen() const;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_.get(); }  // O_PATH
+
+ private:
+  RendezvousDirectory() = default;
+
+  DirectoryCandidates candidates_;
+  std::string path_;
+  UniqueFd fd_;
+};
 
 }  // namespace grpc_cxl::internal
 

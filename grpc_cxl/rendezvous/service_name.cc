@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -17,7 +18,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 absl::Status Malformed(absl::string_view what, absl::string_view given, absl::string_view why) {
-  // What is given may be of any length and have any bytes.
+  // `given` may have any length and any bytes.
   return absl::InvalidArgumentError(absl::StrCat(what, " \"",
                                                  absl::CHexEscape(given.substr(0, 200)),
                                                  given.size() > 200 ? "..." : "", "\" ", why));
@@ -57,11 +58,16 @@ absl::StatusOr<ServiceName> ServiceName::Parse(absl::string_view name) {
   return ServiceName(std::string(name));
 }
 
+bool ServiceName::IsTarget(absl::string_view target) {
+  return absl::StartsWithIgnoreCase(target, kScheme);
+}
+
 absl::StatusOr<ServiceName> ServiceName::FromTarget(absl::string_view target) {
-  absl::string_view rest = target;
-  if (!absl::ConsumePrefix(&rest, kScheme)) {
+  if (!IsTarget(target)) {
     return Malformed("the target", target, "does not begin with \"cxl:\", as cxl:///payments does");
   }
+  absl::string_view rest = target.substr(kScheme.size());
+  rest = rest.substr(0, rest.find_first_of("?#"));
   if (absl::ConsumePrefix(&rest, "//") && !rest.empty() && rest.front() != '/') {
     return Malformed("the target", target,
                      "names a host, but both ends are on one host: leave it out, as in "

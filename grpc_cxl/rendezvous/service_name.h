@@ -23,16 +23,20 @@ class ServiceName {
   // INVALID_ARGUMENT with a sentence that quotes `name` and says what is wrong with it.
   static absl::StatusOr<ServiceName> Parse(absl::string_view name);
 
+  // Whether a gRPC target has our scheme, in upper or lower case.
+  static bool IsTarget(absl::string_view target);
+
   // From a gRPC target: "cxl:///shop/payments", or "cxl:/shop/payments" and
   // "cxl:shop/payments", which mean the same. A host, as in "cxl://node3/payments", is
-  // refused.
+  // refused. A query ("?x=y") and a fragment ("#f") mean nothing: gRPC drops them before it
+  // resolves a channel's target, so servers ignore them as well.
   static absl::StatusOr<ServiceName> FromTarget(absl::string_view target);
 
   const std::string& str() const { return name_; }
 
-  // What its files are called in the rendezvous directory, without an ending: `/`, which
-  // no file name can have, is written as `+`, which no service name can have. As long as
-  // the name itself, because the address of a unix socket has room for little more.
+  // The name of its files in the rendezvous directory, without the suffix: `/`, which no file name
+  // can have, becomes `+`, which no service name can have. As long as the name itself, because a
+  // unix socket's address has room for little more.
   std::string FileStem() const;
 
  private:

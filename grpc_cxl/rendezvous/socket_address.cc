@@ -2,6 +2,7 @@
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <string>
@@ -12,6 +13,11 @@
 namespace grpc_cxl::internal {
 
 absl::StatusOr<sockaddr_un> SocketAddress(int directory, const std::string& file) {
+  if (access("/proc/self/fd", F_OK) != 0) {
+    return absl::FailedPreconditionError(
+        "/proc is missing: sockets are reached through /proc/self/fd; mount /proc in this "
+        "container or chroot");
+  }
   const std::string path = absl::StrCat("/proc/self/fd/", directory, "/", file);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -5,11 +5,16 @@
 
 #include <algorithm>
 
+#include "grpc_cxl/rendezvous/user_namespace.h"
+
 namespace grpc_cxl::internal {
 
 bool TrustedUsers::Allows(uid_t uid) const {
-  return uid == 0 || uid == geteuid() ||
-         std::find(allowed_uids.begin(), allowed_uids.end(), uid) != allowed_uids.end();
+  if (MayBeUnmapped(uid)) return false;
+  const auto has = [uid](const std::vector<uid_t>& uids) {
+    return std::find(uids.begin(), uids.end(), uid) != uids.end();
+  };
+  return uid == 0 || uid == geteuid() || has(allowed_uids) || has(trusted_uids);
 }
 
 }  // namespace grpc_cxl::internal

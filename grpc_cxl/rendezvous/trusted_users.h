@@ -8,11 +8,12 @@
 
 namespace grpc_cxl::internal {
 
-// The users that may connect: our own (the effective uid), root, and the ones named.
-// The kernel vouches for a peer's uid (SO_PEERCRED), the peer cannot choose it. A user of
-// another user namespace who has no number in ours is seen as 65534 ("nobody").
+// The users that may connect: our own (the effective uid), root, `allowed_uids` and
+// `trusted_uids`. A peer cannot choose its uid: the kernel tells it (SO_PEERCRED). A user without a
+// number in our user namespace is never among them, whatever the lists hold (user_namespace.h).
 struct TrustedUsers {
-  std::vector<uid_t> allowed_uids;
+  std::vector<uid_t> allowed_uids = {};
+  std::vector<uid_t> trusted_uids = {};  // with all of our memory: see PeerTrust
 
   bool Allows(uid_t uid) const;
 

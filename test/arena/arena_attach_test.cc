@@ -16,6 +16,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "gtest/gtest.h"
+#include "test/support/process_state.h"
 #include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
@@ -37,11 +38,11 @@ UniqueFd Memfd(int seals, size_t reserved = kBytes, size_t size = kBytes) {
 }
 
 TEST(ArenaAttachTest, OnlyTheSealAgainstShrinkingIsNeeded) {
-  absl::StatusOr<Arena> sealed = Arena::Attach(Memfd(F_SEAL_SHRINK), kBytes, true);
+  absl::StatusOr<Arena> sealed = Arena::Attach(Memfd(F_SEAL_SHRINK), kBytes, true, false);
   ASSERT_TRUE(sealed.ok()) << sealed.status();
   EXPECT_TRUE(sealed->sealed());
   EXPECT_EQ(sealed->size(), kBytes);
-  absl::StatusOr<Arena> trusted = Arena::Attach(Memfd(0), kBytes, false);
+  absl::StatusOr<Arena> trusted = Arena::Attach(Memfd(0), kBytes, false, true);
   ASSERT_TRUE(trusted.ok()) << trusted.status();
   EXPECT_FALSE(trusted->sealed());
 }
@@ -66,26 +67,41 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
       {kSeal, 0, kBytes, kBytes, "only 0 of the 1048576 bytes"},
       {kSeal, kBytes / 2, kBytes, kBytes, "only 524288 of the 1048576 bytes"},
   };
+  const int files = CountOpenFiles();
   for (const auto& c : kCases) {
-    EXPECT_THAT(Arena::Attach(Memfd(c.seals, c.reserved, c.size), c.announced, true),
+    EXPECT_THAT(Arena::Attach(Memfd(c.seals, c.reserved, c.size), c.announced, true, false),
                 StatusIs(kPrecondition, HasSubstr(c.text)))
         << c.seals << " " << c.reserved << " " << c.size << " " << c.announced;
   }
+  EXPECT_EQ(CountOpenFiles(), files);
+}
+
+// Files that a peer can take away from under us, announced by a peer that is not trusted.
+TEST(ArenaAttachTest, OnlySealedOrdinaryMemoryFromAStranger) {
+  EXPECT_THAT(Arena::Attach(Memfd(F_SEAL_SHRINK), kBytes, /*sealed=*/false, false),
+              StatusIs(kPrecondition, HasSubstr("trusted_uids")));
+  constexpr size_t kHuge = size_t{2} << 20;
+  UniqueFd huge(memfd_create("peer", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB));
+  ASSERT_TRUE(huge);
+  ASSERT_EQ(ftruncate(huge.get(), kHuge), 0);
+  ASSERT_EQ(fcntl(huge.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  EXPECT_THAT(Arena::Attach(std::move(huge), kHuge, /*sealed=*/true, false),
+              StatusIs(kPrecondition, HasSubstr("no memfd of ordinary pages")));
 }
 
 TEST(ArenaAttachTest, AFileWeMayNotWriteIsRefused) {
-  EXPECT_FALSE(Arena::Attach(Memfd(F_SEAL_SHRINK | F_SEAL_WRITE), kBytes, true).ok());
+  EXPECT_FALSE(Arena::Attach(Memfd(F_SEAL_SHRINK | F_SEAL_WRITE), kBytes, true, false).ok());
   const UniqueFd writable = Memfd(F_SEAL_SHRINK);
   const std::string path = "/proc/self/fd/" + std::to_string(writable.get());
   UniqueFd read_only(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_TRUE(read_only);
-  EXPECT_FALSE(Arena::Attach(std::move(read_only), kBytes, true).ok());
+  EXPECT_FALSE(Arena::Attach(std::move(read_only), kBytes, true, false).ok());
 }
 
 TEST(ArenaAttachTest, WhatIsNoFileOfMemoryIsRefused) {
   for (bool sealed : {true, false}) {
     const auto attach = [sealed](UniqueFd fd) {
-      return Arena::Attach(std::move(fd), kBytes, sealed).status();
+      return Arena::Attach(std::move(fd), kBytes, sealed, !sealed).status();
     };
     EXPECT_THAT(attach(UniqueFd()), StatusIs(kPrecondition));
     for (const char* path : {"/dev/zero", "/dev/null", "/"}) {

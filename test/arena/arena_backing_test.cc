@@ -48,7 +48,7 @@ int FreeHugePages() {
 // Another mapping of the memory sees what this one writes.
 void ExpectShared(Arena& arena) {
   absl::StatusOr<Arena> other =
-      Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(), arena.sealed());
+      Arena::Attach(UniqueFd(dup(arena.fd())), arena.size(), arena.sealed(), /*trust_peer=*/true);
   ASSERT_TRUE(other.ok()) << other.status();
   arena.data()[arena.size() - 1] = 'x';
   EXPECT_EQ(other->data()[arena.size() - 1], 'x');
@@ -113,7 +113,7 @@ TEST_F(DirectoryTest, WorksAndLeavesNoName) {
   EXPECT_GE(file.st_blocks * 512, static_cast<int64_t>(kMiB)) << "all of it is reserved";
   EXPECT_EQ(fcntl(arena->fd(), F_GETFD), FD_CLOEXEC);
   ExpectShared(*arena);
-  EXPECT_THAT(Arena::Attach(UniqueFd(dup(arena->fd())), kMiB, /*sealed=*/true),
+  EXPECT_THAT(Arena::Attach(UniqueFd(dup(arena->fd())), kMiB, /*sealed=*/true, /*trust_peer=*/true),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not sealed")));
 }
 

@@ -71,7 +71,7 @@ TEST(ArenaFailureTest, IsReportedAndLeavesNothing) {
     absl::StatusCode code;
     const char* text;
   } kCases[] = {
-      {"memfd_create", EMFILE, kExhausted, "Too many open files"},
+      {"memfd_create", EMFILE, kExhausted, "ulimit -n"},
       {"memfd_create", ENOMEM, kExhausted, "memfd_create"},
       {"memfd_create", ENOSYS, absl::StatusCode::kUnimplemented, "memfd_create"},
       {"ftruncate", EFBIG, kExhausted, "cannot reserve 1048576 bytes"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that a UniqueFd closes its file exactly once, whoever holds it last.
+// Proves that a UniqueFd closes its file exactly once, with its last holder.
 
 #include "grpc_cxl/base/unique_fd.h"
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves that ratios are to the better of tcp and unix, figure by figure, that JSON carries every
-// field under its documented name, that charts draw larger values higher and longer, and that
-// missing figures are left out.
+// field under its documented name, that charts draw larger values higher, and that missing figures
+// are left out.
 
 #include "bench/report/report.h"
 
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "bench/report/connections_report.h"
 #include "bench/report/svg_chart.h"
 #include "gmock/gmock.h"
@@ -48,11 +49,6 @@ TEST(RowsAsTableTest, ComparesPinnedRowsWithPinnedOnes) {
   EXPECT_EQ(ContenderName(rows, rows[2]), "cxl, pinned");
 }
 
-TEST(RowsAsTableTest, HasNoRatioWithoutTcpAndUnix) {
-  EXPECT_THAT(RowsAsTable({MakeRow("cxl", 50, 100)}),
-              ContainsRegex("\ncxl +kernel +50\\.0 +0\\.0 +0\\.0 +100\\.0 +0 +0\\.0 *\n"));
-}
-
 TEST(WriteJsonTest, WritesEveryFieldOfARow) {
   const internal::TemporaryDirectory directory;
   const std::string file = directory.path() + "/report.json";
@@ -67,40 +63,21 @@ TEST(WriteJsonTest, WritesEveryFieldOfARow) {
   }
 }
 
-Report Connections(const std::vector<uint32_t>& counts) {
-  Report report;
-  for (const std::string arena : {"default", "small"}) {
-    for (const uint32_t connections : counts) {
-      ConnectionCost& cost = *report.add_connections();
-      cost.set_transport("cxl");
-      cost.set_arena(arena);
-      cost.set_connections(connections);
-      cost.set_p50_us(123.4);
-      cost.set_server_idle_ms_per_s(0.5);
-      if (connections == 1) continue;
-      cost.set_connect_ms(1.5);
-      cost.set_longest_connect_ms(3);
-      cost.set_server_bytes(3 << 10);
-      cost.set_client_bytes(4 << 10);
-      cost.set_arena_bytes(5 << 10);
-    }
-  }
-  return report;
-}
-
+// One connection has no cost of its own, a plot takes two.
 TEST(ConnectionsReportTest, LeavesOutWhatOneConnectionDoesNotHave) {
-  EXPECT_THAT(ConnectionsAsTable(Connections({1, 100})),
-              AllOf(ContainsRegex("\ncxl +small +1 +0.50 +0.00 +123.4\n"),
-                    ContainsRegex("\ncxl +small +100 +1.50 +3.00 +3 +4 +5 +0.50 +0.00 +123.4\n")));
-}
-
-TEST(ConnectionsReportTest, PlotsEachFigureAgainstSeveralNumbers) {
-  EXPECT_THAT(
-      ConnectionsAsHtml(Connections({1, 10, 100})),
-      AllOf(HasSubstr("cxl, default arenas"), HasSubstr("<title>cxl, small arenas: 1.5</title>"),
-            HasSubstr("p50 of calls on one connection"), HasSubstr("time to connect"),
-            Not(HasSubstr("nan")), Not(HasSubstr("inf"))));
-  EXPECT_THAT(ConnectionsAsHtml(Connections({1})), Not(HasSubstr("<svg")));
+  Report report;
+  for (const uint32_t connections : {1, 100}) {
+    ConnectionCost& cost = *report.add_connections();
+    cost.set_transport("cxl");
+    cost.set_arena("small");
+    cost.set_connections(connections);
+    cost.set_p50_us(123.4);
+    if (connections > 1) cost.set_connect_ms(1.5);
+    EXPECT_EQ(absl::StrContains(ConnectionsAsHtml(report), "<svg"), connections > 1);
+  }
+  EXPECT_THAT(ConnectionsAsTable(report), ContainsRegex("\ncxl +small +1 +0.00 +0.00 +123.4\n"));
+  EXPECT_THAT(ConnectionsAsHtml(report),
+              AllOf(HasSubstr("p50 of calls on one connection"), Not(HasSubstr("nan"))));
 }
 
 // The n-th value of an attribute, from 0.
@@ -124,20 +101,6 @@ TEST(SvgChartTest, DrawsTenfoldStepsOfTheSameHeight) {
   EXPECT_NEAR(first - second, second - Attribute(svg, "cy", 2), 0.2);
   EXPECT_NEAR(Attribute(svg, "cx", 1) * 2, Attribute(svg, "cx", 0) + Attribute(svg, "cx", 2), 0.2);
   EXPECT_THAT(svg, AllOf(HasSubstr("&lt;b&gt;&amp;"), Not(HasSubstr("<b>"))));
-}
-
-TEST(SvgChartTest, DrawsARangeWhereThereIsOne) {
-  SvgChart chart{"x", "y", {{0, "a"}, {1, "b"}}, {{"line", "red", false, {{0, 10}}}}};
-  EXPECT_THAT(chart.ToString(), Not(HasSubstr("stroke=\"red\"/>")));
-  chart.lines[0].points[0] = {0, 10, 5, 20};
-  EXPECT_THAT(chart.ToString(), HasSubstr("stroke=\"red\"/>"));
-}
-
-TEST(SvgBarsTest, DrawsBarsAsLongAsTheirValues) {
-  const std::string svg =
-      SvgBars{"title", {{"a", "red", 10, 10, 10}, {"b", "red", 20, 20, 20}}}.ToString();
-  EXPECT_GT(Attribute(svg, " width", 0), 0);
-  EXPECT_NEAR(Attribute(svg, " width", 0) * 2, Attribute(svg, " width", 1), 0.2);
 }
 
 }  // namespace

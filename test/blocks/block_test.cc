@@ -146,12 +146,13 @@ TEST(BlockTest, LoansAndBlocksOutliveEverything) {
 // Threads allocate, write and lend; borrow, and exchange loans with each other, so that others
 // check the bytes and return them later. A page that was given twice would show foreign bytes.
 TEST(BlockTest, ManyThreads) {
+  const int rounds = TestMemoryModel().private_copy ? 300 : 3'000;
   BlockPair pair(64);
   absl::Mutex mu;
   BlockBorrower::Loan kept[8];
   const auto work = [&](uint32_t seed) {
     std::minstd_rand random(seed);
-    for (int i = 0; i < 3'000; ++i) {
+    for (int i = 0; i < rounds; ++i) {
       const size_t size = 1 + random() % (8 * kPage);
       BlockPool::Block block = pair.Take(size);
       if (!block) continue;

@@ -78,7 +78,7 @@ void Checker::ForEachLine(const void* begin, size_t bytes, Writer writer, Site s
   }
 }
 
-// Words go down here and up there, so that whoever sees a line's first word has the others
+// Words go down here and up there, so that a side that sees a line's first word has the others
 // (rule 3 of SharedView). release and acquire pair with each other through the image.
 void Checker::WriteBack(const void* begin, size_t bytes, Site site) {
   if (TheHook().word.load(std::memory_order_relaxed) == begin) TheHook().call();

@@ -49,8 +49,8 @@ UNPROVEN = {
 }
 
 # A test that is to fail may take this much longer than when it passes, and at least so long.
-PATIENCE = 10
-LEAST_SECONDS = 5
+PATIENCE = 5
+LEAST_SECONDS = 4
 
 # Most of the time goes into tests that hang, which sleep.
 WORKERS = 2 * (os.cpu_count() or 1)

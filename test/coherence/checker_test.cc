@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Proves the checker itself: what one side writes the other sees only after a write-back and an
-// invalidation, line by line; a line that both sides write ends the process; a site can be left
-// out, and a hook comes before a line moves.
+// Proves what checker_mutation_test does not: what one side writes the other sees only after a
+// write-back and an invalidation; a line that both sides write ends the process.
 
 #include "test/coherence/checker.h"
 
@@ -47,25 +46,6 @@ TEST(CheckerTest, NothingIsSeenWithoutBoth) {
   EXPECT_EQ(both.at_b[3], 'x');
 }
 
-TEST(CheckerTest, WholeLinesMoveAndNoOthers) {
-  Both both;
-  memset(both.at_a, 'x', kLines * kLineBytes);
-  // The last byte of one line, the first of the next.
-  both.a.WriteBack(both.at_a + 2 * kLineBytes - 1, 2, kWrite);
-  both.b.Invalidate(both.at_b, kLines * kLineBytes, kRead);
-  for (size_t i = 0; i < kLines * kLineBytes; ++i) {
-    const size_t line = i / kLineBytes;
-    ASSERT_EQ(both.at_b[i], line == 1 || line == 2 ? 'x' : 0) << i;
-  }
-}
-
-TEST(CheckerTest, TheCopyBeginsWithTheImage) {
-  alignas(kLineBytes) char image[kLineBytes];
-  memset(image, 'x', sizeof(image));
-  const Checker checker(absl::MakeSpan(image));
-  EXPECT_EQ(memcmp(checker.bytes().data(), image, sizeof(image)), 0);
-}
-
 TEST(CheckerTest, ThreadsOfOneSideDoNotLoseEachOthersStores) {
   Both both;
   auto* const words = reinterpret_cast<std::atomic<uint64_t>*>(both.at_a);
@@ -93,29 +73,6 @@ TEST(CheckerDeathTest, ALineWithTwoWriters) {
   EXPECT_DEATH(both.a.WriteBack(both.at_a + 100, 1, kWrite),
                Text(kWrite, ": line 1 has two writers"));
   EXPECT_DEATH(both.a.WriteBack(both.image, 1, kWrite), "not in the memory that is checked");
-}
-
-TEST(CheckerTest, AHookComesBeforeItsLineMoves) {
-  Both both;
-  both.at_a[0] = 'x';
-  int calls = 0;
-  Checker::SetHook(both.at_a, [&] { calls += both.image[0] == 0; });
-  both.a.WriteBack(both.at_a + 64, 1, kWrite);
-  both.a.WriteBack(both.at_a, 1, kWrite);
-  Checker::SetHook(both.at_a, nullptr);
-  both.a.WriteBack(both.at_a, 1, kWrite);
-  EXPECT_EQ(calls, 1);
-}
-
-TEST(CheckerTest, ASiteCanBeLeftOut) {
-  Both both;
-  Checker::DropSite(absl::StrCat(kWrite.file_name(), ":", kWrite.line()));
-  both.at_a[0] = 'x';
-  both.a.WriteBack(both.at_a, 1, kWrite);
-  EXPECT_EQ(both.image[0], 0);
-  both.a.WriteBack(both.at_a, 1, kRead);
-  EXPECT_EQ(both.image[0], 'x');
-  Checker::DropSite("");
 }
 
 }  // namespace

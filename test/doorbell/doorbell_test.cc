@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves the contract of DoorbellSleeper and DoorbellWaker step by step: who is woken and
-// who is not, one byte a nap, and what a closed, full, flooded or failing line does. That no
-// wake-up is lost under load is proved by link_stress_test.
+// who is not, one byte a nap, and what a closed, full or failing line does (a flooded line:
+// endpoint_end_test). That no wake-up is lost under load is proved by link_stress_test.
 
 #include "grpc_cxl/doorbell/doorbell.h"
 
@@ -145,19 +145,6 @@ TEST_P(DoorbellTest, WakingNeverBlocks) {
   sleeper_.PrepareToSleep();
   EXPECT_FALSE(waker_.Wake());  // though the socket is a blocking one
   EXPECT_TRUE(IsReadable()) << "a sleeper without a byte of its own must not sleep";
-}
-
-// A sea of bytes does not hold Drain() up, nor hide the end.
-TEST_P(DoorbellTest, TheEndBehindAFloodIsSeen) {
-  const int sent = Fill(line_.theirs.get());
-  line_.theirs.Reset();
-  int drains = 0;
-  Line line;
-  while ((line = sleeper_.Drain()) == Line::kFlooded) ++drains;
-  EXPECT_EQ(line, Line::kPeerGone);
-  // A stream's bytes come many at a time.
-  EXPECT_EQ(drains, GetParam() == SOCK_SEQPACKET ? sent / 256 : 0);
-  EXPECT_GT(sent, 256) << "the socket takes too little for this test";
 }
 
 TEST_P(DoorbellTest, AnInterruptedSendIsMadeAgain) {

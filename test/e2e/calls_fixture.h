@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/notification.h"
 #include "grpc_cxl/payload_counters.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_pair.h"
@@ -81,6 +83,33 @@ struct ParamName {
     const auto join = [](const auto&... part) { return absl::StrJoin({Name(part)...}, "_"); };
     return std::apply(join, info.param);
   }
+};
+
+// A unary call of `method` on a generic stub, which must succeed.
+template <typename Stub, typename Request, typename Response>
+void CallGenerically(Stub& stub, const std::string& method, const Request* request,
+                     Response* response) {
+  grpc::ClientContext context;
+  absl::Notification done;
+  stub.UnaryCall(&context, method, {}, request, response, [&](const grpc::Status& status) {
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+// By how much each counter has grown since it was made.
+template <typename Counters>
+class Since {
+ public:
+  explicit Since(Counters (*get)()) : get_(get), before_(get()) {}
+  uint64_t operator()(uint64_t Counters::*counter) const {
+    return get_().*counter - before_.*counter;
+  }
+
+ private:
+  Counters (*const get_)();
+  const Counters before_;
 };
 
 // Nothing is lent by, nor to, this process. gRPC drops its last slices on threads of its own.

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/blocks/block_pool.h"
@@ -24,24 +23,13 @@
 #include "grpc_cxl/options.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
+#include "test/e2e/parity.h"
 
 namespace grpc_cxl::e2e {
 namespace {
 
 constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
 constexpr size_t kThreshold = internal::kBlockThreshold;  // larger messages are in blocks
-
-// How many calls took each path since it was made.
-class Paths {
- public:
-  uint64_t operator()(uint64_t DirectCallStats::*path) const {
-    return GetDirectCallStats().*path - before_.*path;
-  }
-  uint64_t direct() const { return (*this)(&DirectCallStats::direct); }
-
- private:
-  const DirectCallStats before_ = GetDirectCallStats();
-};
 
 class DirectPathTest : public ::testing::Test {
  protected:
@@ -145,22 +133,15 @@ TEST_F(DirectPathTest, BlocksOfLateResponsesGoBack) {
   EXPECT_EQ(paths.direct(), 103u);
 }
 
-// A connection with hardly any blocks: whatever finds none takes the stream path.
-TEST_F(DirectPathTest, WantOfBlocksIsNoError) {
-  for (const size_t payload_bytes : {size_t{0}, size_t{64} << 10}) {
-    pair_ = std::make_unique<EchoPair>(
-        TransportKind::kCxlDirect, ServerSettings{.options = WithSizes(512 << 10, payload_bytes)});
-    const Paths paths;
-    std::vector<std::thread> callers;
-    for (int thread = 0; thread < 4; ++thread) {
-      callers.emplace_back([this, thread] {
-        for (int i = 0; i < 50; ++i) ExpectEchoed(1000 * (thread + 1) * (i % 20));
-      });
-    }
-    for (std::thread& caller : callers) caller.join();
-    EXPECT_GT(paths.direct(), 0u);
-    EXPECT_GT(paths(&DirectCallStats::too_large), 0u);
-  }
+// (With too few blocks for many calls at once: payload_test.)
+TEST_F(DirectPathTest, WithoutBlocksLargeMessagesTakeTheStreamPath) {
+  pair_ = std::make_unique<EchoPair>(TransportKind::kCxlDirect,
+                                     ServerSettings{.options = WithSizes(512 << 10, 0)});
+  const Paths paths;
+  ExpectEchoed(1000);
+  ExpectEchoed(100'000);
+  EXPECT_EQ(paths.direct(), 1u);
+  EXPECT_EQ(paths(&DirectCallStats::too_large), 1u);
 }
 
 TEST_F(DirectPathTest, CallsBeyondTheSlotsTakeTheStreamPath) {
@@ -190,18 +171,6 @@ TEST_F(DirectPathTest, WithoutAConnectionTheStreamPathMakesOne) {
   EXPECT_EQ(paths.direct(), 1u);
 }
 
-// A call of Echo.Unary on a generic stub.
-template <typename Stub, typename Request, typename Response>
-void CallGenerically(Stub& stub, const Request* request, Response* response) {
-  grpc::ClientContext context;
-  absl::Notification done;
-  stub.UnaryCall(&context, kUnary, {}, request, response, [&](const grpc::Status& status) {
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    done.Notify();
-  });
-  done.WaitForNotification();
-}
-
 // The bytes that a generic stub sends are no message, whatever the method's name promises;
 // nor are messages of no generated class taken for generated ones.
 TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
@@ -215,7 +184,7 @@ TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
   grpc::GenericStub generic(pair_->channel);
   for (int i = 0; i < 100; ++i) {
     grpc::ByteBuffer response;
-    CallGenerically(generic, &bytes, &response);
+    CallGenerically(generic, kUnary, &bytes, &response);
     grpc::ProtoBufferReader reader(&response);
     ASSERT_TRUE(answer.ParseFromZeroCopyStream(&reader));
     EXPECT_EQ(answer.payload(), "generic");
@@ -227,7 +196,7 @@ TEST_F(DirectPathTest, GenericStubsAreNotTakenForGeneratedOnes) {
   const std::unique_ptr<Message> response(factory.GetPrototype(EchoResponse::descriptor())->New());
   ASSERT_TRUE(request->ParseFromString(model.SerializeAsString()));
   grpc::TemplatedGenericStub<Message, Message> dynamic(pair_->channel);
-  CallGenerically(dynamic, request.get(), response.get());
+  CallGenerically(dynamic, kUnary, request.get(), response.get());
   ASSERT_TRUE(answer.ParseFromString(response->SerializeAsString()));
   EXPECT_EQ(answer.payload(), "generic");
 

@@ -103,10 +103,7 @@ class ErrorsTest : public ::testing::Test {
 
 TEST_F(ErrorsTest, MalformedName) {
   for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
-           {"cxl:", "the service name \"\" is empty"},
            {"cxl:///a b", "the service name \"a b\" has the character \" \""},
-           {"cxl:///../x", "the service name \"../x\" has the part \"..\""},
-           {"cxl:///a//b", "the service name \"a//b\" has an empty part"},
            {"cxl://node3/payments", "names a host, but both ends are on one host"},
            {"cxl:///" + std::string(1000, 'x'), "has 1000 characters; at most"}}) {
     ExpectBoth(HasSubstr(text), name);
@@ -115,20 +112,15 @@ TEST_F(ErrorsTest, MalformedName) {
 
 TEST_F(ErrorsTest, NobodyListens) {
   EXPECT_THAT(ClientsError(),
-              AllOf(HasSubstr("nobody listens on \"shop/payments\" in " + directory_.path()),
+              AllOf(HasSubstr("no server listens on \"shop/payments\" in " + directory_.path()),
                     HasSubstr("GRPC_CXL_DIR")));
 }
 
-TEST_F(ErrorsTest, DirectoryIsMissingOrNoneOrAnothers) {
+// What else can be wrong with it: test/rendezvous/rendezvous_directory_test.cc.
+TEST_F(ErrorsTest, DirectoryIsMissing) {
   UseDirectory(directory_.path() + "/missing");
   ExpectBoth(HasSubstr(absl::StrCat("cannot use the rendezvous directory ", directory_.path(),
                                     "/missing (from the options): the directory does not exist")));
-  UseDirectory("/proc/self/exe");
-  ExpectBoth(HasSubstr("is not a directory"));
-  if (geteuid() != 0) GTEST_SKIP() << "only root can give a directory to somebody else";
-  UseDirectory(directory_.path());
-  ASSERT_EQ(chown(directory_.path().c_str(), kNobody, kNobody), 0);
-  ExpectBoth(AllOf(HasSubstr(directory_.path()), HasSubstr("belongs to uid 65534")));
 }
 
 TEST_F(ErrorsTest, OptionIsOutOfRange) {
@@ -157,7 +149,7 @@ TEST_F(ErrorsTest, NameIsTaken) {
   EXPECT_NE(EchoServer::Start(*transport), nullptr);
 }
 
-// Whoever answers to a name reads the requests, so both ends must trust the other's user.
+// The server of a name reads the requests, so both ends must trust the other's user.
 TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can start a process as another user";
   const internal::TemporaryDirectory directory("/tmp");  // all its parents are open to everybody
@@ -176,13 +168,13 @@ TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
     } else {
       EXPECT_THAT(said, AllOf(HasSubstr(absl::StrCat("unary ", grpc::UNAVAILABLE, " ")),
                               HasSubstr("the client runs as uid 65534, but the server (uid 0) "
-                                        "meets only")));
+                                        "accepts only")));
     }
   }
   Child server("server", TransportKind::kCxl, directory.path(), as_nobody);
   ASSERT_EQ(server.ReadLine(), "serving");
   EXPECT_THAT(CallError(*Transport::Join(TransportKind::kCxl, directory.path())),
-              HasSubstr("the server runs as uid 65534, but the client (uid 0) meets only"));
+              HasSubstr("the server runs as uid 65534, but the client (uid 0) accepts only"));
 }
 
 TEST(RefusalsTest, ALimitIsReached) {
@@ -199,7 +191,7 @@ TEST(RefusalsTest, ALimitIsReached) {
     EchoPair pair(TransportKind::kCxl, {.options = options});
     EXPECT_TRUE(pair.Run({}).status.ok());
     EXPECT_THAT(CallError(*pair.transport), text);
-    // The others go on, and one that leaves makes room.
+    // The others go on, and a client that leaves makes room.
     EXPECT_TRUE(pair.Run({}).status.ok());
     pair.stub.reset();
     pair.channel.reset();

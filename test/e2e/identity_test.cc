@@ -156,13 +156,6 @@ TEST_P(TlsTest, PlainClientGetsNothing) {
   EXPECT_EQ(pair.control().counts().started, 0);
 }
 
-TEST_P(TlsTest, CallCredentialsGoInside) {
-  EchoPair pair(GetParam(), {.security = ServerTls("server")},
-                Channel(GetParam(), grpc::CompositeChannelCredentials(
-                                        ClientTls(), grpc::AccessTokenCredentials("secret"))));
-  EXPECT_THAT(ViewOfCall(pair).DebugString(), HasSubstr("Bearer secret"));
-}
-
 // A server may look at the metadata before its handlers do.
 class TokenProcessor final : public grpc::AuthMetadataProcessor {
  public:

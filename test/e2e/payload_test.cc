@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
-#include "absl/synchronization/notification.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/payload_counters.h"
 #include "test/e2e/blobs_server.h"
 #include "test/e2e/calls_fixture.h"
@@ -31,16 +31,10 @@ constexpr size_t kCalls = 3;  // that the client of e2e_child.cc makes, of 1 MiB
 
 const ServerSettings kPlacing = {.configure = UsePlacement};
 
-// What happened since it was made. Client and server are in this process, so the counters
-// tell of both.
-class Since {
+// Client and server are in this process, so the counters tell of both.
+class Payloads : public Since<PayloadCounters> {
  public:
-  uint64_t operator()(uint64_t PayloadCounters::*counter) const {
-    return GetPayloadCounters().*counter - before_.*counter;
-  }
-
- private:
-  const PayloadCounters before_ = GetPayloadCounters();
+  Payloads() : Since(GetPayloadCounters) {}
 };
 
 class PayloadTest : public EveryTransport {
@@ -75,7 +69,7 @@ struct BlobsPair {
 
 TEST_P(PayloadTest, MessagesArePlacedAndCordsAreReadInPlace) {
   BlobsPair pair(GetParam());
-  const Since since;
+  const Payloads since;
   pair.Swap(Pattern(kMiB));
   EXPECT_GE(since(&PayloadCounters::sent_in_place), 2 * kMiB);
   EXPECT_GE(since(&PayloadCounters::received_in_place), 2 * kMiB);
@@ -108,16 +102,9 @@ TEST_P(PayloadTest, ByteBuffersAreReadInPlaceAndOutliveTheChannel) {
   grpc::ByteBuffer response;
   {
     BlobsPair pair(GetParam());
-    const Since since;
+    const Payloads since;
     grpc::GenericStub stub(pair.channel);
-    grpc::ClientContext context;
-    absl::Notification done;
-    stub.UnaryCall(&context, "/grpc_cxl.e2e.Blobs/Swap", {}, &request, &response,
-                   [&](const grpc::Status& status) {
-                     EXPECT_TRUE(status.ok()) << status.error_message();
-                     done.Notify();
-                   });
-    done.WaitForNotification();
+    CallGenerically(stub, "/grpc_cxl.e2e.Blobs/Swap", &request, &response);
     // The request was no message, so it was copied, once.
     EXPECT_GE(since(&PayloadCounters::sent_by_block), kMiB);
     EXPECT_GE(since(&PayloadCounters::received_in_place), 2 * kMiB);
@@ -167,7 +154,8 @@ TEST_P(PayloadTest, TenThousandRandomSizesInAnArenaFarTooSmall) {
   ServerSettings small = kPlacing;
   small.options = WithSizes(16 << 10, 64 << 10);
   EchoPair pair(GetParam(), small, AnySize());
-  const Since since;
+  const Payloads since;
+  const Since<DirectCallStats> paths(GetDirectCallStats);
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&pair, thread] {
@@ -186,12 +174,16 @@ TEST_P(PayloadTest, TenThousandRandomSizesInAnArenaFarTooSmall) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(since(&PayloadCounters::sent_in_place), 0u);
   EXPECT_GT(since(&PayloadCounters::sent_for_want_of_blocks), 0u);
+  if (GetParam() == TransportKind::kCxlDirect) {
+    EXPECT_GT(paths(&DirectCallStats::direct), 0u);
+    EXPECT_GT(paths(&DirectCallStats::too_large), 0u);
+  }
 }
 
 // Blocks that a client keeps are missing to the server, and calls go on all the same.
 TEST_P(PayloadTest, AClientThatKeepsAllItGets) {
   BlobsPair pair(GetParam());
-  const Since since;
+  const Payloads since;
   std::vector<Blob> kept;
   for (size_t i = 0; i < 20; ++i) kept.push_back(pair.Swap(Pattern(kMiB, i)));
   for (size_t i = 0; i < 20; ++i) EXPECT_TRUE(kept[i].data() == Pattern(kMiB, i)) << i;

@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/health.grpc.pb.h"
 
@@ -69,17 +68,11 @@ TEST_P(ServicesTest, HealthIsCheckedAndWatched) {
 // is a stream with one message each way.
 TEST_P(ServicesTest, ReflectionListsTheServices) {
   grpc::GenericStub stub(pair_->channel);
-  grpc::ClientContext context;
   const grpc::Slice list_services("\x3a\x00", 2);
   const grpc::ByteBuffer request(&list_services, 1);
   grpc::ByteBuffer answer;
-  absl::Notification done;
-  stub.UnaryCall(&context, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", {},
-                 &request, &answer, [&](const grpc::Status& status) {
-                   EXPECT_TRUE(status.ok()) << status.error_message();
-                   done.Notify();
-                 });
-  done.WaitForNotification();
+  CallGenerically(stub, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &request,
+                  &answer);
   grpc::Slice whole;
   ASSERT_TRUE(answer.DumpToSingleSlice(&whole).ok());
   EXPECT_THAT(std::string(whole.begin(), whole.end()),

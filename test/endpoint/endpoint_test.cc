@@ -2,12 +2,11 @@
 // Proves gRPC's contract for an endpoint's reads and writes, as the conformance suite for
 // event engines states it: bytes in order both ways; done at once means "true", bytes in the
 // buffer and no callback; not done means "false" and one callback, never from inside the
-// call; writes larger than the ring.
+// call. (Writes larger than the ring: endpoint_stress_test.)
 
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/link/record_layout.h"
@@ -97,23 +96,6 @@ TEST(EndpointTest, SlicesOfAnySizeTheEmptyOneIncluded) {
   EXPECT_THAT(ReadExactly(*pair.server, all.size()), IsOkAndHolds(all));
   EXPECT_THAT(done ? absl::OkStatus() : outcome.Wait(), IsOk());
   EXPECT_TRUE(pair.client->Write(outcome.Callback(), &nothing, {}));
-}
-
-// Many times the ring, read in small pieces and not too fast.
-TEST(EndpointTest, AWriteMuchLargerThanTheRing) {
-  EndpointPair pair(4 << 10);
-  const std::string text = TextAt(0, 8 << 20);
-  std::thread writer([&] { EXPECT_THAT(WriteAll(*pair.client, text), IsOk()); });
-  std::string received;
-  for (int reads = 0; received.size() < text.size(); ++reads) {
-    if (reads % 64 == 0) std::this_thread::yield();
-    const absl::StatusOr<std::string> more = ReadOnce(*pair.server);
-    ASSERT_THAT(more, IsOk());
-    ASSERT_LE(more->size(), 4 << 10) << "a read takes at most what the ring holds";
-    received += *more;
-  }
-  writer.join();
-  EXPECT_TRUE(received == text);
 }
 
 TEST(EndpointDeathTest, ASecondReadOrWriteAborts) {

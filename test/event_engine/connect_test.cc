@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
+#include "test/rendezvous/at.h"
 #include "test/support/eventually.h"
 #include "test/support/process_state.h"
 
@@ -68,7 +69,7 @@ TEST_F(ConnectTest, ConnectionsBeforeStartWaitForIt) {
 // A listener whose process is stopped, say: it accepts nothing and says nothing. The timeout
 // may come while the attempt is only being made.
 TEST_F(ConnectTest, AListenerThatNeverAnswersTimesOutAndLeavesNothingBehind) {
-  auto silent = NameListener::Listen(directory_.path(), *ServiceName::Parse("payments"));
+  auto silent = NameListener::Listen(At(directory_.path()), *ServiceName::Parse("payments"));
   ASSERT_THAT(silent, IsOk());
   const auto start = std::chrono::steady_clock::now();
   EXPECT_THAT(Connect(std::chrono::milliseconds(50)),

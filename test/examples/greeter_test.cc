@@ -97,14 +97,5 @@ TEST(DemoTest, EndsWhenAServerDies) {
   demo.ExpectNothingLeft();
 }
 
-TEST(DemoTest, RefusesFlagsThatMakeNoSense) {
-  for (const std::string flag : {"--rounds=0", "--seconds=-1", "tcp"}) {
-    Program demo(kDemo, {flag});
-    EXPECT_EQ(demo.Wait(), 1);
-    EXPECT_EQ(demo.output(),
-              "demo: takes --rounds and --seconds, both above 0, and nothing else.\n");
-  }
-}
-
 }  // namespace
 }  // namespace grpc_cxl::internal

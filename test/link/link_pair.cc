@@ -22,7 +22,7 @@ Arena MakeArena(size_t bytes) {
 Arena Attach(const Arena& other) {
   UniqueFd copy(fcntl(other.fd(), F_DUPFD_CLOEXEC, 0));
   PCHECK(copy);
-  absl::StatusOr<Arena> arena = Arena::Attach(std::move(copy), other.size(), other.sealed());
+  absl::StatusOr<Arena> arena = Arena::Attach(std::move(copy), other.size(), other.sealed(), true);
   CHECK_OK(arena);
   return *std::move(arena);
 }

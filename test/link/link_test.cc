@@ -114,18 +114,6 @@ TEST(LinkTest, BytesGoBothWaysInOrderAndAreCounted) {
   EXPECT_EQ(pair.client->counters().full_waits, 0);
 }
 
-TEST(LinkTest, NothingIsSeenBeforePublish) {
-  LinkPair pair(kRing);
-  EXPECT_FALSE(pair.server->MaybeReadable());
-  ASSERT_THAT(pair.client->Write(std::string("abc")), IsOkAndHolds(3));
-  EXPECT_FALSE(pair.server->MaybeReadable());
-  EXPECT_THAT(pair.server->Readable(), IsOkAndHolds(0));
-  pair.client->Publish();
-  EXPECT_TRUE(pair.server->MaybeReadable());
-  EXPECT_EQ(ReadAll(*pair.server), "abc");
-  EXPECT_FALSE(pair.server->MaybeReadable());
-}
-
 TEST(LinkTest, ASleeperIsWokenOnceANap) {
   LinkPair pair(kRing);
   Send(*pair.client, "while it is awake");

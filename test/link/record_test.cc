@@ -155,14 +155,5 @@ INSTANTIATE_TEST_SUITE_P(
                       Words({kLentBit | 1, 0xffffffff}), Words({0xffffffff, 0}),
                       Words({0xffffffff, 0xffffffff})));
 
-TEST(RecordWithoutBlocksTest, ALoanIsDataLoss) {
-  LinkPair pair(kRing);
-  EXPECT_EQ(pair.client->pool(), nullptr);
-  ASSERT_THAT(pair.client->Write(Words({kLentBit | 1, 0})), IsOkAndHolds(8));
-  pair.client->Publish();
-  RecordReader reader(pair.server.get());
-  EXPECT_THAT(reader.Next(), StatusIs(absl::StatusCode::kDataLoss));
-}
-
 }  // namespace
 }  // namespace grpc_cxl::internal

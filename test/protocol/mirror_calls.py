@@ -5,6 +5,7 @@
     mirror_calls.py --directory=DIR              prints "good"
     mirror_calls.py --directory=DIR --break=C7   first the same with one wrong value, of check C7:
                                                  prints what the server does, "end" or "refuse 1"
+    mirror_calls.py --directory=DIR --odd        first what no check is for
     mirror_calls.py --list                       the checks whose values can be broken
 """
 
@@ -12,6 +13,7 @@ import argparse
 import os
 import re
 import signal
+import socket
 import struct
 
 import protocol_client
@@ -32,15 +34,69 @@ def check_reflection(message, pixels):
     expect(message == b"\x0a" + image(pixels)[1:-2], f"a message of {len(message)} bytes")
 
 
+def connect(name="protocol/usual"):
+    connection = Connection(name)
+    header = connection.look_until(lambda: connection.load32(28) or None)  # 4.3
+    magic, arena, ring = struct.unpack_from("=QQQ", connection.arena)
+    expect((header, magic, arena, ring) == (VERSION, ARENA_MAGIC, connection.arena_bytes,
+                                            connection.ring), "the arena's header")
+    connection.look_until(lambda: connection.load32(connection.calls + PAGE + 16) or None)
+    return connection
+
+
+class Bystander:
+    """A connection that goes on while others misbehave."""
+
+    def __init__(self):
+        self.connection = connect()
+        self.stream = Http2Calls(self.connection)
+        self.check()
+
+    def check(self):
+        check_reflection(self.connection.call(image(b"direct")).message, b"direct")
+        check_reflection(self.stream.call(image(b"stream")), b"stream")
+
+
+def expect_end(connection, action):
+    try:
+        action()
+        connection.look_until(lambda: None)
+    except Ended:
+        return
+
+
+def be_odd():
+    """What no check is for: the server serves the call behind it, or ends this connection."""
+    # gRPC would abort, were it given one of these.
+    for entry in (b"", b"v"), (b"Key", b"v"), (b":path", b"/x"), (b"k\0y", b"v"), (b"k", b"\n"):
+        connection = connect()
+        expect_end(connection, lambda: connection.call(image(b""), metadata=[entry]))
+    connection = connect()
+    expect_end(connection, lambda: connection.send(b"x" * 1000))  # no HTTP/2
+
+    connection = connect()
+    check_reflection(connection.call(image(b"late"), timeout=(1 << 64) - 2).message, b"late")
+    for _ in range(100_000):  # wake-ups without end
+        try:
+            connection.socket.send(b"\0", socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+    check_reflection(connection.call(image(b"woken")).message, b"woken")
+    connection.socket.setblocking(True)
+    socket.send_fds(connection.socket, [b"x" * 60_000], [connection.socket.fileno()])
+    check_reflection(connection.call(image(b"files")).message, b"files")
+    # A client that returns what was not lent gets no block any more. Direct calls do without, HTTP/2 ends.
+    connection.store(connection.client + 640, 3)
+    response = connection.call(image(b"part " * 200, 20))
+    check_reflection(response.message, b"part " * 200 * 20)
+    expect(response.lent == 0, "a block")
+    stream = Http2Calls(connection)
+    expect_end(connection, lambda: stream.call(image(b"part " * 200, 20)))
+
+
 def make_calls():
-    usual, small = Connection("protocol/usual"), Connection("protocol/small")
+    usual, small = connect(), connect("protocol/small")
     streams = {connection: Http2Calls(connection) for connection in (usual, small)}
-    for connection in (usual, small):
-        header = connection.look_until(lambda: connection.load32(28) or None)  # 4.3
-        magic, arena, ring = struct.unpack_from("=QQQ", connection.arena)
-        expect((header, magic, arena, ring) == (VERSION, ARENA_MAGIC, connection.arena_bytes,
-                                                connection.ring), "the arena's header")
-        connection.look_until(lambda: connection.load32(connection.calls + PAGE + 16) or None)
 
     # Metadata both ways, a status, and each way to wait.
     for waiter in (LOOKING, PARKED, POLLED):
@@ -105,6 +161,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--directory")
     parser.add_argument("--break", dest="check")
+    parser.add_argument("--odd", action="store_true")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     source = ""
@@ -118,6 +175,7 @@ def main():
     os.chdir(arguments.directory)
     if arguments.check:
         expect(arguments.check in lies, f"there is no way to break {arguments.check}")
+        bystander = Bystander()
         protocol_client.BREAK = arguments.check
         try:
             make_calls()
@@ -125,6 +183,11 @@ def main():
             print(end)
         protocol_client.BREAK = None
         os.seteuid(os.getuid())  # of C1
+        bystander.check()
+    if arguments.odd:
+        bystander = Bystander()
+        be_odd()
+        bystander.check()
     make_calls()
     print("good")
 

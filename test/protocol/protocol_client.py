@@ -271,7 +271,7 @@ class Connection:
         return data
 
     # Direct calls (8).
-    def post(self, slot, message, metadata=(), waiter=POLLED, lend=False):
+    def post(self, slot, message, metadata=(), waiter=POLLED, lend=False, timeout=WRAP - 1):
         metadata = [(lie("C44", b"Key", k), lie("C45", b"line\nbreak", v)) for k, v in metadata]
         method = lie("C34", b"/", lie("C35", METHOD[1:], lie("C36", METHOD + b"\0", METHOD)))
         entries = b"".join(
@@ -283,7 +283,7 @@ class Connection:
             block = (lie("C53", self.payload + PAGE, begin),
                      lie("C54", self.payload - begin + 1, size))
             message = b""
-        head = struct.pack("=Q6I", WRAP - 1, lie("C33", 1 << 20, len(method)),
+        head = struct.pack("=Q6I", timeout, lie("C33", 1 << 20, len(method)),
                            lie("C37", 1 << 20, len(entries)),
                            lie("C38", len(entries) // 8 + 1, len(metadata)),
                            len(message) + lie("C42", 1, 0), *block)

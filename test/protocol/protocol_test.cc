@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client that knows docs/protocol.md and nothing else (protocol_client.py) makes calls of every
 // kind on a real server. For each check that the document demands of a server, a client with one
-// wrong value is turned away as the document says, and harms no other.
+// wrong value is turned away as the document says, harms no other, and leaves nothing behind. What
+// no check is for costs a client its connection at most.
 
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
@@ -21,6 +22,8 @@
 #include "grpc_cxl/server_credentials.h"
 #include "test/protocol/document.h"
 #include "test/protocol/mirror_service.h"
+#include "test/support/eventually.h"
+#include "test/support/process_state.h"
 
 namespace grpc_cxl::protocol_test {
 namespace {
@@ -67,6 +70,15 @@ class ProtocolTest : public ::testing::Test {
     Server() = builder.BuildAndStart();
     ASSERT_NE(Server(), nullptr);
     ASSERT_TRUE(EnableDirectCalls(*Server()).ok());
+    ASSERT_EQ(MakeCalls(), "good");  // opens what stays open
+    ASSERT_TRUE(internal::Eventually([] { return internal::CountArenas() == 0; }));
+    Files() = internal::CountOpenFiles();
+  }
+  void TearDown() override {
+    EXPECT_TRUE(internal::Eventually([] {
+      return internal::CountOpenFiles() <= Files() && internal::CountArenas() == 0;
+    })) << internal::CountOpenFiles()
+        << " open files, not " << Files();
   }
   static void TearDownTestSuite() {
     Shutdown(*Server());
@@ -82,12 +94,18 @@ class ProtocolTest : public ::testing::Test {
     static std::unique_ptr<grpc::Server> server;
     return server;
   }
+  static int& Files() {
+    static int files;
+    return files;
+  }
   static std::string MakeCalls(const std::string& more = "") {
     return RunClient(absl::StrCat("--directory=", Directory(), more));
   }
 };
 
 TEST_F(ProtocolTest, CallsOfEveryKind) { EXPECT_EQ(MakeCalls(), "good"); }
+
+TEST_F(ProtocolTest, WhatNoCheckIsForHarmsNoOther) { EXPECT_EQ(MakeCalls(" --odd"), "good"); }
 
 TEST_F(ProtocolTest, EveryCheckOfTheServerCanBeBroken) {
   const std::vector<Check> checks = ReadChecks();

@@ -25,6 +25,7 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
+#include "test/rendezvous/at.h"
 #include "test/support/eventually.h"
 #include "test/support/forked_child.h"
 #include "test/support/process_state.h"
@@ -42,17 +43,16 @@ using ::testing::Not;
 
 class NameOwnerTest : public ::testing::Test {
  protected:
-  absl::StatusOr<NameListener> Listen() const {
-    return NameListener::Listen(directory_.path(), name_);
-  }
+  absl::StatusOr<NameListener> Listen() const { return NameListener::Listen(at_, name_); }
 
   // The process to which the name leads a client, 0 when nobody listens.
   pid_t LeadsTo() const {
-    auto socket = Dial(directory_.path(), name_);
+    auto socket = Dial(at_, name_);
     return socket.ok() ? IdentifyPeer(socket->get())->pid : 0;
   }
 
   const TemporaryDirectory directory_;
+  const RendezvousDirectory at_ = At(directory_.path());
   const ServiceName name_ = *ServiceName::Parse("payments");
 };
 

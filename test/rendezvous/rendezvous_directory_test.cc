@@ -23,6 +23,7 @@
 namespace grpc_cxl::internal {
 namespace {
 
+using ::absl_testing::IsOk;
 using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
@@ -38,16 +39,21 @@ class DirectoryTest : public ::testing::Test {
     }
   }
 
-  absl::StatusOr<std::string> Find() const { return FindRendezvousDirectory(candidates_, users_); }
+  // The path of the directory.
+  absl::StatusOr<std::string> Find() const { return Find(candidates_); }
   absl::StatusOr<std::string> Find(const std::string& configured) const {
-    return FindRendezvousDirectory({.configured = configured}, users_);
+    return Find(DirectoryCandidates{.configured = configured});
+  }
+  static absl::StatusOr<std::string> Find(const DirectoryCandidates& candidates) {
+    const absl::StatusOr<RendezvousDirectory> found = RendezvousDirectory::Open(candidates);
+    if (!found.ok()) return found.status();
+    return found->path();
   }
   void OnlyTheTemporaryDefault() { candidates_.variable = candidates_.runtime = ""; }
 
   std::string In(const std::string& file) const { return absl::StrCat(base_.path(), "/", file); }
 
   const TemporaryDirectory base_;
-  const TrustedUsers users_;
   DirectoryCandidates candidates_ = {.configured = "",
                                      .variable = In("GRPC_CXL_DIR"),
                                      .runtime = In("XDG_RUNTIME_DIR"),
@@ -144,9 +150,7 @@ TEST_F(DirectoryTest, TheOwnerMustBeTrusted) {
   EXPECT_THAT(Find(In("chosen")),
               StatusIs(absl::StatusCode::kPermissionDenied,
                        AllOf(HasSubstr(In("chosen")), HasSubstr("belongs to uid 65534"),
-                             HasSubstr("allowed_uids"), HasSubstr("set GRPC_CXL_DIR"))));
-  EXPECT_THAT(FindRendezvousDirectory({.configured = In("chosen")}, TrustedUsers{{kNobody}}),
-              IsOkAndHolds(In("chosen")));
+                             HasSubstr("give it to uid"), HasSubstr("set GRPC_CXL_DIR"))));
 
   // Somebody was there before us in /tmp.
   OnlyTheTemporaryDefault();
@@ -155,6 +159,19 @@ TEST_F(DirectoryTest, TheOwnerMustBeTrusted) {
   EXPECT_THAT(Find(), StatusIs(absl::StatusCode::kPermissionDenied,
                                AllOf(HasSubstr(temporary_default_),
                                      HasSubstr("belongs to uid 65534"), HasSubstr("the default"))));
+}
+
+// What was checked is what is used.
+TEST_F(DirectoryTest, AnotherDirectoryThatTakesItsPathIsNotUsed) {
+  const absl::StatusOr<RendezvousDirectory> opened =
+      RendezvousDirectory::Open({.configured = In("chosen")});
+  ASSERT_THAT(opened, IsOk());
+  std::filesystem::rename(In("chosen"), In("elsewhere"));
+  std::filesystem::create_directory(In("chosen"));
+  struct stat used, moved;
+  ASSERT_EQ(fstat(opened->fd(), &used), 0);
+  ASSERT_EQ(stat(In("elsewhere").c_str(), &moved), 0);
+  EXPECT_EQ(used.st_ino, moved.st_ino);
 }
 
 TEST_F(DirectoryTest, AnOrdinaryUserUsesRootsButNotWhatItCannotReach) {

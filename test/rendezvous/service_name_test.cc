@@ -68,7 +68,10 @@ TEST(ServiceNameTest, TakesEightyCharactersAndNotOneMore) {
 
 TEST(ServiceNameTest, ReadsTargetsAndRefusesOthers) {
   for (const std::string target :
-       {"cxl:///shop/payments", "cxl:/shop/payments", "cxl:shop/payments"}) {
+       {"cxl:///shop/payments", "cxl:/shop/payments", "cxl:shop/payments", "CXL:///shop/payments",
+        "Cxl:shop/payments", "cxl:///shop/payments?x=y", "cxl:///shop/payments#f",
+        "cxl:///shop/payments?x=/y#f", "cxl:///shop/payments?"}) {
+    EXPECT_TRUE(ServiceName::IsTarget(target));
     auto parsed = ServiceName::FromTarget(target);
     ASSERT_THAT(parsed, IsOk()) << target;
     EXPECT_EQ(parsed->str(), "shop/payments");
@@ -85,6 +88,7 @@ TEST(ServiceNameTest, ReadsTargetsAndRefusesOthers) {
       {"cxl:", "is empty"},
       {"cxl:///", "is empty"},
       {"cxl://", "is empty"},
+      {"cxl:///?x=y", "is empty"},
       {"cxl:////payments", "empty part"},
   };
   for (const auto& c : kRefused) {

@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves whom we meet: ourselves, root, and the named users. Nobody else. How two real users
-// meet and do not: test/e2e/errors_test.cc.
+// meet and do not: test/e2e/errors_test.cc. In a user namespace the number that stands for every
+// unmapped user is nobody's.
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "gtest/gtest.h"
 #include "test/support/forked_child.h"
+#include "test/support/socket_pair.h"
+#include "test/support/temporary_directory.h"
+#include "test/support/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr uid_t kOverflow = 65534;
 
 TEST(TrustedUsersTest, OurselvesRootAndTheNamedOnes) {
   const TrustedUsers nobody_named, some{{1234, 70000}};
@@ -33,6 +48,55 @@ TEST(TrustedUsersTest, AnOrdinaryUserMeetsRoot) {
   ForkedChild child(OrdinaryUser(),
                     [] { return TrustedUsers().Allows(0) ? "meets" : "does not meet"; });
   EXPECT_EQ(child.Join(), "meets");
+}
+
+class UnmappedUsersTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = WhyNoUserNamespace(); !why.empty()) GTEST_SKIP() << why;
+  }
+};
+
+TEST_F(UnmappedUsersTest, AreNotTheServersOwnUserNorANamedOne) {
+  for (const uid_t self : {kOverflow, uid_t{1000}}) {
+    ForkedChild child([&] {
+      EnterUserNamespace(self);
+      return absl::StrCat(TrustedUsers().Allows(kOverflow),
+                          TrustedUsers{{kOverflow}}.Allows(kOverflow), TrustedUsers().Allows(1000),
+                          TrustedUsers().Allows(0));
+    });
+    EXPECT_EQ(child.Join(), self == 1000 ? "0011" : "0001") << self;
+  }
+}
+
+// Both sockets belong to the test's user, whom the child's namespace does not map.
+TEST_F(UnmappedUsersTest, AreRefusedAndNobodyIsAdvisedToAllowThem) {
+  SocketPair sockets;
+  SendHello(sockets.theirs.get(), 0).IgnoreError();
+  ForkedChild child([&] {
+    if (unshare(CLONE_NEWUSER) != 0) return std::string("no namespace");
+    return ReceiveHello(sockets.ours.get(), {}).status().ToString();
+  });
+  const auto text = AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("user namespace"),
+                          HasSubstr("uid 65534"), Not(HasSubstr("allowed_uids")));
+  EXPECT_THAT(child.Join(), text);
+  EXPECT_THAT(ReceiveWelcome(sockets.theirs.get(), {}).status().ToString(), text);
+}
+
+TEST_F(UnmappedUsersTest, AreNotTrustedWithADirectory) {
+  const TemporaryDirectory directory;
+  ForkedChild child([&] {
+    if (unshare(CLONE_NEWUSER) != 0) return std::string("no namespace");
+    return absl::StrCat(
+        RendezvousDirectory::Open({.configured = directory.path()}).status().ToString(), " ",
+        RendezvousDirectory::Open({.runtime = directory.path(), .temporary = "/missing"})
+            .status()
+            .ToString());
+  });
+  EXPECT_THAT(child.Join(),
+              AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("user namespace"),
+                    HasSubstr("set GRPC_CXL_DIR"), Not(HasSubstr("allowed_uids")),
+                    HasSubstr("/missing")));  // XDG_RUNTIME_DIR is not a directory of our own
 }
 
 }  // namespace

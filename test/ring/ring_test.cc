@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves the contract of RingWriter and RingReader sentence by sentence, with both ends in
-// one thread, from positions at which 32-bit or 64-bit arithmetic could go wrong.
+// Proves the contract of RingWriter and RingReader, with both ends in one thread, from positions
+// at which 32-bit or 64-bit arithmetic could go wrong. (How much a write takes: ring_fuzz's model.)
 
 #include <string>
 #include <string_view>
@@ -74,27 +74,6 @@ TEST_P(RingTest, BytesComeOutInTheOrderTheyWentIn) {
   }
   EXPECT_EQ(ring_.writer.position(), GetParam() + 2 * kCapacity * (kCapacity + 7));
   EXPECT_EQ(ring_.reader.position(), ring_.writer.position());
-}
-
-TEST_P(RingTest, AWriteTakesWhatFits) {
-  EXPECT_THAT(ring_.writer.Write("0123456789"sv), IsOkAndHolds(10));
-  EXPECT_THAT(ring_.writer.Free(), IsOkAndHolds(6));
-  EXPECT_THAT(ring_.writer.Write("abcdefghij"sv), IsOkAndHolds(6));
-  EXPECT_THAT(ring_.writer.Write("x"sv), IsOkAndHolds(0));
-  EXPECT_THAT(ring_.writer.Write(""sv), IsOkAndHolds(0));
-  ring_.writer.Publish();
-  EXPECT_EQ(Receive(), kFull);
-  EXPECT_THAT(ring_.writer.Free(), IsOkAndHolds(kCapacity));
-}
-
-TEST_P(RingTest, ConsumedBytesAreFreeAtOnce) {
-  Send(kFull);
-  ASSERT_THAT(ring_.reader.Readable(), IsOkAndHolds(kCapacity));
-  for (size_t i = 0; i < kCapacity; ++i) {
-    ring_.reader.Consume(1);
-    EXPECT_THAT(ring_.writer.Free(), IsOkAndHolds(1));
-    EXPECT_THAT(ring_.writer.Write("xy"sv), IsOkAndHolds(1));
-  }
 }
 
 TEST_P(RingTest, AWriterWantsAWakeExactlyWhenTheSpaceIsThere) {

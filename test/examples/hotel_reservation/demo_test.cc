@@ -55,21 +55,18 @@ TEST_F(DemoTest, ComparesTransports) {
   demo.ExpectNothingLeft();
 }
 
-TEST_F(DemoTest, LeavesNothingBehindAfterCtrlC) {
-  Program demo(kDemo, long_);
-  AwaitLoad(demo);
-  ASSERT_EQ(kill(demo.child().pid(), SIGINT), 0);
-  EXPECT_EQ(demo.Wait(), 130);
-  EXPECT_THAT(demo.output(), HasSubstr("demo: Interrupted.\n"));
+TEST_F(DemoTest, LeavesNothingBehind) {
+  Program interrupted(kDemo, long_);
+  AwaitLoad(interrupted);
+  ASSERT_EQ(kill(interrupted.child().pid(), SIGINT), 0);
+  EXPECT_EQ(interrupted.Wait(), 130);
+  EXPECT_THAT(interrupted.output(), HasSubstr("demo: Interrupted.\n"));
   EXPECT_FALSE(std::filesystem::exists(html_));
-  demo.ExpectNothingLeft();
-}
-
-TEST_F(DemoTest, LeavesNoProcessBehindWhenKilled) {
-  Program demo(kDemo, long_);
-  AwaitLoad(demo);
-  demo.child().Kill();
-  EXPECT_THAT(demo.child().Processes("", 0), IsEmpty());
+  interrupted.ExpectNothingLeft();
+  Program killed(kDemo, long_);
+  AwaitLoad(killed);
+  killed.child().Kill();
+  EXPECT_THAT(killed.child().Processes("", 0), IsEmpty());
 }
 
 TEST_F(DemoTest, NamesADeadServiceAndShowsItsLog) {

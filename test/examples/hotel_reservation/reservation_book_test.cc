@@ -63,17 +63,6 @@ TEST_F(ReservationBookTest, BooksUntilAHotelIsFull) {
   EXPECT_EQ(BookedRooms()[11], kCapacity - 1);
 }
 
-TEST_F(ReservationBookTest, RefusesWhatMakesNoSense) {
-  const auto book = Open();
-  EXPECT_EQ(book->Reserve("Ada", "81", {10, 10}, 1).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(book->Reserve("Ada", kHotel, {10, 10}, 0).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(book->Reserve("", kHotel, {10, 10}, 1).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_FALSE(book->HasRooms("81", {10, 10}, 1));
-  EXPECT_TRUE(BookedRooms().empty());
-}
-
 // Eight threads want the last rooms, half of them on another connection, as in another process.
 TEST_F(ReservationBookTest, NeverOverbooksUnderConcurrentReservations) {
   const auto first = Open(), second = Open();

@@ -14,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
-#include "examples/hotel_reservation/launcher/load_run.h"
 #include "examples/hotel_reservation/load_generator/services_usage.h"
 #include "examples/hotel_reservation/services/transport.h"
 #include "gmock/gmock.h"
@@ -161,36 +160,6 @@ TEST_P(ServicesTest, ReservationsSurviveTheDeathOfTheirService) {
   } while (status.error_code() == grpc::UNAVAILABLE && std::chrono::steady_clock::now() < deadline);
   EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED) << status.error_message();
   EXPECT_TRUE(Reserve(50, reply).ok());
-}
-
-TEST_P(ServicesTest, LoadIsServedAlsoAfterAServiceWasKilled) {
-  const absl::StatusOr<LoadResult> killed = RunLoad(*cluster_, {.per_second = 50,
-                                                                .warmup_s = 0.2,
-                                                                .seconds = 1.5,
-                                                                .kill = "rate",
-                                                                .kill_after_s = 0.3,
-                                                                .deadline_s = 20});
-  ASSERT_TRUE(killed.ok()) << killed.status();
-  EXPECT_EQ(killed->served() + killed->errors(), 75);
-  EXPECT_GT(killed->served(), 0);
-  // Only searches need the service that was away.
-  for (const KindResult& kind : killed->kinds()) {
-    if (kind.kind() != "search") {
-      EXPECT_EQ(kind.errors(), 0) << kind.kind();
-    }
-  }
-  ASSERT_TRUE(cluster_->AwaitHealthy().ok());
-
-  const absl::StatusOr<LoadResult> after =
-      RunLoad(*cluster_, {.per_second = 50, .warmup_s = 0.5, .seconds = 1, .deadline_s = 20});
-  ASSERT_TRUE(after.ok()) << after.status();
-  EXPECT_EQ(after->served(), 50);
-  EXPECT_EQ(after->errors(), 0) << after->DebugString();
-  EXPECT_GE(after->rpcs_per_request(), 2);  // mean of 50 requests: between 2 and 5
-  EXPECT_LE(after->rpcs_per_request(), 5);
-  EXPECT_GT(after->services_cpu_us_per_request(), 0);
-  EXPECT_GT(after->p50_ms(), 0);
-  EXPECT_LE(after->p50_ms(), after->p999_ms());
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, ServicesTest, testing::Values("tcp", "unix", "cxl"),

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/event_engine/kept_name.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/log/log.h"
+#include "grpc_cxl/polling/pollable.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+// A program that removes the whole directory is left to finish.
+constexpr auto kSettle = std::chrono::milliseconds(50);
+
+// How often to try again after a failure, of which no change of a file may tell the end.
+constexpr auto kRetry = std::chrono::seconds(1);
+
+// How often to look where changes are not reported.
+constexpr auto kUnwatched = std::chrono::seconds(5);
+
+}  // namespace
+
+class KeptName::Watched final : public Pollable {
+ public:
+  Watched(std::weak_ptr<KeptName> name, int fd, void (KeptName::*on_readable)())
+      : name_(std::move(name)), fd_(fd), on_readable_(on_readable) {}
+
+  int fd() const override { return fd_; }
+  void OnFdReadable() override {
+    if (const std::shared_ptr<KeptName> name = name_.lock()) ((*name).*on_readable_)();
+  }
+
+ private:
+  const std::weak_ptr<KeptName> name_;
+  const int fd_;
+  void (KeptName::*const on_readable_)();
+};
+
+absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEngine> executor,
+                                                         Poller* poller,
+                                                         const DirectoryCandidates& directory,
+                                                         const ServiceName& name) {
+  absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
+  if (!opened.ok()) return opened.status();
+  absl::StatusOr<NameListener> listener = NameListener::Listen(*opened, name);
+  if (!listener.ok()) return listener.status();
+  return std::shared_ptr<KeptName>(
+      new KeptName(std::move(executor), poller, *std::move(opened), *std::move(listener), name));
+}
+
+KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,
+                   RendezvousDirectory directory, NameListener listener, const ServiceName& name)
+    : executor_(std::move(executor)),
+      poller_(poller),
+      name_(name),
+      directory_(std::move(directory)),
+      listener_(std::move(listener)),
+      watch_(name) {}
+
+void KeptName::Start(std::function<void()> on_waiting) {
+  absl::MutexLock lock(mu_);
+  if (!listener_.has_value()) return;
+  on_waiting_ = std::move(on_waiting);
+  waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
+  watch_.Watch(listener_->directory());
+  if (watch_.fd() >= 0) changes_ = Watch(watch_.fd(), &KeptName::OnFilesChanged);
+  // The files may have changed before.
+  CheckAfter(kSettle);
+}
+
+std::shared_ptr<KeptName::Watched> KeptName::Watch(int fd, void (KeptName::*on_readable)()) {
+  auto watched = std::make_shared<Watched>(weak_from_this(), fd, on_readable);
+  poller_->Add(watched);
+  return watched;
+}
+
+void KeptName::Stop() {
+  std::shared_ptr<Watched> waiting, changes;
+  {
+    absl::MutexLock lock(mu_);
+    waiting = std::exchange(waiting_, nullptr);
+    changes = std::exchange(changes_, nullptr);
+  }
+  for (const auto& watched : {waiting, changes}) {
+    if (watched != nullptr) poller_->Remove(watched.get());
+  }
+  std::function<void()> dropped;
+  absl::MutexLock lock(mu_);
+  listener_.reset();
+  dropped.swap(on_waiting_);
+}
+
+absl::StatusOr<UniqueFd> KeptName::Accept() {
+  absl::MutexLock lock(mu_);
+  if (!listener_.has_value()) return UniqueFd();
+  return listener_->Accept();
+}
+
+void KeptName::OnWaiting() {
+  std::function<void()> on_waiting;
+  {
+    absl::MutexLock lock(mu_);
+    on_waiting = on_waiting_;
+  }
+  if (on_waiting) on_waiting();
+}
+
+void KeptName::OnFilesChanged() {
+  absl::MutexLock lock(mu_);
+  if (watch_.Changed()) CheckAfter(kSettle);
+}
+
+void KeptName::CheckAfter(EventEngine::Duration delay) {
+  if (std::exchange(check_due_, true)) return;
+  executor_->RunAfter(delay, [weak = weak_from_this()] {
+    if (const std::shared_ptr<KeptName> self = weak.lock()) self->Check();
+  });
+}
+
+void KeptName::Check() {
+  OnWaiting();  // before the socket in whose queue they wait is replaced
+  absl::MutexLock lock(mu_);
+  check_due_ = false;
+  if (waiting_ == nullptr) return;  // stopped
+  const absl::Status status = Restore();
+  if (!status.ok() && status.message() != last_error_) {
+    LOG(ERROR) << "cxl:///" << name_.str() << ": new clients do not reach this server any more, "
+               << "because the name's files were removed or replaced: " << status.message();
+  }
+  last_error_ = std::string(status.message());
+  if (!status.ok()) {
+    CheckAfter(kRetry);
+  } else if (watch_.fd() < 0) {
+    CheckAfter(kUnwatched);
+  }
+}
+
+absl::Status KeptName::Restore() {
+  absl::StatusOr<RendezvousDirectory> directory = directory_.Reopen();
+  if (!directory.ok()) return directory.status();
+  const absl::StatusOr<NameListener::Restored> restored = listener_->Restore(*directory);
+  directory_ = *std::move(directory);
+  watch_.Watch(listener_->directory());
+  if (waiting_->fd() != listener_->fd()) {
+    poller_->Remove(waiting_.get());
+    waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
+  }
+  if (!restored.ok()) return restored.status();
+  if (*restored != NameListener::Restored::kNothing) {
+    LOG(WARNING) << "cxl:///" << name_.str() << ": restored the files of this name in "
+                 << directory_.path() << ", which were removed or replaced";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace grpc_cxl::internal
