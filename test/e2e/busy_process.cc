@@ -34,7 +34,7 @@ ABSL_FLAG(std::string, end, "return", "see kEnds");
 namespace grpc_cxl::e2e {
 namespace {
 
-constexpr int kForksEach = 10;
+constexpr int kForksEach = 4;
 
 std::atomic<int> calls{0};
 
