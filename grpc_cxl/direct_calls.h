@@ -27,7 +27,8 @@ namespace grpc_cxl {
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, message size limits,
 // interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
 // streams, generic stubs and messages that are not generated classes, the completion-queue API,
-// call credentials, TLS, compression, service configs, large requests for which no payload block is
+// call credentials, TLS, compression, service configs, contexts of FromServerContext()
+// (ClientContextFor() in client_context.h makes contexts for direct calls), large requests for which no payload block is
 // free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
@@ -41,9 +42,6 @@ namespace grpc_cxl {
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
 //     below waits for them as gRPC does for others.
 //   * peer() is the channel's target.
-//   * A call made from ClientContext::FromServerContext() does not inherit the deadline and
-//     cancellation of the call it was made from (use set_deadline()): gRPC shows
-//     interceptors neither.
 //   * Keepalive (GRPC_ARG_KEEPALIVE_TIME_MS) is not HTTP/2's: any time is allowed, and the
 //     server needs no permission for it.
 //   * A channel counts as idle however many direct calls it makes; when it closes its

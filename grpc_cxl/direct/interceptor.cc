@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/global_interceptor.h"
@@ -74,7 +75,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
-    if (types == nullptr) {
+    if (types == nullptr || IsFromServerContext(*info->client_context())) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
