@@ -28,8 +28,8 @@ namespace grpc_cxl {
 // interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
 // streams, generic stubs and messages that are not generated classes, the completion-queue API,
 // call credentials, TLS, compression, service configs, contexts of FromServerContext()
-// (ClientContextFor() in client_context.h makes contexts for direct calls), large requests for which no payload block is
-// free, calls while no connection is up.
+// (ClientContextFor() in client_context.h makes contexts for direct calls), large requests for
+// which no payload block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -49,8 +49,9 @@ namespace grpc_cxl {
 //   * OpenTelemetry and channelz do not count direct calls.
 //
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
-// process has a global client interceptor: it would take the server's direct calls for calls of
-// its own. Thread-safe.
+// process has a global client interceptor, which would take the server's direct calls for calls of
+// its own, or the server has GRPC_ARG_MAX_CONCURRENT_STREAMS, which direct calls would exceed.
+// Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
 // Shuts `server` down with its direct calls: lets running ones finish until `deadline`

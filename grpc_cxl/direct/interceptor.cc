@@ -108,6 +108,9 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
+  channel.max_metadata_bytes =
+      MetadataLimit(IntArgument(arguments, GRPC_ARG_MAX_METADATA_SIZE, -1),
+                    IntArgument(arguments, GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE, -1));
   channel.user_agent = UserAgent(arguments);
   channel.authority = TextArgument(arguments, GRPC_ARG_DEFAULT_AUTHORITY);
   // gRPC's defaults: no keepalive; 20 s.
