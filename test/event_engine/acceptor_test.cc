@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that clients who misbehave while they greet hurt only themselves: clients that
+// Proves that clients which misbehave in the handshake hurt only themselves: clients that
 // say nothing, or leave, die before or after any of their system calls, or come in crowds
 // (nonsense: protocol_test); that a server without free descriptors goes on as soon as it has some;
 // and that a server which stops meanwhile lets all of them go. Afterwards everything is where it
@@ -65,7 +65,7 @@ class AcceptorTest : public EngineTest {
   }
 
   // The handshake of a client, from beginning to end.
-  std::string Greet() const {
+  std::string ShakeHands() const {
     const UniqueFd socket = DialRaw();
     CHECK_OK(SendHello(socket.get(), kNoFeatures));
     CHECK(AwaitReadable(socket.get()));
@@ -118,7 +118,7 @@ TEST_F(AcceptorTest, ClientsThatAreKilledAtAnyStep) {
   if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   int steps = 0;
   for (bool ended = false; !ended && !HasFailure(); ++steps) {
-    SteppedChild client([&] { return Greet(); });
+    SteppedChild client([&] { return ShakeHands(); });
     ended = !client.Step(steps);
     if (ended) {
       EXPECT_EQ(client.Finish(), "OK") << "the client itself did not work";
