@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
   }
   if (sizes.call_bytes > arena.size() || arena.size() < ArenaBytes(sizes)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("an arena of ", arena.size(), " bytes has no room for two rings of ",
+        absl::StrCat("an arena of ", arena.size(), " bytes has no space for two rings of ",
                      ring_bytes, " bytes, two payload areas of ", sizes.payload_bytes,
                      " bytes and ", sizes.call_bytes, " bytes of calls"));
   }

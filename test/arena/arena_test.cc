@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves what Arena::Create promises: zeroed, reserved, populated, sealed memory of whole
-// pages that another process can attach to, and that lives as long as anybody maps it.
+// pages that another process can attach to, and that lives as long as a process maps it.
 
 #include "grpc_cxl/arena/arena.h"
 

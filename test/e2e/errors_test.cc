@@ -181,7 +181,7 @@ TEST(RefusalsTest, ALimitIsReached) {
   ServerOptions one_connection;
   one_connection.max_connections = 1;
   ServerOptions one_arena = WithSizes(64 << 10, 0);
-  one_arena.max_total_arena_bytes = 200 << 10;  // room for one of 140 KiB
+  one_arena.max_total_arena_bytes = 200 << 10;  // space for one of 140 KiB
   for (const auto& [options, text] : std::vector<std::pair<ServerOptions, Matcher<std::string>>>{
            {one_connection, HasSubstr("the server's limit of 1 connections is reached "
                                       "(ServerOptions::max_connections)")},
@@ -191,7 +191,7 @@ TEST(RefusalsTest, ALimitIsReached) {
     EchoPair pair(TransportKind::kCxl, {.options = options});
     EXPECT_TRUE(pair.Run({}).status.ok());
     EXPECT_THAT(CallError(*pair.transport), text);
-    // The others go on, and a client that leaves makes room.
+    // The others go on, and a client that leaves makes space.
     EXPECT_TRUE(pair.Run({}).status.ok());
     pair.stub.reset();
     pair.channel.reset();

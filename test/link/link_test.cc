@@ -78,9 +78,9 @@ TEST(LinkTest, AnArenaMustHoldAll) {
   EXPECT_THAT(Create(ArenaBytes(sizes), sizes), IsOk());
   EXPECT_THAT(Create(ArenaBytes(sizes) + 4096, sizes), IsOk());
   EXPECT_THAT(Create(ArenaBytes(sizes) - 4096, sizes),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no room")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no space")));
   EXPECT_THAT(Create(1 << 20, {.ring_bytes = kRing, .call_bytes = size_t{0} - 4096}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no room")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no space")));
 }
 
 TEST(LinkTest, TheServerDescribesTheArenaInItsHeader) {
