@@ -50,8 +50,9 @@ namespace grpc_cxl {
 //
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
 // process has a global client interceptor, which would take the server's direct calls for calls of
-// its own, or the server has GRPC_ARG_MAX_CONCURRENT_STREAMS, which direct calls would exceed.
-// Thread-safe.
+// its own, or the server has an argument that counts HTTP/2 streams only:
+// GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or
+// GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS with an age. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
 // Shuts `server` down with its direct calls: lets running ones finish until `deadline`

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/event_engine/settings.h"
 
@@ -26,7 +27,8 @@ struct ListenContext {
 
 // What the arguments of a server say about all its calls.
 struct ServerLimits {
-  bool limits_streams = false;  // GRPC_ARG_MAX_CONCURRENT_STREAMS is set
+  // The argument of the server that direct calls could not keep, so there are none; usually empty.
+  absl::string_view excludes_direct_calls;
   size_t max_metadata_bytes = kDefaultMetadataLimit;
 };
 

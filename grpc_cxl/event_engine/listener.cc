@@ -69,12 +69,25 @@ class SharedAllocators final : public MemoryAllocatorFactory {
   const std::shared_ptr<Sink> sink_;
 };
 
+absl::string_view ExcludesDirectCalls(const EndpointConfig& server) {
+  const auto is_set = [&server](const char* argument) {
+    return server.GetInt(argument).value_or(INT_MAX) != INT_MAX;
+  };
+  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS)) return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  // gRPC closes a connection without streams, however many direct calls it carries.
+  if (is_set(GRPC_ARG_MAX_CONNECTION_IDLE_MS)) return "GRPC_ARG_MAX_CONNECTION_IDLE_MS";
+  // Direct calls go on after gRPC has closed their connection.
+  if (is_set(GRPC_ARG_MAX_CONNECTION_AGE_MS) && is_set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS)) {
+    return "GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS";
+  }
+  return "";
+}
+
 ServerLimits LimitsOf(const EndpointConfig& server) {
-  return {
-      .limits_streams = server.GetInt(GRPC_ARG_MAX_CONCURRENT_STREAMS).value_or(INT_MAX) != INT_MAX,
-      .max_metadata_bytes =
-          MetadataLimit(server.GetInt(GRPC_ARG_MAX_METADATA_SIZE).value_or(-1),
-                        server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1))};
+  return {.excludes_direct_calls = ExcludesDirectCalls(server),
+          .max_metadata_bytes =
+              MetadataLimit(server.GetInt(GRPC_ARG_MAX_METADATA_SIZE).value_or(-1),
+                            server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1))};
 }
 
 class Listener final : public EventEngine::Listener {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Limits of metadata and of concurrency, each end's own.
+// Limits of metadata and of concurrency, each end's own, and of the life of connections.
 
 #include <grpc/impl/channel_arg_names.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -93,6 +94,31 @@ TEST_P(ParityLimitsTest, ConcurrentStreams) {
   EXPECT_EQ(pair.control().counts().at_gate, 2);
   pair.control().OpenGate();
   for (std::thread& caller : callers) caller.join();
+}
+
+TEST_P(ParityLimitsTest, AConnectionInUseIsNotIdle) {
+  EchoPair pair(GetParam(), {.configure = [](grpc::ServerBuilder* builder) {
+                  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 300);
+                }});
+  Connect(*pair.channel);
+  std::atomic<bool> done{false};
+  std::thread caller([&] {
+    while (!done) EXPECT_TRUE(pair.Run({}).status.ok());
+  });
+  EXPECT_FALSE(pair.channel->WaitForStateChange(
+      GRPC_CHANNEL_READY, absl::ToChronoTime(absl::Now() + absl::Seconds(1))));
+  done = true;
+  caller.join();
+}
+
+TEST_P(ParityLimitsTest, CallsEndWithTheGraceOfTheirConnection) {
+  EchoPair pair(GetParam(), {.configure = [](grpc::ServerBuilder* builder) {
+                  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 100);
+                  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 100);
+                }});
+  ClientCall call = CallThatWaitsAtGate();
+  call.prepare = WithDeadline(absl::Seconds(10));
+  EXPECT_EQ(pair.Run(call).status.error_code(), grpc::UNAVAILABLE);
 }
 
 GRPC_CXL_PARITY_SUITE(ParityLimitsTest);
