@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/memory_model.h"
 
 namespace grpc_cxl::internal {
@@ -51,11 +54,30 @@ absl::Status ApplyDistance(const Environment& environment, MemoryDistance* dista
   return absl::OkStatus();
 }
 
+// Adds the uids of a list such as "1000,1001".
+absl::Status AddUids(const std::string& list, std::vector<uid_t>* uids) {
+  if (list.empty()) return absl::OkStatus();
+  for (const absl::string_view text : absl::StrSplit(list, ',')) {
+    uid_t uid;
+    if (!absl::SimpleAtoi(text, &uid) || uid == static_cast<uid_t>(-1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("GRPC_CXL_ALLOWED_UIDS is \"", list,
+                       "\", but must be numbers of users with commas between them, as 1000,1001"));
+    }
+    uids->push_back(uid);
+  }
+  return absl::OkStatus();
+}
+
 // Applies the options and variables that channels and servers share.
 absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
                      EndpointSettings* settings) {
   settings->directory = environment.Directory(options.rendezvous_directory);
   settings->users = TrustedUsers{options.allowed_uids, options.trusted_uids};
+  if (absl::Status status = AddUids(environment.allowed_uids, &settings->users.allowed_uids);
+      !status.ok()) {
+    return status;
+  }
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
   settings->distance = options.distance;
@@ -73,6 +95,7 @@ Environment Environment::Read() {
       .directory = Get("GRPC_CXL_DIR"),
       .runtime_directory = Get("XDG_RUNTIME_DIR"),
       .temporary_directory = Get("TMPDIR"),
+      .allowed_uids = Get("GRPC_CXL_ALLOWED_UIDS"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
       .preset = Get("GRPC_CXL_PRESET"),

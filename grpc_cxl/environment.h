@@ -18,6 +18,7 @@ struct Environment {
   std::string directory;            // GRPC_CXL_DIR
   std::string runtime_directory;    // XDG_RUNTIME_DIR
   std::string temporary_directory;  // TMPDIR
+  std::string allowed_uids;         // GRPC_CXL_ALLOWED_UIDS
   std::string spin_us;              // GRPC_CXL_SPIN_US
   std::string coherence;            // GRPC_CXL_COHERENCE
   std::string preset;               // GRPC_CXL_PRESET

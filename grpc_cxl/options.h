@@ -42,6 +42,7 @@ struct EndpointOptions {
 
   // Additional uids allowed to connect, beside our own and root. Default: none. Such a peer may
   // write anything into its own connection, but cannot reach other connections.
+  // GRPC_CXL_ALLOWED_UIDS=1000,1001 in the environment adds to them.
   std::vector<uid_t> allowed_uids;
 
   // Uids that are allowed to connect and trusted with all memory of this process: their messages

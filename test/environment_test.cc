@@ -24,17 +24,10 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
-                                      "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",
-                                      "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",
-                                      "XDG_RUNTIME_DIR",
-                                      "TMPDIR"};
+constexpr const char* kVariables[] = {
+    "GRPC_CXL_DIR",    "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
+    "GRPC_CXL_PRESET", "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
+    "GRPC_CXL_HOST",   "GRPC_CXL_REGION_BYTES", "XDG_RUNTIME_DIR",        "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -96,6 +89,17 @@ TEST(EnvironmentTest, Directories) {
       (DirectoryCandidates{.variable = "/a", .runtime = "/b", .temporary = "/c"}));
 }
 
+TEST(EnvironmentTest, AllowedUids) {
+  ServerOptions options;
+  options.allowed_uids = {1000};
+  const absl::StatusOr<ServerSettings> settings =
+      Resolve({{"GRPC_CXL_ALLOWED_UIDS", "1001,1002"}}, options);
+  ASSERT_THAT(settings, IsOk());
+  for (const uid_t uid : {1000, 1001, 1002}) EXPECT_TRUE(settings->users.Allows(uid)) << uid;
+  EXPECT_FALSE(settings->users.Allows(1003));
+  EXPECT_TRUE(ResolveOptions(ChannelOptions())->users.Allows(1001));
+}
+
 TEST(EnvironmentTest, Spin) {
   for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
     ServerOptions options;
@@ -146,6 +150,9 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_SPIN_US", "10us", kSpin},
       {"GRPC_CXL_SPIN_US", "1000001", kSpin},
       {"GRPC_CXL_SPIN_US", "99999999999999999999", kSpin},
+      {"GRPC_CXL_ALLOWED_UIDS", "daemon", "numbers of users with commas"},
+      {"GRPC_CXL_ALLOWED_UIDS", "1000,", "numbers of users with commas"},
+      {"GRPC_CXL_ALLOWED_UIDS", "4294967295", "numbers of users with commas"},
       {"GRPC_CXL_COHERENCE", "maybe", "must be coherent or flush"},
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},

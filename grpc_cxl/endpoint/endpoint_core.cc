@@ -20,7 +20,9 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
 
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
-  poller_->Add(shared_from_this());
+  if (poller_->Add(shared_from_this())) return;
+  End(absl::ResourceExhaustedError(
+      "the kernel watches no more sockets for this user; raise fs.epoll.max_user_watches"));
 }
 
 bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {

@@ -155,10 +155,11 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   parts->options.lease =
       std::make_shared<std::pair<std::shared_ptr<void>, ConnectionBudget::Lease>>(
           std::move(parts->options.lease), std::get<0>(std::move(lease)));
-  const std::string peer = PeerText(name_, client.who());
+  const std::string identity = SealedIdentity(client.who());
+  const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,
                               .name = name_,
-                              .peer_identity = client.who(),
+                              .peer_identity = identity,
                               .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,

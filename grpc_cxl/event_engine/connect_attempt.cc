@@ -44,12 +44,15 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
 void ConnectAttempt::WaitWith(EventEngine::TaskHandle timer) {
   {
     absl::MutexLock lock(mu_);
-    if (on_connect_ != nullptr) {
-      timer_ = timer;
-      return BeginWaiting();
+    if (on_connect_ == nullptr) {
+      request_.executor->Cancel(timer);
+      return;
     }
+    timer_ = timer;
+    if (BeginWaiting()) return;
   }
-  request_.executor->Cancel(timer);
+  Finish(absl::ResourceExhaustedError(
+      "the kernel watches no more sockets for this user; raise fs.epoll.max_user_watches"));
 }
 
 void ConnectAttempt::Finish(Result result) {

@@ -66,7 +66,7 @@ class ConnectAttempt {
 
  private:
   // BeginWaiting() is called by WaitWith() with the lock held, EndWaiting() by Finish().
-  virtual void BeginWaiting() {}
+  virtual bool BeginWaiting() { return true; }  // false: the kernel has no resources left
   virtual void EndWaiting() {}
 
   const ConnectRequest request_;

@@ -7,6 +7,7 @@
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/rendezvous/peer_text.h"
 
 namespace grpc_cxl::internal {
 
@@ -34,7 +35,7 @@ std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCor
                                                      const ConnectionTerms& terms, Poller* poller) {
   VLOG(1) << "cxl:///" << terms.name.str() << ": connected to "
           << (terms.side == Link::Side::kClient ? "the server" : "a client") << " with "
-          << terms.peer_identity << "; trust: " << TrustText(terms.trust)
+          << WithoutSeal(terms.peer_identity) << "; trust: " << TrustText(terms.trust)
           << (IsTrustedWithMemory(terms.trust) ? " (large messages are parsed where they lie)"
                                                : " (messages are copied before they are parsed)");
   // Both sides use the service's name as the local address: a client has no name.

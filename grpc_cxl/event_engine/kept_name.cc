@@ -72,7 +72,12 @@ void KeptName::Start(std::function<void()> on_waiting) {
 
 std::shared_ptr<KeptName::Watched> KeptName::Watch(int fd, void (KeptName::*on_readable)()) {
   auto watched = std::make_shared<Watched>(weak_from_this(), fd, on_readable);
-  poller_->Add(watched);
+  if (!poller_->Add(watched)) {
+    unwatched_ = true;
+    LOG(ERROR) << "cxl:///" << name_.str()
+               << ": the kernel watches no more sockets for this user, so clients wait up to a "
+                  "second; raise fs.epoll.max_user_watches";
+  }
   return watched;
 }
 
@@ -134,7 +139,7 @@ void KeptName::Check() {
                << status.message();
   }
   last_error_ = std::string(status.message());
-  if (!status.ok()) {
+  if (!status.ok() || unwatched_) {
     CheckAfter(kRetry);
   } else if (watch_.fd() < 0) {
     CheckAfter(kUnwatched);

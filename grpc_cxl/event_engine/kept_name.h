@@ -48,7 +48,7 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   KeptName(std::shared_ptr<EventEngine> executor, Poller* poller, RendezvousDirectory directory,
            NameListener listener, const ServiceName& name);
 
-  // Has the poller call `on_readable` for `fd`.
+  // Has the poller call `on_readable` for `fd`. When it cannot, Check() looks instead.
   std::shared_ptr<Watched> Watch(int fd, void (KeptName::*on_readable)());
   void OnWaiting();
   void OnFilesChanged();
@@ -68,6 +68,7 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   std::function<void()> on_waiting_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Watched> waiting_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Watched> changes_ ABSL_GUARDED_BY(mu_);
+  bool unwatched_ ABSL_GUARDED_BY(mu_) = false;
   bool check_due_ ABSL_GUARDED_BY(mu_) = false;
   std::string last_error_ ABSL_GUARDED_BY(mu_);  // that was logged
 };

@@ -20,12 +20,19 @@ constexpr auto kHelloTimeout = std::chrono::seconds(10);
 
 void PendingHandshake::Start() {
   OnFdReadable();  // most clients have said hello by now
+  bool watched;
   {
     absl::MutexLock lock(mu_);  // keeps the socket
     if (ended_.load(std::memory_order_acquire)) return;
-    poller_->Add(shared_from_this());
+    watched = poller_->Add(shared_from_this());
     // End() may have come first, when there was nothing yet for it to remove.
     if (ended_.load(std::memory_order_acquire)) return poller_->Remove(this);
+  }
+  if (!watched) {
+    if (!End()) return;
+    return Close(Refusal::kNoMemory,
+                 "the kernel watches no more sockets for the server's user; raise "
+                 "fs.epoll.max_user_watches");
   }
   // Holds no reference: a handshake that is over leaves nothing behind but this small closure.
   source_->executor_->RunAfter(

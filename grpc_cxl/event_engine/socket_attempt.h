@@ -29,7 +29,7 @@ class SocketAttempt final : public ConnectAttempt,
   absl::Status Dial();
   Result Open(Welcome welcome);
 
-  void BeginWaiting() override { request().poller->Add(shared_from_this()); }
+  bool BeginWaiting() override { return request().poller->Add(shared_from_this()); }
   void EndWaiting() override { request().poller->Remove(this); }
 
   absl::Mutex answer_mu_;

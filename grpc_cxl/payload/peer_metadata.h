@@ -11,7 +11,8 @@
 namespace grpc_cxl::internal {
 
 // The metadata that a dispatcher adds to a direct call: what peer() would be on the stream path
-// (rendezvous/peer_text.h). What a client sends under this key is dropped.
+// (rendezvous/peer_text.h), which nobody else can make because it is sealed. What a client sends
+// under this key is dropped from direct calls and means nothing on other paths.
 inline constexpr absl::string_view kPeerKey = "cxl-peer-bin";
 
 // peer() of a stream call, or what it would be of a direct call.

@@ -50,8 +50,8 @@ Poller* Poller::Current() { return current_poller; }
 
 uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
 
-void Poller::Add(std::shared_ptr<Pollable> pollable) {
-  if (owner_ != getpid()) return;
+bool Poller::Add(std::shared_ptr<Pollable> pollable) {
+  if (owner_ != getpid()) return true;
   auto entry = std::make_shared<Entry>();
   entry->pollable = std::move(pollable);
   entry->active_ns = SteadyNs();
@@ -61,16 +61,19 @@ void Poller::Add(std::shared_ptr<Pollable> pollable) {
   const bool look = !wakes_us || entry->pollable->Ready();
   absl::MutexLock lock(mu_);
   entry->id = next_id_++;
+  if (entry->pollable->fd() >= 0) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = entry->id;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pollable->fd(), &event) != 0) return false;
+  }
+  // The leader takes mu_ before it looks for the event's id.
   entries_[entry->id] = entry;
   if (look) {
     again_.push_back(entry);  // for the leader to begin to look at it
     WakeLeader();
   }
-  if (entry->pollable->fd() < 0) return;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = entry->id;
-  PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pollable->fd(), &event) == 0);
+  return true;
 }
 
 void Poller::Remove(const Pollable* pollable) {
@@ -304,8 +307,9 @@ int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
   timeout.tv_sec = timeout_ns / 1'000'000'000;
   timeout.tv_nsec = timeout_ns % 1'000'000'000;
   const int count = epoll_pwait2(epoll_.get(), events, most, &timeout, nullptr);
-  if (count >= 0 || errno != ENOSYS) return count;
-  return epoll_wait(epoll_.get(), events, most, 1);  // kernels before 5.11
+  if (count >= 0 || errno == EINTR) return count;
+  // Kernels before 5.11, and filters of system calls (seccomp) that do not know it.
+  return epoll_wait(epoll_.get(), events, most, 1);
 }
 
 void Poller::WaitForEvents(bool may_sleep) {

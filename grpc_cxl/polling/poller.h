@@ -65,7 +65,10 @@ class Poller {
   // Run() that was under way may still be running, but no other follows; the poller's
   // reference is dropped soon. Both do nothing in a forked child, which shares the epoll set with
   // its parent and has no thread that polls.
-  void Add(std::shared_ptr<Pollable> pollable);
+  //
+  // Add() is false, and nothing is served, when the kernel watches no more descriptors for this
+  // user (fs.epoll.max_user_watches) or has no memory for it.
+  bool Add(std::shared_ptr<Pollable> pollable);
   void Remove(const Pollable* pollable);
 
   // Runs `closure` on the leader, after its current callback.

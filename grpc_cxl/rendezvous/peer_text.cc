@@ -3,6 +3,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -10,12 +11,15 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "grpc_cxl/rendezvous/peer_seal.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 constexpr absl::string_view kAbstract = "unix-abstract:";
 constexpr absl::string_view kCxl = "cxl:///";
+constexpr absl::string_view kSeal = ",seal=";
 
 }  // namespace
 
@@ -25,6 +29,14 @@ std::string PeerIdentityText(const PeerIdentity& peer) {
 
 std::string RegionPeerText(uint32_t host, uint32_t pid) {
   return absl::StrCat("host=", host, ",pid=", pid);
+}
+
+std::string SealedIdentity(absl::string_view identity) {
+  return absl::StrCat(identity, kSeal, absl::Hex(Seal(identity), absl::kZeroPad16));
+}
+
+absl::string_view WithoutSeal(absl::string_view identity) {
+  return identity.substr(0, identity.find(kSeal));
 }
 
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity) {
@@ -40,9 +52,12 @@ std::string PeerText(const ServiceName& name, absl::string_view identity) {
 std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
   // A name has no "@".
   if (!absl::StartsWith(peer, absl::StrCat(kAbstract, kCxl))) return std::nullopt;
-  const std::vector<absl::string_view> halves = absl::StrSplit(peer, "@pid=");
-  if (halves.size() != 2) return std::nullopt;
-  const std::vector<absl::string_view> numbers = absl::StrSplit(halves[1], ",uid=");
+  const absl::string_view sealed = peer.substr(std::min(peer.size(), peer.find('@') + 1));
+  absl::string_view identity = WithoutSeal(sealed);
+  if (sealed != SealedIdentity(identity) || !absl::ConsumePrefix(&identity, "pid=")) {
+    return std::nullopt;
+  }
+  const std::vector<absl::string_view> numbers = absl::StrSplit(identity, ",uid=");
   int32_t pid;
   uint32_t uid;
   if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &pid) ||

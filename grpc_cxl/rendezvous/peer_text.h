@@ -17,6 +17,9 @@
 //                                                                abstract unix address
 //   peer()         unix-abstract:cxl:///payments@pid=4711,uid=1000
 //
+// What a server calls a client ends with a seal (peer_seal.h): pid=4711,uid=1000,seal=<16 digits>.
+// Without it, a client of the server's unix sockets could bind its own end to any such address.
+//
 // Thread-safe.
 namespace grpc_cxl::internal {
 
@@ -25,13 +28,17 @@ std::string PeerIdentityText(const PeerIdentity& peer);
 // Stated by a process of another host; unverified.
 std::string RegionPeerText(uint32_t host, uint32_t pid);
 
+// `identity` with the seal of this process, and without.
+std::string SealedIdentity(absl::string_view identity);
+absl::string_view WithoutSeal(absl::string_view identity);
+
 // A name that leaves too little room in a unix address for the identity is cut.
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
 
 // The value of ServerContext::peer() and ClientContext::peer(), percent-encoded where gRPC does.
 std::string PeerText(const ServiceName& name, absl::string_view identity);
 
-// From PeerText() with a PeerIdentityText(); nullopt for any other text.
+// From PeerText() of a PeerIdentityText() that this process has sealed; nullopt for any other text.
 std::optional<PeerIdentity> ParsePeerText(absl::string_view peer);
 
 }  // namespace grpc_cxl::internal

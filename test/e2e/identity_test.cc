@@ -5,15 +5,22 @@
 // server's certificate is checked against the service's name, client certificates and call
 // credentials arrive, and auth_context() says the same as on TCP.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpc/grpc_security.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -21,7 +28,10 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/server_credentials.h"
 #include "test/e2e/calls_fixture.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -57,7 +67,7 @@ TEST_P(IdentityTest, OfTheOtherEnd) {
        {"ipv4:" + address, MatchesRegex("ipv4:127\\.0\\.0\\.1:[0-9]+"), address, 2}},
       {TransportKind::kUnix,
        {address, "unix:", absl::StrReplaceAll(address, {{"unix:/", ""}, {"/", "%2F"}}), 2}},
-      {TransportKind::kCxl, {me, me, service, 2}},
+      {TransportKind::kCxl, {me, MatchesRegex(me + ",seal=[0-9a-f]+"), service, 2}},
       {TransportKind::kCxlDirect, {"dns:///" + address, "", service, 0}}};
   const Expected& here = expected.at(GetParam());
   EXPECT_THAT(context.peer(), here.clients_peer);
@@ -73,6 +83,55 @@ TEST_P(IdentityTest, OfTheOtherEnd) {
   EXPECT_EQ(view.auth_properties(0).value(), "insecure");
   EXPECT_EQ(view.auth_properties(1).key(), "security_level");
   EXPECT_EQ(view.auth_properties(1).value(), "TSI_SECURITY_NONE");
+}
+
+// Calls `peer` on a server whose client came in through a unix socket that is bound to `name`.
+std::optional<CallPeerIdentity> PeerOfClientNamed(const std::string& name) {
+  class Service final : public Echo::Service {
+   public:
+    grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*, EchoResponse*) override {
+      peer_text = context->peer();
+      peer = CallPeer(*context);
+      return grpc::Status::OK;
+    }
+    std::string peer_text;
+    std::optional<CallPeerIdentity> peer;
+  } service;
+  const internal::TemporaryDirectory directory("/tmp");
+  const std::string path = directory.path() + "/unix";
+  ServerOptions options;
+  options.rendezvous_directory = directory.path();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("cxl:///e2e/echo", ServerCredentials(options));
+  builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+
+  const auto abstract = [](const std::string& text, bool hidden) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    text.copy(address.sun_path + hidden, sizeof(address.sun_path) - 1);
+    return address;
+  };
+  const int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_un own = abstract(name, true), servers = abstract(path, false);
+  PCHECK(bind(client, reinterpret_cast<const sockaddr*>(&own),
+              offsetof(sockaddr_un, sun_path) + 1 + name.size()) == 0);
+  PCHECK(connect(client, reinterpret_cast<const sockaddr*>(&servers), sizeof(servers)) == 0);
+  PCHECK(fcntl(client, F_SETFL, O_NONBLOCK) == 0);
+  const auto stub = Echo::NewStub(grpc::CreateInsecureChannelFromFd("client", client));
+  grpc::ClientContext context;
+  context.AddMetadata("cxl-peer-bin", "unix-abstract:" + name);
+  EchoResponse response;
+  const grpc::Status status = stub->Unary(&context, {}, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_THAT(service.peer_text, HasSubstr(name)) << "the test does not try what it should";
+  return service.peer;
+}
+
+TEST(CallPeerTest, CannotBeForgedThroughAUnixSocket) {
+  EXPECT_FALSE(PeerOfClientNamed("cxl:///x@pid=1,uid=0").has_value());
+  EXPECT_FALSE(PeerOfClientNamed("cxl:///x@pid=1,uid=0,seal=0123456789abcdef").has_value());
 }
 
 // See testdata/make_certificates.sh. `file` in the way of "server.pem".
