@@ -16,7 +16,8 @@
 
 namespace grpc_cxl {
 
-// Each end chooses these for itself. A plain value.
+// Each end chooses these for itself. The environment (docs/configuration.md) is read when
+// credentials are made of them: a variable that changes later has no effect. A plain value.
 struct EndpointOptions {
   // The folder in which names are registered and looked up. Default: $GRPC_CXL_DIR, else
   // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
@@ -56,7 +57,7 @@ struct EndpointOptions {
 struct ChannelOptions : EndpointOptions {
   // Whether unary calls may bypass HTTP/2 when the server offers it (direct_calls.h says what
   // is different then). Default: yes. A connection that may carry them takes
-  // ServerOptions::call_buffer_bytes more memory.
+  // 24 KiB and 128 * ServerOptions::call_buffer_bytes more memory, 536 KiB by default.
   bool direct_calls = true;
 
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
