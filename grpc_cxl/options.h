@@ -75,8 +75,9 @@ struct ServerOptions : EndpointOptions {
   size_t ring_bytes = 512 << 10;
 
   // Bytes of memory for payload blocks in each direction, a multiple of 4 KiB up to 1 GiB;
-  // 0: none. Default 4 MiB. Messages from 16 KiB on are placed in blocks, which the receiver
-  // reads where they are and holds until the last Cord, ByteBuffer or slice of them is gone.
+  // 0: none. Default 4 MiB. Messages and other slices from 16 KiB on are placed in blocks. A
+  // receiver that trusts its peer (docs/configuration.md) reads them where they are, and holds them
+  // until the last Cord, ByteBuffer or slice of them is gone; another receiver copies them first.
   // When no block is free they are copied through the ring instead: slower, never an error.
   // Two or three of the largest usual messages are enough.
   size_t payload_bytes = 4 << 20;
