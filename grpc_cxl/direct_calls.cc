@@ -35,9 +35,15 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
         "the server listens on no cxl: address without TLS: add one with "
         "AddListeningPort(\"cxl:///name\", grpc_cxl::ServerCredentials())");
   }
+  if (acceptors[0]->limits().limits_streams) {
+    return absl::FailedPreconditionError(
+        "direct calls stay off: the server has GRPC_ARG_MAX_CONCURRENT_STREAMS, and direct calls "
+        "would run beside its streams; leave it out to have direct calls");
+  }
   for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
     acceptor->EnableDirectCalls(std::make_shared<internal::Dispatcher>(
-        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}})));
+        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}}),
+        acceptor->limits().max_metadata_bytes));
   }
   return absl::OkStatus();
 }

@@ -27,8 +27,9 @@ namespace grpc_cxl {
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, message size limits,
 // interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
 // streams, generic stubs and messages that are not generated classes, the completion-queue API,
-// call credentials, TLS, compression, service configs, large requests for which no payload block is
-// free, calls while no connection is up.
+// call credentials, TLS, compression, service configs, contexts of FromServerContext()
+// (ClientContextFor() in client_context.h makes contexts for direct calls), large requests for
+// which no payload block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -41,9 +42,6 @@ namespace grpc_cxl {
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
 //     below waits for them as gRPC does for others.
 //   * peer() is the channel's target.
-//   * A call made from ClientContext::FromServerContext() does not inherit the deadline and
-//     cancellation of the call it was made from (use set_deadline()): gRPC shows
-//     interceptors neither.
 //   * Keepalive (GRPC_ARG_KEEPALIVE_TIME_MS) is not HTTP/2's: any time is allowed, and the
 //     server needs no permission for it.
 //   * A channel counts as idle however many direct calls it makes; when it closes its
@@ -51,8 +49,9 @@ namespace grpc_cxl {
 //   * OpenTelemetry and channelz do not count direct calls.
 //
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
-// process has a global client interceptor: it would take the server's direct calls for calls of
-// its own. Thread-safe.
+// process has a global client interceptor, which would take the server's direct calls for calls of
+// its own, or the server has GRPC_ARG_MAX_CONCURRENT_STREAMS, which direct calls would exceed.
+// Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
 // Shuts `server` down with its direct calls: lets running ones finish until `deadline`

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "grpc_cxl/arena/fork_guard.h"
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/base/unique_fd.h"
 
@@ -51,6 +52,11 @@ class Arena {
   size_t size() const { return size_; }
   bool sealed() const { return sealed_; }
 
+  // Keeps the memory out of the children of this process: a forked child finds zeros of its own
+  // there, and IsInherited() is true in it. Crash dumps have no arena in any case.
+  void KeepFromChildren() { fork_guard_ = ForkGuard(data_, size_); }
+  bool IsInherited() const { return fork_guard_.IsInherited(); }
+
   // The file to pass to the peer. CloseFile() when that is done: the mapping stays.
   int fd() const { return fd_.get(); }
   void CloseFile() { fd_.Reset(); }
@@ -59,6 +65,7 @@ class Arena {
   Arena(UniqueFd fd, char* data, size_t size, bool sealed);
 
   UniqueFd fd_;
+  ForkGuard fork_guard_;
   char* data_ = nullptr;
   size_t size_ = 0;
   bool sealed_ = false;

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/global_interceptor.h"
@@ -74,7 +75,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
-    if (types == nullptr) {
+    if (types == nullptr || IsFromServerContext(*info->client_context())) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
@@ -107,6 +108,9 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
+  channel.max_metadata_bytes =
+      MetadataLimit(IntArgument(arguments, GRPC_ARG_MAX_METADATA_SIZE, -1),
+                    IntArgument(arguments, GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE, -1));
   channel.user_agent = UserAgent(arguments);
   channel.authority = TextArgument(arguments, GRPC_ARG_DEFAULT_AUTHORITY);
   // gRPC's defaults: no keepalive; 20 s.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/log/log.h"
+#include "absl/status/status.h"
 #include "grpc_cxl/polling/pollable.h"
 
 namespace grpc_cxl::internal {
@@ -125,8 +126,12 @@ void KeptName::Check() {
   if (waiting_ == nullptr) return;  // stopped
   const absl::Status status = Restore();
   if (!status.ok() && status.message() != last_error_) {
-    LOG(ERROR) << "cxl:///" << name_.str() << ": new clients do not reach this server any more, "
-               << "because the name's files were removed or replaced: " << status.message();
+    const bool taken = absl::IsAlreadyExists(status);
+    LOG(ERROR) << "cxl:///" << name_.str()
+               << (taken ? ": the files of this name were removed and another server has taken it; "
+                           "new clients do not reach this server: "
+                         : ": cannot make sure that the files of this name are there: ")
+               << status.message();
   }
   last_error_ = std::string(status.message());
   if (!status.ok()) {

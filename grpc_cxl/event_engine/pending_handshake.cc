@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/log/log.h"
@@ -18,28 +19,41 @@ constexpr auto kHelloTimeout = std::chrono::seconds(10);
 }  // namespace
 
 void PendingHandshake::Start() {
-  poller_->Add(shared_from_this());
-  // Refuse() may have come before Add() and found nothing to remove.
-  if (ended_.load(std::memory_order_acquire)) poller_->Remove(this);
-  // A weak reference: a finished handshake leaves only this small closure.
+  OnFdReadable();  // most clients have said hello by now
+  {
+    absl::MutexLock lock(mu_);  // keeps the socket
+    if (ended_.load(std::memory_order_acquire)) return;
+    poller_->Add(shared_from_this());
+    // End() may have come first, when there was nothing yet for it to remove.
+    if (ended_.load(std::memory_order_acquire)) return poller_->Remove(this);
+  }
+  // Holds no reference: a handshake that is over leaves nothing behind but this small closure.
   source_->executor_->RunAfter(
       kHelloTimeout, [weak = weak_from_this()] {
         const auto self = weak.lock();
-        if (self != nullptr && self->End()) {
-          LOG_EVERY_N_SEC(WARNING, 1)
-              << "a client of cxl:///" << self->source_->name_.str()
-              << " connected and sent no Hello for 10 s; its connection was closed";
-        }
+        if (self == nullptr || !self->End()) return;
+        LOG_EVERY_N_SEC(WARNING, 1)
+            << "a client of cxl:///" << self->source_->name_.str()
+            << " connected and sent no Hello for 10 s; its connection was closed";
+        self->Close(Refusal::kNone, "");
       });
 }
 
+void PendingHandshake::Drop() {
+  OnFdReadable();  // its Hello may have come meanwhile
+  if (!End()) return;
+  LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
+                              << " connected and sent nothing while many others of its user came; "
+                                 "dropped";
+  Close(Refusal::kNone, "");
+}
+
 void PendingHandshake::Refuse() {
-  if (End()) SendRefusal(socket_.get(), Refusal::kShuttingDown, "the server is shutting down");
+  if (End()) Close(Refusal::kShuttingDown, "the server is shutting down");
 }
 
 void PendingHandshake::OnFdReadable() {
   absl::StatusOr<std::optional<ClientHello>> hello;
-  UniqueFd socket;
   {
     // A leader deposed during this call may still read when the next leader calls.
     absl::MutexLock lock(mu_);
@@ -47,18 +61,29 @@ void PendingHandshake::OnFdReadable() {
     hello = ReceiveHello(socket_.get(), source_->users_);
     if (hello.ok() && !hello->has_value()) return;  // not yet
     if (!End()) return;
-    socket = std::move(socket_);
   }
   if (!hello.ok()) {
     LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
                                 << " was turned away: " << hello.status().message();
-    return;
+    return Close(Refusal::kNone, "");
   }
-  // Not on the poller: making an arena takes about 0.2 ms for each MiB.
-  source_->executor_->Run(
-      [source = source_, socket = std::move(socket), hello = **hello]() mutable {
-        source->HandOver(std::move(socket), hello);
-      });
+  // Elsewhere, because making an arena takes a while (about 0.2 ms a MiB).
+  source_->executor_->Run([source = source_, socket = TakeSocket(), hello = **hello]() mutable {
+    source->HandOver(std::move(socket), hello);
+  });
+}
+
+UniqueFd PendingHandshake::TakeSocket() {
+  absl::MutexLock lock(mu_);
+  return std::move(socket_);
+}
+
+void PendingHandshake::Close(Refusal refusal, const std::string& reason) {
+  UniqueFd socket = TakeSocket();
+  if (refusal != Refusal::kNone) SendRefusal(socket.get(), refusal, reason);
+  // Elsewhere: descriptors in messages that were not received are closed with the socket, and
+  // closing them may block.
+  source_->executor_->Run([socket = std::move(socket)] {});
 }
 
 bool PendingHandshake::End() {

@@ -6,18 +6,21 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/handshake_layout.h"
 
 namespace grpc_cxl::internal {
 
 class SocketClientSource;
 
-// An accepted connection whose Hello has not arrived. Ends once: with the Hello, with an error,
-// after 10 s, or when the source stops.
+// A connection that has been accepted and whose Hello has not come. Ends once: with the Hello,
+// with an error, after 10 s, when newer ones displace it, or when the source stops.
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
@@ -25,15 +28,20 @@ class PendingHandshake final : public Pollable,
       : source_(std::move(source)), poller_(poller), socket_(std::move(socket)) {}
 
   void Start();
-  // Refuses the client, because the source stops.
+  // Newer handshakes of the same user need its place.
+  void Drop();
+  // The source stops: refuses the client.
   void Refuse();
 
   int fd() const override { return socket_.get(); }
   void OnFdReadable() override;
 
  private:
-  // True for the first caller only.
+  // True for the first caller only, which must take the socket.
   bool End();
+  UniqueFd TakeSocket();
+  // After End().
+  void Close(Refusal refusal, const std::string& reason);
 
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;

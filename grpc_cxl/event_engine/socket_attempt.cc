@@ -30,6 +30,8 @@ absl::Status SocketAttempt::Dial() {
   absl::StatusOr<UniqueFd> socket = internal::Dial(*directory, request().name);
   if (!socket.ok()) return socket.status();
   socket_ = *std::move(socket);
+  const absl::Status trusted = CheckServer(socket_.get(), request().settings.users);
+  if (!trusted.ok()) return trusted;
   return SendHello(socket_.get(), request().features());
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
@@ -14,8 +15,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Clients that may be saying hello at the same time. More wait in the socket's queue.
-constexpr size_t kMaxPendingHandshakes = 128;
+// Clients to accept before other connections have their turn.
+constexpr int kMostAtOnce = 64;
 
 // How long to wait for a file descriptor when there is none left.
 constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
@@ -97,41 +98,51 @@ void SocketClientSource::Start(OnClient on_client) {
 void SocketClientSource::Stop() {
   kept_name_->Stop();
   OnClient dropped;
-  std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes;
+  std::vector<std::shared_ptr<PendingHandshake>> handshakes;
   {
     absl::MutexLock lock(mu_);
     stopped_ = true;
     dropped = std::exchange(on_client_, nullptr);
-    handshakes.swap(handshakes_);
+    handshakes = handshakes_.TakeAll();
   }
-  for (const auto& [key, handshake] : handshakes) handshake->Refuse();
+  for (const auto& handshake : handshakes) handshake->Refuse();
 }
 
 void SocketClientSource::AcceptAll() {
-  for (;;) {
-    std::shared_ptr<PendingHandshake> handshake;
-    {
-      absl::MutexLock lock(mu_);
-      if (stopped_) return;
-      paused_ = handshakes_.size() >= kMaxPendingHandshakes;
-      if (paused_) return;
-      absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
-      if (!socket.ok()) {
-        LOG_EVERY_N_SEC(ERROR, 1) << "cxl:///" << name_.str()
-                                  << " cannot accept a connection: " << socket.status().message();
-        if (std::exchange(retrying_, true)) return;
-        executor_->RunAfter(kDescriptorPause, [weak = weak_from_this()] {
-          if (const auto self = weak.lock()) self->Retry();
-        });
-        return;
-      }
-      if (!*socket) return;
-      handshake =
-          std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket));
-      handshakes_.emplace(handshake.get(), handshake);
-    }
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    std::shared_ptr<PendingHandshake> displaced;
+    const std::shared_ptr<PendingHandshake> handshake = AcceptOne(&displaced);
+    if (handshake == nullptr) return;
+    if (displaced != nullptr) displaced->Drop();
     handshake->Start();
   }
+  poller_->Enqueue([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->AcceptAll();
+  });
+}
+
+std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne(
+    std::shared_ptr<PendingHandshake>* displaced) {
+  absl::MutexLock lock(mu_);
+  if (stopped_) return nullptr;
+  absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
+  absl::StatusOr<PeerIdentity> peer = PeerIdentity{};
+  if (socket.ok() && *socket) peer = IdentifyPeer(socket->get());
+  const absl::Status failed = socket.ok() ? peer.status() : socket.status();
+  if (!failed.ok()) {
+    LOG_EVERY_N_SEC(ERROR, 1) << "cxl:///" << name_.str()
+                              << " cannot accept a connection: " << failed.message();
+    if (std::exchange(retrying_, true)) return nullptr;
+    executor_->RunAfter(kDescriptorPause, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Retry();
+    });
+    return nullptr;
+  }
+  if (!*socket) return nullptr;
+  auto handshake =
+      std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket));
+  *displaced = handshakes_.Add(peer->uid, handshake);
+  return handshake;
 }
 
 void SocketClientSource::Retry() {
@@ -143,13 +154,8 @@ void SocketClientSource::Retry() {
 }
 
 void SocketClientSource::Forget(const PendingHandshake* handshake) {
-  bool resume;
-  {
-    absl::MutexLock lock(mu_);
-    handshakes_.erase(handshake);
-    resume = paused_;
-  }
-  if (resume) AcceptAll();
+  absl::MutexLock lock(mu_);
+  handshakes_.Remove(handshake);
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {

@@ -5,7 +5,6 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
-#include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -13,6 +12,7 @@
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/kept_name.h"
+#include "grpc_cxl/event_engine/pending_handshakes.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/poller.h"
 
@@ -24,7 +24,7 @@ class PendingHandshake;
 //
 //   accepted --Hello--> handed over as a WaitingClient
 //       |
-//       | 10 s, or Stop()
+//       | 10 s, too many newer ones of its user, or Stop()
 //       v
 //     closed
 //
@@ -52,6 +52,8 @@ class SocketClientSource final : public ClientSource,
                      const ServerSettings& settings, const MemoryModel& memory);
 
   void AcceptAll();
+  // The next client, waiting for its Hello; null when no client waits or can be accepted.
+  std::shared_ptr<PendingHandshake> AcceptOne(std::shared_ptr<PendingHandshake>* displaced);
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
   // A client has said hello.
@@ -70,9 +72,7 @@ class SocketClientSource final : public ClientSource,
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   OnClient on_client_ ABSL_GUARDED_BY(mu_);
-  std::unordered_map<const PendingHandshake*, std::shared_ptr<PendingHandshake>> handshakes_
-      ABSL_GUARDED_BY(mu_);
-  bool paused_ ABSL_GUARDED_BY(mu_) = false;    // too many handshakes: some wait in the queue
+  PendingHandshakes handshakes_ ABSL_GUARDED_BY(mu_);
   bool retrying_ ABSL_GUARDED_BY(mu_) = false;  // Retry() is due
 };
 

@@ -177,7 +177,8 @@ DoorbellSleeper::Line Link::Drain() {
 }
 
 void Link::Close() {
-  if (socket_) ::shutdown(socket_.get(), SHUT_RDWR);
+  // In a forked child, that would end the parent's connection.
+  if (socket_ && !memory_->arena.IsInherited()) ::shutdown(socket_.get(), SHUT_RDWR);
   if (liveness_ != nullptr) liveness_->Close();
 }
 

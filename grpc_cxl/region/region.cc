@@ -49,6 +49,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
   absl::StatusOr<Arena> control =
       Arena::AttachPart(file->fd.get(), 0, MemoryBegin(small.hosts_, small.granule_));
   if (!control.ok()) return control.status();
+  // A child is no member of the region: it must not give back what its parent has.
+  control->KeepFromChildren();
   std::shared_ptr<Region> region(new Region(options, std::move(file->fd), *std::move(control)));
   if (absl::Status status = region->CheckHeader(file->bytes); !status.ok()) return status;
   if (region->hosts_ != small.hosts_ || region->granule_ != small.granule_) {
@@ -131,7 +133,10 @@ Region::HostLock::HostLock(const Region& region) : region_(region) {
 }
 
 Region::HostLock::~HostLock() {
-  UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
+  // A forked child shares the lock with its parent, which may hold it now.
+  if (!region_.control_.IsInherited()) {
+    UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
+  }
   region_.mu_.unlock();
 }
 

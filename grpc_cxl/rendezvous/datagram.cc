@@ -12,6 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#ifndef SO_PASSRIGHTS  // newer than some systems' headers
+#define SO_PASSRIGHTS 83
+#endif
+
 namespace grpc_cxl::internal {
 namespace {
 
@@ -54,6 +58,27 @@ absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
     default:
       return absl::ErrnoToStatus(errno, "cannot send a handshake message");
   }
+}
+
+void PassDescriptors(int socket, bool pass) {
+  const int value = pass ? 1 : 0;
+  setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &value, sizeof(value));
+}
+
+absl::StatusOr<Waiting> LookForDatagram(int socket) {
+  char byte;
+  iovec bytes{&byte, 1};
+  msghdr message{};  // without room for descriptors: the kernel sets MSG_CTRUNC for them
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  ssize_t size;
+  do {
+    size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_PEEK);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && errno == EAGAIN) return Waiting::kNothing;
+  if (size < 0 && errno == ECONNRESET) return PeerClosed();
+  if (size < 0) return absl::ErrnoToStatus(errno, "cannot receive a handshake message");
+  return (message.msg_flags & MSG_CTRUNC) != 0 ? Waiting::kMessageWithFds : Waiting::kMessage;
 }
 
 absl::StatusOr<UniqueFd> ReceivedFds::TheOnlyOne() && {

@@ -17,6 +17,15 @@ namespace grpc_cxl::internal {
 // peer has closed, RESOURCE_EXHAUSTED when the socket's buffer is full.
 absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
 
+// Whether the kernel takes file descriptors for this socket; it does unless told otherwise. When
+// not, it fails a peer's message that has some. Without effect on kernels before 6.16.
+void PassDescriptors(int socket, bool pass);
+
+// Whether a message waits, and whether file descriptors are attached to it. Receives none: to
+// receive and close a descriptor can take as long as its owner likes (SO_LINGER of a TCP socket).
+enum class Waiting { kNothing, kMessage, kMessageWithFds };
+absl::StatusOr<Waiting> LookForDatagram(int socket);
+
 // The file descriptors that came with a message. The destructor closes those not taken.
 class ReceivedFds {
  public:

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/errno_status.h"
+#include "grpc_cxl/rendezvous/datagram.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 namespace grpc_cxl::internal {
@@ -49,6 +50,7 @@ absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const Servic
 
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return NotConnected(errno, directory.path(), name);
+  PassDescriptors(socket.get(), false);  // until the server is known
   // A unix socket connects at once or fails; with O_NONBLOCK it never waits.
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return NotConnected(errno, directory.path(), name);

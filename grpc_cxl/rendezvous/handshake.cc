@@ -104,6 +104,18 @@ absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
 }
 
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users) {
+  const absl::StatusOr<Waiting> waiting = LookForDatagram(socket);
+  if (!waiting.ok()) return waiting.status();
+  if (*waiting == Waiting::kNothing) return std::nullopt;
+  const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
+  if (!peer.ok()) return peer.status();
+  const bool trusted = users.Allows(peer->uid);
+  if (*waiting == Waiting::kMessageWithFds) {
+    const std::string text = trusted ? "the client's first message came with file descriptors"
+                                     : NotTrusted("client", "server", peer->uid);
+    SendRefusal(socket, trusted ? Refusal::kNotOurProtocol : Refusal::kUid, text);
+    return trusted ? absl::FailedPreconditionError(text) : absl::PermissionDeniedError(text);
+  }
   HelloMessage hello;
   // Read before anything is refused: closing a unix socket with unread bytes makes the
   // peer see ECONNRESET instead of what was sent to it.
@@ -111,10 +123,7 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
       ReceiveDatagram(socket, &hello, sizeof(hello), /*fds=*/nullptr);
   if (!size.ok()) return size.status();
   if (!size->has_value()) return std::nullopt;
-
-  absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
-  if (!peer.ok()) return peer.status();
-  if (!users.Allows(peer->uid)) {
+  if (!trusted) {
     const std::string text = NotTrusted("client", "server", peer->uid);
     SendRefusal(socket, Refusal::kUid, text);
     return absl::PermissionDeniedError(text);
@@ -151,7 +160,15 @@ void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
   SendDatagram(socket, &welcome, sizeof(welcome), /*fd=*/-1).IgnoreError();
 }
 
+absl::Status CheckServer(int socket, const TrustedUsers& users) {
+  const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
+  if (!peer.ok()) return peer.status();
+  if (users.Allows(peer->uid)) return absl::OkStatus();
+  return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
+}
+
 absl::Status SendHello(int socket, uint32_t features) {
+  PassDescriptors(socket, true);
   HelloMessage hello{};
   hello.preamble = MyPreamble(features);
   hello.pid = getpid();
@@ -159,11 +176,9 @@ absl::Status SendHello(int socket, uint32_t features) {
 }
 
 absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users) {
-  absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
+  if (absl::Status trusted = CheckServer(socket, users); !trusted.ok()) return trusted;
+  const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
-  if (!users.Allows(peer->uid)) {
-    return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
-  }
   WelcomeMessage message;
   ReceivedFds fds;
   absl::StatusOr<std::optional<size_t>> size =
@@ -189,6 +204,7 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();
   if (!arena.ok()) return arena.status();
 
+  PassDescriptors(socket, false);  // the only one has come
   Welcome welcome;
   welcome.peer = *peer;
   welcome.claimed_pid = message.pid;

@@ -52,7 +52,8 @@ struct ClientHello {
 };
 
 // Server, step 1: reads and checks Hello and the peer's uid. PERMISSION_DENIED (uid) or
-// FAILED_PRECONDITION (protocol, version); the client has been sent the reason.
+// FAILED_PRECONDITION (protocol, version); the client has been sent the reason. A
+// Hello with file descriptors is not received at all; close its socket where that may take long.
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
 // Server, step 2: either function, always after step 1, because closing a unix socket with unread
@@ -61,7 +62,11 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
 absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
 void SendRefusal(int socket, Refusal refusal, const std::string& reason);
 
-// Client, step 1.
+// Client, before step 1: PERMISSION_DENIED when the server's user is not trusted, of which a client
+// should neither receive anything nor tell it anything.
+absl::Status CheckServer(int socket, const TrustedUsers& users);
+
+// Client, step 1. From now on the server may send a file descriptor.
 absl::Status SendHello(int socket, uint32_t features);
 
 struct Welcome {

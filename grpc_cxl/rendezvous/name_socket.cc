@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/rendezvous/datagram.h"
 #include "grpc_cxl/rendezvous/file_error.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
@@ -119,6 +120,7 @@ absl::StatusOr<NameSocket> NameSocket::Listen(int directory, const std::string& 
   NameSocket socket;
   socket.fd_ = MakeSocket();
   if (!socket.fd_) return FileError(errno, "open a socket for", full);
+  PassDescriptors(socket.fd(), false);  // nor for the connections that it accepts
   if (bind(socket.fd(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return FileError(errno, "make, by way of /proc/self/fd, the socket", full);
   }

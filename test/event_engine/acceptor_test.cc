@@ -5,9 +5,13 @@
 // and that a server which stops meanwhile lets all of them go. Afterwards everything is where it
 // was.
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -35,6 +39,7 @@
 #include "test/support/forked_child.h"
 #include "test/support/process_state.h"
 #include "test/support/stepped_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -166,15 +171,57 @@ TEST_F(AcceptorTest, ClientsThatSayNothingAreDroppedAfterAWhile) {
   ExpectNothingLeft();
 }
 
-// More clients than may be in a handshake: the others wait in the socket's queue.
-TEST_F(AcceptorTest, ACrowdOfSilentClientsDelaysOthersOnly) {
-  std::vector<UniqueFd> crowd;
-  for (int i = 0; i < 300; ++i) crowd.push_back(DialRaw());
-  std::thread client([&] { ExpectServed(); });
-  // As soon as some leave, those behind them take their places.
-  crowd.clear();
-  client.join();
+// Of our own user and of a stranger: a client that does say hello is served at once.
+TEST_F(AcceptorTest, ACrowdOfSilentClientsHarmsNobody) {
+  const TemporaryDirectory open("/tmp");
+  ASSERT_EQ(chmod(open.path().c_str(), 0711), 0);
+  server_options_.rendezvous_directory = channel_options_.rendezvous_directory = open.path();
+  server_options_.max_connections = 1000;
+  TestServer server;
+  Start(server);
+  for (const uid_t user : {geteuid(), OrdinaryUser()}) {
+    ForkedChild crowd(user, [&] {
+      const RendezvousDirectory at = At(open.path());
+      std::vector<UniqueFd> sockets;
+      while (sockets.size() < 1000) {
+        absl::StatusOr<UniqueFd> socket = Dial(at, name_);
+        if (socket.ok()) sockets.push_back(*std::move(socket));
+      }
+      raise(SIGSTOP);
+      pause();
+      return "";
+    });
+    crowd.AwaitStopAndContinue();
+    const auto start = std::chrono::steady_clock::now();
+    ExpectHello(server, kPayments);
+    EXPECT_TRUE(Eventually([&] { return CountOpenFiles() < files_ + 200; }));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  }
+  server.Shutdown();
   ExpectNothingLeft();
+}
+
+// Where the kernel can forbid it, a client cannot even send a descriptor.
+TEST_F(AcceptorTest, DescriptorsAreNotTaken) {
+  const UniqueFd client = DialRaw();
+  int passes = 0;
+  socklen_t size = sizeof(passes);
+  constexpr int kPassRights = 83;  // SO_PASSRIGHTS, since Linux 6.16
+  if (getsockopt(client.get(), SOL_SOCKET, kPassRights, &passes, &size) != 0) {
+    GTEST_SKIP() << "this kernel has no SO_PASSRIGHTS";
+  }
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  char byte = 'x';
+  iovec bytes{&byte, 1};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  *CMSG_FIRSTHDR(&message) = {
+      .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  EXPECT_EQ(sendmsg(client.get(), &message, MSG_NOSIGNAL), -1);  // descriptor 0
+  EXPECT_EQ(errno, EPERM);
 }
 
 TEST_F(AcceptorTest, WithoutDescriptorsItGoesOnWhenThereAreSome) {

@@ -6,13 +6,17 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
@@ -225,9 +229,6 @@ TEST_F(HandshakeTest, AWelcomeComesWithExactlyOneFileAndAllOthersAreClosed) {
   const std::vector<int> files(253, file_.get());
   const std::string hello = BytesOf(Honest<HelloMessage>());
   const std::string welcome = BytesOf(Honest<WelcomeMessage>());
-  SendRaw(peers(), hello, files);
-  EXPECT_THAT(ReceiveHello(ours(), {}), IsOk());
-  EXPECT_EQ(CountOpenFiles(), before);
   const struct {
     std::string message;
     size_t files;
@@ -254,6 +255,41 @@ TEST_F(HandshakeTest, AWelcomeComesWithExactlyOneFileAndAllOthersAreClosed) {
   sockets_.ours.Reset();
   sockets_.theirs.Reset();
   EXPECT_EQ(CountOpenFiles(), before - 2);
+}
+
+// Closing this socket takes as long as its SO_LINGER says, unless `reader` is closed first.
+UniqueFd LingeringSocket(UniqueFd* reader) {
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  PCHECK(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  PCHECK(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  PCHECK(listen(listener.get(), 1) == 0);
+  UniqueFd writer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  PCHECK(connect(writer.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  *reader = UniqueFd(accept(listener.get(), nullptr, nullptr));
+  const linger on_close{.l_onoff = 1, .l_linger = 20};
+  PCHECK(setsockopt(writer.get(), SOL_SOCKET, SO_LINGER, &on_close, sizeof(on_close)) == 0);
+  const std::string bytes(1 << 16, 'x');
+  while (send(writer.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  }
+  return writer;
+}
+
+TEST_F(HandshakeTest, DescriptorsWithAHelloAreNeitherReceivedNorClosed) {
+  UniqueFd reader;
+  {
+    const UniqueFd lingering = LingeringSocket(&reader);
+    SendRaw(peers(), BytesOf(Honest<HelloMessage>()), {lingering.get()});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto hello = ReceiveHello(ours(), {});
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_THAT(hello, StatusIs(absl::StatusCode::kFailedPrecondition,
+                              HasSubstr("came with file descriptors")));
+  reader.Reset();
 }
 
 TEST_F(HandshakeTest, NoDescriptorLeftForTheArenaIsSaid) {
