@@ -24,7 +24,7 @@ class Arena {
   // Makes an arena of at least `bytes` zero bytes (rounded up to whole pages).
   // RESOURCE_EXHAUSTED when the memory cannot be had; INVALID_ARGUMENT, NOT_FOUND,
   // PERMISSION_DENIED or FAILED_PRECONDITION when the backing cannot be used. The text says
-  // what to change. About 200 us per MiB.
+  // what to change. docs/performance.md has what it costs: about 0.3 ms per MiB.
   static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing);
 
   // Maps an arena that a peer made. `bytes` and `sealed` are what the peer announced: the file

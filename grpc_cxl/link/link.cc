@@ -167,6 +167,7 @@ void Link::CloseStream() {
 }
 
 bool Link::PeerClosedStream() const {
+  // Matched by the release store in CloseStream().
   return view().Load(peer_->state.stream_closed, std::memory_order_acquire) != 0;
 }
 

@@ -62,7 +62,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
 
 absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
-  // Matched by the store in WriteDirectory().
+  // Matched by the store in WriteDirectory(), which comes after all other words: their loads are
+  // relaxed.
   const uint32_t version = view_.Load(header.layout_version, std::memory_order_acquire);
   view_.Acquire(absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
@@ -161,7 +162,7 @@ bool Region::IsProcessLocked(uint32_t index) const {
 
 uint64_t Region::NextId() const {
   SharedU64& next = mine().words.next_id;
-  // Never zero, even if another process has damaged the word.
+  // Never zero, even if another process has damaged the word. relaxed: under the HostLock.
   const uint64_t id = std::max<uint64_t>(next.load(std::memory_order_relaxed), 1);
   Store(next, id + 1);
   return id;

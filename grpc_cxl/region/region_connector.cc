@@ -150,6 +150,7 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
 void RegionConnector::FreeRequest(uint32_t index, uint64_t id) {
   const Region::HostLock host_lock(*region_);
   SharedU64& word = region_->mine().requests[index].id;
+  // Matched by WriteRequest().
   if (word.load(std::memory_order_acquire) != id) return;
   region_->Store(word, uint64_t{0});
 }

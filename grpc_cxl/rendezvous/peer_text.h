@@ -35,7 +35,8 @@ absl::string_view WithoutSeal(absl::string_view identity);
 // A name that leaves too little room in a unix address for the identity is cut.
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
 
-// The value of ServerContext::peer() and ClientContext::peer(), percent-encoded where gRPC does.
+// The value of ServerContext::peer() and ClientContext::peer(). gRPC would percent-encode some
+// characters, but a name and an identity have none of these.
 std::string PeerText(const ServiceName& name, absl::string_view identity);
 
 // From PeerText() of a PeerIdentityText() that this process has sealed; nullopt for any other text.

@@ -46,6 +46,8 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class AcceptorTest : public EngineTest {
  protected:
@@ -248,7 +250,7 @@ TEST_F(AcceptorTest, WithoutDescriptorsItGoesOnWhenThereAreSome) {
   ExpectNothingLeft();
 }
 
-TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
+TEST_F(AcceptorTest, StoppingLetsSilentClientsGo) {
   std::vector<UniqueFd> silent;
   for (int i = 0; i < 50; ++i) silent.push_back(DialRaw());
   std::thread busy([&] {
@@ -266,6 +268,20 @@ TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
   EXPECT_TRUE(directory_.List().empty()) << "the name is still there";
   silent.clear();
   ExpectNothingLeft();
+}
+
+// A Hello that lies in the socket when the server stops must not keep the refusal from the client.
+TEST_F(AcceptorTest, StoppingAnswersAHelloThatIsNotReadYet) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(DialRaw());
+  ASSERT_TRUE(Eventually([&] { return CountOpenFiles() >= files_ + 120; })) << "not all accepted";
+  for (const UniqueFd& client : clients) ASSERT_THAT(SendHello(client.get(), kNoFeatures), IsOk());
+  server_.Shutdown();
+  for (const UniqueFd& client : clients) {
+    ASSERT_TRUE(AwaitReadable(client.get()));
+    EXPECT_THAT(ReceiveWelcome(client.get(), {}).status().message(),
+                Not(HasSubstr("the peer closed the connection")));
+  }
 }
 
 // Stopping and accepting at the same moment, again and again.
