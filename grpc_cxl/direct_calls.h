@@ -76,6 +76,9 @@ struct DirectCallStats {
   // Stream path: this process has an interceptor for all its client calls
   // (RegisterGlobalClientInterceptorFactory()), which would not see the direct ones.
   uint64_t global_interceptor = 0;
+  // Stream path: the descriptor of the service is not linked into this program. A log line names
+  // the service and says how to link it.
+  uint64_t no_descriptor = 0;
 };
 
 // Thread-safe; a few loads.
