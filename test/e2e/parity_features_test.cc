@@ -160,6 +160,34 @@ TEST_P(ParityFeaturesTest, CompressionChosenByAnInterceptor) {
   EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
 }
 
+TEST_P(ParityFeaturesTest, CompressionChosenByTheHandler) {
+  const auto run = [](TransportKind kind) {
+    EchoPair pair(kind);
+    ClientCall call = CallOfSize(1000);
+    call.requests[0].mutable_script()->set_compress(true);
+    return Describe(pair.Run(call));
+  };
+  EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
+}
+
+// Text that HTTP/2 must escape, details and metadata with any bytes.
+TEST_P(ParityFeaturesTest, ErrorsOfTheHandler) {
+  const auto run = [](TransportKind kind) {
+    EchoPair pair(kind);
+    ClientCall call;
+    Script& script = *call.requests[0].mutable_script();
+    script.set_code(grpc::FAILED_PRECONDITION);
+    script.set_message("m\303\244nner\n%41");
+    script.set_details(std::string("\0\1\2", 3));
+    call.prepare = [](grpc::ClientContext* context) {
+      context->AddMetadata("trailing-key", "value");
+      context->AddMetadata("initial-key-bin", std::string("\0\377", 2));
+    };
+    return Describe(pair.Run(call));
+  };
+  EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
+}
+
 GRPC_CXL_PARITY_SUITE(ParityFeaturesTest);
 
 }  // namespace
