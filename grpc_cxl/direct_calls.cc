@@ -75,6 +75,7 @@ DirectCallStats GetDirectCallStats() {
       .no_slot = counters.no_slot,
       .excluded_channel = counters.excluded_channel,
       .global_interceptor = counters.global_interceptor,
+      .no_descriptor = counters.no_descriptor,
   };
 }
 

@@ -19,6 +19,7 @@
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/missing_descriptor.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -75,7 +76,12 @@ class Factory final : public ClientInterceptorFactoryInterface {
       return nullptr;
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
-    if (types == nullptr || IsFromServerContext(*info->client_context())) {
+    if (types == nullptr) {
+      WarnOfMissingDescriptor(info->method());
+      CallCounters::OfProcess().no_descriptor.Add();
+      return nullptr;
+    }
+    if (IsFromServerContext(*info->client_context())) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }

@@ -32,7 +32,7 @@ std::string RegionPeerText(uint32_t host, uint32_t pid);
 std::string SealedIdentity(absl::string_view identity);
 absl::string_view WithoutSeal(absl::string_view identity);
 
-// A name that leaves too little room in a unix address for the identity is cut.
+// A name that leaves too little space in a unix address for the identity is cut.
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
 
 // The value of ServerContext::peer() and ClientContext::peer(). gRPC would percent-encode some
