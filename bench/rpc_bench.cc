@@ -67,7 +67,8 @@ ABSL_FLAG(bool, syscalls, false,
 ABSL_FLAG(bool, faults, false, "separate experiment: the server is killed and started again");
 ABSL_FLAG(List, cxl_preset, {},
           "separate experiment: calls with cxl on emulated memory: local, expander, switch, pool");
-ABSL_FLAG(List, cxl_coherence, List({"coherent"}), "coherence of that memory: coherent, flush");
+ABSL_FLAG(List, cxl_coherence, List({"coherent"}),
+          "coherence of the emulated memory of --cxl_preset: coherent, flush");
 ABSL_FLAG(
     int, idle, 0,
     "separate experiment: CPU time of processes with this many idle connections, over ten turns");

@@ -6,7 +6,7 @@
 
 namespace grpc_cxl {
 
-// What an arena's memory is made of. A plain value.
+// The kind of an arena's memory. A plain value.
 struct ArenaBacking {
   enum class Kind {
     kMemfd,      // anonymous memory in 4 KiB pages; sealed, so that no peer can shrink it

@@ -24,6 +24,8 @@ namespace grpc_cxl {
 // A target of any other scheme goes where it always went, over `inner`. Invalid options
 // show as the channel's errors: every call ends UNAVAILABLE with the reason.
 //
+// Options and environment are read here: a variable that changes later has no effect.
+//
 // Thread-safe; one object may serve any number of channels.
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
     const ChannelOptions& options = {}, std::shared_ptr<grpc::ChannelCredentials> inner = nullptr);

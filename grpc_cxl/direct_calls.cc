@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/direct/global_interceptor.h"
@@ -35,9 +37,16 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
         "the server listens on no cxl: address without TLS: add one with "
         "AddListeningPort(\"cxl:///name\", grpc_cxl::ServerCredentials())");
   }
+  const absl::string_view argument = acceptors[0]->limits().excludes_direct_calls;
+  if (!argument.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("direct calls stay off: the server has ", argument,
+                     ", which counts HTTP/2 streams only; leave it out to have direct calls"));
+  }
   for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
     acceptor->EnableDirectCalls(std::make_shared<internal::Dispatcher>(
-        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}})));
+        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}}),
+        acceptor->limits().max_metadata_bytes));
   }
   return absl::OkStatus();
 }
@@ -66,6 +75,7 @@ DirectCallStats GetDirectCallStats() {
       .no_slot = counters.no_slot,
       .excluded_channel = counters.excluded_channel,
       .global_interceptor = counters.global_interceptor,
+      .no_descriptor = counters.no_descriptor,
   };
 }
 

@@ -14,21 +14,22 @@
 
 namespace grpc_cxl {
 
-// Offers direct calls on the `cxl:` addresses of
-// `server`: unary calls of generated stubs then bypass HTTP/2 and its hand-offs between
-// threads. Clients take the offer by themselves (ChannelOptions::direct_calls). Call it
-// once, after BuildAndStart(); until then, calls go over HTTP/2:
+// Offers direct calls on the `cxl:` addresses of `server`: unary calls of generated stubs then
+// bypass HTTP/2 and its hand-offs between threads. Clients take the offer by themselves
+// (ChannelOptions::direct_calls). Call it once, after BuildAndStart(); until then, calls go over
+// HTTP/2:
 //
 //   auto server = builder.BuildAndStart();
 //   grpc_cxl::EnableDirectCalls(*server);
 //   ...
 //   grpc_cxl::Shutdown(*server, absl::Now() + absl::Seconds(30));
 //
-// The same as over HTTP/2: status, metadata, deadlines, cancellation, message size limits,
-// interceptors on both sides. A call that could not be alike as a direct call goes over HTTP/2:
-// streams, generic stubs and messages that are not generated classes, the completion-queue API,
-// call credentials, TLS, compression, service configs, large requests for which no payload block is
-// free, calls while no connection is up.
+// The same as over HTTP/2: status, metadata, deadlines, cancellation, size limits of messages and
+// metadata, interceptors on both sides. A call that would differ as a direct call goes over HTTP/2:
+// streams, generic stubs and messages that are not generated classes, ClientUnaryReactor, the
+// completion-queue API, call credentials, TLS, compression, service configs, contexts of
+// FromServerContext() (client_context.h makes contexts for direct calls), large requests for which
+// no payload block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -40,19 +41,16 @@ namespace grpc_cxl {
 //   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
 //     below waits for them as gRPC does for others.
-//   * peer() is the channel's target.
-//   * A call made from ClientContext::FromServerContext() does not inherit the deadline and
-//     cancellation of the call it was made from (use set_deadline()): gRPC shows
-//     interceptors neither.
-//   * Keepalive (GRPC_ARG_KEEPALIVE_TIME_MS) is not HTTP/2's: any time is allowed, and the
-//     server needs no permission for it.
-//   * A channel counts as idle however many direct calls it makes; when it closes its
-//     connection for that reason, the next call connects again.
-//   * OpenTelemetry and channelz do not count direct calls.
+//   * peer() is the channel's target. debug_error_string() is empty. Initial metadata comes with
+//     the response, however early the handler sends it.
+//   * Idle times and ages of channels and connections, keepalive, channelz and OpenTelemetry:
+//     docs/direct_calls.md lists every difference.
 //
 // NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
-// process has a global client interceptor: it would take the server's direct calls for calls of
-// its own. Thread-safe.
+// process has a global client interceptor, which would take the server's direct calls for calls of
+// its own, or the server has an argument that counts HTTP/2 streams only:
+// GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or
+// GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS with an age. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
 // Shuts `server` down with its direct calls: lets running ones finish until `deadline`
@@ -71,12 +69,15 @@ struct DirectCallStats {
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
-  uint64_t no_slot = 0;        // stream path: 64 calls were under way on the connection
+  uint64_t no_slot = 0;        // stream path: 64 calls were under way on every connection
   // Stream path: the channel has TLS, a service config, default compression or a stats plugin.
   uint64_t excluded_channel = 0;
   // Stream path: this process has an interceptor for all its client calls
   // (RegisterGlobalClientInterceptorFactory()), which would not see the direct ones.
   uint64_t global_interceptor = 0;
+  // Stream path: the descriptor of the service is not linked into this program. A log line names
+  // the service and says how to link it.
+  uint64_t no_descriptor = 0;
 };
 
 // Thread-safe; a few loads.

@@ -69,7 +69,7 @@ absl::Status AddUids(const std::string& list, std::vector<uid_t>* uids) {
   return absl::OkStatus();
 }
 
-// What channels and servers have in common.
+// Applies the options and variables that channels and servers share.
 absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
                      EndpointSettings* settings) {
   settings->directory = environment.Directory(options.rendezvous_directory);

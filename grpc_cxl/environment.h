@@ -13,7 +13,7 @@
 // An empty variable counts as unset.
 namespace grpc_cxl::internal {
 
-// Their texts.
+// The variables' texts.
 struct Environment {
   std::string directory;            // GRPC_CXL_DIR
   std::string trusted_directory;    // GRPC_CXL_TRUSTED_DIR
@@ -32,7 +32,7 @@ struct Environment {
   static Environment Read();
 
   DirectoryCandidates Directory(const std::string& configured) const;
-  // Puts into `settings` what the variables for waiting and memory say.
+  // Applies GRPC_CXL_SPIN_US, _PRESET, _MEMORY and _CHECK_FLUSHES to `settings`.
   absl::Status Apply(EndpointSettings* settings) const;
   // `coherence`, unless GRPC_CXL_COHERENCE says otherwise; for the end that decides.
   absl::StatusOr<Coherence> Apply(Coherence coherence) const;

@@ -51,7 +51,7 @@ absl::Status Validate(const EndpointOptions& options) {
   }
   for (const auto& [name, uids] : {std::pair("allowed_uids", options.allowed_uids),
                                    std::pair("trusted_uids", options.trusted_uids)}) {
-    // What the kernel reports when it does not know: no user.
+    // The kernel's number for an unknown user.
     if (std::find(uids.begin(), uids.end(), static_cast<uid_t>(-1)) != uids.end()) {
       return Invalid(name, "a list with 4294967295 in it",
                      "a list of user ids, and this number is none");

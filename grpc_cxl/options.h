@@ -16,7 +16,8 @@
 
 namespace grpc_cxl {
 
-// Each end chooses these for itself. A plain value.
+// Each end chooses these for itself. The environment (docs/configuration.md) is read when
+// credentials are made of them: a variable that changes later has no effect. A plain value.
 struct EndpointOptions {
   // The folder in which names are registered and looked up. Default: $GRPC_CXL_DIR, else
   // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
@@ -64,7 +65,7 @@ struct EndpointOptions {
 struct ChannelOptions : EndpointOptions {
   // Whether unary calls may bypass HTTP/2 when the server offers it (direct_calls.h says what
   // is different then). Default: yes. A connection that may carry them takes
-  // ServerOptions::call_buffer_bytes more memory.
+  // 24 KiB and 128 * ServerOptions::call_buffer_bytes more memory, 536 KiB by default.
   bool direct_calls = true;
 
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
@@ -82,8 +83,9 @@ struct ServerOptions : EndpointOptions {
   size_t ring_bytes = 512 << 10;
 
   // Bytes of memory for payload blocks in each direction, a multiple of 4 KiB up to 1 GiB;
-  // 0: none. Default 4 MiB. Messages from 16 KiB on are placed in blocks, which the receiver
-  // reads where they are and holds until the last Cord, ByteBuffer or slice of them is gone.
+  // 0: none. Default 4 MiB. Messages and other slices from 16 KiB on are placed in blocks. A
+  // receiver that trusts its peer (docs/configuration.md) reads them where they are, and holds them
+  // until the last Cord, ByteBuffer or slice of them is gone; another receiver copies them first.
   // When no block is free they are copied through the ring instead: slower, never an error.
   // Two or three of the largest usual messages are enough.
   size_t payload_bytes = 4 << 20;

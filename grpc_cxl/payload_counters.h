@@ -16,8 +16,10 @@ namespace grpc_cxl {
 //     by ring                  1        smaller pieces, and for want of blocks
 //   received
 //     in place                 0        in a block, from a peer that is trusted with our memory
-//     from block               1        in a block, from any other peer (docs/configuration.md,
-//     "Trust") from ring                1
+//     from block               1        in a block, from any other peer
+//     from ring                1
+//
+// docs/configuration.md, "Trust", says which peers are trusted.
 struct PayloadCounters {
   uint64_t sent_in_place = 0;  // bytes, as all of these
   uint64_t sent_by_block = 0;

@@ -21,6 +21,8 @@ namespace grpc_cxl {
 // listen on `cxl:` addresses. When the address cannot be served, BuildAndStart() returns null as it
 // does for a taken TCP port, and a log line says why.
 //
+// Options and environment are read here: a variable that changes later has no effect.
+//
 // Thread-safe; one object may serve any number of addresses.
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
     const ServerOptions& options = {}, std::shared_ptr<grpc::ServerCredentials> inner = nullptr);

@@ -59,8 +59,8 @@ absl::Status PrintBlockingHandler(absl::Span<const ProcessPairOptions> contender
   Table table({"transport", "wait", "service", "p50 alone", "p50 meanwhile", "longest meanwhile"},
               3);
   Request request;
-  request.mutable_block_handler()->set_times(times);
-  request.mutable_block_handler()->set_seconds(kSleepSeconds);
+  request.mutable_blocking_handler()->set_times(times);
+  request.mutable_blocking_handler()->set_seconds(kSleepSeconds);
   const absl::Duration timeout = absl::Seconds(60 + 2 * times * kSleepSeconds);
   for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<Reply> reply = AskNewPair(contender, request, timeout);
@@ -83,12 +83,12 @@ absl::Status PrintLatencyBreakdown(absl::Span<const ProcessPairOptions> contende
   std::fflush(stdout);
   Table table({"transport", "wait", "service", "there", "handler", "back"}, 3);
   Request request;
-  request.mutable_break_down_latency()->set_size_bytes(64);
-  request.mutable_break_down_latency()->set_calls(calls);
+  request.mutable_latency_breakdown()->set_size_bytes(64);
+  request.mutable_latency_breakdown()->set_calls(calls);
   for (const ProcessPairOptions& contender : contenders) {
     const absl::StatusOr<Reply> reply = AskNewPair(contender, request, absl::Minutes(2));
     if (!reply.ok()) return reply.status();
-    const LatencyBreakdown& parts = reply->latency_breakdown();
+    const LatencyParts& parts = reply->latency_parts();
     table.AddRow({contender.transport, contender.wait, contender.service_api,
                   Decimal(parts.there_us()), Decimal(parts.handler_us()),
                   Decimal(parts.back_us())});

@@ -15,7 +15,7 @@
 
 namespace grpc_cxl::bench {
 
-// Everything that differs between transports: address, credentials, and how both ends wait.
+// The differences between transports: address, credentials, and how both ends wait.
 //
 //   transport   address                 wait
 //   tcp         127.0.0.1:PORT          kernel

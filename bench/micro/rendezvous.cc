@@ -73,8 +73,8 @@ void Connect(benchmark::State& state) {
     internal::Welcome welcome = Finish(socket->get(), [&] {
       return internal::ReceiveWelcome(socket->get(), internal::TrustedUsers());
     });
-    const auto arena =
-        internal::Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, true);
+    const auto arena = internal::Arena::Attach(std::move(welcome.arena_fd),
+                                               welcome.offer.arena_bytes, true, false);
     CHECK_OK(arena.status());
   }
 }

@@ -39,7 +39,7 @@ grpc::Status Block(Echo::Stub& stub, double seconds) {
 }  // namespace
 
 absl::StatusOr<HandlerBlocked> MeasureBlockingHandler(std::shared_ptr<grpc::Channel> channel,
-                                                      const BlockHandler& what) {
+                                                      const BlockingHandler& what) {
   Case small;
   small.set_size_bytes(64);
   const std::unique_ptr<Caller> caller = MakeEchoCaller(channel, small);

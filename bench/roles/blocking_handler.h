@@ -13,7 +13,7 @@ namespace grpc_cxl::bench {
 // In the client process: the latency of calls on `channel` while a handler sleeps on the thread
 // that gRPC called it on.
 absl::StatusOr<HandlerBlocked> MeasureBlockingHandler(std::shared_ptr<grpc::Channel> channel,
-                                                      const BlockHandler& what);
+                                                      const BlockingHandler& what);
 
 }  // namespace grpc_cxl::bench
 

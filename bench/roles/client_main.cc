@@ -40,10 +40,10 @@ class Client {
         return RunRound(request.round());
       case Request::kOpenConnections:
         return Open(request.open_connections());
-      case Request::kBlockHandler:
-        return Block(request.block_handler());
-      case Request::kBreakDownLatency:
-        return BreakDown(request.break_down_latency());
+      case Request::kBlockingHandler:
+        return RunBlockingHandler(request.blocking_handler());
+      case Request::kLatencyBreakdown:
+        return RunLatencyBreakdown(request.latency_breakdown());
       case Request::kRest:
         return RestFor(request.rest());
       default:
@@ -80,7 +80,7 @@ class Client {
     return server_->InProcessChannel(arguments);
   }
 
-  absl::StatusOr<Reply> Block(const BlockHandler& what) {
+  absl::StatusOr<Reply> RunBlockingHandler(const BlockingHandler& what) {
     absl::StatusOr<HandlerBlocked> result = MeasureBlockingHandler(channel_, what);
     if (!result.ok()) return result.status();
     Reply reply;
@@ -88,11 +88,11 @@ class Client {
     return reply;
   }
 
-  absl::StatusOr<Reply> BreakDown(const BreakDownLatency& what) {
-    absl::StatusOr<LatencyBreakdown> result = MeasureLatencyBreakdown(*stub_, what);
+  absl::StatusOr<Reply> RunLatencyBreakdown(const LatencyBreakdown& what) {
+    absl::StatusOr<LatencyParts> result = MeasureLatencyBreakdown(*stub_, what);
     if (!result.ok()) return result.status();
     Reply reply;
-    *reply.mutable_latency_breakdown() = *std::move(result);
+    *reply.mutable_latency_parts() = *std::move(result);
     return reply;
   }
 

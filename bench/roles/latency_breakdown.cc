@@ -19,8 +19,8 @@ int64_t Now() {
 
 }  // namespace
 
-absl::StatusOr<LatencyBreakdown> MeasureLatencyBreakdown(Echo::Stub& stub,
-                                                         const BreakDownLatency& what) {
+absl::StatusOr<LatencyParts> MeasureLatencyBreakdown(Echo::Stub& stub,
+                                                     const LatencyBreakdown& what) {
   Payload request, response;
   request.set_data(std::string(what.size_bytes(), 'x'));
   request.set_stamp(true);
@@ -37,7 +37,7 @@ absl::StatusOr<LatencyBreakdown> MeasureLatencyBreakdown(Echo::Stub& stub,
     handler.push_back((response.left_ns() - response.entered_ns()) / 1e3);
     back.push_back((end - response.left_ns()) / 1e3);
   }
-  LatencyBreakdown parts;
+  LatencyParts parts;
   parts.set_there_us(Median(std::move(there)));
   parts.set_handler_us(Median(std::move(handler)));
   parts.set_back_us(Median(std::move(back)));

@@ -10,8 +10,8 @@ namespace grpc_cxl::bench {
 
 // In the client process: makes calls one after the other and returns the medians of their parts,
 // without the first tenth of the calls.
-absl::StatusOr<LatencyBreakdown> MeasureLatencyBreakdown(Echo::Stub& stub,
-                                                         const BreakDownLatency& what);
+absl::StatusOr<LatencyParts> MeasureLatencyBreakdown(Echo::Stub& stub,
+                                                     const LatencyBreakdown& what);
 
 }  // namespace grpc_cxl::bench
 

@@ -33,6 +33,7 @@ absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset = 0) {
     return absl::ErrnoToStatus(
         errno, absl::StrCat("cannot map an arena of ", size, " bytes (see ulimit -v)"));
   }
+  madvise(data, size, MADV_DONTDUMP);  // a dump of every process on both sides would have it
   int result;
   do {
     result = madvise(data, size, MADV_POPULATE_WRITE);
@@ -55,6 +56,7 @@ Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed)
 
 Arena::Arena(Arena&& other) noexcept
     : fd_(std::move(other.fd_)),
+      fork_guard_(std::move(other.fork_guard_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       sealed_(std::exchange(other.sealed_, false)) {}
@@ -63,6 +65,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   if (this == &other) return *this;
   Arena old(std::move(*this));  // unmaps what we had
   fd_ = std::move(other.fd_);
+  fork_guard_ = std::move(other.fork_guard_);
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
   sealed_ = std::exchange(other.sealed_, false);
@@ -70,6 +73,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
 }
 
 Arena::~Arena() {
+  fork_guard_.Release();
   if (data_ != nullptr) munmap(data_, size_);
 }
 

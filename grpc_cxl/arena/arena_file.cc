@@ -57,8 +57,9 @@ absl::StatusOr<UniqueFd> OpenIn(const std::string& directory) {
     if (fd) unlink(path.c_str());
   }
   if (fd) return fd;
-  return ErrnoStatus(errno, absl::StrCat("cannot make an arena in \"", directory,
-                                         "\", which must be a directory we can write to"));
+  return ErrnoStatus(errno,
+                     absl::StrCat("cannot make an arena in \"", directory,
+                                  "\", which must be a directory that this process may write to"));
 }
 
 // What to do when the memory cannot be had.
@@ -69,7 +70,7 @@ std::string Remedy(const ArenaBacking& backing) {
     case ArenaBacking::Kind::kMemfdHuge:
       return "reserve more 2 MiB pages (sysctl vm.nr_hugepages) or use another backing";
     case ArenaBacking::Kind::kDirectory:
-      return absl::StrCat("make room in ", backing.directory);
+      return absl::StrCat("make space in ", backing.directory);
   }
   return "";
 }
@@ -139,7 +140,7 @@ absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) 
   if (!trust_peer) {
     if (!sealed) {
       return absl::FailedPreconditionError(
-          "the peer's arena is a file that the peer can take away, which would crash us; use "
+          "the peer's arena is a file that the peer could shorten, to crash this process; use "
           "ArenaBacking::Kind::kMemfd, or name the peer's uid in trusted_uids");
     }
     struct statfs system;
@@ -154,7 +155,7 @@ absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) 
     const int seals = fcntl(fd, F_GET_SEALS);
     if (seals == -1 || (seals & F_SEAL_SHRINK) == 0) {
       return absl::FailedPreconditionError(
-          "the peer's arena is not sealed against shrinking, which would crash us");
+          "the peer's arena is not sealed, so the peer could shorten it and crash this process");
     }
   }
   struct stat file;

@@ -59,8 +59,8 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, BlockReturnWords* mine,
                 absl::Span<BlockReturnEntry> entries, SharedView view = {});
 
-  // What the peer lent with `descriptor`, a private copy of its words. DATA_LOSS when that
-  // is not inside its area. To be called once for each descriptor that comes.
+  // The loan that `descriptor`, a private copy of the peer's words, describes. DATA_LOSS when it
+  // is not inside the peer's area. To be called once for each descriptor that comes.
   absl::StatusOr<Loan> Borrow(BlockDescriptor descriptor);
 
  private:

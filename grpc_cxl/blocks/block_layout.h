@@ -25,7 +25,7 @@ inline constexpr size_t kMaxAreaBytes = size_t{1} << 30;
 // A loan, as the owner tells it to the borrower, over whatever channel they have.
 struct BlockDescriptor {
   uint32_t begin;  // first byte lent, counted from the start of the owner's area
-  uint32_t bytes;  // at least 1
+  uint32_t bytes;  // 0 in a request or response: no loan; else at least 1
 };
 static_assert(sizeof(BlockDescriptor) == 8);
 static_assert(offsetof(BlockDescriptor, begin) == 0);

@@ -19,9 +19,9 @@
 
 namespace grpc_cxl::internal {
 
-// From this size on bytes travel in payload blocks, fewer of them through the ring. To find a
-// block, to lend it and to get it back costs a few microseconds. A single call begins to gain
-// at twice this size; streams, whose two ends work at once, gain a fifth at this one.
+// Bytes travel in payload blocks from this size on, else through the ring. To find a block, to
+// lend it and to get it back costs a few microseconds. A single call begins to gain at twice this
+// size; streams, whose two ends work at once, gain a fifth at this one.
 inline constexpr size_t kBlockThreshold = 16 << 10;
 
 // The owner's side of one direction's blocks; its twin, BlockBorrower, lives in the peer's
@@ -79,7 +79,8 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   bool Contains(absl::Span<const char> bytes) const;
 
   // Lends `bytes`, which lie in a block that is held and are complete, to the peer, who must be
-  // told the descriptor. Nothing when as much is out as the peer could ever return.
+  // told the descriptor. nullopt when as many loans are out as the return ring has
+  // entries.
   std::optional<BlockDescriptor> Lend(absl::Span<const char> bytes);
 
   // Takes back what was lent, for a peer that was not told after all or has said that it will

@@ -41,7 +41,7 @@ void PageRuns::Free(Run run) {
     run.pages += next->second;
     gaps_.erase(next);
   }
-  // Found again: the one erased may have been the hint.
+  // Looked up again: the erased gap may have been the hint.
   const auto after = gaps_.lower_bound(run.first);
   if (after != gaps_.begin()) {
     const auto before = std::prev(after);

@@ -51,7 +51,7 @@ bool ClientCalls::Accepting() const {
 int ClientCalls::Acquire() {
   uint64_t free = free_.load(std::memory_order_relaxed);
   for (;;) {
-    // cancels_seen: matched by the release store in ServerCalls::Run().
+    // cancels_seen: matched by the release store in ServerCalls::Look().
     const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
     const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
@@ -68,6 +68,7 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
   return absl::MakeSpan(requests_ + slot * buffer_bytes_, buffer_bytes_);
 }
 
+// Matched by the acquire in Acquire().
 void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
@@ -87,7 +88,7 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
   view_.Store(mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
               std::memory_order_relaxed);  // with the rest of its line
-  // Publishes all of the above; matched by the acquire load in ServerCalls::Run().
+  // Publishes all of the above; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->posted, Bit(slot), std::memory_order_release);
   wake_peer_();
   return call.generation;
@@ -130,7 +131,8 @@ bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcom
               std::memory_order_relaxed);
   for (;;) {
     if (waiters_.LookOut(until_ns, [&] { return LookOrEnd(slot, outcome); })) return true;
-    // Before the last look: if the server has moved on since, Park() returns at once.
+    // Before the last look: if the server has moved on since, Park() returns at once. relaxed: the
+    // value is only compared.
     const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
     if (LookOrEnd(slot, outcome)) return true;
     const int64_t left = until_ns - SteadyNs();
@@ -167,20 +169,20 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
   if (!call.live || call.generation != generation) return;
   if (std::exchange(call.cancelled, true)) return;
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
-  // Publishes the generation; matched by the acquire load in ServerCalls::Run().
+  // Publishes the generation; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->cancelled, Bit(slot), std::memory_order_release);
   wake_peer_();
 }
 
 uint32_t ClientCalls::Ping() {
-  // Publishes nothing else; matched by the acquire load in ServerCalls::Run().
+  // Publishes nothing else; matched by the acquire load in ServerCalls::Look().
   const uint32_t ping = view_.FetchAdd(mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
   wake_peer_();
   return ping;
 }
 
 bool ClientCalls::Answered(uint32_t ping) const {
-  // Matched by the release store in ServerCalls::Run(). The count may wrap.
+  // Matched by the release store in ServerCalls::Look(). The count may wrap.
   const uint32_t pong = view_.Load(peer_->pong, std::memory_order_acquire);
   return static_cast<int32_t>(pong - ping) >= 0;
 }
@@ -194,6 +196,7 @@ void ClientCalls::Finish(int slot) {
 }
 
 bool ClientCalls::Ready() const {
+  // relaxed: a hint; Run() loads `news` again, with acquire.
   return view_.Load(peer_->news, std::memory_order_relaxed) !=
          seen_news_.load(std::memory_order_relaxed);
 }
@@ -217,7 +220,9 @@ absl::Status ClientCalls::Run() {
 
 void ClientCalls::Ended() {
   ended_.store(true, std::memory_order_seq_cst);  // matched by the loads in ended()
-  const uint64_t used = ~free_.load(std::memory_order_relaxed);
+  // seq_cst: a slot that is missed here was taken so late that WhenDone(), behind its fence, sees
+  // `ended_`.
+  const uint64_t used = ~free_.load(std::memory_order_seq_cst);
   for (uint64_t left = used; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     waiters_.Wake(slot);  // the thread in Wait()
@@ -268,7 +273,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
                 std::exchange(call.response, {})};
     return true;
   }
-  // Matched in ServerCalls::Run().
+  // Matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->acked, Bit(slot), std::memory_order_release);
   wake_peer_();
   return false;

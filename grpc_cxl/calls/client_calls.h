@@ -148,9 +148,11 @@ class ClientCalls {
   const bool polls_;
   SlotWaiters waiters_;  // unused where `polls_`
 
-  std::atomic<uint64_t> free_{~uint64_t{0}};
+  std::atomic<uint64_t> free_{~uint64_t{0}};  // where a load is relaxed, it is a hint
+  // Slots with a callback. relaxed: Run() sees a bit, or WhenDone() looks behind its fence.
   std::atomic<uint64_t> polled_{0};
   std::atomic<bool> ended_{false};
+  // relaxed, both: flags by themselves; a call that begins at the same moment may miss them.
   std::atomic<bool> retired_{false};
   std::atomic<bool> broken_{false};
   std::atomic<uint64_t> seen_news_{0};  // of the polling thread

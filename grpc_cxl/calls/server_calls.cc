@@ -44,6 +44,7 @@ void ServerCalls::SetAccepting(bool accepting) {
 
 bool ServerCalls::Ready() const {
   view_.Refresh(peer_);  // one line
+  // relaxed: hints; Look() loads the words again, with acquire.
   return peer_->posted.load(std::memory_order_relaxed) !=
              seen_posted_.load(std::memory_order_relaxed) ||
          peer_->acked.load(std::memory_order_relaxed) !=
@@ -180,7 +181,7 @@ void ServerCalls::Tell(int slot, uint32_t word) {
       if (peer_->awake.load(std::memory_order_relaxed) == 0) FutexWake(server_slots_[slot].word);
       break;
     case CallWaiter::kPolled:
-      // Matched in ClientCalls::Run().
+      // Matched by the acquire load in ClientCalls::Run().
       view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);
       wake_peer_();
       break;

@@ -96,6 +96,9 @@ class ServerCalls {
   const SharedView view_;
 
   std::atomic<bool> accepting_{false};
+  // seq_cst, with EndpointCore's `shut_down_`: its CloseIfDone() sees the last call go, or the
+  // UserIdle() behind that sees the shutdown. ServerLinkUser::AwaitResponses() looks at `running_`
+  // again after each response.
   std::atomic<int> busy_{0};
   std::atomic<int> running_{0};
   // The bitmaps that Run() has acted upon. Written under run_mu_, read by Ready().

@@ -26,6 +26,7 @@ int SlotWaiters::WakeParked() {
   // set it, and looks at its word after that.
   for (uint64_t left = parked_.load(std::memory_order_seq_cst); left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
+    // relaxed: these tell which thread wakes the sleeper, who loads the word with acquire.
     uint32_t known = known_words_[slot].load(std::memory_order_relaxed);
     const uint32_t now = slots_[slot].word.load(std::memory_order_relaxed);
     if (now == known || CallStateOf(now) == CallState::kTaken) continue;
@@ -65,6 +66,7 @@ bool SlotWaiters::LookOut(int64_t until_ns, absl::FunctionRef<bool()> done) {
     // Gives the core to a thread that needs it: the server's, or a thread just woken.
     sched_yield();
   }
+  // Matched by the acquires above and in Park().
   looking_out_.store(false, std::memory_order_release);
   return is_done;
 }
@@ -78,7 +80,8 @@ void SlotWaiters::Park(int slot, uint32_t seen, int64_t nanoseconds) {
   StopLooking();
   FutexWait(slots_[slot].word, seen, nanoseconds);
   StartLooking();
-  parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst);
+  parked_.fetch_and(~Bit(slot), std::memory_order_seq_cst);  // matched as above
+  // relaxed: a time by itself. The acquire and the release are those of LookOut().
   const int64_t since = unwatched_since_.exchange(0, std::memory_order_relaxed);
   if (since == 0 || looking_out_.exchange(true, std::memory_order_acquire)) return;
   spin_.SleptFor(SteadyNs() - since);

@@ -10,8 +10,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Lines that are remembered; more than an arena has control words. Two that meet forget each
-// other, and cost a load too many.
+// Lines that are remembered; more than an arena has control words. Two lines that share an entry
+// evict each other, at the cost of one load more.
 constexpr size_t kRemembered = 1024;
 
 uintptr_t LineOf(const void* word) {

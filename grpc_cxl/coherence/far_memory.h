@@ -14,7 +14,7 @@
 
 namespace grpc_cxl::internal {
 
-// What this process has waited for the sake of MemoryDistance so far.
+// The time that this process has waited to emulate MemoryDistance.
 struct DistanceCounters {
   Counter charged_ns;
   Counter accesses;
@@ -25,10 +25,10 @@ struct DistanceCounters {
   }
 };
 
-// Memory that is not simply there: not coherent, far away, or both. The slow half of
+// Memory that is not coherent, far away, or both. The slow half of
 // SharedView, whose docstring has the contract.
 //
-// What distance costs: store_ns for every write-back, since the next step waits for it;
+// The cost of distance: store_ns for every write-back, since the next step waits for it;
 // load_ns for every line that a word is loaded from, and for the first line of bytes that are
 // acquired (the others are fetched meanwhile); and for bytes their number divided by gbps, in
 // both directions. In coherent memory a word that has not changed since it was last loaded is

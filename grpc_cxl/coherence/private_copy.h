@@ -13,8 +13,8 @@ namespace grpc_cxl::internal {
 // The place in the code that writes lines back or gets them anew.
 using Site = std::source_location;
 
-// Where one side works instead of the shared memory itself, so that a test decides when lines
-// move between the two. Products link no implementation; test/coherence/checker.h is one.
+// A copy on which one side works in place of the shared memory, so that a test decides when
+// lines move between the two. Products link no implementation; test/coherence/checker.h is one.
 // Thread-safe.
 class PrivateCopy {
  public:

@@ -29,7 +29,7 @@ namespace grpc_cxl::internal {
 //
 // Each call names its place in the code (`site`) to a PrivateCopy; nothing else looks at that.
 //
-// What makes it sound where caches do not see each other:
+// The rules that make this sound where caches do not see each other:
 //
 //   1. A line (64 bytes) is written by one host only. No host then ever writes back, with its
 //      own words, old copies of another's. Hence kWriterAlignment, and no read-modify-write

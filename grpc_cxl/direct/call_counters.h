@@ -17,6 +17,7 @@ struct CallCounters {
   Counter no_slot;
   Counter excluded_channel;
   Counter global_interceptor;
+  Counter no_descriptor;
 
   static CallCounters& OfProcess() {
     static CallCounters counters;

@@ -20,6 +20,9 @@ class grpc::internal::BlockingUnaryCallImpl<grpc_cxl::internal::ContextAccess,
   static const std::string& Authority(const grpc::ClientContext& context) {
     return context.authority_;
   }
+  static bool IsFromServerContext(const grpc::ClientContext& context) {
+    return context.propagate_from_call_ != nullptr;
+  }
 };
 
 namespace grpc_cxl::internal {
@@ -27,6 +30,13 @@ namespace grpc_cxl::internal {
 // The text of ClientContext::set_authority(); empty: not set.
 inline const std::string& AuthorityOf(const grpc::ClientContext& context) {
   return grpc::internal::BlockingUnaryCallImpl<ContextAccess, ContextAccess>::Authority(context);
+}
+
+// Whether ClientContext::FromServerContext() made it: its call inherits what only gRPC's core
+// knows.
+inline bool IsFromServerContext(const grpc::ClientContext& context) {
+  return grpc::internal::BlockingUnaryCallImpl<ContextAccess, ContextAccess>::IsFromServerContext(
+      context);
 }
 
 }  // namespace grpc_cxl::internal

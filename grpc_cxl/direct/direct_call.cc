@@ -28,7 +28,7 @@ using grpc::experimental::InterceptorBatchMethods;
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::GetDefaultEventEngine;
 
-// Most bytes of a response's status and metadata, which come on top of its message.
+// Most bytes of a response's status, and of entries' heads in its metadata.
 constexpr size_t kHeadLimit = 64 << 10;
 
 // How long a cancelled call waits for its server to say so.
@@ -162,7 +162,8 @@ bool DirectCall::Post(const Message& request,
   if (cancelled_ || !Place(request, message_bytes, &view)) return false;
   const size_t limit = channel_.max_receive_bytes < 0
                            ? SIZE_MAX
-                           : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit;
+                           : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
+                                 2 * channel_.max_metadata_bytes;
   timeout_ns_ = view.timeout_ns;
   generation_ = link_->calls->Post(slot_, request_bytes_, limit);
   return true;
@@ -294,7 +295,7 @@ void DirectCall::End(CallOutcome outcome) {
   if (not_run) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
-    response_.Set(std::move(outcome), *link_, channel_.max_receive_bytes);
+    response_.Set(std::move(outcome), *link_, channel_);
   }
   link_->owner->UserIdle();
   if (not_run) {

@@ -3,11 +3,13 @@
 #define GRPC_CXL_DIRECT_DIRECT_CHANNEL_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 namespace grpc_cxl::internal {
@@ -22,6 +24,8 @@ struct DirectChannel {
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;
+  // Of a response's initial metadata, and of its trailing metadata.
+  size_t max_metadata_bytes = kDefaultMetadataLimit;
   // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
   // pings.
   std::chrono::milliseconds keepalive_time{0};

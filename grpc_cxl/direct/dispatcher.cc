@@ -15,6 +15,7 @@
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 
@@ -37,15 +38,13 @@ MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metad
 // A call on the in-process channel. Deletes itself at its end.
 class RunningCall final : public Cancellable {
  public:
-  RunningCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
-              std::string request)
-      : connection_(std::move(connection)), call_(call), request_bytes_(std::move(request)) {}
+  RunningCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call)
+      : connection_(std::move(connection)), call_(call) {}
 
-  absl::Status Start(grpc::GenericStub& stub, const std::string& authority) {
-    absl::StatusOr<RequestView> request = DecodeRequest(request_bytes_);
-    if (!request.ok()) return request.status();
+  absl::Status Start(const RequestView& request, grpc::GenericStub& stub,
+                     const std::string& authority) {
     context_.set_authority(authority);
-    for (const auto& [key, value] : request->metadata) {
+    for (const auto& [key, value] : request.metadata) {
       const bool is_authority = key == kAuthorityKey;
       if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
         return absl::DataLossError("the client sent metadata that gRPC does not allow");
@@ -57,15 +56,15 @@ class RunningCall final : public Cancellable {
       }
     }
     context_.AddMetadata(std::string(kPeerKey), connection_->peer());
-    if (request->timeout_ns < kLongestTimeout) {
+    if (request.timeout_ns < kLongestTimeout) {
       context_.set_deadline(std::chrono::system_clock::now() +
-                            std::chrono::nanoseconds(request->timeout_ns));
+                            std::chrono::nanoseconds(request.timeout_ns));
     }
-    absl::StatusOr<grpc::Slice> message = Message(*request);
+    absl::StatusOr<grpc::Slice> message = Message(request);
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
     connection_->Running(call_, this);
-    stub.UnaryCall(&context_, std::string(request->method), grpc::StubOptions(), &message_,
+    stub.UnaryCall(&context_, std::string(request.method), grpc::StubOptions(), &message_,
                    &response_, [this](grpc::Status status) { Finish(status); });
     return absl::OkStatus();
   }
@@ -119,7 +118,6 @@ class RunningCall final : public Cancellable {
 
   const std::shared_ptr<ServerLinkUser> connection_;
   const ServerCalls::CallId call_;
-  const std::string request_bytes_;
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;
   grpc::ByteBuffer response_;
@@ -137,13 +135,25 @@ std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(grpc::Server& server, std::string authority)
-    : authority_(std::move(authority)), stub_(InProcessChannel(server)) {}
+Dispatcher::Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes)
+    : authority_(std::move(authority)),
+      max_metadata_bytes_(max_metadata_bytes),
+      stub_(InProcessChannel(server)) {}
 
 absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
-  auto running = std::make_unique<RunningCall>(std::move(connection), call, std::move(request));
-  absl::Status started = running->Start(stub_, authority_);
+  const absl::StatusOr<RequestView> view = DecodeRequest(request);
+  if (!view.ok()) return view.status();
+  if (const size_t bytes = MetadataSize(view->metadata); bytes > max_metadata_bytes_) {
+    const std::string why = MetadataTooLarge(bytes, max_metadata_bytes_);
+    ResponseView response;
+    response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
+    response.status_message = why;
+    connection->Respond(call, EncodeResponseHead(response, 0));
+    return absl::OkStatus();
+  }
+  auto running = std::make_unique<RunningCall>(std::move(connection), call);
+  absl::Status started = running->Start(*view, stub_, authority_);
   if (started.ok()) running.release();  // it may be over and deleted by now
   return started;
 }

@@ -5,6 +5,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/server.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -18,8 +19,9 @@ namespace grpc_cxl::internal {
 // pass as bytes. Thread-safe.
 class Dispatcher final : public CallHandler {
  public:
-  // `authority` is the host of calls that name none.
-  Dispatcher(grpc::Server& server, std::string authority);
+  // `authority` is the host of calls that name none. Calls with more than `max_metadata_bytes` end
+  // RESOURCE_EXHAUSTED.
+  Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes);
 
   // DATA_LOSS when the request or its metadata is malformed.
   absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
@@ -27,6 +29,7 @@ class Dispatcher final : public CallHandler {
 
  private:
   const std::string authority_;
+  const size_t max_metadata_bytes_;
   grpc::GenericStub stub_;
 };
 

@@ -23,6 +23,13 @@ grpc::Status Unavailable(const char* why) {
   return grpc::Status(grpc::StatusCode::UNAVAILABLE, why);
 }
 
+// The text is gRPC's.
+grpc::Status MessageTooLarge(uint64_t bytes, int64_t limit) {
+  return grpc::Status(
+      grpc::StatusCode::RESOURCE_EXHAUSTED,
+      absl::StrCat("CLIENT: Received message larger than max (", bytes, " vs. ", limit, ")"));
+}
+
 void Insert(const MetadataView& from, std::multimap<grpc::string_ref, grpc::string_ref>* to) {
   for (const auto& [key, value] : from) {
     to->emplace(grpc::string_ref(key.data(), key.size()),
@@ -32,7 +39,8 @@ void Insert(const MetadataView& from, std::multimap<grpc::string_ref, grpc::stri
 
 }  // namespace
 
-void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes) {
+void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link,
+                           const DirectChannel& channel) {
   switch (outcome.kind) {
     case CallOutcome::Kind::kNotRun:
     case CallOutcome::Kind::kLost:
@@ -40,46 +48,63 @@ void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link, int64_t m
     case CallOutcome::Kind::kBroken:
       return Set(Unavailable(kBroken));
     case CallOutcome::Kind::kTooLarge:
+      bytes_ = std::move(outcome.response);
+      return SetTooLarge(channel);
     case CallOutcome::Kind::kResponse:
       bytes_ = std::move(outcome.response);
-      return Decode(outcome.kind == CallOutcome::Kind::kTooLarge, link, max_receive_bytes);
+      return Decode(link, channel);
   }
 }
 
-void HijackedResponse::Decode(bool cut_off, const CallRoute& link, int64_t max_receive_bytes) {
-  uint64_t message_bytes = 0;
-  if (cut_off) {
-    ResponseHead head{};
-    memcpy(&head, bytes_.data(), std::min(sizeof(head), bytes_.size()));
-    message_bytes = head.message_bytes;
-  } else {
-    absl::StatusOr<ResponseView> decoded = DecodeResponse(bytes_);
-    if (!decoded.ok()) {
-      return Set(grpc::Status(grpc::StatusCode::INTERNAL, std::string(decoded.status().message())));
-    }
-    response_ = *std::move(decoded);
-    message_bytes = response_.message.size();
-    if (response_.block.bytes > 0) {
-      absl::StatusOr<grpc::Slice> block = BorrowSlice(link.blocks, response_.block);
-      if (!block.ok()) {
-        link.owner->End(block.status());
-        return Set(Unavailable(kBroken));
-      }
-      block_ = *std::move(block);
-      message_bytes = block_->size();
-    }
+void HijackedResponse::SetTooLarge(const DirectChannel& channel) {
+  ResponseHead head{};
+  memcpy(&head, bytes_.data(), std::min(sizeof(head), bytes_.size()));
+  if (!CheckMetadata(head.initial_metadata_bytes, channel.max_metadata_bytes) ||
+      !CheckMetadata(head.trailing_metadata_bytes, channel.max_metadata_bytes)) {
+    return;
   }
-  if (cut_off ||
-      (max_receive_bytes >= 0 && message_bytes > static_cast<uint64_t>(max_receive_bytes))) {
-    // The text is gRPC's.
-    block_.reset();
-    return Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                            absl::StrCat("CLIENT: Received message larger than max (",
-                                         message_bytes, " vs. ", max_receive_bytes, ")")));
+  Set(MessageTooLarge(head.message_bytes, channel.max_receive_bytes));
+}
+
+void HijackedResponse::Decode(const CallRoute& link, const DirectChannel& channel) {
+  absl::StatusOr<ResponseView> decoded = DecodeResponse(bytes_);
+  if (!decoded.ok()) {
+    return Set(grpc::Status(grpc::StatusCode::INTERNAL, std::string(decoded.status().message())));
   }
+  ResponseView& response = *decoded;
+  uint64_t message_bytes = response.message.size();
+  std::optional<grpc::Slice> in_block;
+  if (response.block.bytes > 0) {
+    absl::StatusOr<grpc::Slice> block = BorrowSlice(link.blocks, response.block);
+    if (!block.ok()) {
+      link.owner->End(block.status());
+      return Set(Unavailable(kBroken));
+    }
+    in_block = *std::move(block);
+    message_bytes = in_block->size();
+  }
+  if (!CheckMetadata(MetadataSize(response.initial_metadata), channel.max_metadata_bytes)) return;
+  if (channel.max_receive_bytes >= 0 &&
+      message_bytes > static_cast<uint64_t>(channel.max_receive_bytes)) {
+    response_.initial_metadata = std::move(response.initial_metadata);
+    response_.trailing_metadata = std::move(response.trailing_metadata);
+    return Set(MessageTooLarge(message_bytes, channel.max_receive_bytes));
+  }
+  if (!CheckMetadata(MetadataSize(response.trailing_metadata), channel.max_metadata_bytes)) {
+    response_.initial_metadata = std::move(response.initial_metadata);
+    return;
+  }
+  response_ = std::move(response);
+  block_ = std::move(in_block);
   Set(grpc::Status(static_cast<grpc::StatusCode>(response_.code),
                    std::string(response_.status_message), std::string(response_.status_details)));
   has_message_ = response_.has_message && status_.ok();
+}
+
+bool HijackedResponse::CheckMetadata(size_t bytes, size_t limit) {
+  if (bytes <= limit) return true;
+  Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, MetadataTooLarge(bytes, limit)));
+  return false;
 }
 
 bool HijackedResponse::Parse(google::protobuf::Message* message) {

@@ -7,6 +7,7 @@
 #include <grpcpp/support/slice.h>
 #include <grpcpp/support/status.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/direct_channel.h"
 
 namespace grpc_cxl::internal {
 
@@ -21,16 +23,20 @@ namespace grpc_cxl::internal {
 // the call's context, which holds views of it. Not thread-safe.
 class HijackedResponse {
  public:
-  // Any outcome but kNotRun. A message of more than `max_receive_bytes` (-1: no limit) becomes
+  // Any outcome but kNotRun. A message or metadata above the channel's limit becomes
   // RESOURCE_EXHAUSTED.
-  void Set(CallOutcome outcome, const CallRoute& link, int64_t max_receive_bytes);
+  void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
 
   // Fills the batch of the hijacked call.
   void Deliver(grpc::experimental::InterceptorBatchMethods* methods);
 
  private:
-  void Decode(bool cut_off, const CallRoute& link, int64_t max_receive_bytes);
+  void Decode(const CallRoute& link, const DirectChannel& channel);
+  // Of a response of which only the first bytes are here.
+  void SetTooLarge(const DirectChannel& channel);
+  // False: RESOURCE_EXHAUSTED is set.
+  bool CheckMetadata(size_t bytes, size_t limit);
   // False: the response's message is malformed.
   bool Parse(google::protobuf::Message* message);
 

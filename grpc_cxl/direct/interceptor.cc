@@ -14,10 +14,12 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/missing_descriptor.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -75,6 +77,11 @@ class Factory final : public ClientInterceptorFactoryInterface {
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) {
+      WarnOfMissingDescriptor(info->method());
+      CallCounters::OfProcess().no_descriptor.Add();
+      return nullptr;
+    }
+    if (IsFromServerContext(*info->client_context())) {
       CallCounters::OfProcess().not_eligible.Add();
       return nullptr;
     }
@@ -107,6 +114,9 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   DirectChannel channel{std::move(routes), spin};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
+  channel.max_metadata_bytes =
+      MetadataLimit(IntArgument(arguments, GRPC_ARG_MAX_METADATA_SIZE, -1),
+                    IntArgument(arguments, GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE, -1));
   channel.user_agent = UserAgent(arguments);
   channel.authority = TextArgument(arguments, GRPC_ARG_DEFAULT_AUTHORITY);
   // gRPC's defaults: no keepalive; 20 s.

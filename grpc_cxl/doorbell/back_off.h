@@ -8,8 +8,8 @@
 namespace grpc_cxl::internal {
 
 // How long to nap between two looks at memory whose writer cannot wake us: at first 5 us, then
-// twice as long each time, up to 1 ms. So what comes after a wait of t is seen after 2 t at
-// the latest, or t + 1 ms. A thread that naps for ever wakes a thousand times a second,
+// twice as long each time, up to 1 ms. So news that takes t to come is seen after 2 t,
+// or t + 1 ms, at the latest. A thread that naps for ever wakes a thousand times a second,
 // which took 2.6 % of a core with two such threads; the kernel's timer slack (50 us, unless the
 // thread sets it otherwise) comes on top of each nap. Not thread-safe.
 class BackOff {

@@ -7,8 +7,8 @@
 namespace grpc_cxl::internal {
 
 // The full fence of doorbell.h: no store before it is still pending when a load after it
-// reads. Every other order the shared words need comes from release and acquire; this one
-// ("my store, then your word") no pair of those gives. Matched by the FullFence() of the
+// reads. Release and acquire give every other order that the shared words need, but not this
+// one ("my store, then your word"). Matched by the FullFence() of the
 // other process. About 15 ns.
 //
 // Under ThreadSanitizer the same instruction runs. GCC warns that the sanitizer does not

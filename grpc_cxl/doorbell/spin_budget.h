@@ -13,7 +13,7 @@ namespace grpc_cxl::internal {
 // (2 to 35 us), but only while a core is free for it. The adaptive budget
 //
 //   doubles after a spin that found something, up to `most`,
-//   halves after one that found nothing or that the kernel had to interrupt, down to zero,
+//   halves after a spin that found nothing or that the kernel interrupted, down to zero,
 //   is all of `most` once, as a try, after the thread was woken so early that a full spin
 //   might have caught it. A try in vain puts it to zero, and the next try takes twice as
 //   many early wake-ups (at most 256): when our spinning is what keeps the peer from the
@@ -27,7 +27,7 @@ class SpinBudget {
   // How long to spin now, in nanoseconds; 0: sleep at once.
   int64_t nanoseconds() const { return budget_ns_; }
 
-  // What the last wait came to.
+  // The result of the last wait:
   void SpinFound();                    // something came while spinning
   void SpinWasted();                   // the budget ran out, or another thread needed the core
   void SleptFor(int64_t nanoseconds);  // woken after sleeping this long

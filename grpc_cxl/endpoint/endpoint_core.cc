@@ -66,7 +66,8 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
 }
 
 void EndpointCore::Shutdown() {
-  // Matched by the load in CloseIfDone(): it sees this, or UserIdle() comes after.
+  // Matched by the loads in UserIdle() and CloseIfDone(). seq_cst, with ServerCalls' `busy_`: we
+  // see the last call go, or UserIdle() sees this.
   shut_down_.store(true, std::memory_order_seq_cst);
   Callback on_read, on_writable;
   {
@@ -92,7 +93,8 @@ void EndpointCore::UserIdle() {
 void EndpointCore::CloseIfDone() {
   if (!shut_down_.load(std::memory_order_seq_cst)) return;
   if (user_ != nullptr && user_->Busy() && !ended_.load(std::memory_order_acquire)) return;
-  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  // Lets one thread pass, and orders nothing else.
+  if (closed_.exchange(true, std::memory_order_relaxed)) return;
   End(absl::CancelledError("cxl endpoint closed"));
   poller_->Remove(this);
 }

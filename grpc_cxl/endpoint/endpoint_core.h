@@ -76,8 +76,6 @@ class EndpointCore final : public Pollable,
   void UserIdle() override;
   void End(absl::Status reason) override;
 
-  const Link& link() const { return *link_; }
-
   // Pollable.
   int fd() const override { return link_->socket(); }
   void OnFdReadable() override;
@@ -126,7 +124,8 @@ class EndpointCore final : public Pollable,
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
 
-  // The peer sends more over the socket than wake-ups; not all of it is drained yet.
+  // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
+  // flag by itself, of the polling thread.
   std::atomic<bool> flooded_{false};
   std::atomic<bool> shut_down_{false};
   std::atomic<bool> closed_{false};

@@ -41,27 +41,29 @@ absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
 
 absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<EventEngine> executor,
                                                            Watchdog* watchdog,
-                                                           const CxlAddress& address) {
+                                                           const CxlAddress& address,
+                                                           const ServerLimits& limits) {
   const absl::StatusOr<ListenContext> context =
       SettingsRegistry<ListenContext>::Find(address.options);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
       OpenClientSource(executor, watchdog, address.name, context->settings);
   if (!source.ok()) return source.status();
-  std::shared_ptr<Acceptor> acceptor(
-      new Acceptor(std::move(executor), watchdog, *std::move(source), address.name, *context));
+  std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
+                                                  address.name, *context, limits));
   if (context->direct_calls) RegisterAcceptor(context->server, acceptor);
   return acceptor;
 }
 
 Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
                    std::shared_ptr<ClientSource> source, const ServiceName& name,
-                   const ListenContext& context)
+                   const ListenContext& context, const ServerLimits& limits)
     : executor_(std::move(executor)),
       watchdog_(watchdog),
       name_(name),
       settings_(context.settings),
       may_have_direct_calls_(context.direct_calls),
+      limits_(limits),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
       source_(std::move(source)) {}

@@ -44,7 +44,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   // SocketClientSource::Open() and RegionClientSource::Open().
   static absl::StatusOr<std::shared_ptr<Acceptor>> Listen(std::shared_ptr<EventEngine> executor,
                                                           Watchdog* watchdog,
-                                                          const CxlAddress& address);
+                                                          const CxlAddress& address,
+                                                          const ServerLimits& limits = {});
 
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
@@ -52,6 +53,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   // Has `handler` run the direct calls of all connections, until RetireDirectCalls().
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   const ServiceName& name() const { return name_; }
+  const ServerLimits& limits() const { return limits_; }
 
   // Takes no direct calls from now on: clients make them on the stream path. Returns the
   // connections on which calls may still run.
@@ -71,7 +73,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
            std::shared_ptr<ClientSource> source, const ServiceName& name,
-           const ListenContext& context);
+           const ListenContext& context, const ServerLimits& limits);
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
@@ -84,6 +86,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServiceName name_;
   const ServerSettings settings_;
   const bool may_have_direct_calls_;
+  const ServerLimits limits_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
 

@@ -2,9 +2,12 @@
 #ifndef GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_
 #define GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/event_engine/settings.h"
 
 namespace grpc_cxl::internal {
@@ -20,6 +23,13 @@ struct ListenContext {
   bool direct_calls = false;
 
   friend bool operator==(const ListenContext&, const ListenContext&) = default;
+};
+
+// What the arguments of a server say about all its calls.
+struct ServerLimits {
+  // The argument of the server that direct calls could not keep, so there are none; usually empty.
+  absl::string_view excludes_direct_calls;
+  size_t max_metadata_bytes = kDefaultMetadataLimit;
 };
 
 // The live acceptors of a server that may serve direct calls. Thread-safe.

@@ -16,6 +16,7 @@ using grpc_event_engine::experimental::EventEngine;
 absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     LinkParts parts, const ConnectionTerms& terms, std::shared_ptr<EventEngine> executor,
     std::function<std::unique_ptr<LinkUser>(Link*)> make_user) {
+  parts.arena.KeepFromChildren();
   absl::StatusOr<std::unique_ptr<Link>> link =
       Link::Create(terms.side, std::move(parts.arena), std::move(parts.socket), terms.sizes,
                    std::move(parts.options));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/listener.h"
 
+#include <grpc/impl/channel_arg_names.h>
+
+#include <climits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,14 +69,36 @@ class SharedAllocators final : public MemoryAllocatorFactory {
   const std::shared_ptr<Sink> sink_;
 };
 
+absl::string_view ExcludesDirectCalls(const EndpointConfig& server) {
+  const auto is_set = [&server](const char* argument) {
+    return server.GetInt(argument).value_or(INT_MAX) != INT_MAX;
+  };
+  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS)) return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  // gRPC closes a connection without streams, however many direct calls it carries.
+  if (is_set(GRPC_ARG_MAX_CONNECTION_IDLE_MS)) return "GRPC_ARG_MAX_CONNECTION_IDLE_MS";
+  // Direct calls go on after gRPC has closed their connection.
+  if (is_set(GRPC_ARG_MAX_CONNECTION_AGE_MS) && is_set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS)) {
+    return "GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS";
+  }
+  return "";
+}
+
+ServerLimits LimitsOf(const EndpointConfig& server) {
+  return {.excludes_direct_calls = ExcludesDirectCalls(server),
+          .max_metadata_bytes =
+              MetadataLimit(server.GetInt(GRPC_ARG_MAX_METADATA_SIZE).value_or(-1),
+                            server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1))};
+}
+
 class Listener final : public EventEngine::Listener {
  public:
   Listener(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, std::shared_ptr<Sink> sink,
-           std::unique_ptr<EventEngine::Listener> inner)
+           std::unique_ptr<EventEngine::Listener> inner, const ServerLimits& limits)
       : executor_(std::move(executor)),
         watchdog_(watchdog),
         sink_(std::move(sink)),
-        inner_(std::move(inner)) {}
+        inner_(std::move(inner)),
+        limits_(limits) {}
 
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
@@ -87,7 +112,7 @@ class Listener final : public EventEngine::Listener {
       return inner_->Bind(address);
     }
     absl::StatusOr<std::shared_ptr<Acceptor>> acceptor =
-        Acceptor::Listen(executor_, watchdog_, *ours);
+        Acceptor::Listen(executor_, watchdog_, *ours, limits_);
     if (!acceptor.ok()) {
       LOG(ERROR) << "cannot listen on cxl:///" << ours->name.str() << ": "
                  << acceptor.status().message();
@@ -113,6 +138,7 @@ class Listener final : public EventEngine::Listener {
   Watchdog* const watchdog_;
   const std::shared_ptr<Sink> sink_;
   const std::unique_ptr<EventEngine::Listener> inner_;
+  const ServerLimits limits_;
   bool uses_inner_ = false;
   bool started_ = false;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
@@ -138,7 +164,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
     return inner_listener.status();
   }
   return std::make_unique<Listener>(std::move(inner), watchdog, std::move(sink),
-                                    *std::move(inner_listener));
+                                    *std::move(inner_listener), LimitsOf(config));
 }
 
 }  // namespace grpc_cxl::internal

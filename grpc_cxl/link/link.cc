@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
   }
   if (sizes.call_bytes > arena.size() || arena.size() < ArenaBytes(sizes)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("an arena of ", arena.size(), " bytes has no room for two rings of ",
+        absl::StrCat("an arena of ", arena.size(), " bytes has no space for two rings of ",
                      ring_bytes, " bytes, two payload areas of ", sizes.payload_bytes,
                      " bytes and ", sizes.call_bytes, " bytes of calls"));
   }
@@ -167,6 +167,7 @@ void Link::CloseStream() {
 }
 
 bool Link::PeerClosedStream() const {
+  // Matched by the release store in CloseStream().
   return view().Load(peer_->state.stream_closed, std::memory_order_acquire) != 0;
 }
 
@@ -176,7 +177,8 @@ DoorbellSleeper::Line Link::Drain() {
 }
 
 void Link::Close() {
-  if (socket_) ::shutdown(socket_.get(), SHUT_RDWR);
+  // In a forked child, that would end the parent's connection.
+  if (socket_ && !memory_->arena.IsInherited()) ::shutdown(socket_.get(), SHUT_RDWR);
   if (liveness_ != nullptr) liveness_->Close();
 }
 

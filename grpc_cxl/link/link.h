@@ -25,7 +25,7 @@
 
 namespace grpc_cxl::internal {
 
-// What one side of a link has done so far.
+// Counters of one side of a link.
 struct LinkCounters {
   Counter bytes_written;
   Counter bytes_read;
@@ -33,7 +33,7 @@ struct LinkCounters {
   Counter full_waits;  // writes that found the ring full
 };
 
-// What a link is beside its memory. The defaults are those of a link with a socket.
+// A link's properties other than its memory. The defaults are those of a link with a socket.
 struct LinkOptions {
   MemoryModel memory{};  // how this process gets at the arena; both ends need the same coherence
   // Neither end wakes the other: both look at the memory by themselves, so both must say so. For

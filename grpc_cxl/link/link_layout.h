@@ -82,7 +82,7 @@ static_assert(offsetof(LinkSideWords, state) == 384);
 static_assert(offsetof(LinkSideWords, blocks) == 512);
 static_assert(offsetof(LinkSideWords, returns) == 640);
 
-// What is agreed in the handshake about an arena.
+// The sizes of an arena's parts, as the handshake agrees them.
 struct LinkSizes {
   size_t ring_bytes = 0;     // of each ring: a power of two from 4 KiB to 1 GiB
   size_t payload_bytes = 0;  // of each side's payload: IsAreaSize()

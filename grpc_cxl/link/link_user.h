@@ -9,7 +9,7 @@
 
 namespace grpc_cxl::internal {
 
-// What uses an endpoint's link beside gRPC's byte stream: one side of its direct calls.
+// The second user of an endpoint's link, beside gRPC's byte stream: one side of its direct calls.
 // Ready() and Run() are called as those of a Pollable; the others from any thread.
 class LinkUser {
  public:
@@ -22,7 +22,7 @@ class LinkUser {
   // An error ends the connection.
   virtual absl::Status Run() = 0;
 
-  // Nothing new is begun from here on; what is under way goes on.
+  // Begins no further calls; running calls go on.
   virtual void Retire() = 0;
   // The connection has ended. Called at least once, maybe again.
   virtual void Ended() = 0;

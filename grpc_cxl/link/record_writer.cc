@@ -12,9 +12,9 @@ namespace grpc_cxl::internal {
 
 absl::StatusOr<size_t> RecordWriter::FreeSpace(size_t wanted) {
   wanted = std::min<size_t>(wanted, kLentBit - 1);
-  const absl::StatusOr<size_t> room = link_.FreeSpace(kRecordHeaderBytes + wanted);
-  if (!room.ok()) return room.status();
-  return std::min(wanted, *room - std::min(*room, kRecordHeaderBytes));
+  const absl::StatusOr<size_t> space = link_.FreeSpace(kRecordHeaderBytes + wanted);
+  if (!space.ok()) return space.status();
+  return std::min(wanted, *space - std::min(*space, kRecordHeaderBytes));
 }
 
 void RecordWriter::Begin(size_t bytes) {
@@ -32,9 +32,9 @@ void RecordWriter::Append(absl::Span<const char> bytes) {
 }
 
 absl::StatusOr<bool> RecordWriter::HasSpaceForLoan() {
-  const absl::StatusOr<size_t> room = link_.FreeSpace(kLentRecordBytes);
-  if (!room.ok()) return room.status();
-  return *room >= kLentRecordBytes;
+  const absl::StatusOr<size_t> space = link_.FreeSpace(kLentRecordBytes);
+  if (!space.ok()) return space.status();
+  return *space >= kLentRecordBytes;
 }
 
 void RecordWriter::WriteLoan(BlockDescriptor descriptor) {

@@ -11,10 +11,9 @@
 namespace grpc_cxl::internal {
 
 // Interceptors that serialise large messages of generated classes straight into a block of the
-// connection, so that the endpoint need not copy them. Whatever they cannot place is left to
-// gRPC: small messages, other classes, the completion-queue API's (serialised before they are
-// intercepted), those for which no block is free, and all of a method that has no generated
-// code in this process.
+// connection, so that the endpoint need not copy them. gRPC keeps the rest: small messages,
+// other classes, the completion-queue API's (serialised before they are intercepted), those for
+// which no block is free, and all of a method that has no generated code in this process.
 
 // Of a channel whose connections have this key of the pool directory. The last of the channel's
 // interceptors: it takes the messages of calls that no other has taken.

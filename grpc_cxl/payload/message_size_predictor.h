@@ -14,7 +14,8 @@ namespace grpc_cxl::internal {
 // next look, up to kMostSkipped; a large one begins anew.
 //
 // Methods are told apart by the address of their name, a few hundred of them; beyond that some
-// share a prediction. Thread-safe: a race between threads costs a wrong prediction.
+// share a prediction. Thread-safe: all accesses are relaxed, and a race
+// between threads costs a wrong prediction.
 class MessageSizePredictor {
  public:
   static constexpr uint32_t kMostSkipped = 15;

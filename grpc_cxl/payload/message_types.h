@@ -22,10 +22,10 @@ const MessageTypes* FindMessageTypes(const char* method);
 //
 // Compares the first word of the object with the prototype's. In a generated message that is
 // the pointer to the class's virtual table, which no two classes share and which is no
-// address of anything else. What else gRPC passes for a method that has generated code is a
-// grpc::ByteBuffer (a GenericStub), whose first word is a heap address or null, or another
-// class derived from MessageLite (a DynamicMessage), whose first word is another table. All
-// of them are at least a pointer in size, so the read is inside the object. A
+// address of anything else. Other objects that gRPC passes for a method with generated code are
+// a grpc::ByteBuffer (a GenericStub), whose first word is a heap address or null, or of another
+// class derived from MessageLite (a DynamicMessage), whose first word is another table. All of
+// them are at least a pointer in size, so the read is inside the object. A
 // SerializationTraits of the user's own for a type without a first word would need a
 // hand-written stub for a method whose generated code is linked in as well.
 bool IsMessageOf(const void* object, const google::protobuf::Message& prototype);

@@ -26,7 +26,7 @@ class ClosureTimes {
   // Of one closure, on the thread that runs it.
   class Timing {
    public:
-    // The closure begins. `start_ns` is SteadyNs() of now, or of when the one before it ended.
+    // The closure begins. `start_ns` is SteadyNs() of now, or of the previous closure's end.
     Timing(ClosureTimes& times, int64_t start_ns);
     // The closure has ended. Returns SteadyNs().
     int64_t End();

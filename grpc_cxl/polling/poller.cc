@@ -51,6 +51,7 @@ Poller* Poller::Current() { return current_poller; }
 uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
 
 bool Poller::Add(std::shared_ptr<Pollable> pollable) {
+  if (owner_ != getpid()) return true;
   auto entry = std::make_shared<Entry>();
   entry->pollable = std::move(pollable);
   entry->active_ns = SteadyNs();
@@ -76,6 +77,7 @@ bool Poller::Add(std::shared_ptr<Pollable> pollable) {
 }
 
 void Poller::Remove(const Pollable* pollable) {
+  if (owner_ != getpid()) return;
   std::shared_ptr<Entry> entry;  // dropped after the lock: it may be the last reference
   absl::MutexLock lock(mu_);
   const auto it = std::find_if(entries_.begin(), entries_.end(), [pollable](const auto& e) {

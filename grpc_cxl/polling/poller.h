@@ -3,6 +3,8 @@
 #define GRPC_CXL_POLLING_POLLER_H_
 
 #include <sys/epoll.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -61,7 +63,8 @@ class Poller {
 
   // Starts and ends serving `pollable`. When Remove() returns, an OnFdReadable() or
   // Run() that was under way may still be running, but no other follows; the poller's
-  // reference is dropped soon.
+  // reference is dropped soon. Both do nothing in a forked child, which shares the epoll set with
+  // its parent and has no thread that polls.
   //
   // Add() is false, and nothing is served, when the kernel watches no more descriptors for this
   // user (fs.epoll.max_user_watches) or has no memory for it.
@@ -122,6 +125,7 @@ class Poller {
   void WakeLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Watchdog* const watchdog_;
+  const pid_t owner_ = getpid();
   UniqueFd epoll_;
   UniqueFd poke_;  // eventfd that ends the leader's sleep; never leaves the process
 

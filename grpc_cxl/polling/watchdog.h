@@ -46,7 +46,7 @@ class Watchdog {
     if (!armed_.load(std::memory_order_seq_cst)) Arm();
   }
 
-  // Leaders replaced so far.
+  // Leaders replaced so far. relaxed: a number by itself.
   uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
 
  private:

@@ -74,6 +74,7 @@ bool BelongsTo(const ProcessRef& owner, uint32_t index, uint64_t incarnation) {
 void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* self) {
   HostControl& mine = region.mine();
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
+    // Matched by the stores of WriteProcess().
     const uint64_t dead = mine.processes[i].incarnation.load(std::memory_order_acquire);
     if (dead == 0 || (self != nullptr && self->index == i) || region.IsProcessLocked(i)) continue;
     for (uint32_t j = 0; j < kHostNames; ++j) {
@@ -132,6 +133,7 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
                          .pid = static_cast<uint32_t>(getpid()),
                          .uid = static_cast<uint32_t>(geteuid())};
     WriteProcess(*region, i, record);
+    // Announces the entry; matched by the load in RegionServers. relaxed: under the HostLock.
     region->Store(words.opened, words.opened.load(std::memory_order_relaxed) + 1);
     return std::unique_ptr<Membership>(new Membership(region, record.process));
   }
@@ -150,6 +152,7 @@ Membership::~Membership() {
 
 void Membership::Renew() {
   SharedU64& beat = region_->mine().processes[self_.index].beat;
+  // relaxed: no other thread stores it. Matched by the load in PeerLease.
   region_->Store(beat, beat.load(std::memory_order_relaxed) + 1);
 }
 

@@ -49,6 +49,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
   absl::StatusOr<Arena> control =
       Arena::AttachPart(file->fd.get(), 0, MemoryBegin(small.hosts_, small.granule_));
   if (!control.ok()) return control.status();
+  // A child is no member of the region: it must not give back what its parent has.
+  control->KeepFromChildren();
   std::shared_ptr<Region> region(new Region(options, std::move(file->fd), *std::move(control)));
   if (absl::Status status = region->CheckHeader(file->bytes); !status.ok()) return status;
   if (region->hosts_ != small.hosts_ || region->granule_ != small.granule_) {
@@ -60,7 +62,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
 
 absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
-  // Matched by the store in WriteDirectory().
+  // Matched by the store in WriteDirectory(), which comes after all other words: their loads are
+  // relaxed.
   const uint32_t version = view_.Load(header.layout_version, std::memory_order_acquire);
   view_.Acquire(absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
@@ -130,7 +133,10 @@ Region::HostLock::HostLock(const Region& region) : region_(region) {
 }
 
 Region::HostLock::~HostLock() {
-  UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
+  // A forked child shares the lock with its parent, which may hold it now.
+  if (!region_.control_.IsInherited()) {
+    UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
+  }
   region_.mu_.unlock();
 }
 
@@ -156,7 +162,7 @@ bool Region::IsProcessLocked(uint32_t index) const {
 
 uint64_t Region::NextId() const {
   SharedU64& next = mine().words.next_id;
-  // Never zero, even if another process has damaged the word.
+  // Never zero, even if another process has damaged the word. relaxed: under the HostLock.
   const uint64_t id = std::max<uint64_t>(next.load(std::memory_order_relaxed), 1);
   Store(next, id + 1);
   return id;

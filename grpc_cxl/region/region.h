@@ -78,13 +78,15 @@ class Region {
   HostControl& mine() const { return control(host()); }
 
   // Loads a word in the control of `host`. Processes of one host see each other's stores, so only
-  // words of other hosts need more than the load. Pairs with Store().
+  // words of other hosts need more than the load. Matched by the Store() of the same word, as are
+  // the plain acquire loads of this host's own words.
   template <typename T>
   T Load(uint32_t host, const std::atomic<T>& word, Site site = Site::current()) const {
     if (host == options_.host) return word.load(std::memory_order_acquire);
     return view_.Load(word, std::memory_order_acquire, site);
   }
   // Stores a word in this host's control. A reader of the new value also sees all earlier stores.
+  // Matched by the loads of the same word.
   template <typename T>
   void Store(std::atomic<T>& word, T value, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
@@ -128,7 +130,8 @@ class Region {
   // The id of this host's next entry.
   uint64_t NextId() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
 
-  // For tests: called before every store of this process in any region.
+  // For tests: called before every store of this process in any region. relaxed: set before there
+  // are other threads.
   using Hook = void();
   static void SetStoreHook(Hook* hook) { hook_.store(hook, std::memory_order_relaxed); }
 

@@ -18,6 +18,7 @@ struct Part {
 template <typename Entry, size_t kEntries>
 uint32_t FindFree(const Entry (&entries)[kEntries]) {
   uint32_t i = 0;
+  // Matched by the stores that write and free entries; under the HostLock.
   while (i < kEntries && entries[i].id.load(std::memory_order_acquire) != 0) ++i;
   return i;
 }

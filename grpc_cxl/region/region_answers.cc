@@ -58,6 +58,7 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
       region_->MapMemory(region_->host(), answer.offset, answer.bytes, /*zero=*/true);
   if (!arena.ok()) return arena.status();
   offer.arena = *std::move(arena);
+  // Publishes the zeroed memory; matched by the client's ReadAnswer().
   region_->Store(region_->mine().answers[index].state,
                  static_cast<uint32_t>(AnswerState::kOffered));
   const Region::HostLock host_lock(*region_);
@@ -83,7 +84,8 @@ bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
     absl::MutexLock lock(mu_);
     return live_.count(answer.id) != 0;
   }
-  // While its entry stands, the owner lives, or no process has cleared up after it.
+  // While its entry stands, the owner lives, or no process has cleared up after it. Matched by
+  // Membership's stores of `incarnation`.
   return answer.owner.index < kHostProcesses &&
          region_->mine().processes[answer.owner.index].incarnation.load(
              std::memory_order_acquire) == answer.owner.incarnation;

@@ -25,6 +25,8 @@ bool RegionBeat::BeatIfDue() {
   if (since < interval()) return false;
   if (since > region_->lease()) {
     // Counted before the beat: connections must not outlive the peers' opinion of this process.
+    // relaxed: the release store of Renew() orders the two for peers, and a connection of this
+    // process sees the count at one of its next looks.
     late_->fetch_add(1, std::memory_order_relaxed);
     LOG(WARNING) << "this process renewed its lease of the region \"" << region_->path() << "\" "
                  << since << " after the last time, but must every " << region_->lease()

@@ -33,6 +33,7 @@ bool RegionConnection::PeerGone() {
 }
 
 bool RegionConnection::Look() {
+  // relaxed: see RegionBeat::BeatIfDue().
   if (late_->load(std::memory_order_relaxed) != late_at_first_) return true;
   // Id and state share a line, so the first load brings both. Matched by the stores of WriteEntry()
   // and Close().
@@ -54,6 +55,7 @@ bool RegionConnection::Look() {
 }
 
 void RegionConnection::Close() {
+  // Lets one thread pass; the Store() below is matched by the peer's Look().
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   if (place_.role == Role::kClient) {
     region_->Store(region_->mine().requests[place_.my_index].state,

@@ -117,7 +117,7 @@ std::optional<absl::StatusOr<RegionConnector::Answer>> RegionConnector::FindAnsw
     }
   }
   if (!attempt.server.lease->Expired()) return std::nullopt;
-  return absl::UnavailableError("the server died before it answered");
+  return absl::UnavailableError("the server died before it answered; the channel tries again");
 }
 
 absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const Answer& answer,
@@ -136,7 +136,9 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
                                       .peer = record.owner,
                                       .peer_pid = PidOf(*region_, record.owner)};
   std::shared_ptr<void> kept = keep.lock();
-  if (kept == nullptr) return absl::UnavailableError("this process leaves the region");
+  if (kept == nullptr) {
+    return absl::UnavailableError("this process is shutting down; no connection was made");
+  }
   offer.arena = *std::move(arena);
   offer.connection =
       std::make_shared<RegionConnection>(region_, beat_, place,
@@ -148,6 +150,7 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
 void RegionConnector::FreeRequest(uint32_t index, uint64_t id) {
   const Region::HostLock host_lock(*region_);
   SharedU64& word = region_->mine().requests[index].id;
+  // Matched by WriteRequest().
   if (word.load(std::memory_order_acquire) != id) return;
   region_->Store(word, uint64_t{0});
 }

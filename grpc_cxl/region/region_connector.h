@@ -37,7 +37,8 @@ class RegionConnector {
   // first; with UNAVAILABLE when no process serves the name or its server has died. Returns a
   // number for Cancel(); 0 when `on_done` has been called with an error.
   uint64_t Connect(const std::string& name, uint32_t features, OnDone on_done);
-  // True when `on_done` will not be called.
+  // True when `on_done` will not be called. False when it has been called, or will be as soon as
+  // the memory of an answer is mapped.
   bool Cancel(uint64_t attempt);
 
   bool IsConnecting();

@@ -40,7 +40,7 @@ absl::Status Reserve(const std::string& path, int fd, uint64_t bytes) {
     return absl::OkStatus();
   }
   return absl::ResourceExhaustedError(
-      absl::StrCat(what, ": ", absl::ErrnoToStatus(error, "make room for it").message()));
+      absl::StrCat(what, ": ", absl::ErrnoToStatus(error, "make space for it").message()));
 }
 
 // Whether a process of this machine has joined: processes lock bytes of their hosts' controls.

@@ -31,7 +31,7 @@ absl::Status FileError(int error, absl::string_view what, const std::string& pat
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(absl::StrCat(
-          text, ": no space left; make room, or set GRPC_CXL_DIR to another directory"));
+          text, ": no space left; make some, or set GRPC_CXL_DIR to another directory"));
     default:
       return ErrnoStatus(error, text);
   }

@@ -32,10 +32,11 @@ std::string RegionPeerText(uint32_t host, uint32_t pid);
 std::string SealedIdentity(absl::string_view identity);
 absl::string_view WithoutSeal(absl::string_view identity);
 
-// A name that leaves too little room in a unix address for the identity is cut.
+// A name that leaves too little space in a unix address for the identity is cut.
 std::string PeerAddressText(const ServiceName& name, absl::string_view identity);
 
-// The value of ServerContext::peer() and ClientContext::peer(), percent-encoded where gRPC does.
+// The value of ServerContext::peer() and ClientContext::peer(). gRPC would percent-encode some
+// characters, but a name and an identity have none of these.
 std::string PeerText(const ServiceName& name, absl::string_view identity);
 
 // From PeerText() of a PeerIdentityText() that this process has sealed; nullopt for any other text.

@@ -36,7 +36,7 @@ class ServiceName {
 
   // The name of its files in the rendezvous directory, without the suffix: `/`, which no file name
   // can have, becomes `+`, which no service name can have. As long as the name itself, because a
-  // unix socket's address has room for little more.
+  // unix socket's address has space for little more.
   std::string FileStem() const;
 
  private:

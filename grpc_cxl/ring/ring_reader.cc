@@ -62,8 +62,8 @@ void RingReader::Consume(size_t bytes) {
 
 bool RingReader::WriterWantsWake() const {
   // relaxed: ordered after the store of `tail` by the caller's full fence, which is matched
-  // by the writer's between WantSpace() and its last look. Whatever a hostile writer puts
-  // here, it gets a ring too many or too few.
+  // by the writer's between WantSpace() and its last look. A wrong value
+  // here wakes the writer once too often or too late.
   const uint64_t position = view_.Load(peer_->want_space, std::memory_order_relaxed);
   return position != 0 && static_cast<int64_t>(tail_ - position) >= 0;
 }

@@ -37,7 +37,7 @@ ArenaBacking In(const std::string& directory) {
   return {.kind = ArenaBacking::Kind::kDirectory, .directory = directory};
 }
 
-// How many 2 MiB pages nobody has taken.
+// The free 2 MiB pages of the host.
 int FreeHugePages() {
   std::ifstream free("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
   int pages = 0;
@@ -121,10 +121,10 @@ TEST_F(DirectoryTest, WhatIsNoDirectoryIsNamed) {
   std::ofstream(path() + "/file") << "x";
   EXPECT_THAT(Arena::Create(kMiB, In(path() + "/file")),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(path() + "/file")));
-  EXPECT_THAT(
-      Arena::Create(kMiB, In(path() + "/missing")),
-      StatusIs(absl::StatusCode::kNotFound, AllOf(HasSubstr(path() + "/missing"),
-                                                  HasSubstr("must be a directory we can write"))));
+  EXPECT_THAT(Arena::Create(kMiB, In(path() + "/missing")),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr(path() + "/missing"),
+                             HasSubstr("must be a directory that this process may write to"))));
   EXPECT_THAT(Arena::Create(kMiB, In("")),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("directory's name")));
 }
@@ -144,7 +144,7 @@ TEST_F(DirectoryTest, TooSmall) {
   if (absl::StartsWith(result, "skip: ")) GTEST_SKIP() << result;
   EXPECT_THAT(result,
               AllOf(HasSubstr("RESOURCE_EXHAUSTED"), HasSubstr("cannot reserve 1048576 bytes"),
-                    HasSubstr("make room in " + path()), HasSubstr("No space left")));
+                    HasSubstr("make space in " + path()), HasSubstr("No space left")));
 }
 
 TEST_F(DirectoryTest, FileSystemThatCannotReserve) {

@@ -26,7 +26,7 @@ using ::absl_testing::IsOk;
 
 constexpr size_t kPage = kPageBytes;
 
-// Lends all of `text`, written into a block that nobody holds afterwards.
+// Lends all of `text`, written into a block that is dropped afterwards.
 BlockDescriptor Send(BlockPair& pair, const std::string& text) {
   const BlockPool::Block block = pair.Take(text.size());
   memcpy(block.memory().data(), text.data(), text.size());

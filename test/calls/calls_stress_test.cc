@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that nobody ever sleeps over an answer and that every call gets its own, however the
+// Proves that no thread sleeps over its answer and that every call gets its own, however the
 // server and many threads of the client meet: the server answers after random pauses, and the
 // threads wait for each other's calls, in all ways and under every policy. A wake-up that is
 // lost leaves its thread asleep until its patience ends, which fails the test.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves what the client's threads promise each other while they wait for calls: a thread that
-// stops looking wakes those whose calls are done, and one looks out for all while that pays. That
-// nobody ever sleeps over an answer is proved by calls_stress_test.
+// stops looking wakes those whose calls are done, and one looks out for all while that pays.
+// calls_stress_test proves that no wake-up is lost.
 
 #include "grpc_cxl/calls/slot_waiters.h"
 

@@ -26,7 +26,7 @@ namespace grpc_cxl::internal {
 // It also watches rule 1 of SharedView: a line that this side has written back is never
 // invalidated here, nor the other way round. That is a CHECK.
 //
-// What it cannot see: a missing fence, and caches that fetch or write back a line of their own
+// Not seen: a missing fence, and caches that fetch or write back a line of their own
 // accord.
 //
 // To prove itself, the checker can leave one site out, a place in the code such as

@@ -33,23 +33,23 @@ namespace {
 
 // Servers at a time, each killed so often: most of a server's life is its start. Takes about a
 // minute.
-constexpr int kLanes = 4;
+constexpr int kServers = 4;
 constexpr int kKills = 250;
 
-// One server after the other at one place, and callers that never rest: one synchronous, four
-// with callbacks.
-class Lane {
+// One server after the other at one place, and threads that call without a rest: one synchronous,
+// four with callbacks.
+class Caller {
  public:
-  explicit Lane(int number)
+  explicit Caller(int number)
       : transport_(Transport::Make(TransportKind::kCxlDirect)),
         stub_(Echo::NewStub(MakeChannel(*transport_))),
         random_(number) {}
 
   void Run() {
-    std::vector<std::thread> callers;
+    std::vector<std::thread> threads;
     for (const ClientApi api : {ClientApi::kSync, ClientApi::kCallback, ClientApi::kCallback,
                                 ClientApi::kCallback, ClientApi::kCallback}) {
-      callers.emplace_back([this, api] {
+      threads.emplace_back([this, api] {
         while (!stop_) CallOnce(api);
       });
     }
@@ -63,7 +63,7 @@ class Lane {
     }
     const auto last = StartServer();  // for the calls that still wait
     stop_ = true;
-    for (std::thread& caller : callers) caller.join();
+    for (std::thread& thread : threads) thread.join();
   }
 
   // What must hold in the end.
@@ -116,18 +116,18 @@ class Lane {
 };
 
 TEST(AtMostOnceTest, KillsRepeatNoCallAndLoseNoAnswer) {
-  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<std::unique_ptr<Caller>> callers;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kLanes; ++i) {
-    lanes.push_back(std::make_unique<Lane>(i + 1));
-    threads.emplace_back([lane = lanes.back().get()] { lane->Run(); });
+  for (int i = 0; i < kServers; ++i) {
+    callers.push_back(std::make_unique<Caller>(i + 1));
+    threads.emplace_back([caller = callers.back().get()] { caller->Run(); });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const auto& lane : lanes) lane->Check();
+  for (const auto& caller : callers) caller->Check();
   const DirectCallStats stats = GetDirectCallStats();
   std::cout << stats.direct << " begun as direct calls, " << stats.not_taken
             << " of them made on the stream path after all" << std::endl;
-  EXPECT_GT(stats.direct, static_cast<uint64_t>(Kills(kLanes * kKills)));
+  EXPECT_GT(stats.direct, static_cast<uint64_t>(Kills(kServers * kKills)));
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kMessageBytes = 64 << 10;
 constexpr int kMessages = 2000;  // 125 MiB in all
-// What may lie between a writer and a reader that does not read: HTTP/2 windows (4 MiB by
+// Bytes that may lie between a writer and a reader that does not read: HTTP/2 windows (4 MiB by
 // default), the ring, and what either end has in hand. Far less than there is to send.
 constexpr int64_t kMostInBetween = (32 << 20) / kMessageBytes;
 
@@ -94,7 +94,7 @@ TEST_P(BackPressureTest, SlowServerStopsTheClient) {
   EXPECT_EQ(response.checksum(), static_cast<uint32_t>(sent));
 }
 
-// A stream that nobody reads must not be in the way of the other calls of its connection.
+// A stream without a reader must not stop the other calls of its connection.
 TEST_P(BackPressureTest, StoppedStreamStopsNoOther) {
   EchoResponse response;
   const auto reader = StartAndStall(&response);

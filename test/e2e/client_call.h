@@ -68,8 +68,7 @@ struct Outcome {
   std::multimap<std::string, std::string> trailing_metadata;
 };
 
-// Everything in it as text, long payloads by size and checksum: what two transports are
-// compared by.
+// The call's results as text, long payloads by size and checksum. Equal on all transports.
 std::string Describe(const Outcome& outcome);
 std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
 

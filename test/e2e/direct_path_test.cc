@@ -128,7 +128,7 @@ TEST_F(DirectPathTest, BlocksOfLateResponsesGoBack) {
   }
   EXPECT_EQ(paths.direct(), 3u);
   pair_->control().OpenGate();
-  // The area has room for forty: each of these finds a block.
+  // The area has space for forty: each of these finds a block.
   for (int i = 0; i < 100; ++i) ExpectEchoed(100'000);
   EXPECT_EQ(paths.direct(), 103u);
 }

@@ -17,7 +17,7 @@
 
 namespace grpc_cxl::e2e {
 
-// What a test learns of the handlers of one service, and its hold over them: handlers
+// A test's view of the handlers of one service, and its control over them: handlers
 // whose script says `wait_at_gate` go on when the gate is opened. Thread-safe.
 class ServiceControl {
  public:

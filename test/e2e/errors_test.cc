@@ -14,17 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/log/log_entry.h"
-#include "absl/log/log_sink.h"
-#include "absl/log/log_sink_registry.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/server_credentials.h"
 #include "test/e2e/child.h"
 #include "test/e2e/echo_pair.h"
+#include "test/e2e/log_capture.h"
 #include "test/support/forked_child.h"
 #include "test/support/temporary_directory.h"
 
@@ -38,28 +34,6 @@ using ::testing::HasSubstr;
 using ::testing::Matcher;
 
 const char kName[] = "cxl:///shop/payments";
-
-// Keeps what this process logs at level ERROR or above while the object lives, a line each.
-class LogCapture final : private absl::LogSink {
- public:
-  LogCapture() { absl::AddLogSink(this); }
-  ~LogCapture() override { absl::RemoveLogSink(this); }
-
-  std::string text() {
-    absl::MutexLock lock(mu_);
-    return text_;
-  }
-
- private:
-  void Send(const absl::LogEntry& entry) override {
-    if (entry.log_severity() < absl::LogSeverity::kError) return;
-    absl::MutexLock lock(mu_);
-    absl::StrAppend(&text_, entry.text_message(), "\n");
-  }
-
-  absl::Mutex mu_;
-  std::string text_ ABSL_GUARDED_BY(mu_);
-};
 
 // How the first call on a new channel fails: the text of UNAVAILABLE.
 std::string CallError(const std::shared_ptr<grpc::Channel>& channel) {
@@ -181,7 +155,7 @@ TEST(RefusalsTest, ALimitIsReached) {
   ServerOptions one_connection;
   one_connection.max_connections = 1;
   ServerOptions one_arena = WithSizes(64 << 10, 0);
-  one_arena.max_total_arena_bytes = 200 << 10;  // room for one of 140 KiB
+  one_arena.max_total_arena_bytes = 200 << 10;  // space for one of 140 KiB
   for (const auto& [options, text] : std::vector<std::pair<ServerOptions, Matcher<std::string>>>{
            {one_connection, HasSubstr("the server's limit of 1 connections is reached "
                                       "(ServerOptions::max_connections)")},
@@ -191,7 +165,7 @@ TEST(RefusalsTest, ALimitIsReached) {
     EchoPair pair(TransportKind::kCxl, {.options = options});
     EXPECT_TRUE(pair.Run({}).status.ok());
     EXPECT_THAT(CallError(*pair.transport), text);
-    // The others go on, and a client that leaves makes room.
+    // The others go on, and a client that leaves makes space.
     EXPECT_TRUE(pair.Run({}).status.ok());
     pair.stub.reset();
     pair.channel.reset();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Handlers that do what handlers should not: sleep on gRPC's thread, call back into their own
-// server and wait for it, throw. Nobody else suffers for it, and on no transport more than on
-// another.
+// server and wait for it, throw. Other calls go on, on every transport.
 
 #include <gtest/gtest.h>
 

@@ -4,6 +4,8 @@
 // stream path where a direct call could not honour them, and a counter says so.
 
 #include <grpc/impl/channel_arg_names.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -15,7 +17,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "test/e2e/log_capture.h"
 #include "test/e2e/parity.h"
 
 namespace grpc_cxl::e2e {
@@ -105,6 +110,30 @@ TEST(ParityFeaturesDirectTest, InsecureCredentialsInsideAreNone) {
   EXPECT_EQ(paths.direct(), 1u);
 }
 
+// As if the linker had dropped the descriptor, which it does with a plain archive of generated
+// code.
+TEST(ParityFeaturesDirectTest, AServiceWithoutDescriptorIsLoggedOnce) {
+  EchoPair pair(TransportKind::kCxlDirect);
+  grpc::GenericStub stub(pair.channel);
+  LogCapture log(absl::LogSeverity::kWarning);
+  const Paths paths;
+  for (const char* method : {"/shop.Payments/Pay", "/shop.Payments/Pay", "/shop.Payments/Ask"}) {
+    grpc::ClientContext context;
+    const grpc::Slice slice("bytes");
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    absl::Notification done;
+    stub.UnaryCall(&context, method, {}, &request, &response, [&](const grpc::Status& status) {
+      EXPECT_EQ(status.error_code(), grpc::UNIMPLEMENTED);
+      done.Notify();
+    });
+    done.WaitForNotification();
+  }
+  EXPECT_EQ(paths(&DirectCallStats::no_descriptor), 3u);
+  const std::vector<std::string> pieces = absl::StrSplit(log.text(), "the service shop.Payments");
+  EXPECT_EQ(pieces.size(), 2u) << log.text();
+}
+
 // The user's interceptor chooses late; the handler sees which encoding the call has.
 TEST_P(ParityFeaturesTest, CompressionChosenByAnInterceptor) {
   const auto run = [](TransportKind kind) {
@@ -127,6 +156,34 @@ TEST_P(ParityFeaturesTest, CompressionChosenByAnInterceptor) {
     const Outcome outcome = pair.Run(CallOfSize(1000));
     EXPECT_EQ(outcome.status.error_code(), grpc::UNIMPLEMENTED) << outcome;
     return Describe(outcome);
+  };
+  EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
+}
+
+TEST_P(ParityFeaturesTest, CompressionChosenByTheHandler) {
+  const auto run = [](TransportKind kind) {
+    EchoPair pair(kind);
+    ClientCall call = CallOfSize(1000);
+    call.requests[0].mutable_script()->set_compress(true);
+    return Describe(pair.Run(call));
+  };
+  EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
+}
+
+// Text that HTTP/2 must escape, details and metadata with any bytes.
+TEST_P(ParityFeaturesTest, ErrorsOfTheHandler) {
+  const auto run = [](TransportKind kind) {
+    EchoPair pair(kind);
+    ClientCall call;
+    Script& script = *call.requests[0].mutable_script();
+    script.set_code(grpc::FAILED_PRECONDITION);
+    script.set_message("m\303\244nner\n%41");
+    script.set_details(std::string("\0\1\2", 3));
+    call.prepare = [](grpc::ClientContext* context) {
+      context->AddMetadata("trailing-key", "value");
+      context->AddMetadata("initial-key-bin", std::string("\0\377", 2));
+    };
+    return Describe(pair.Run(call));
   };
   EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
 }

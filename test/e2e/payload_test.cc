@@ -148,7 +148,7 @@ TEST_P(PayloadTest, StreamsOfLargeMessagesAloneAndAtOnce) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// Ten thousand calls of random sizes from four threads through an arena with room for a tenth
+// Ten thousand calls of random sizes from four threads through an arena with space for a tenth
 // of what is under way.
 TEST_P(PayloadTest, TenThousandRandomSizesInAnArenaFarTooSmall) {
   ServerSettings small = kPlacing;

@@ -58,7 +58,7 @@ class Transport {
   // The address, or the rendezvous directory on cxl.
   const std::string& place() const { return place_; }
   // The target of channels and the argument of AddListeningPort. Stays the same, and stays
-  // reserved, whether or not somebody listens.
+  // reserved, with or without a server.
   std::string address() const { return IsCxl(kind_) ? "cxl:///e2e/echo" : place_; }
 
   // `inner`: null for no security.

@@ -42,7 +42,7 @@ struct EndpointPair {
   std::unique_ptr<EventEngine::Endpoint> server, client;
 };
 
-// What became of one read or write: the callback to give to the endpoint, and its result.
+// The outcome of one read or write: the callback to give to the endpoint, and its result.
 // May be destroyed before the callback is called. Thread-safe.
 class Outcome {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that clients who misbehave while they greet hurt only themselves: clients that
+// Proves that clients which misbehave in the handshake hurt only themselves: clients that
 // say nothing, or leave, die before or after any of their system calls, or come in crowds
 // (nonsense: protocol_test); that a server without free descriptors goes on as soon as it has some;
 // and that a server which stops meanwhile lets all of them go. Afterwards everything is where it
@@ -46,6 +46,8 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class AcceptorTest : public EngineTest {
  protected:
@@ -65,7 +67,7 @@ class AcceptorTest : public EngineTest {
   }
 
   // The handshake of a client, from beginning to end.
-  std::string Greet() const {
+  std::string ShakeHands() const {
     const UniqueFd socket = DialRaw();
     CHECK_OK(SendHello(socket.get(), kNoFeatures));
     CHECK(AwaitReadable(socket.get()));
@@ -118,7 +120,7 @@ TEST_F(AcceptorTest, ClientsThatAreKilledAtAnyStep) {
   if (const std::string why = SteppedChild::WhyNot(); !why.empty()) GTEST_SKIP() << why;
   int steps = 0;
   for (bool ended = false; !ended && !HasFailure(); ++steps) {
-    SteppedChild client([&] { return Greet(); });
+    SteppedChild client([&] { return ShakeHands(); });
     ended = !client.Step(steps);
     if (ended) {
       EXPECT_EQ(client.Finish(), "OK") << "the client itself did not work";
@@ -248,7 +250,7 @@ TEST_F(AcceptorTest, WithoutDescriptorsItGoesOnWhenThereAreSome) {
   ExpectNothingLeft();
 }
 
-TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
+TEST_F(AcceptorTest, StoppingLetsSilentClientsGo) {
   std::vector<UniqueFd> silent;
   for (int i = 0; i < 50; ++i) silent.push_back(DialRaw());
   std::thread busy([&] {
@@ -266,6 +268,20 @@ TEST_F(AcceptorTest, StoppingLetsThoseWhoGreetGo) {
   EXPECT_TRUE(directory_.List().empty()) << "the name is still there";
   silent.clear();
   ExpectNothingLeft();
+}
+
+// A Hello that lies in the socket when the server stops must not keep the refusal from the client.
+TEST_F(AcceptorTest, StoppingAnswersAHelloThatIsNotReadYet) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(DialRaw());
+  ASSERT_TRUE(Eventually([&] { return CountOpenFiles() >= files_ + 120; })) << "not all accepted";
+  for (const UniqueFd& client : clients) ASSERT_THAT(SendHello(client.get(), kNoFeatures), IsOk());
+  server_.Shutdown();
+  for (const UniqueFd& client : clients) {
+    ASSERT_TRUE(AwaitReadable(client.get()));
+    EXPECT_THAT(ReceiveWelcome(client.get(), {}).status().message(),
+                Not(HasSubstr("the peer closed the connection")));
+  }
 }
 
 // Stopping and accepting at the same moment, again and again.

@@ -28,7 +28,12 @@ SYSTEM = (
     (r"#include <sys/(eventfd|epoll|timerfd)\.h>", ("polling",)),
     (r"#include <sys/(socket|un)\.h>",
      ("rendezvous", "doorbell", "link", "event_engine/cxl_address.cc")),
+    (r"\bmmap\(", ("arena",)),
+    (r"\bSYS_futex\b", ("doorbell",)),
+    (r"\beventfd\(", ("polling",)),
+    (r"\bsocket\([^)]", ("rendezvous",)),  # a call, with arguments
     (r"#include <grpc/event_engine/", ("public", "event_engine", "endpoint", "direct")),
+    (r"#include <grpc/", ("public", "event_engine", "endpoint", "direct", "payload")),
     (r"#include <grpcpp/", ("public", "direct", "payload")),
     (r"\bgetenv\b", ("environment.cc",)),
 )
@@ -36,7 +41,7 @@ SYSTEM = (
 # What public headers may include beside each other.
 FOREIGN = re.compile(r"<(grpc|grpcpp|google/protobuf)/|<sys/types\.h>|<[a-z_]+>|\"absl/")
 
-SOURCES = (".h", ".cc", ".proto", ".py", ".sh", ".bzl", ".bazel")
+SOURCES = (".h", ".cc", ".proto", ".py", ".sh", ".bzl", ".bazel", ".svg", ".html")
 LINES = 400
 
 _INCLUDE = re.compile(r'#include "grpc_cxl/([^"]+)"')

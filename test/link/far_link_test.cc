@@ -2,7 +2,7 @@
 // Proves a link between two that share nothing but the arena, and whose caches do not see each
 // other: bytes both ways at once through full and empty rings, in two threads and in two
 // processes; the end of the stream; and the end of the peer as its Liveness tells it.
-// Nobody is woken.
+// Neither end wakes the other.
 
 #include <string>
 

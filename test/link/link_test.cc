@@ -21,6 +21,8 @@
 #include "grpc_cxl/base/layout_version.h"
 #include "gtest/gtest.h"
 #include "test/link/link_pair.h"
+#include "test/support/forked_child.h"
+#include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -76,9 +78,9 @@ TEST(LinkTest, AnArenaMustHoldAll) {
   EXPECT_THAT(Create(ArenaBytes(sizes), sizes), IsOk());
   EXPECT_THAT(Create(ArenaBytes(sizes) + 4096, sizes), IsOk());
   EXPECT_THAT(Create(ArenaBytes(sizes) - 4096, sizes),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no room")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no space")));
   EXPECT_THAT(Create(1 << 20, {.ring_bytes = kRing, .call_bytes = size_t{0} - 4096}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no room")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has no space")));
 }
 
 TEST(LinkTest, TheServerDescribesTheArenaInItsHeader) {
@@ -182,6 +184,26 @@ TEST(LinkTest, CloseDeliversWhatWasPublishedThenTheEnd) {
 
 // The peer can overwrite our words as well: a hint that relied on them would keep a polling
 // thread awake for ever.
+TEST(LinkTest, AForkedChildEndsNothing) {
+  absl::StatusOr<Arena> arena = Arena::Create(64 << 10, {});
+  ASSERT_THAT(arena, IsOk());
+  arena->KeepFromChildren();
+  SocketPair sockets;
+  auto link = Link::Create(Link::Side::kServer, *std::move(arena), std::move(sockets.ours),
+                           {.ring_bytes = kRing});
+  ASSERT_THAT(link, IsOk());
+  ForkedChild child([&link] {
+    (*link)->CloseStream();
+    (*link)->Close();
+    *link = nullptr;
+    return "";
+  });
+  EXPECT_EQ(child.Join(), "");
+  char byte;
+  EXPECT_EQ(recv(sockets.theirs.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ((*link)->Drain(), Line::kOpen);
+}
+
 TEST(LinkTest, HintsDoNotTrustOurOwnWordsInTheArena) {
   for (const uint64_t value : {uint64_t{0}, uint64_t{1}, kRing - 1, kRing + 1, 3 * kRing,
                                uint64_t{1} << 63, ~uint64_t{0}}) {

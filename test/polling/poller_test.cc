@@ -5,6 +5,9 @@
 
 #include "grpc_cxl/polling/poller.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -197,6 +200,23 @@ TEST_F(PollerTest, WhatIsRemovedIsLetGo) {
 }
 
 // The first signal comes before the pollable is added.
+TEST_F(PollerTest, AForkedChildTakesNothingFromItsParent) {
+  const auto pollable = std::make_shared<FakePollable>();
+  poller_->Add(pollable);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    poller_->Remove(pollable.get());
+    _exit(0);
+  }
+  int status;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  pollable->Signal();
+  EXPECT_TRUE(Eventually([&] { return pollable->readable_calls > 0; }));
+  poller_->Remove(pollable.get());
+}
+
 TEST_F(PollerTest, PollablesRemoveThemselvesAndAddOthersInsideCallbacks) {
   std::atomic<int> generations{0};
   std::function<void()> spawn = [&] {

@@ -11,7 +11,7 @@ from protocol_client import METHOD
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 ACK = END_STREAM = 1
 END_HEADERS = 4
-LARGE = 1 << 30  # for windows that never fill
+LARGE = 1 << 30  # for windows that never fill; frames are as large as they can be
 
 
 def frame(kind, flags, stream, body):
@@ -23,7 +23,7 @@ class Http2Calls:
         self.connection = connection
         self.last_stream = -1
         connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
-                        frame(SETTINGS, 0, 0, struct.pack(">HI", 4, LARGE)) +
+                        frame(SETTINGS, 0, 0, struct.pack(">HIHI", 4, LARGE, 5, (1 << 24) - 1)) +
                         frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", LARGE)))
 
     def next_frame(self):

@@ -85,7 +85,8 @@ def be_odd():
     connection.socket.setblocking(True)
     socket.send_fds(connection.socket, [b"x" * 60_000], [connection.socket.fileno()])
     check_reflection(connection.call(image(b"files")).message, b"files")
-    # A client that returns what was not lent gets no block any more. Direct calls do without, HTTP/2 ends.
+    # A client that returns what was not lent gets no block any more. Direct calls do without,
+    # HTTP/2 ends.
     connection.store(connection.client + 640, 3)
     response = connection.call(image(b"part " * 200, 20))
     check_reflection(response.message, b"part " * 200 * 20)

@@ -18,6 +18,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/region/membership.h"
+#include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_allocator.h"
 #include "grpc_cxl/region/region_entries.h"
@@ -66,20 +67,23 @@ void Damage(FuzzInput& input, char* bytes) {
   memcpy(bytes + place, &word, sizeof(word));
 }
 
-void LookAtAll(const Region& region) {
-  for (uint32_t host = 0; host < region.hosts(); ++host) {
+void LookAtAll(const std::shared_ptr<Region>& region) {
+  for (uint32_t host = 0; host < region->hosts(); ++host) {
     for (uint32_t i = 0; i < 4; ++i) {
-      ReadProcess(region, host, i);
-      if (const auto name = ReadName(region, host, i)) CHECK_LE(name->text.size(), 80u);
-      ReadRequest(region, host, i);
-      const auto answer = ReadAnswer(region, host, i);
+      ReadProcess(*region, host, i);
+      if (const auto name = ReadName(*region, host, i)) {
+        CHECK_LE(name->text.size(), 80u);
+        PeerLease(region, {}, name->owner).Expired();
+      }
+      ReadRequest(*region, host, i);
+      const auto answer = ReadAnswer(*region, host, i);
       if (!answer.has_value()) continue;
       const absl::StatusOr<Arena> arena =
-          region.MapMemory(host, answer->offset, answer->bytes, /*zero=*/false);
+          region->MapMemory(host, answer->offset, answer->bytes, /*zero=*/false);
       if (!arena.ok()) continue;
-      CHECK_GE(answer->offset, region.memory_begin(host));
+      CHECK_GE(answer->offset, region->memory_begin(host));
       CHECK_LE(answer->offset + answer->bytes,
-               region.memory_begin(host) + region.memory_per_host());
+               region->memory_begin(host) + region->memory_per_host());
       volatile char last = arena->data()[arena->size() - 1];  // it is there
       static_cast<void>(last);
     }
@@ -109,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (input.TakeUpTo(4)) {
       case 0: {
         const auto other = Region::Open({.path = image->path, .host = 1, .model = {}});
-        if (other.ok()) LookAtAll(**other);
+        if (other.ok()) LookAtAll(*other);
         break;
       }
       case 1: {
@@ -131,7 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         (*membership)->Renew();
         break;
       case 4:
-        LookAtAll(*region);
+        LookAtAll(region);
         break;
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves whom we meet: ourselves, root, and the named users. Nobody else. How two real users
-// meet and do not: test/e2e/errors_test.cc. In a user namespace the number that stands for every
+// Proves which users are accepted: the own one, root, and named ones. How two real users meet
+// and do not: test/e2e/errors_test.cc. In a user namespace the number that stands for every
 // unmapped user is nobody's.
 #include "grpc_cxl/rendezvous/trusted_users.h"
 

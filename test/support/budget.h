@@ -7,8 +7,8 @@
 
 namespace grpc_cxl::internal {
 
-// How often a stress test does what it does `rounds` times in a plain build. A sanitizer makes
-// every round many times slower, and each finds what it looks for in fewer.
+// The rounds of a stress test that makes `rounds` in a plain build. A sanitizer makes every
+// round many times slower, and finds errors in fewer of them.
 constexpr uint64_t Budget(uint64_t rounds) {
 #if defined(__SANITIZE_THREAD__)
   return std::max<uint64_t>(1, rounds / 20);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the certificates of tls_test.cc anew, in this folder. They are checked in so that
+# Makes the certificates of identity_test.cc anew, in this folder. They are checked in so that
 # the tests need no openssl; they protect nothing and hold for a hundred years.
 set -eu
 cd "$(dirname "$0")"

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_CLIENT_CONTEXT_H_
+#define GRPC_CXL_CLIENT_CONTEXT_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/server_context.h>
+
+#include <memory>
+
+namespace grpc_cxl {
+
+// A context for calls that a handler makes to serve its own call:
+//
+//   auto context = grpc_cxl::ClientContextFor(*server_context);
+//   grpc::Status status = stub->Charge(context.get(), request, &response);
+//
+// It has the deadline of the handler's call, is cancelled within some 5 ms when that call is, and
+// passes its trace metadata on (grpc-trace-bin, traceparent, tracestate, baggage, b3, x-b3-...).
+// Works on any channel. grpc::ClientContext::FromServerContext() does the same by means that
+// direct calls do not have: a call with such a context goes over HTTP/2.
+//
+// For handlers of the synchronous and the callback API: the completion-queue API does not tell at
+// any time whether a call is cancelled. `server_context` must outlive the result. Thread-safe.
+std::shared_ptr<grpc::ClientContext> ClientContextFor(
+    const grpc::ServerContextBase& server_context);
+
+}  // namespace grpc_cxl
+
+#endif  // GRPC_CXL_CLIENT_CONTEXT_H_

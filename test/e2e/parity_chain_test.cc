@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A handler that makes a call to serve its own: client -> front -> back. The back sees the
+// client's deadline, cancellation and trace.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <tuple>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "grpc_cxl/client_context.h"
+#include "test/e2e/lambda_server.h"
+#include "test/e2e/parity.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+// How the front makes its context.
+enum class Way { kFromServerContext, kClientContextFor };
+std::string Name(Way way) { return way == Way::kClientContextFor ? "ours" : "grpcs"; }
+
+std::shared_ptr<grpc::ClientContext> MakeContext(Way way,
+                                                 const grpc::CallbackServerContext& context) {
+  if (way == Way::kClientContextFor) return ClientContextFor(context);
+  return grpc::ClientContext::FromCallbackServerContext(context);
+}
+
+class ParityChainTest : public EveryTransportAnd<Way> {
+ protected:
+  EchoPair back_{transport()};
+  const std::unique_ptr<Transport> place_ = Transport::Make(transport());
+  const LambdaServer front_{*place_, [this](grpc::CallbackServerContext* server,
+                                            const EchoRequest& request, EchoResponse* response) {
+                              const auto context = MakeContext(other(), *server);
+                              return back_.stub->Unary(context.get(), request, response);
+                            }};
+  const std::shared_ptr<grpc::Channel> channel_ = MakeChannel(*place_);
+  const std::unique_ptr<Echo::Stub> stub_ = Echo::NewStub(channel_);
+};
+
+TEST_P(ParityChainTest, DeadlineAndTraceGoOn) {
+  Connect(*channel_);
+  ClientCall call{.prepare = [](grpc::ClientContext* context) {
+    WithDeadline(absl::Seconds(30))(context);
+    context->AddMetadata("traceparent", "00-1-2-01");
+    context->AddMetadata("private", "secret");
+  }};
+  call.requests[0].mutable_script()->set_describe(true);
+  const Paths paths;
+  const Outcome outcome = Perform(stub_.get(), call);
+  ASSERT_TRUE(outcome.status.ok()) << outcome;
+  const CallView& view = outcome.responses[0].view();
+  EXPECT_GT(view.deadline_left_ms(), 1'000);
+  EXPECT_LE(view.deadline_left_ms(), 31'000);  // HTTP/2 rounds up
+  std::string seen;
+  for (const CallView::Entry& entry : view.metadata()) absl::StrAppend(&seen, entry.key(), " ");
+  EXPECT_EQ(absl::StrContains(seen, "traceparent"), other() == Way::kClientContextFor) << seen;
+  EXPECT_FALSE(absl::StrContains(seen, "private")) << seen;
+  if (transport() != TransportKind::kCxlDirect) return;
+  EXPECT_EQ(paths.direct(), other() == Way::kClientContextFor ? 2u : 1u);
+}
+
+TEST_P(ParityChainTest, DeadlineEndsTheBack) {
+  Connect(*channel_);
+  ClientCall call = CallThatWaitsAtGate();
+  call.prepare = WithDeadline(absl::Milliseconds(100));
+  EXPECT_EQ(Perform(stub_.get(), call).status.error_code(), grpc::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(back_.control().Await([](const auto& counts) { return counts.cancelled == 1; }));
+}
+
+TEST_P(ParityChainTest, CancellationEndsTheBack) {
+  Connect(*channel_);
+  grpc::ClientContext* context = nullptr;
+  ClientCall call = CallThatWaitsAtGate();
+  call.prepare = [&context](grpc::ClientContext* made) { context = made; };
+  std::thread caller(
+      [&] { EXPECT_EQ(Perform(stub_.get(), call).status.error_code(), grpc::CANCELLED); });
+  EXPECT_TRUE(back_.control().AwaitAtGate(1));
+  context->TryCancel();
+  caller.join();
+  EXPECT_TRUE(back_.control().Await([](const auto& counts) { return counts.cancelled == 1; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, ParityChainTest,
+                         ::testing::Combine(::testing::ValuesIn(kMostTransports),
+                                            ::testing::Values(Way::kFromServerContext,
+                                                              Way::kClientContextFor)),
+                         ParamName());
+
+}  // namespace
+}  // namespace grpc_cxl::e2e
