@@ -12,7 +12,6 @@
 #include "absl/types/span.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
-#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
@@ -127,11 +126,10 @@ bool DirectCall::SetTimeout(RequestView* view) const {
 
 bool DirectCall::SetMetadata(const std::multimap<std::string, std::string>& metadata,
                              RequestView* view) const {
-  const std::string& own = AuthorityOf(*context_);
-  const std::string& authority = own.empty() ? channel_.authority : own;
-  if (!authority.empty()) {
-    if (!IsLegalMetadata("authority", authority)) return false;
-    view->metadata.emplace_back(kAuthorityKey, authority);
+  // gRPC has no getter for the authority of a call.
+  if (!channel_.authority.empty()) {
+    if (!IsLegalMetadata("authority", channel_.authority)) return false;
+    view->metadata.emplace_back(kAuthorityKey, channel_.authority);
   }
   view->metadata.emplace_back(kUserAgentKey, channel_.user_agent);
   for (const auto& [key, value] : metadata) {

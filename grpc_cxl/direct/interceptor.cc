@@ -14,7 +14,6 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
-#include "grpc_cxl/direct/client_context_access.h"
 #include "grpc_cxl/direct/direct_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/global_interceptor.h"
