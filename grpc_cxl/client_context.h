@@ -16,8 +16,9 @@ namespace grpc_cxl {
 //
 // It has the deadline of the handler's call, is cancelled within some 5 ms when that call is, and
 // passes its trace metadata on (grpc-trace-bin, traceparent, tracestate, baggage, b3, x-b3-...).
-// Works on any channel. grpc::ClientContext::FromServerContext() does the same by means that
-// direct calls do not have: a call with such a context goes over HTTP/2.
+// Works on any channel. The deadline and cancellation that a context of
+// grpc::ClientContext::FromServerContext() inherits are known to gRPC's core alone, and a direct
+// call does not have them.
 //
 // For handlers of the synchronous and the callback API: the completion-queue API does not tell at
 // any time whether a call is cancelled. `server_context` must outlive the result. Thread-safe.

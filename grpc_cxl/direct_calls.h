@@ -27,9 +27,8 @@ namespace grpc_cxl {
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, size limits of messages and
 // metadata, interceptors on both sides. A call that would differ as a direct call goes over HTTP/2:
 // streams, generic stubs and messages that are not generated classes, ClientUnaryReactor, the
-// completion-queue API, call credentials, TLS, compression, service configs, contexts of
-// FromServerContext() (client_context.h makes contexts for direct calls), large requests for which
-// no payload block is free, calls while no connection is up.
+// completion-queue API, call credentials, TLS, compression, service configs, large requests for
+// which no payload block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -38,6 +37,9 @@ namespace grpc_cxl {
 //     TLS, and has no properties at all.
 //   * client_metadata() has an entry "cxl-peer-bin".
 // What a client can tell:
+//   * A context of ClientContext::FromServerContext() passes neither deadline nor cancellation on;
+//     use ClientContextFor() (client_context.h). ClientContext::set_authority() has no effect;
+//     GRPC_ARG_DEFAULT_AUTHORITY has.
 //   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
 //     below waits for them as gRPC does for others.

@@ -80,10 +80,6 @@ class Factory final : public ClientInterceptorFactoryInterface {
       CallCounters::OfProcess().no_descriptor.Add();
       return nullptr;
     }
-    if (IsFromServerContext(*info->client_context())) {
-      CallCounters::OfProcess().not_eligible.Add();
-      return nullptr;
-    }
     return new DirectCall(channel_, std::move(link), *types, info);
   }
 

@@ -22,7 +22,6 @@ struct Case {
   std::function<void(grpc::ClientContext*)> prepare = nullptr;
 };
 
-void SetAuthority(grpc::ClientContext* context) { context->set_authority("call.example:81"); }
 void SetDefaultAuthority(grpc::ChannelArguments* arguments) {
   arguments->SetString(GRPC_ARG_DEFAULT_AUTHORITY, "channel.example");
 }
@@ -38,8 +37,6 @@ std::vector<Case> Cases() {
       {"in the metadata", "", nullptr,
        [](grpc::ClientContext* context) { context->AddMetadata("user-agent", "mine"); }},
       {"authority of the channel", "channel.example", SetDefaultAuthority},
-      {"authority of the call", "call.example:81", nullptr, SetAuthority},
-      {"authority of both", "call.example:81", SetDefaultAuthority, SetAuthority},
   };
 }
 
