@@ -54,9 +54,9 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
     size_t reserved, size, announced;
     const char* text;
   } kCases[] = {
-      {0, kBytes, kBytes, kBytes, "not sealed against shrinking"},
-      {F_SEAL_GROW, kBytes, kBytes, kBytes, "not sealed against shrinking"},
-      {F_SEAL_GROW | F_SEAL_SEAL, kBytes, kBytes, kBytes, "not sealed against shrinking"},
+      {0, kBytes, kBytes, kBytes, "not sealed"},
+      {F_SEAL_GROW, kBytes, kBytes, kBytes, "not sealed"},
+      {F_SEAL_GROW | F_SEAL_SEAL, kBytes, kBytes, kBytes, "not sealed"},
       {kSeal, kBytes, kBytes / 2, kBytes, "has 524288 bytes, but 1048576 bytes were announced"},
       {kSeal, kBytes, kBytes, 0, "were announced"},
       {kSeal, kBytes, kBytes, kBytes - 4096, "were announced"},

@@ -136,7 +136,7 @@ TEST_F(DirectoryTest, NotWritable) {
   ForkedChild child(OrdinaryUser(),
                     [&] { return Arena::Create(kMiB, In(read_only.path())).status().ToString(); });
   EXPECT_THAT(child.Join(), AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr(read_only.path()),
-                                  HasSubstr("can write to")));
+                                  HasSubstr("may write to")));
 }
 
 TEST_F(DirectoryTest, TooSmall) {

@@ -50,7 +50,9 @@ int fallocate(int fd, int mode, off_t offset, off_t size) {
 }
 
 int madvise(void* data, size_t size, int advice) noexcept {
-  return Fails("madvise") ? -1 : syscall(SYS_madvise, data, size, advice);
+  constexpr int kPopulateWrite = 23;  // newer than some systems' headers
+  if (advice == kPopulateWrite && Fails("madvise")) return -1;
+  return syscall(SYS_madvise, data, size, advice);
 }
 
 }  // extern "C"

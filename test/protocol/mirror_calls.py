@@ -83,7 +83,10 @@ def be_odd():
             pass
     check_reflection(connection.call(image(b"woken")).message, b"woken")
     connection.socket.setblocking(True)
-    socket.send_fds(connection.socket, [b"x" * 60_000], [connection.socket.fileno()])
+    try:
+        socket.send_fds(connection.socket, [b"x" * 60_000], [connection.socket.fileno()])
+    except PermissionError:
+        pass  # from Linux 6.16 on, the server has the kernel refuse files
     check_reflection(connection.call(image(b"files")).message, b"files")
     # A client that returns what was not lent gets no block any more. Direct calls do without,
     # HTTP/2 ends.
