@@ -22,6 +22,17 @@ static_assert(SharedU32::is_always_lock_free && sizeof(SharedU32) == sizeof(uint
 static_assert(SharedU64::is_always_lock_free && sizeof(SharedU64) == sizeof(uint64_t));
 static_assert(std::is_trivially_destructible_v<SharedU64> && std::is_standard_layout_v<SharedU64>);
 
+// The word at `bytes`, any address in memory that the peer may write at any time. A volatile read
+// is neither repeated nor split by the compiler's wish, so that the word that is checked is the
+// word that is used. Orders nothing: an acquire load of the index that published the bytes comes
+// first.
+inline uint32_t ReadOnce(const char* bytes) {
+  struct __attribute__((packed, may_alias)) Unaligned {
+    uint32_t word;
+  };
+  return reinterpret_cast<const volatile Unaligned*>(bytes)->word;
+}
+
 // Words with different writers stay this far apart. 128 rather than 64: x86 fetches
 // cache lines in pairs.
 inline constexpr size_t kWriterAlignment = 128;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/shared_word.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -29,8 +30,8 @@ absl::StatusOr<RecordReader::Piece> RecordReader::Next() {
     if (left_in_ring_ > 0) return Piece(front.subspan(0, left_in_ring_));
     if (have_ == 0 && front.size() > kRecordHeaderBytes) {
       // The usual case: the word in one piece and the bytes behind it. Both are given back at
-      // once. Copied before it is looked at, since the peer could change it in between.
-      const uint32_t word = WordAt(front.data());
+      // once.
+      const uint32_t word = ReadOnce(front.data());
       if ((word & kLentBit) == 0 && word != 0) {
         left_in_ring_ = word;
         not_consumed_ = kRecordHeaderBytes;
