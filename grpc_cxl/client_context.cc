@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/no_destructor.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
@@ -25,6 +26,14 @@ bool IsTraceKey(absl::string_view key) {
     if (key == known) return true;
   }
   return absl::StartsWith(key, "x-b3-");
+}
+
+// A synchronous handler's context looks into its call's completion queue, which takes a handful of
+// threads at a time, the handler among them: one of ours at most.
+bool IsCancelled(const grpc::ServerContextBase& context) {
+  static absl::NoDestructor<absl::Mutex> one_at_a_time;
+  absl::MutexLock lock(*one_at_a_time);
+  return context.IsCancelled();
 }
 
 // Cancels a client's call when a server's call is cancelled. gRPC tells only the handler itself,
@@ -51,7 +60,7 @@ class CancellationWatch : public std::enable_shared_from_this<CancellationWatch>
     {
       absl::MutexLock lock(mu_);
       if (stopped_) return;
-      if (server_->IsCancelled()) return client_->TryCancel();
+      if (IsCancelled(*server_)) return client_->TryCancel();
     }
     Rest();
   }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +16,13 @@
 
 namespace grpc_cxl::internal {
 namespace {
+
+// A later chdir() changes nothing.
+std::string Absolute(const std::string& path) {
+  std::error_code failed;
+  const std::string absolute = path.empty() ? "" : std::filesystem::absolute(path, failed).string();
+  return failed ? path : absolute;
+}
 
 std::string Get(const char* variable) {
   const char* const value = std::getenv(variable);
@@ -73,9 +82,9 @@ absl::Status AddUids(const std::string& list, std::vector<uid_t>* uids) {
 absl::Status Resolve(const Environment& environment, const EndpointOptions& options,
                      EndpointSettings* settings) {
   settings->directory = environment.Directory(options.rendezvous_directory);
-  settings->directory.trusted = options.trusted_directory;
+  settings->directory.trusted = Absolute(options.trusted_directory);
   if (options.trusted_directory.empty() && options.rendezvous_directory.empty()) {
-    settings->directory.trusted = environment.trusted_directory;
+    settings->directory.trusted = Absolute(environment.trusted_directory);
   }
   settings->users = TrustedUsers{.allowed_uids = options.allowed_uids,
                                  .trusted_uids = options.trusted_uids,
@@ -115,10 +124,10 @@ Environment Environment::Read() {
 }
 
 DirectoryCandidates Environment::Directory(const std::string& configured) const {
-  return {.configured = configured,
-          .variable = directory,
+  return {.configured = Absolute(configured),
+          .variable = Absolute(directory),
           .runtime = runtime_directory,
-          .temporary = temporary_directory};
+          .temporary = Absolute(temporary_directory)};
 }
 
 absl::Status Environment::Apply(EndpointSettings* settings) const {

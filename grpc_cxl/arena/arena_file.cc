@@ -137,26 +137,25 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
 }
 
 absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) {
-  if (!trust_peer) {
-    if (!sealed) {
-      return absl::FailedPreconditionError(
-          "the peer's arena is a file that the peer could shorten, to crash this process; use "
-          "ArenaBacking::Kind::kMemfd, or name the peer's uid in trusted_uids");
-    }
-    struct statfs system;
-    if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) {
-      return absl::FailedPreconditionError(
-          "the peer's arena is no memfd of ordinary pages; use ArenaBacking::Kind::kMemfd, or name "
-          "the peer's uid in trusted_uids");
-    }
+  if (!trust_peer && !sealed) {
+    return absl::FailedPreconditionError(
+        "the peer's arena is a file that the peer could shorten, to crash this process; use "
+        "ArenaBacking::Kind::kMemfd, or name the peer's uid in trusted_uids");
   }
-  // The seals before the size: without them the size may change after we have looked.
+  // The seals first: without them the size may change after we have looked, and only memory has
+  // them, whereas questions about another file may wait for a file server of the peer's.
   if (sealed) {
     const int seals = fcntl(fd, F_GET_SEALS);
     if (seals == -1 || (seals & F_SEAL_SHRINK) == 0) {
       return absl::FailedPreconditionError(
           "the peer's arena is not sealed, so the peer could shorten it and crash this process");
     }
+  }
+  struct statfs system;
+  if (!trust_peer && (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC)) {
+    return absl::FailedPreconditionError(
+        "the peer's arena is no memfd of ordinary pages; use ArenaBacking::Kind::kMemfd, or name "
+        "the peer's uid in trusted_uids");
   }
   struct stat file;
   if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {

@@ -54,8 +54,8 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
   const absl::StatusOr<ResponseView> response = DecodeResponse(outcome.response);
   if (!response.ok() || response->block.bytes == 0) return;
-  if (absl::StatusOr<grpc::Slice> slice = BorrowSlice(link.blocks, response->block); !slice.ok()) {
-    link.owner->End(slice.status());
+  if (absl::Status returned = ReturnUnread(link.blocks, response->block); !returned.ok()) {
+    link.owner->End(returned);
   }
 }
 

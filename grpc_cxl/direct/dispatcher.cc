@@ -145,6 +145,9 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
   const absl::StatusOr<RequestView> view = DecodeRequest(request);
   if (!view.ok()) return view.status();
   if (const size_t bytes = MetadataSize(view->metadata); bytes > max_metadata_bytes_) {
+    if (absl::Status returned = ReturnUnread(connection->blocks(), view->block); !returned.ok()) {
+      return returned;
+    }
     const std::string why = MetadataTooLarge(bytes, max_metadata_bytes_);
     ResponseView response;
     response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);

@@ -49,16 +49,19 @@ void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link,
       return Set(Unavailable(kBroken));
     case CallOutcome::Kind::kTooLarge:
       bytes_ = std::move(outcome.response);
-      return SetTooLarge(channel);
+      return SetTooLarge(link, channel);
     case CallOutcome::Kind::kResponse:
       bytes_ = std::move(outcome.response);
       return Decode(link, channel);
   }
 }
 
-void HijackedResponse::SetTooLarge(const DirectChannel& channel) {
+void HijackedResponse::SetTooLarge(const CallRoute& link, const DirectChannel& channel) {
   ResponseHead head{};
   memcpy(&head, bytes_.data(), std::min(sizeof(head), bytes_.size()));
+  if (absl::Status returned = ReturnUnread(link.blocks, head.block); !returned.ok()) {
+    link.owner->End(returned);
+  }
   if (!CheckMetadata(head.initial_metadata_bytes, channel.max_metadata_bytes) ||
       !CheckMetadata(head.trailing_metadata_bytes, channel.max_metadata_bytes)) {
     return;

@@ -34,7 +34,7 @@ class HijackedResponse {
  private:
   void Decode(const CallRoute& link, const DirectChannel& channel);
   // Of a response of which only the first bytes are here.
-  void SetTooLarge(const DirectChannel& channel);
+  void SetTooLarge(const CallRoute& link, const DirectChannel& channel);
   // False: RESOURCE_EXHAUSTED is set.
   bool CheckMetadata(size_t bytes, size_t limit);
   // False: the response's message is malformed.

@@ -46,7 +46,7 @@ std::variant<ConnectionBudget::Lease, ConnectionBudget::Refused> ConnectionBudge
                                   " connections, a quarter of what the server takes "
                                   "(ServerOptions::max_connections)")};
     }
-    if (use.connections > 0 && arena_bytes > max_arena_bytes_ / kQuotas - use.arena_bytes) {
+    if (use.connections > 0 && use.arena_bytes + arena_bytes > max_arena_bytes_ / kQuotas) {
       return Refused{Short::kArenaBytes,
                      absl::StrCat("clients with ", quota, " have ", use.arena_bytes,
                                   " arena bytes, of a quarter of the server's ", max_arena_bytes_,

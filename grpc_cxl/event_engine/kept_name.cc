@@ -17,8 +17,9 @@ constexpr auto kSettle = std::chrono::milliseconds(50);
 // How often to try again after a failure, of which no change of a file may tell the end.
 constexpr auto kRetry = std::chrono::seconds(1);
 
-// How often to look where changes are not reported.
-constexpr auto kUnwatched = std::chrono::seconds(5);
+// How often to look in any case: a change of a parent directory, or any where the kernel gives no
+// watch, is not reported.
+constexpr auto kRoutine = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -128,7 +129,7 @@ void KeptName::Check() {
   OnWaiting();  // before the socket in whose queue they wait is replaced
   absl::MutexLock lock(mu_);
   check_due_ = false;
-  if (waiting_ == nullptr) return;  // stopped
+  if (waiting_ == nullptr || !listener_->IsOwner()) return;  // stopped, or a forked child's copy
   const absl::Status status = Restore();
   if (!status.ok() && status.message() != last_error_) {
     const bool taken = absl::IsAlreadyExists(status);
@@ -139,11 +140,7 @@ void KeptName::Check() {
                << status.message();
   }
   last_error_ = std::string(status.message());
-  if (!status.ok() || unwatched_) {
-    CheckAfter(kRetry);
-  } else if (watch_.fd() < 0) {
-    CheckAfter(kUnwatched);
-  }
+  CheckAfter(status.ok() && !unwatched_ ? EventEngine::Duration(kRoutine) : kRetry);
 }
 
 absl::Status KeptName::Restore() {
@@ -154,6 +151,7 @@ absl::Status KeptName::Restore() {
   watch_.Watch(listener_->directory());
   if (waiting_->fd() != listener_->fd()) {
     poller_->Remove(waiting_.get());
+    listener_->DropRetired();
     waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
   }
   if (!restored.ok()) return restored.status();

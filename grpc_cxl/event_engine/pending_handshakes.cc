@@ -14,7 +14,7 @@ std::shared_ptr<PendingHandshake> PendingHandshakes::Add(
   if (queue.size() <= kMostOfUser && places_.size() <= kMost) return nullptr;
   const auto longest = std::max_element(
       queues_.begin(), queues_.end(),
-      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+      [](const auto& a, const auto& b) { return a.second.size() <= b.second.size(); });
   Queue& full = queue.size() > kMostOfUser ? queue : longest->second;
   std::shared_ptr<PendingHandshake> displaced = full.front();
   Remove(displaced.get());

@@ -76,4 +76,12 @@ absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescripto
                      new BlockBorrower::Loan(*std::move(loan)));
 }
 
+absl::Status ReturnUnread(const CallBlocks& blocks, BlockDescriptor descriptor) {
+  if (descriptor.bytes == 0) return absl::OkStatus();
+  if (blocks.borrower == nullptr) {
+    return absl::DataLossError("the peer lent a block, but none were agreed");
+  }
+  return blocks.borrower->Borrow(descriptor).status();  // the loan ends with this statement
+}
+
 }  // namespace grpc_cxl::internal

@@ -32,6 +32,9 @@ std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
 // lent that.
 absl::StatusOr<grpc::Slice> BorrowSlice(const CallBlocks& blocks, BlockDescriptor descriptor);
 
+// Gives back at once what the peer lent, which may be nothing. DATA_LOSS as above.
+absl::Status ReturnUnread(const CallBlocks& blocks, BlockDescriptor descriptor);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_PAYLOAD_BLOCK_SLICES_H_

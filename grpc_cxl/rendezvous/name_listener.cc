@@ -70,6 +70,7 @@ absl::StatusOr<NameListener::Restored> NameListener::Restore(const RendezvousDir
 absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
     const RendezvousDirectory& directory) {
   Restored restored = Restored::kNothing;
+  if (!IsOwner()) return restored;
   if (!directory_ || !IsSameFile(directory.fd(), directory_.get())) {
     UniqueFd opened(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!opened) return FileError(errno, "open the rendezvous directory", directory.path());
@@ -118,7 +119,7 @@ NameListener::~NameListener() { Remove(); }
 void NameListener::Remove() {
   // A forked child's copy removes nothing. Neither does an owner whose lock file was removed: the
   // files may be a successor's.
-  if (!lock_ || owner_ != getpid() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;
+  if (!lock_ || !IsOwner() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;
   if (socket_.IsAt(directory_.get(), socket_file_)) {
     unlinkat(directory_.get(), socket_file_.c_str(), 0);
   }
@@ -127,7 +128,10 @@ void NameListener::Remove() {
   // end-of-file when the members' destructors close it.
 }
 
+bool NameListener::IsOwner() const { return owner_ == getpid(); }
+
 absl::StatusOr<UniqueFd> NameListener::Accept() {
+  if (!IsOwner()) return UniqueFd();  // the clients are the parent's
   for (;;) {
     UniqueFd connection(accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) return connection;

@@ -46,10 +46,16 @@ class NameListener {
   // to now. Errors as Listen(); ALREADY_EXISTS: another server has taken the name. After an error,
   // call again later: the name may be free then.
   //
-  // After kSocket fd() is another socket; the one before stays open until the next call, so that a
+  // After kSocket fd() is another socket; the one before stays open until DropRetired(), so that a
   // poller can forget it first.
   enum class Restored { kNothing, kLock, kSocket };
   absl::StatusOr<Restored> Restore(const RendezvousDirectory& directory);
+
+  // Closes the socket before this one: its clients see end-of-file and come again.
+  void DropRetired() { retired_ = {}; }
+
+  // False in a forked child, whose copy accepts, restores and removes nothing.
+  bool IsOwner() const;
 
   // The opened directory.
   int directory() const { return directory_.get(); }

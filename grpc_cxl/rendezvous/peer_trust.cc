@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/peer_trust.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -40,6 +41,7 @@ bool IsInOurNamespaces(int socket, pid_t pid) {
   int fd = -1;
   socklen_t size = sizeof(fd);
   const bool tells = getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0;
+  if (!tells && errno != ENOPROTOOPT) return false;  // the peer is gone, or no descriptor is left
   const UniqueFd process(tells ? fd : -1);
   for (const char* kind : {"user", "pid"}) {
     if (!AreSame(absl::StrCat("/proc/", pid, "/ns/", kind), absl::StrCat("/proc/self/ns/", kind))) {

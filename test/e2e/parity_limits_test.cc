@@ -67,13 +67,32 @@ TEST_P(ParityLimitsTest, Metadata) {
       ServerOptions options;
       options.call_buffer_bytes = 128 << 10;  // so that large requests are direct
       EchoPair pair(kind, {.options = options, .configure = c.server}, {.configure = c.channel});
-      const Outcome outcome = pair.Run({.prepare = [&c](grpc::ClientContext* context) {
+      ClientCall call{.prepare = [&c](grpc::ClientContext* context) {
         context->AddMetadata(c.key, std::string(c.bytes, 'x'));
-      }});
+      }};
+      const Outcome outcome = pair.Run(call);
       EXPECT_EQ(outcome.status.error_code(), c.code) << outcome;
       EXPECT_TRUE(pair.Run({}).status.ok()) << "the connection has not survived it";
     }
   }
+}
+
+// The request's message lies in a block that the server does not read; the blocks hold some forty.
+TEST_P(ParityLimitsTest, CallsThatAreRefusedKeepNoBlock) {
+  EchoPair pair(GetParam(), {.configure = [](grpc::ServerBuilder* builder) {
+                  builder->AddChannelArgument(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE, 2'000);
+                  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 2'000);
+                }});
+  ClientCall call{.prepare = [](grpc::ClientContext* context) {
+    context->AddMetadata("key", std::string(3'000, 'x'));
+  }};
+  call.requests[0].set_payload(std::string(100'000, 'x'));
+  const Paths paths;
+  const int calls = GetParam() == TransportKind::kCxlDirect ? 60 : 2;
+  for (int i = 0; i < calls; ++i) {
+    ASSERT_EQ(pair.Run(call).status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  }
+  EXPECT_EQ(paths.direct(), GetParam() == TransportKind::kCxlDirect ? calls : 0u);
 }
 
 TEST_P(ParityLimitsTest, ConcurrentStreams) {

@@ -60,6 +60,10 @@ TEST(ConnectionBudgetTest, AQuotaIsAQuarterAndNobodyElses) {
   ASSERT_FALSE(Taken(bytes));
   EXPECT_EQ(std::get<Refused>(bytes).of, Short::kArenaBytes);
   EXPECT_TRUE(Taken(budget->Take(150, "uid=1")));
+  // One arena may be larger than a quarter; a second one is not taken.
+  const auto large = budget->Take(300, "uid=3");
+  ASSERT_TRUE(Taken(large));
+  EXPECT_FALSE(Taken(budget->Take(1, "uid=3")));
   // A quarter of little is still one connection.
   EXPECT_TRUE(Taken(std::make_shared<ConnectionBudget>(1, 100)->Take(100, "uid=1")));
 }
