@@ -100,7 +100,8 @@ void KeptName::Stop() {
 
 absl::StatusOr<UniqueFd> KeptName::Accept() {
   absl::MutexLock lock(mu_);
-  if (!listener_.has_value()) return UniqueFd();
+  // A forked child leaves its parent's clients alone.
+  if (!listener_.has_value() || !listener_->IsOwner()) return UniqueFd();
   return listener_->Accept();
 }
 

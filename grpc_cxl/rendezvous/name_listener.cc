@@ -131,7 +131,6 @@ void NameListener::Remove() {
 bool NameListener::IsOwner() const { return owner_ == getpid(); }
 
 absl::StatusOr<UniqueFd> NameListener::Accept() {
-  if (!IsOwner()) return UniqueFd();  // the clients are the parent's
   for (;;) {
     UniqueFd connection(accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) return connection;

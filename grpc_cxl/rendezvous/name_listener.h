@@ -54,7 +54,7 @@ class NameListener {
   // Closes the socket before this one: its clients see end-of-file and come again.
   void DropRetired() { retired_ = {}; }
 
-  // False in a forked child, whose copy accepts, restores and removes nothing.
+  // False in a forked child, whose copy restores and removes nothing.
   bool IsOwner() const;
 
   // The opened directory.
