@@ -30,9 +30,7 @@ ResolvedAddress AbstractAddress(const std::string& text) {
 
 }  // namespace
 
-bool IsCxlTarget(absl::string_view target) {
-  return ServiceName::IsTarget(target);
-}
+bool IsCxlTarget(absl::string_view target) { return ServiceName::IsTarget(target); }
 
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target) {
   int options = -1;

@@ -26,7 +26,8 @@ std::string WhyNoUserNamespace() {
   return ForkedChild([] {
            if (unshare(CLONE_NEWUSER) == 0) return std::string();
            return absl::StrCat("no user namespaces here: ", strerror(errno));
-         }).Join();
+         })
+      .Join();
 }
 
 }  // namespace grpc_cxl::internal
