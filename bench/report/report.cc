@@ -153,8 +153,8 @@ absl::Status WriteJson(const google::protobuf::Message& message, const std::stri
   return WriteText(json, file);
 }
 
-absl::Status WriteReport(const Report& report, const std::string& json, const std::string& page,
-                         const std::string& html) {
+absl::Status WriteReport(const google::protobuf::Message& report, const std::string& json,
+                         const std::string& page, const std::string& html) {
   if (!json.empty()) {
     if (absl::Status written = WriteJson(report, json); !written.ok()) return written;
   }

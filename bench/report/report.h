@@ -30,10 +30,10 @@ std::string RowsAsTable(absl::Span<const Row> rows);
 // Writes `message` as JSON with the field names of its .proto file, zeros included.
 absl::Status WriteJson(const google::protobuf::Message& message, const std::string& file);
 
-// Writes the report as JSON to the file `json`, and the HTML `page` to the file `html`, unless the
+// Writes a report as JSON to the file `json`, and the HTML `page` to the file `html`, unless the
 // file's name is empty.
-absl::Status WriteReport(const Report& report, const std::string& json, const std::string& page,
-                         const std::string& html);
+absl::Status WriteReport(const google::protobuf::Message& report, const std::string& json,
+                         const std::string& page, const std::string& html);
 
 }  // namespace grpc_cxl::bench
 
