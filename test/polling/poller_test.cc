@@ -58,7 +58,7 @@ TEST_F(PollerTest, ClosuresRunInOrderOneAtATime) {
   }
 }
 
-TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
+TEST_F(PollerTest, ATurnRunsTheQueuedClosuresAndBeginsOnePieceOfDeferredWork) {
   std::vector<std::string> order;
   absl::Notification done;
   poller_->Enqueue([&] {
@@ -70,8 +70,9 @@ TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
         poller_->Enqueue([&] { order.push_back("a's closure's"); });
       });
     });
+    work.push_back([&] { order.push_back("b"); });
     work.push_back([&] {
-      order.push_back("b");
+      order.push_back("c");
       done.Notify();
     });
     poller_->Defer(std::move(work));
@@ -81,7 +82,30 @@ TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
   done.WaitForNotification();
   Flush(poller_);
   EXPECT_FALSE(poller_->HasDeferred());
-  EXPECT_EQ(order, (std::vector<std::string>{"before", "a", "a's", "a's closure's", "b"}));
+  // The first turn ends with the first closure, and with a.
+  EXPECT_EQ(order, (std::vector<std::string>{"a", "before", "a's", "b", "a's closure's", "c"}));
+}
+
+// Neither keeps the other waiting by going on for ever.
+TEST_F(PollerTest, ClosuresAndDeferredWorkDoNotStarveEachOther) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> closures{0}, deferred{0}, stopped{0};
+  const std::function<void()> enqueue = [&] {
+    ++closures;
+    stop ? void(++stopped) : poller_->Enqueue(enqueue);
+  };
+  const std::function<void()> defer = [&] {
+    ++deferred;
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.push_back(defer);
+    stop ? void(++stopped) : poller_->Defer(std::move(work));
+  };
+  poller_->Enqueue(enqueue);
+  poller_->Enqueue(defer);
+  EXPECT_TRUE(Eventually([&] { return closures > 100 && deferred > 100; }));
+  stop = true;
+  EXPECT_TRUE(Eventually([&] { return stopped == 2; }));
+  Flush(poller_);
 }
 
 // From a thread that is no leader, the leader asleep: it is woken.
