@@ -24,12 +24,12 @@ using grpc_event_engine::experimental::MemoryAllocatorFactory;
 
 // One polling thread for every two cores, and at most four: enough to fill the memory bus,
 // few enough to leave the cores to the application.
-int PollerCount() { return std::clamp(UsableCores() / 2, 1, 4); }
+int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCores() / 2, 1, 4); }
 
 }  // namespace
 
-CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner)
-    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount())) {}
+CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {}
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
