@@ -55,7 +55,7 @@ class Watchdog;
 //   The queue is all that leader and helpers share, under `mu_`. A helper takes one piece at a time
 //   and holds nothing between two, so no more than that piece is lost when it blocks: the watchdog
 //   vacates its Seat, and its place is free for the next. It leaves when nothing is queued, or when
-//   nothing was due for as long as a wake-up takes; until then it yields its core each time.
+//   there was nothing for it for as long as a wake-up takes; until then it yields its core.
 //
 //   A core is free while fewer threads of the process's pollers are in callbacks than the process
 //   has cores (UsableCores). Other threads and processes are not counted; where they take the
@@ -120,7 +120,7 @@ class Poller {
   // Vacates the seat if its thread is still in the callback that `busy` counted. True for the
   // leader's: another thread must Lead().
   bool VacateIfStuckIn(size_t seat, uint64_t busy);
-  // How many threads are in callbacks, or invited for that.
+  // How many threads are in callbacks, about to be, or invited for that.
   int working() const;
 
  private:
@@ -143,7 +143,7 @@ class Poller {
   // Takes the oldest piece of work for `seat`, and has a helper woken when the next one waits for
   // too long. A helper gets only such pieces itself.
   WorkQueue::Work Take(const Seat& seat, WorkQueue::Kind kind, int64_t now);
-  bool NeedsHelp(const Seat& seat, int64_t now) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool NeedsHelp(int64_t now) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   Turn RunQueue(Seat& seat);
   Turn RunDeferred(Seat& seat);
   bool IsLeader(const Seat& seat) const { return &seat == &seats_[0]; }

@@ -66,12 +66,13 @@ Poller::Turn Poller::RunDeferred(Seat& seat) {
 }
 
 WorkQueue::Work Poller::Take(const Seat& seat, WorkQueue::Kind kind, int64_t now) {
+  if (!IsLeader(seat) && !watchdog_->HasFreeCore(/*besides=*/-1)) return nullptr;
   WorkQueue::Work work;
   {
     absl::MutexLock lock(mu_);
     const int64_t latest = IsLeader(seat) ? WorkQueue::kNone : now - hand_over_.Patience(now);
     work = queue_.Pop(kind, latest);
-    if (!NeedsHelp(seat, now)) return work;
+    if (!NeedsHelp(now)) return work;
     invited_ns_ = SteadyNs();
     helpers_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -79,11 +80,10 @@ WorkQueue::Work Poller::Take(const Seat& seat, WorkQueue::Kind kind, int64_t now
   return work;
 }
 
-bool Poller::NeedsHelp(const Seat& seat, int64_t now) const {
+bool Poller::NeedsHelp(int64_t now) const {
   return invited_ns_ == 0 && !queue_.empty() &&
          helpers_.load(std::memory_order_relaxed) + 1 < static_cast<int>(seats_.size()) &&
-         now - queue_.oldest_ns() > hand_over_.Patience(now) &&
-         watchdog_->HasFreeCore(/*besides=*/IsLeader(seat) ? 1 : 0);
+         now - queue_.oldest_ns() > hand_over_.Patience(now) && watchdog_->HasFreeCore();
 }
 
 void Poller::Help(bool woken) {
@@ -134,7 +134,8 @@ void Poller::CannotHelp() {
 }
 
 int Poller::working() const {
-  return helpers_.load(std::memory_order_relaxed) + (seats_[0].in_callback() ? 1 : 0);
+  return helpers_.load(std::memory_order_relaxed) +
+         (seats_[0].in_callback() || !queue_.empty() ? 1 : 0);
 }
 
 bool Poller::VacateIfStuckIn(size_t seat, uint64_t busy) {

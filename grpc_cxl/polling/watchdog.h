@@ -48,8 +48,9 @@ class Watchdog {
     if (!armed_.load(std::memory_order_seq_cst)) Arm();
   }
 
-  // Whether fewer threads work than there are cores, with `besides` more.
-  bool HasFreeCore(int besides) const;
+  // Whether fewer threads work than there are cores, with `besides` more; a working thread leaves
+  // itself out with -1.
+  bool HasFreeCore(int besides = 0) const;
   // Has a thread call Poller::Help(), or Poller::CannotHelp() when there is none.
   void Help(Poller* poller);
 

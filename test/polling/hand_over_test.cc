@@ -50,12 +50,15 @@ class Load {
     EXPECT_TRUE(Eventually([&] { return done_ == before + kPieces; })) << done_;
   }
   int most_at_once() const { return most_; }
+  // Pieces that began while another one ran.
+  int beside() const { return beside_; }
   Poller* poller() const { return poller_; }
 
  private:
   void Run(const std::function<void()>& piece) {
     EXPECT_EQ(Poller::Current(), poller_);
     const int inside = ++inside_;
+    beside_ += inside > 1;
     for (int most = most_; most < inside && !most_.compare_exchange_weak(most, inside);) {
     }
     piece();
@@ -64,7 +67,7 @@ class Load {
   }
 
   Poller* const poller_;
-  std::atomic<int> inside_{0}, most_{0}, done_{0};
+  std::atomic<int> inside_{0}, most_{0}, beside_{0}, done_{0};
 };
 
 TEST(HandOverTest, WaitingWorkRunsOnOtherThreads) {
@@ -91,15 +94,17 @@ TEST(HandOverTest, OtherPollersTakeCoresToo) {
   Poller* const other = watchdog->Assign();
   ASSERT_NE(other, load.poller());
   std::atomic<bool> stop{false}, stopped{false};
-  // Between two callbacks the other one has no core, and a hand-over may slip in.
   const std::function<void()> compute = [&] {
     Compute();
     stop ? stopped.store(true) : other->Enqueue(compute);
   };
   other->Enqueue(compute);
   ASSERT_TRUE(Eventually([&] { return other->working() == 1; }));
-  load.Round(Compute);
-  EXPECT_LT(watchdog->hand_overs(), kPieces / 2);
+  // Not in each round: the kernel may take a thread off its core for so long that it is replaced.
+  EXPECT_TRUE(Eventually([&, before = 0]() mutable {
+    load.Round(Compute);
+    return load.beside() - std::exchange(before, load.beside()) < kPieces / 4;
+  }));
   stop = true;
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
 }

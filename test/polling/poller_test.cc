@@ -86,26 +86,32 @@ TEST_F(PollerTest, ATurnRunsTheQueuedClosuresAndBeginsOnePieceOfDeferredWork) {
   EXPECT_EQ(order, (std::vector<std::string>{"a", "before", "a's", "b", "a's closure's", "c"}));
 }
 
-// Neither keeps the other waiting by going on for ever.
+// However long the one goes on, the other waits for a turn, not for it to run dry.
 TEST_F(PollerTest, ClosuresAndDeferredWorkDoNotStarveEachOther) {
-  std::atomic<bool> stop{false};
-  std::atomic<int> closures{0}, deferred{0}, stopped{0};
-  const std::function<void()> enqueue = [&] {
-    ++closures;
-    stop ? void(++stopped) : poller_->Enqueue(enqueue);
-  };
-  const std::function<void()> defer = [&] {
-    ++deferred;
+  const auto defer = [&](std::function<void()> piece) {
     std::vector<absl::AnyInvocable<void()>> work;
-    work.push_back(defer);
-    stop ? void(++stopped) : poller_->Defer(std::move(work));
+    work.push_back(std::move(piece));
+    poller_->Defer(std::move(work));
   };
-  poller_->Enqueue(enqueue);
-  poller_->Enqueue(defer);
-  EXPECT_TRUE(Eventually([&] { return closures > 100 && deferred > 100; }));
-  stop = true;
-  EXPECT_TRUE(Eventually([&] { return stopped == 2; }));
-  Flush(poller_);
+  const auto enqueue = [&](std::function<void()> piece) { poller_->Enqueue(std::move(piece)); };
+  const auto waits = [&](auto goes_on, auto other) {
+    std::atomic<int> runs = 0, others = 0, waited_long = 0;
+    std::function<void()> again = [&] {
+      if (++runs == 10'000) return;
+      if (runs % 100 == 0) {
+        other([&, at = runs.load()] {
+          waited_long += runs > at + 10;
+          ++others;
+        });
+      }
+      goes_on(again);
+    };
+    goes_on(again);
+    EXPECT_TRUE(Eventually([&] { return runs == 10'000 && others == 99; }));
+    return waited_long.load();
+  };
+  EXPECT_LT(waits(enqueue, defer), 50);
+  EXPECT_LT(waits(defer, enqueue), 50);
 }
 
 // From a thread that is no leader, the leader asleep: it is woken.

@@ -66,6 +66,16 @@ TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
   }
   poller->Enqueue([&] { third.Notify(); });
   EXPECT_TRUE(third.WaitForNotificationWithTimeout(absl::Minutes(1)));
+  EXPECT_TRUE(Eventually([&] {  // helpers come when there can be threads again
+    absl::Notification last;
+    poller->Enqueue([&] {
+      for (int i = 0; i < 100; ++i)
+        poller->Enqueue([] { absl::SleepFor(absl::Microseconds(100)); });
+      poller->Enqueue([&] { last.Notify(); });
+    });
+    last.WaitForNotification();
+    return watchdog->hand_overs() > 0;
+  }));
 }
 
 }  // namespace
