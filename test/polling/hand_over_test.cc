@@ -50,15 +50,12 @@ class Load {
     EXPECT_TRUE(Eventually([&] { return done_ == before + kPieces; })) << done_;
   }
   int most_at_once() const { return most_; }
-  // Pieces that began while another one ran.
-  int beside() const { return beside_; }
   Poller* poller() const { return poller_; }
 
  private:
   void Run(const std::function<void()>& piece) {
     EXPECT_EQ(Poller::Current(), poller_);
     const int inside = ++inside_;
-    beside_ += inside > 1;
     for (int most = most_; most < inside && !most_.compare_exchange_weak(most, inside);) {
     }
     piece();
@@ -67,7 +64,7 @@ class Load {
   }
 
   Poller* const poller_;
-  std::atomic<int> inside_{0}, most_{0}, beside_{0}, done_{0};
+  std::atomic<int> inside_{0}, most_{0}, done_{0};
 };
 
 TEST(HandOverTest, WaitingWorkRunsOnOtherThreads) {
@@ -87,8 +84,8 @@ TEST(HandOverTest, WithoutAFreeCoreTheLeaderWorksAlone) {
   EXPECT_EQ(watchdog->hand_overs(), 0u);
 }
 
-// The other poller's thread has the other core.
-TEST(HandOverTest, OtherPollersTakeCoresToo) {
+// A callback of each has both.
+TEST(HandOverTest, PollersTakeCoresFromEachOther) {
   auto* const watchdog = new Watchdog(2, /*cores=*/2);
   Load load(watchdog);
   Poller* const other = watchdog->Assign();
@@ -100,10 +97,14 @@ TEST(HandOverTest, OtherPollersTakeCoresToo) {
   };
   other->Enqueue(compute);
   ASSERT_TRUE(Eventually([&] { return other->working() == 1; }));
-  // Not in each round: the kernel may take a thread off its core for so long that it is replaced.
-  EXPECT_TRUE(Eventually([&, before = 0]() mutable {
-    load.Round(Compute);
-    return load.beside() - std::exchange(before, load.beside()) < kPieces / 4;
+  // Not each time: the kernel may take a thread off its core for so long that it is replaced.
+  EXPECT_TRUE(Eventually([&] {
+    std::atomic<bool> free_at_all{false}, looked{false};
+    load.poller()->Enqueue([&] {
+      free_at_all = watchdog->HasFreeCore();
+      looked = true;
+    });
+    return Eventually([&] { return looked.load(); }) && !free_at_all;
   }));
   stop = true;
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
