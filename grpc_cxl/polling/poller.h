@@ -54,8 +54,10 @@ class Watchdog;
 //
 //   The queue is all that leader and helpers share, under `mu_`. A helper takes one piece at a time
 //   and holds nothing between two, so no more than that piece is lost when it blocks: the watchdog
-//   vacates its Seat, and its place is free for the next. It leaves when nothing is queued, or when
-//   there was nothing for it for as long as a wake-up takes; until then it yields its core.
+//   vacates its Seat, and its place is free for the next. Before each piece it gives way to other
+//   threads (sched_yield), so it is seldom taken off its core amid one, which would delay that call
+//   by milliseconds. It leaves when nothing is queued, or when there was nothing for it for as long
+//   as a wake-up takes.
 //
 //   A core is free while fewer threads of the process's pollers are in callbacks than the process
 //   has cores (UsableCores). Other threads and processes are not counted; where they take the

@@ -17,6 +17,12 @@ namespace {
 // Counts as the length of a wake-up that could not be had for want of a thread.
 constexpr int64_t kNoThread = 10'000'000;  // ns
 
+// A helper is for cores that nobody else wants, and must not be taken off one amid a piece of work.
+int64_t GiveWay() {
+  sched_yield();
+  return SteadyNs();
+}
+
 }  // namespace
 
 void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
@@ -40,6 +46,7 @@ Poller::Turn Poller::RunQueue(Seat& seat) {
   Turn turn = Turn::kNothing;
   int64_t start = SteadyNs();
   for (; left > 0; --left) {
+    if (!IsLeader(seat)) start = GiveWay();
     WorkQueue::Work closure = Take(seat, WorkQueue::kClosure, start);
     if (closure == nullptr) break;
     const bool keeps = Call(seat, /*entry=*/nullptr, [&] {
@@ -56,7 +63,8 @@ Poller::Turn Poller::RunQueue(Seat& seat) {
 
 Poller::Turn Poller::RunDeferred(Seat& seat) {
   if (!HasDeferred()) return Turn::kNothing;
-  WorkQueue::Work work = Take(seat, WorkQueue::kDeferred, SteadyNs());
+  const int64_t now = IsLeader(seat) ? SteadyNs() : GiveWay();
+  WorkQueue::Work work = Take(seat, WorkQueue::kDeferred, now);
   if (work == nullptr) return Turn::kNothing;
   const bool keeps = Call(seat, /*entry=*/nullptr, [&] {
     work();
