@@ -41,7 +41,7 @@ void PendingHandshake::Start() {
         if (self == nullptr || !self->End()) return;
         LOG_EVERY_N_SEC(WARNING, 1)
             << "a client of cxl:///" << self->source_->name_.str()
-            << " connected and sent no Hello for 10 s; its connection was closed";
+            << " connected and did not finish the handshake in 10 s; its connection was closed";
         self->Close(Refusal::kNone, "");
       });
 }
@@ -66,7 +66,7 @@ void PendingHandshake::OnFdReadable() {
     // A leader deposed during this call may still read when the next leader calls.
     absl::MutexLock lock(mu_);
     if (!socket_) return;
-    hello = ReceiveHello(socket_.get(), source_->users_);
+    hello = Receive();
     if (hello.ok() && !hello->has_value()) return;  // not yet
     if (!End()) return;
   }
@@ -79,6 +79,22 @@ void PendingHandshake::OnFdReadable() {
   source_->executor_->Run([source = source_, socket = TakeSocket(), hello = **hello]() mutable {
     source->HandOver(std::move(socket), hello);
   });
+}
+
+absl::StatusOr<std::optional<ClientHello>> PendingHandshake::Receive() {
+  const TrustedUsers& users = source_->users_;
+  if (!hello_.has_value()) {
+    absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(socket_.get(), users);
+    if (!hello.ok() || !hello->has_value() || !users.secret.has_value()) return hello;
+    hello_ = **hello;
+    exchange_.emplace(*users.secret, source_->name_.str());
+    if (absl::Status sent = exchange_->SendChallenge(socket_.get()); !sent.ok()) return sent;
+  }
+  const absl::StatusOr<bool> proved = exchange_->ReceiveProof(socket_.get());
+  if (!proved.ok()) return proved.status();
+  if (!*proved) return std::nullopt;
+  hello_->peer.knows_secret = true;
+  return hello_;
 }
 
 UniqueFd PendingHandshake::TakeSocket() {

@@ -56,6 +56,8 @@ def fence():  # 1.3; the calling thread is one of those that membarrier orders
 
 
 class Connection:
+    FEATURES = 1
+
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if lie("C1", True, False):
@@ -64,7 +66,7 @@ class Connection:
             except OSError:
                 raise Ended("no other user")
         self.socket.connect(name.replace("/", "+") + ".sock")  # 2.4
-        self.shake_hands()
+        self.shake_hands(name)
         # Sections 5 to 8: what only this side knows.
         self.epoch = self.woken = self.head = self.tail = self.server_tail = 0
         self.raw = self.stream = b""
@@ -72,25 +74,33 @@ class Connection:
         self.generations = [0] * SLOTS
         self.posted = self.cancelled = self.acked = 0
 
-    def shake_hands(self):  # 3
+    def receive_message(self, size, files):  # and its files
+        message, fds, _, _ = socket.recv_fds(self.socket, 4096, 2)
+        require("C7", len(message) >= 16 and struct.unpack_from("=Q", message)[0] == HELLO_MAGIC)
+        require("C8", struct.unpack_from("=I", message, 8)[0] == VERSION)
+        if len(message) == 320 and (refusal := struct.unpack_from("=I", message, 20)[0]) != 0:
+            raise Ended(f"refuse {refusal}")
+        require("C9", len(message) == size)
+        require("C12", len(fds) == files)
+        return message, fds
+
+    def prove(self, name):
+        """What comes between Hello and Welcome: nothing."""
+
+    def shake_hands(self, name):  # 3
         hello = struct.pack("=QIII12x", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
-                            lie("C4", VERSION + 1, VERSION), 1, os.getpid())
+                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid())
         hello = lie("C2", hello[:15], lie("C5", hello + bytes(4), hello))
         self.socket.send(hello)
         _, uid, _ = struct.unpack("3i", self.socket.getsockopt(socket.SOL_SOCKET,
                                                                socket.SO_PEERCRED, 12))
         require("C6", uid in (0, os.getuid()))
-        welcome, fds, _, _ = socket.recv_fds(self.socket, 4096, 2)
-        require("C7", len(welcome) >= 16 and struct.unpack_from("=Q", welcome)[0] == HELLO_MAGIC)
-        version, features = struct.unpack_from("=II", welcome, 8)
-        require("C8", version == VERSION)
-        require("C9", len(welcome) == 320)
-        (refusal, self.arena_bytes, self.ring, self.payload, sealed, self.buffer,
-         coherence) = struct.unpack_from("=IQQQIII", welcome, 20)
-        if refusal != 0:
-            raise Ended(f"refuse {refusal}")
+        self.prove(name)
+        welcome, fds = self.receive_message(320, 1)
+        features = struct.unpack_from("=I", welcome, 12)[0]
+        (self.arena_bytes, self.ring, self.payload, sealed, self.buffer,
+         coherence) = struct.unpack_from("=QQQIII", welcome, 24)
         require("C11", coherence == 0)
-        require("C12", len(fds) == 1)
         if sealed:
             require("C13", fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
         file = os.fstat(fds[0])
