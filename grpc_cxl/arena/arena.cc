@@ -85,13 +85,13 @@ absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing) {
   return Arena(std::move(file->fd), *data, file->size, file->sealed);
 }
 
-absl::StatusOr<Arena> Arena::Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer) {
+absl::StatusOr<Arena> Arena::Attach(ForeignFd fd, size_t bytes, bool sealed, bool trust_peer) {
   if (absl::Status status = CheckArenaFile(fd.get(), bytes, sealed, trust_peer); !status.ok()) {
     return status;
   }
   absl::StatusOr<char*> data = Map(fd.get(), bytes);
   if (!data.ok()) return data.status();
-  return Arena(std::move(fd), *data, bytes, sealed);
+  return Arena(fd.Release(), *data, bytes, sealed);
 }
 
 absl::StatusOr<Arena> Arena::AttachPart(int fd, uint64_t offset, size_t bytes) {

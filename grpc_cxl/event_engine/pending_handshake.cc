@@ -8,6 +8,7 @@
 
 #include "absl/log/log.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
@@ -105,9 +106,7 @@ UniqueFd PendingHandshake::TakeSocket() {
 void PendingHandshake::Close(Refusal refusal, const std::string& reason) {
   UniqueFd socket = TakeSocket();
   if (refusal != Refusal::kNone) SendRefusal(socket.get(), refusal, reason);
-  // Elsewhere: descriptors in messages that were not received are closed with the socket, and
-  // closing them may block.
-  source_->executor_->Run([socket = std::move(socket)] {});
+  CloseSocket(std::move(socket));
 }
 
 bool PendingHandshake::End() {

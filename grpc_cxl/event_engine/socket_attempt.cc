@@ -83,7 +83,7 @@ ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
-       .socket = std::move(socket_),
+       .socket = socket_.Release(),
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
       welcome.offer, PeerIdentityText(welcome.peer), trust);
 }

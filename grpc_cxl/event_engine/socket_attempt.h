@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -39,7 +39,7 @@ class SocketAttempt final : public ConnectAttempt,
 
   absl::Mutex answer_mu_;
   std::optional<ClientExchange> exchange_;  // used under answer_mu_; empty: no more of it
-  UniqueFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
+  ForeignFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
 };
 
 }  // namespace grpc_cxl::internal

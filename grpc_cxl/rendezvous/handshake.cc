@@ -40,6 +40,22 @@ constexpr absl::string_view kClientHasNoSecret =
     "the server asks for a shared secret, but the client has none; give the client the server's "
     "secret file (secret_file or GRPC_CXL_SECRET_FILE)";
 
+// A server may have sent more behind its Welcome. Wake-ups (docs/protocol.md, section 6.2) mean
+// nothing yet; when this returns, none with a file is left in the queue, and none can come.
+absl::Status TakeEarlyWakeUps(int socket) {
+  constexpr int kMost = 256;
+  for (int i = 0; i < kMost; ++i) {
+    const absl::StatusOr<Waiting> waiting = LookForDatagram(socket);
+    if (!waiting.ok()) return waiting.status();
+    if (*waiting == Waiting::kNothing) return absl::OkStatus();
+    if (*waiting == Waiting::kMessageWithFds) break;
+    char byte;
+    const auto size = ReceiveDatagram(socket, &byte, sizeof(byte), /*fds=*/nullptr);
+    if (!size.ok()) return size.status();
+  }
+  return absl::FailedPreconditionError("the server sent more files, or too much, with its welcome");
+}
+
 }  // namespace
 
 absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
@@ -163,6 +179,12 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   if (absl::Status trusted = CheckServer(socket, users); !trusted.ok()) return trusted;
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
+  if (TooManyToClose()) {
+    return absl::ResourceExhaustedError(
+        "servers of this process have passed it files that take long to be closed; it takes no "
+        "more "
+        "until they are");
+  }
   WelcomeMessage message;
   ReceivedFds fds;
   absl::StatusOr<std::optional<size_t>> size =
@@ -182,10 +204,11 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
                      " of its memory, but this release of grpc_cxl knows only 0 (coherent) and 1 "
                      "(flush)"));
   }
-  absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();
+  absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
   if (!arena.ok()) return arena.status();
 
   PassDescriptors(socket, false);  // the only one has come
+  if (absl::Status status = TakeEarlyWakeUps(socket); !status.ok()) return status;
   Welcome welcome;
   welcome.peer = *peer;
   welcome.claimed_pid = message.pid;

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
@@ -78,7 +78,7 @@ struct Welcome {
   PeerIdentity peer;
   uint32_t claimed_pid = 0;  // as the server's pid namespace numbers it, unverified; for people
   ArenaOffer offer;
-  UniqueFd arena_fd;
+  ForeignFd arena_fd;
 };
 
 // Client, step 2. The server reads our requests, so its uid must be trusted too. The uid is
