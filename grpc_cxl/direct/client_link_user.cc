@@ -9,7 +9,7 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, SpinBudget spin)
     : calls_(
           link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->polls(),
-          spin),
+          spin, link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       routes_(std::move(routes)) {}
 

@@ -17,37 +17,22 @@ import stat
 import struct
 import time
 
-VERSION = 3
+import checks
+from checks import Ended, expect, lie, require
+
+VERSION = 4
 HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
 IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
 LOOKING, PARKED, POLLED = range(3)  # 8.6
 METHOD = b"/grpc_cxl.protocol_test.Mirror/Reflect"
 PATIENCE = 30  # seconds
-BREAK = None  # the check whose value this client writes wrongly
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MEMBARRIER, FUTEX = {"x86_64": (324, 202), "aarch64": (283, 98)}[platform.machine()]
 MEMBARRIER_CMD_GLOBAL_EXPEDITED, FUTEX_WAIT = 2, 0
 
 Response = collections.namedtuple("Response", "code text details initial trailing message lent")
-
-
-class Ended(Exception):
-    """The server ended the connection: "end"; or refused it: "refuse 1"."""
-
-
-def lie(check, wrong, right):
-    return wrong if check == BREAK else right
-
-
-def expect(holds, otherwise):
-    if not holds:
-        raise RuntimeError(otherwise)
-
-
-def require(check, holds):
-    expect(holds, f"the server's value breaks check {check}")
 
 
 def fence():  # 1.3; the calling thread is one of those that membarrier orders
@@ -72,6 +57,7 @@ class Connection:
         self.raw = self.stream = b""
         self.lent, self.taken_back, self.returned = {}, 0, 0
         self.generations = [0] * SLOTS
+        self.calls_made = 0
         self.posted = self.cancelled = self.acked = 0
 
     def receive_message(self, size, files):  # and its files
@@ -98,26 +84,27 @@ class Connection:
         self.prove(name)
         welcome, fds = self.receive_message(320, 1)
         features = struct.unpack_from("=I", welcome, 12)[0]
-        (self.arena_bytes, self.ring, self.payload, sealed, self.buffer,
-         coherence) = struct.unpack_from("=QQQIII", welcome, 24)
+        (self.arena_bytes, self.ring, self.payload, sealed, self.buffer, coherence,
+         granted) = struct.unpack_from("=QQQIIII", welcome, 24)
         require("C11", coherence == 0)
         if sealed:
             require("C13", fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
         file = os.fstat(fds[0])
         require("C14", stat.S_ISREG(file.st_mode) and file.st_size == self.arena_bytes > 0)
-        require("C15", file.st_blocks * 512 >= file.st_size)
+        require("C15", sealed or file.st_blocks * 512 >= file.st_size)
         require("C16", self.ring & self.ring - 1 == 0 and 4096 <= self.ring <= 1 << 30)
         require("C17", self.payload % PAGE == 0 and self.payload <= 1 << 30)
+        self.granted, self.asked = min(granted, self.payload // PAGE), 0
         require("C18", self.buffer % PAGE == 0 and 0 < self.buffer <= 1 << 20)
         self.map_arena(fds[0], 24576 + 2 * SLOTS * self.buffer if features & 1 else 0)
 
     def map_arena(self, file, call_area):  # 4.2
         entries = -(-4 * self.payload // PAGE // PAGE) * PAGE
-        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, self.payload, self.payload, entries,
-                 entries, call_area]
+        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, entries, entries, call_area, self.payload,
+                 self.payload]
         begins = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        (_, self.server, self.client, self.ring_out, self.ring_in, self.area_out, self.area_in,
-         self.returns_out, self.returns_in, self.calls, needed) = begins
+        (_, self.server, self.client, self.ring_out, self.ring_in, self.returns_out,
+         self.returns_in, self.calls, self.area_out, self.area_in, needed) = begins
         require("C19", self.arena_bytes >= needed)
         self.arena = mmap.mmap(file, self.arena_bytes, mmap.MAP_SHARED)
         os.close(file)
@@ -260,13 +247,20 @@ class Connection:
                 if first - at >= pages:
                     break
                 at = first + count
-            return at if at + pages <= self.payload // PAGE else None
+            return at if at + pages <= self.granted else None
 
         first = self.look_until(first_fit)  # a return wakes nobody
         self.lent[first] = pages
         begin = first * PAGE
         self.arena[self.area_out + begin:self.area_out + begin + len(data)] = data
         return begin, len(data)
+
+    def ask(self, pages):  # 7.4
+        self.asked += 1
+        self.store(self.client + 520, self.asked << 32 | pages)
+        self.wake()
+        self.look_until(lambda: self.load(self.server + 648) >> 32 == self.asked or None)
+        self.granted = self.load(self.server + 648) % (1 << 32)
 
     def borrow(self, begin, size):
         require("C52", self.payload)
@@ -302,6 +296,7 @@ class Connection:
         self.arena[at:at + len(request)] = request
         client_slot = self.calls + 8192 + 128 * slot
         self.generations[slot] += 1
+        self.calls_made += 1
         self.store32(client_slot, self.generations[slot])
         self.store32(client_slot + 4, lie("C29", self.buffer + 1, lie("C32", 31, len(request))))
         self.store32(client_slot + 8, waiter)
@@ -327,7 +322,7 @@ class Connection:
 
         def park():
             at = ctypes.c_uint32.from_buffer(self.arena, self.calls + 16384 + 128 * slot)
-            timeout = (ctypes.c_long * 2)(*((0, 10**8) if BREAK else (PATIENCE, 0)))
+            timeout = (ctypes.c_long * 2)(*((0, 10**8) if checks.BREAK else (PATIENCE, 0)))
             while True:
                 fence()  # between `waiter` and the word
                 seen = self.state(slot)[2]
@@ -336,7 +331,7 @@ class Connection:
                 result = LIBC.syscall(FUTEX, ctypes.byref(at), FUTEX_WAIT, seen, timeout, None, 0)
                 if result != 0 and ctypes.get_errno() == errno.ETIMEDOUT:
                     self.drain(0)
-                    expect(BREAK, "nobody wakes the futex")
+                    expect(checks.BREAK, "nobody wakes the futex")
 
         while True:
             state = (park() if waiter == PARKED else
