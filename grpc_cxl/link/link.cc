@@ -178,8 +178,9 @@ void Link::Consume(size_t bytes) {
 }
 
 Link::~Link() {
-  // The peer learns it now, however late the socket is closed.
-  if (socket_ && !memory_->arena.IsInherited()) ::shutdown(socket_.get(), SHUT_RDWR);
+  // The peer learns it now, however late the socket is closed. In a forked child, that would end the
+  // parent's connection.
+  if (socket_ && getpid() == owner_) ::shutdown(socket_.get(), SHUT_RDWR);
   CloseSocket(std::move(socket_));
 }
 
