@@ -10,20 +10,16 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/arena_file.h"
-
-#ifndef MADV_POPULATE_WRITE  // newer than some systems' headers
-#define MADV_POPULATE_WRITE 23
-#endif
+#include "grpc_cxl/arena/populate.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-// Maps the file and puts all of its pages into our page table, so that no message pays
+// Maps the file and, with kAll, puts all of its pages into our page table, so that no message pays
 // for a page fault. Measured for 1 MiB in 4 KiB pages: 105 us now, or 240 us of faults
-// (0.9 us a page) in the first messages that go round the rings; reserving the memory
-// takes 100 us, a gRPC connection as a whole around a millisecond. MAP_POPULATE would
+// (0.9 us a page) in the first messages that go round the rings. MAP_POPULATE would
 // take 225 us and hide its failures.
-absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset = 0) {
+absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset, Reservation reservation) {
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   // Where the file system writes to memory itself (fs-dax), the file's metadata is safe before
   // a store is, so that a crash of the host loses no pages. All others refuse.
@@ -34,32 +30,30 @@ absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset = 0) {
         errno, absl::StrCat("cannot map an arena of ", size, " bytes (see ulimit -v)"));
   }
   madvise(data, size, MADV_DONTDUMP);  // a dump of every process on both sides would have it
-  int result;
-  do {
-    result = madvise(data, size, MADV_POPULATE_WRITE);
-  } while (result != 0 && errno == EINTR);
-  // EINVAL: kernels before 5.14 do not know it; faults cost them time, not correctness.
-  if (result != 0 && errno != EINVAL) {
-    const absl::Status status = absl::ResourceExhaustedError(
-        absl::StrCat("cannot bring the ", size, " bytes of an arena into memory: ",
-                     absl::ErrnoToStatus(errno, "populating the pages").message()));
+  if (reservation == Reservation::kOnUse) return static_cast<char*>(data);
+  const int error = Populate(data, size);
+  // EINVAL: faults cost an older kernel time, not correctness.
+  if (error != 0 && error != EINVAL) {
     munmap(data, size);
-    return status;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot bring the ", size, " bytes of an arena into memory: ",
+                     absl::ErrnoToStatus(error, "populating the pages").message()));
   }
   return static_cast<char*>(data);
 }
 
 }  // namespace
 
-Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed)
-    : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed) {}
+Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed, Reservation reservation)
+    : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed), pages_(reservation) {}
 
 Arena::Arena(Arena&& other) noexcept
     : fd_(std::move(other.fd_)),
       fork_guard_(std::move(other.fork_guard_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      sealed_(std::exchange(other.sealed_, false)) {}
+      sealed_(std::exchange(other.sealed_, false)),
+      pages_(other.pages_) {}
 
 Arena& Arena::operator=(Arena&& other) noexcept {
   if (this == &other) return *this;
@@ -69,6 +63,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
   sealed_ = std::exchange(other.sealed_, false);
+  pages_ = other.pages_;
   return *this;
 }
 
@@ -77,27 +72,31 @@ Arena::~Arena() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
-absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing) {
-  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing);
+absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing,
+                                    Reservation reservation) {
+  if (backing.kind != ArenaBacking::Kind::kMemfd || !CanPopulate()) {
+    reservation = Reservation::kAll;
+  }
+  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation);
   if (!file.ok()) return file.status();
-  absl::StatusOr<char*> data = Map(file->fd.get(), file->size);
+  absl::StatusOr<char*> data = Map(file->fd.get(), file->size, 0, reservation);
   if (!data.ok()) return data.status();
-  return Arena(std::move(file->fd), *data, file->size, file->sealed);
+  return Arena(std::move(file->fd), *data, file->size, file->sealed, reservation);
 }
 
 absl::StatusOr<Arena> Arena::Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer) {
-  if (absl::Status status = CheckArenaFile(fd.get(), bytes, sealed, trust_peer); !status.ok()) {
-    return status;
-  }
-  absl::StatusOr<char*> data = Map(fd.get(), bytes);
+  const absl::StatusOr<Reservation> reservation =
+      CheckArenaFile(fd.get(), bytes, sealed, trust_peer);
+  if (!reservation.ok()) return reservation.status();
+  absl::StatusOr<char*> data = Map(fd.get(), bytes, 0, *reservation);
   if (!data.ok()) return data.status();
-  return Arena(std::move(fd), *data, bytes, sealed);
+  return Arena(std::move(fd), *data, bytes, sealed, *reservation);
 }
 
 absl::StatusOr<Arena> Arena::AttachPart(int fd, uint64_t offset, size_t bytes) {
-  absl::StatusOr<char*> data = Map(fd, bytes, offset);
+  absl::StatusOr<char*> data = Map(fd, bytes, offset, Reservation::kAll);
   if (!data.ok()) return data.status();
-  return Arena(UniqueFd(), *data, bytes, /*sealed=*/false);
+  return Arena(UniqueFd(), *data, bytes, /*sealed=*/false, Reservation::kAll);
 }
 
 }  // namespace grpc_cxl::internal

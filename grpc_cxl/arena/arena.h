@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/arena/fork_guard.h"
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/base/unique_fd.h"
@@ -13,28 +14,31 @@
 namespace grpc_cxl::internal {
 
 // Shared memory of one connection, mapped for reading and writing: made by the server,
-// passed as a file descriptor, attached by the client. All of it is reserved when it is
-// made, so no access can fail later (no SIGBUS), and mapped with all its pages, so none
-// pays for a page fault. The kernel frees it when both processes have unmapped it, however
-// they died; nothing has a name that could be left behind.
+// passed as a file descriptor, attached by the client. A page is reserved before it is used, so no
+// access can fail later (no SIGBUS): all of them when the arena is made (and mapped, so that none
+// pays for a page fault), or each by its writer (ArenaPages). The kernel frees it when both
+// processes have unmapped it, however they died; nothing has a name that could be left behind.
 //
 // Move-only; the memory is unmapped with the last owner. Thread-safe where const.
 class Arena {
  public:
-  // Makes an arena of at least `bytes` zero bytes (rounded up to whole pages).
+  // Makes an arena of at least `bytes` zero bytes (rounded up to whole pages). Backings other than
+  // kMemfd, and kernels before 5.14, reserve all pages whatever `reservation` says.
   // RESOURCE_EXHAUSTED when the memory cannot be had; INVALID_ARGUMENT, NOT_FOUND,
   // PERMISSION_DENIED or FAILED_PRECONDITION when the backing cannot be used. The text says
-  // what to change. docs/performance.md has what it costs: about 0.3 ms per MiB.
-  static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing);
+  // what to change. With kAll about 0.3 ms per MiB, with kOnUse 30 us.
+  static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing,
+                                      Reservation reservation = Reservation::kAll);
 
   // Maps an arena that a peer made. `bytes` and `sealed` are what the peer announced: the file
-  // must have that size, all of it reserved, and be sealed against shrinking. Only a trusted peer
-  // may announce a file that is not sealed, or give huge pages: it could take either away, which
-  // ends us with a SIGBUS. FAILED_PRECONDITION when the file is not what it must be,
-  // RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB.
+  // must have that size and be sealed against shrinking. Only a trusted peer may announce a file
+  // that is not sealed, or give huge pages: it could take either away, which ends us with a SIGBUS.
+  // Such files must be reserved as a whole. FAILED_PRECONDITION when the file is not what it must
+  // be, RESOURCE_EXHAUSTED when it cannot be mapped. About 100 us per MiB that is reserved as a
+  // whole.
   //
-  // What remains to a hostile peer: it can punch holes into sealed memory, and each page of a hole
-  // that we touch is new memory on our account, up to `bytes`.
+  // What remains to a hostile peer: each page that it has not reserved, or has taken away again,
+  // and that we touch all the same is new memory on our account, up to `bytes`.
   static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer);
 
   // Maps `bytes` of a region's file or device from `offset` on, both multiples of what that
@@ -51,6 +55,7 @@ class Arena {
   char* data() const { return data_; }
   size_t size() const { return size_; }
   bool sealed() const { return sealed_; }
+  ArenaPages pages() const { return pages_; }
 
   // Keeps the memory out of the children of this process: a forked child finds zeros of its own
   // there, and IsInherited() is true in it. Crash dumps have no arena in any case.
@@ -62,13 +67,14 @@ class Arena {
   void CloseFile() { fd_.Reset(); }
 
  private:
-  Arena(UniqueFd fd, char* data, size_t size, bool sealed);
+  Arena(UniqueFd fd, char* data, size_t size, bool sealed, Reservation reservation);
 
   UniqueFd fd_;
   ForkGuard fork_guard_;
   char* data_ = nullptr;
   size_t size_ = 0;
   bool sealed_ = false;
+  ArenaPages pages_;
 };
 
 }  // namespace grpc_cxl::internal

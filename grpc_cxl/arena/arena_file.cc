@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/available_memory.h"
+#include "grpc_cxl/arena/memory_gate.h"
 #include "grpc_cxl/base/errno_status.h"
 
 // Newer than some systems' headers.
@@ -32,8 +33,6 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
-// Left to other processes when we take memory.
-constexpr int64_t kSpareBytes = int64_t{16} << 20;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 absl::StatusOr<UniqueFd> OpenMemfd(bool huge) {
@@ -75,8 +74,9 @@ std::string Remedy(const ArenaBacking& backing) {
   return "";
 }
 
-// Takes the memory now, so that no access can find it missing later.
-absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing) {
+// Gives the file its size and, with kAll, takes the memory now, so that no access can find it
+// missing later.
+absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing, Reservation reservation) {
   const std::string what = absl::StrCat("cannot reserve ", size, " bytes for an arena");
   // Growing a file past this limit would raise SIGXFSZ, which ends the process.
   rlimit limit;
@@ -88,16 +88,17 @@ absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing) {
   // process than refuse.
   if (backing.kind == ArenaBacking::Kind::kMemfd) {
     const int64_t available = AvailableMemory();
-    if (static_cast<int64_t>(size) > available - kSpareBytes) {
+    if (static_cast<int64_t>(size) > available - MemoryGate::kSpareBytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat(what, ": only ", available, " bytes of memory are available, of which ",
-                       kSpareBytes, " stay free; ", Remedy(backing)));
+                       MemoryGate::kSpareBytes, " stay free; ", Remedy(backing)));
     }
   }
   if (ftruncate(fd, size) != 0) {
     return absl::ResourceExhaustedError(
         absl::StrCat(what, ": ", absl::ErrnoToStatus(errno, Remedy(backing)).message()));
   }
+  if (reservation == Reservation::kOnUse) return absl::OkStatus();
   // In pieces, because a signal interrupts fallocate, and memfd then undoes what it did:
   // under a profiler's timer one large piece might never come to its end.
   constexpr size_t kPiece = size_t{16} << 20;
@@ -119,7 +120,8 @@ absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing) {
 
 }  // namespace
 
-absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing) {
+absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing,
+                                        Reservation reservation) {
   const bool huge = backing.kind == ArenaBacking::Kind::kMemfdHuge;
   const bool sealed = backing.kind != ArenaBacking::Kind::kDirectory;
   const size_t page = huge ? kHugePageBytes : static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -129,14 +131,16 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
   const size_t size = (bytes + page - 1) / page * page;
   absl::StatusOr<UniqueFd> fd = sealed ? OpenMemfd(huge) : OpenIn(backing.directory);
   if (!fd.ok()) return fd.status();
-  if (absl::Status status = Reserve(fd->get(), size, backing); !status.ok()) return status;
+  if (absl::Status status = Reserve(fd->get(), size, backing, reservation); !status.ok()) {
+    return status;
+  }
   if (sealed && fcntl(fd->get(), F_ADD_SEALS, kSeals) != 0) {
     return absl::ErrnoToStatus(errno, "cannot seal an arena (F_ADD_SEALS)");
   }
   return ArenaFile{*std::move(fd), size, sealed};
 }
 
-absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) {
+absl::StatusOr<Reservation> CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) {
   if (!trust_peer && !sealed) {
     return absl::FailedPreconditionError(
         "the peer's arena is a file that the peer could shorten, to crash this process; use "
@@ -152,7 +156,10 @@ absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) 
     }
   }
   struct statfs system;
-  if (!trust_peer && (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC)) {
+  // Another file's file server may be the peer's: not asked unless trusted.
+  const bool memory =
+      (sealed || trust_peer) && fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC && sealed;
+  if (!trust_peer && !memory) {
     return absl::FailedPreconditionError(
         "the peer's arena is no memfd of ordinary pages; use ArenaBacking::Kind::kMemfd, or name "
         "the peer's uid in trusted_uids");
@@ -165,14 +172,12 @@ absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer) 
     return absl::FailedPreconditionError(absl::StrCat(
         "the peer's arena has ", file.st_size, " bytes, but ", bytes, " bytes were announced"));
   }
-  // Nor shall mapping it make us take memory that the peer only promised.
   constexpr int64_t kBlock = 512;  // the unit of st_blocks, whatever st_blksize says
-  if (file.st_blocks * kBlock < file.st_size) {
-    return absl::FailedPreconditionError(absl::StrCat("only ", file.st_blocks * kBlock, " of the ",
-                                                      bytes,
-                                                      " bytes of the peer's arena are reserved"));
-  }
-  return absl::OkStatus();
+  if (file.st_blocks * kBlock >= file.st_size) return Reservation::kAll;
+  if (memory) return Reservation::kOnUse;
+  return absl::FailedPreconditionError(absl::StrCat("only ", file.st_blocks * kBlock, " of the ",
+                                                    bytes,
+                                                    " bytes of the peer's arena are reserved"));
 }
 
 }  // namespace grpc_cxl::internal

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/base/unique_fd.h"
 
@@ -18,12 +18,13 @@ struct ArenaFile {
   bool sealed;
 };
 
-// A nameless, close-on-exec file of at least `bytes` zero bytes, all of them reserved, and
-// sealed where the backing can be. Errors as Arena::Create().
-absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing);
+// A nameless, close-on-exec file of at least `bytes` zero bytes, with kAll all of them reserved,
+// and sealed where the backing can be. Errors as Arena::Create().
+absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing,
+                                        Reservation reservation);
 
-// OK when `fd` is a file as Arena::Attach() demands. Errors as there.
-absl::Status CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer);
+// How the pages of `fd`, a file as Arena::Attach() demands, are reserved. Errors as there.
+absl::StatusOr<Reservation> CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer);
 
 }  // namespace grpc_cxl::internal
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/arena/available_memory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -34,30 +37,67 @@ std::optional<int64_t> Field(std::string_view text, std::string_view key) {
   return std::nullopt;
 }
 
+// The files of a memory controller, by the version of control groups.
+struct Controller {
+  const char* folder;
+  const char *limit, *use;
+  const char *inactive, *active;  // file cache, in memory.stat; the group's children included
+};
+constexpr Controller kVersion2 = {"/sys/fs/cgroup/", "/memory.max", "/memory.current",
+                                  "inactive_file", "active_file"};
+constexpr Controller kVersion1 = {"/sys/fs/cgroup/memory/", "/memory.limit_in_bytes",
+                                  "/memory.usage_in_bytes", "total_inactive_file",
+                                  "total_active_file"};
+
 // What the limit of one control group leaves; nothing when it has no limit.
-std::optional<int64_t> GroupLeaves(const std::string& group) {
+std::optional<int64_t> GroupLeaves(const std::string& group, const Controller& controller) {
   int64_t most, current;
-  if (!absl::SimpleAtoi(Contents(group + "/memory.max"), &most)) return std::nullopt;  // "max"
-  if (!absl::SimpleAtoi(Contents(group + "/memory.current"), &current)) return std::nullopt;
+  if (!absl::SimpleAtoi(Contents(group + controller.limit), &most)) return std::nullopt;  // "max"
+  if (!absl::SimpleAtoi(Contents(group + controller.use), &current)) return std::nullopt;
   const std::string stat = Contents(group + "/memory.stat");
   const int64_t cache =
-      Field(stat, "inactive_file").value_or(0) + Field(stat, "active_file").value_or(0);
+      Field(stat, controller.inactive).value_or(0) + Field(stat, controller.active).value_or(0);
   return std::max<int64_t>(0, most - current + cache);
+}
+
+// The controller of a line of /proc/self/cgroup, and the group that the line names.
+const Controller* ConsumeController(std::string_view& line) {
+  if (absl::ConsumePrefix(&line, "0::/")) return &kVersion2;
+  const std::vector<std::string_view> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
+  if (parts.size() != 3 || !absl::StartsWith(parts[2], "/")) return nullptr;
+  const std::vector<std::string_view> names = absl::StrSplit(parts[1], ',');
+  if (std::find(names.begin(), names.end(), "memory") == names.end()) return nullptr;
+  line = parts[2].substr(1);
+  return &kVersion1;
+}
+
+// What ulimit -v leaves.
+int64_t AddressSpaceLeft(const std::string& root) {
+  rlimit limit;
+  int64_t pages;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  const std::string statm = Contents(root + "/proc/self/statm");
+  if (!absl::SimpleAtoi(statm.substr(0, statm.find(' ')), &pages)) pages = 0;
+  return std::max<int64_t>(0, static_cast<int64_t>(limit.rlim_cur) - pages * sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
 
 int64_t AvailableMemory(const std::string& root) {
-  int64_t available = std::numeric_limits<int64_t>::max();
+  int64_t available = AddressSpaceLeft(root);
   if (auto kib = Field(Contents(root + "/proc/meminfo"), "MemAvailable:")) {
-    available = *kib * 1024;
+    available = std::min(available, *kib * 1024);
   }
   for (std::string_view line : absl::StrSplit(Contents(root + "/proc/self/cgroup"), '\n')) {
-    if (!absl::ConsumePrefix(&line, "0::/")) continue;  // version 1
-    // A limit of any group on the way up holds for us.
+    const Controller* const controller = ConsumeController(line);
+    if (controller == nullptr) continue;
+    // A limit of any group on the way up holds for us. A container may see its own group as the
+    // root, whatever the line says.
     std::string group(line);
     while (true) {
-      if (auto left = GroupLeaves(root + "/sys/fs/cgroup/" + group)) {
+      if (auto left = GroupLeaves(root + controller->folder + group, *controller)) {
         available = std::min(available, *left);
       }
       if (group.empty()) break;

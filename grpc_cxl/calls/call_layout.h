@@ -58,6 +58,10 @@
 //                                                  kRefused, and it does not run
 //
 // Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it).
+//
+// Memory. Where pages are reserved on use, either side reserves its half of a slot before the
+// slot's first call. At rest the client gives its request buffers back and stores `calls_read`; the
+// server gives its response buffers back if that is the number of calls that it has seen.
 namespace grpc_cxl::internal {
 
 inline constexpr size_t kCallSlots = 64;
@@ -82,6 +86,8 @@ struct alignas(kWriterAlignment) CallClientWords {
   SharedU64 cancelled;  // bitmap: the client has given the call up
   SharedU64 acked;      // bitmap: the part was read
   SharedU32 ping;       // liveness pings sent
+  // Calls posted so far; stored at rest, when all of them are over and their responses read.
+  SharedU64 calls_read;
   // On a line of its own: it changes with every call, while the server watches the others.
   alignas(kWriterAlignment) SharedU32 awake;  // threads that look at slots by themselves
 };
@@ -90,6 +96,7 @@ static_assert(offsetof(CallClientWords, awake) == 128);
 static_assert(offsetof(CallClientWords, cancelled) == 8);
 static_assert(offsetof(CallClientWords, acked) == 16);
 static_assert(offsetof(CallClientWords, ping) == 24);
+static_assert(offsetof(CallClientWords, calls_read) == 32);
 
 struct alignas(kWriterAlignment) CallServerWords {
   SharedU64 news;          // counts changes of polled slots
@@ -141,6 +148,9 @@ static_assert(kCallServerSlotsAt % kPageBytes == 0 && kCallBuffersAt % kPageByte
 constexpr bool IsCallBufferSize(size_t bytes) {
   return bytes > 0 && bytes <= (1 << 20) && bytes % kPageBytes == 0;
 }
+
+// Bytes at the beginning that both sides read all the time.
+inline constexpr size_t kCallWordsBytes = kCallClientSlotsAt;
 
 // Bytes of the whole area.
 constexpr size_t CallAreaBytes(size_t buffer_bytes) {

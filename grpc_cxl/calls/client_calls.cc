@@ -26,7 +26,7 @@ void Nap(int64_t nanoseconds) {
 
 ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
                          std::function<void()> wake_peer, SharedView view, bool polls,
-                         SpinBudget spin)
+                         SpinBudget spin, ArenaPages pages)
     : mine_(reinterpret_cast<CallClientWords*>(area.data())),
       peer_(reinterpret_cast<const CallServerWords*>(area.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(area.data() + kCallClientSlotsAt)),
@@ -38,6 +38,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
       view_(view),
       polls_(polls || !view.coherent()),
       waiters_(&mine_->awake, server_slots_, spin),
+      pages_(pages),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
 }
@@ -59,9 +60,39 @@ int ClientCalls::Acquire() {
     // Matched by the release in Release(): what the last call did to the slot is over.
     if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_acquire,
                                     std::memory_order_relaxed)) {
-      return slot;
+      if (Reserve(slot)) return slot;
+      Release(slot);
+      return -1;
     }
   }
+}
+
+bool ClientCalls::Reserve(int slot) {
+  if (!pages_.on_use() || (reserved_.load(std::memory_order_relaxed) & Bit(slot)) != 0) return true;
+  const absl::Span<const char> words(reinterpret_cast<const char*>(&client_slots_[slot]),
+                                     sizeof(CallClientSlot));
+  if (!pages_.Reserve(words).ok() || !pages_.Reserve(RequestBuffer(slot)).ok()) return false;
+  reserved_.fetch_or(Bit(slot), std::memory_order_relaxed);
+  return true;
+}
+
+void ClientCalls::Rest() {
+  if (!MayRest() || ended()) return;
+  // acquire: matched by the release in Release(). Nobody else has these slots from here on.
+  uint64_t owned = free_.exchange(0, std::memory_order_acquire);
+  // Of the others the server may not have seen the end yet.
+  const uint64_t cancels = mine_->cancelled.load(std::memory_order_relaxed) ^
+                           view_.Load(peer_->cancels_seen, std::memory_order_acquire);
+  const uint64_t resting = owned & ~cancels & reserved_.load(std::memory_order_relaxed);
+  for (uint64_t left = resting; left != 0; left &= left - 1) {
+    pages_.GiveBack(RequestBuffer(__builtin_ctzll(left)));
+  }
+  reserved_.fetch_and(~resting, std::memory_order_relaxed);
+  const bool all = (owned & ~cancels) == ~uint64_t{0};
+  // Matched by the acquire load in ServerCalls::Look(): the responses are read.
+  if (all) view_.Store(mine_->calls_read, posts(), std::memory_order_release);
+  free_.fetch_or(owned, std::memory_order_release);
+  if (all) wake_peer_();
 }
 
 absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
@@ -75,6 +106,7 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   CHECK_LE(request_bytes, buffer_bytes_);
   Call& call = calls_[slot];
   absl::MutexLock lock(call.mu);
+  posts_.fetch_add(1, std::memory_order_relaxed);
   ++call.generation;
   call.live = true;
   call.parts = 0;

@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/calls/slot_waiters.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -50,9 +51,12 @@ class ClientCalls {
   // `area`, of CallAreaBytes(buffer_bytes), must stay mapped while this object lives. `wake_peer`
   // wakes the server, from any thread. `polls`: the server cannot wake our threads, as in memory
   // that is not coherent. `spin` is the budget of the thread that looks out for all waiting ones.
+  // The first kCallWordsBytes of the area are reserved; others of its `pages` are when a slot is
+  // first used.
   ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {}, bool polls = false,
-              SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()));
+              SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()),
+              ArenaPages pages = {});
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
@@ -61,7 +65,7 @@ class ClientCalls {
   // Whether the server takes calls at the moment. A hint: a call may be refused all the same.
   bool Accepting() const;
 
-  // A free slot, or -1 when all are taken or the connection has ended.
+  // A free slot, or -1 when all are taken, the connection has ended, or there is no memory.
   int Acquire();
   // The slot's request buffer.
   absl::Span<char> RequestBuffer(int slot) const;
@@ -105,6 +109,14 @@ class ClientCalls {
 
   // Slots in use.
   int busy() const;
+  // Calls posted so far.
+  uint64_t posts() const { return posts_.load(std::memory_order_relaxed); }
+
+  // Gives the memory of free slots back until their next call, and has the server do the same if
+  // all are free.
+  void Rest();
+  // Whether Rest() may have something to give.
+  bool MayRest() const { return reserved_.load(std::memory_order_relaxed) != 0; }
 
  private:
   struct Call {
@@ -135,6 +147,8 @@ class ClientCalls {
   // Frees the slot of a call whose outcome Wait() returns.
   void Finish(int slot);
   bool ended() const { return ended_.load(std::memory_order_seq_cst); }
+  // Reserves what the slot's caller writes. False: there is no memory.
+  bool Reserve(int slot);
 
   CallClientWords* const mine_;
   const CallServerWords* const peer_;
@@ -147,6 +161,7 @@ class ClientCalls {
   const SharedView view_;
   const bool polls_;
   SlotWaiters waiters_;  // unused where `polls_`
+  const ArenaPages pages_;
 
   std::atomic<uint64_t> free_{~uint64_t{0}};  // where a load is relaxed, it is a hint
   // Slots with a callback. relaxed: Run() sees a bit, or WhenDone() looks behind its fence.
@@ -156,6 +171,9 @@ class ClientCalls {
   std::atomic<bool> retired_{false};
   std::atomic<bool> broken_{false};
   std::atomic<uint64_t> seen_news_{0};  // of the polling thread
+  std::atomic<uint64_t> posts_{0};      // relaxed: a number by itself
+  // Slots whose memory is reserved. Bit i changes only with slot i owned; relaxed, as free_ orders.
+  std::atomic<uint64_t> reserved_{0};
   const std::unique_ptr<Call[]> calls_;
 };
 

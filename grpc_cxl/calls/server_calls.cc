@@ -21,7 +21,7 @@ absl::Status Broken(absl::string_view how) {
 }  // namespace
 
 ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
-                         std::function<void()> wake_peer, SharedView view)
+                         std::function<void()> wake_peer, SharedView view, ArenaPages pages)
     : peer_(reinterpret_cast<const CallClientWords*>(area.data())),
       mine_(reinterpret_cast<CallServerWords*>(area.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<const CallClientSlot*>(area.data() + kCallClientSlotsAt)),
@@ -31,6 +31,7 @@ ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
       buffer_bytes_(buffer_bytes),
       wake_peer_(std::move(wake_peer)),
       view_(view),
+      pages_(pages),
       slots_(new Slot[kCallSlots]) {
   CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
 }
@@ -51,6 +52,8 @@ bool ServerCalls::Ready() const {
              seen_acked_.load(std::memory_order_relaxed) ||
          peer_->cancelled.load(std::memory_order_relaxed) !=
              seen_cancelled_.load(std::memory_order_relaxed) ||
+         peer_->calls_read.load(std::memory_order_relaxed) !=
+             seen_read_.load(std::memory_order_relaxed) ||
          peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
 }
 
@@ -66,6 +69,7 @@ absl::Status ServerCalls::Look(News* news) {
   // The three acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
+  calls_seen_ += __builtin_popcountll(left);
   for (; left != 0; left &= left - 1) {
     if (absl::Status status = Take(__builtin_ctzll(left), &news->taken); !status.ok())
       return status;
@@ -86,6 +90,9 @@ absl::Status ServerCalls::Look(News* news) {
       news->cancelled.push_back({slot, generation});
     }
   }
+  // Matched by the release store in ClientCalls::Rest().
+  const uint64_t read = peer_->calls_read.load(std::memory_order_acquire);
+  if (read != seen_read_.exchange(read, std::memory_order_relaxed) && read == calls_seen_) Rest();
   // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
   // Answered().
   mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
@@ -104,7 +111,13 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   {
     absl::MutexLock lock(state.mu);
     if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
-    if (!accepting_.load(std::memory_order_relaxed)) {
+    if (!state.reserved) {
+      const absl::Span<const char> word(reinterpret_cast<const char*>(&server_slots_[slot]),
+                                        sizeof(CallServerSlot));
+      if (absl::Status status = pages_.Reserve(word); !status.ok()) return status;
+      state.reserved = pages_.Reserve({responses_ + slot * buffer_bytes_, buffer_bytes_}).ok();
+    }
+    if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
       return absl::OkStatus();
     }
@@ -129,6 +142,15 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   view_.Acquire(request);
   taken->push_back({{slot, generation}, std::string(request.data(), request.size())});
   return absl::OkStatus();
+}
+
+void ServerCalls::Rest() {
+  for (size_t slot = 0; slot < kCallSlots; ++slot) {
+    absl::MutexLock lock(slots_[slot].mu);
+    if (slots_[slot].stage != Stage::kIdle || !slots_[slot].reserved) continue;
+    pages_.GiveBack({responses_ + slot * buffer_bytes_, buffer_bytes_});
+    slots_[slot].reserved = false;
+  }
 }
 
 void ServerCalls::Respond(CallId call, std::string response) {

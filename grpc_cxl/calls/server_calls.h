@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
 
@@ -35,7 +36,7 @@ class ServerCalls {
 
   // As for ClientCalls; `wake_peer` wakes the client.
   ServerCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
-              SharedView view = {});
+              SharedView view = {}, ArenaPages pages = {});
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
@@ -53,7 +54,7 @@ class ServerCalls {
   struct News {
     std::vector<TakenCall> taken;   // each needs its Respond(), also after an error
     std::vector<CallId> cancelled;  // of running calls
-    absl::Status status;            // DATA_LOSS: the client broke the protocol
+    absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
   // For the polling thread: whether the client has news, and acting upon them.
   bool Ready() const;
@@ -76,11 +77,14 @@ class ServerCalls {
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;
     uint32_t parts ABSL_GUARDED_BY(mu) = 0;
+    bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer
   };
 
   absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status Take(int slot, std::vector<TakenCall>* taken);
   absl::Status SendNext(int slot);
+  // Gives the response buffers of idle slots back.
+  void Rest();
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
   // Publishes the slot's new word and tells the client, as its `waiter` word says.
   void Tell(int slot, uint32_t word);
@@ -94,6 +98,7 @@ class ServerCalls {
   const size_t buffer_bytes_;
   const std::function<void()> wake_peer_;
   const SharedView view_;
+  const ArenaPages pages_;
 
   std::atomic<bool> accepting_{false};
   // seq_cst, with EndpointCore's `shut_down_`: its CloseIfDone() sees the last call go, or the
@@ -106,6 +111,8 @@ class ServerCalls {
   std::atomic<uint64_t> seen_posted_{0};
   std::atomic<uint64_t> seen_cancelled_{0};
   std::atomic<uint64_t> seen_acked_{0};
+  std::atomic<uint64_t> seen_read_{0};
+  uint64_t calls_seen_ ABSL_GUARDED_BY(run_mu_) = 0;  // posted so far
   const std::unique_ptr<Slot[]> slots_;
 };
 

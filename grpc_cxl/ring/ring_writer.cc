@@ -14,7 +14,7 @@ namespace grpc_cxl::internal {
 // depends on how far the ring has come.
 
 RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data,
-                       SharedView view)
+                       SharedView view, ArenaPages pages)
     : mine_(mine),
       peer_(peer),
       data_(data),
@@ -23,7 +23,8 @@ RingWriter::RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl:
       head_(mine->head.load(std::memory_order_relaxed)),
       published_(head_),
       // The lowest tail that invariant 1 allows: the first look at the peer's will do.
-      cached_tail_(head_ - std::min<uint64_t>(head_, data.size())) {
+      cached_tail_(head_ - std::min<uint64_t>(head_, data.size())),
+      pages_(pages, data, head_) {
   CHECK(!data.empty() && (data.size() & (data.size() - 1)) == 0)
       << "a ring's capacity must be a power of two, not " << data.size();
 }
@@ -46,7 +47,18 @@ absl::StatusOr<size_t> RingWriter::FreeSpace(size_t enough) {
   if (capacity() - (head_ - cached_tail_) < enough) {
     if (absl::Status status = RefreshTail(); !status.ok()) return status;
   }
-  return capacity() - (head_ - cached_tail_);
+  const size_t free = capacity() - (head_ - cached_tail_);
+  if (pages_.Reserved(head_) < std::min(free, enough)) {
+    if (absl::Status status = pages_.Reserve(head_, std::min(free, enough)); !status.ok()) {
+      return status;
+    }
+  }
+  return std::min(free, pages_.Reserved(head_));
+}
+
+void RingWriter::Rest() {
+  if (!MayRest() || !RefreshTail().ok() || cached_tail_ != head_) return;
+  pages_.GiveBack(head_);
 }
 
 absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {

@@ -8,8 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
+#include "grpc_cxl/ring/ring_pages.h"
 
 namespace grpc_cxl::internal {
 
@@ -28,12 +30,14 @@ namespace grpc_cxl::internal {
 class RingWriter {
  public:
   // `data` is the ring's memory; its size is the capacity, a power of two. All three
-  // must outlive this object. Starts at the position that `mine` holds.
+  // must outlive this object. Starts at the position that `mine` holds. `pages` of the memory are
+  // reserved when the ring comes to them.
   RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data,
-             SharedView view = {});
+             SharedView view = {}, ArenaPages pages = {});
 
   // Copies the first bytes of `bytes` that fit and returns how many that is, possibly
-  // 0. DATA_LOSS when the peer's index breaks an invariant of ring_layout.h.
+  // 0. DATA_LOSS when the peer's index breaks an invariant of ring_layout.h, RESOURCE_EXHAUSTED
+  // when the ring comes to pages that cannot be had.
   absl::StatusOr<size_t> Write(absl::Span<const char> bytes);
 
   // Makes all bytes written so far readable and returns how many that newly are; when 0,
@@ -46,11 +50,16 @@ class RingWriter {
   void WantSpace(size_t bytes);
   void ClearWantSpace();
 
-  // Bytes that fit now. FreeSpace() looks at the peer's index only if fewer than `enough` were
-  // free at the last look, so that it may tell too little above that. DATA_LOSS as for
+  // Bytes that fit now. FreeSpace() looks at the peer's index and reserves pages only if fewer than
+  // `enough` were there at the last look, so that it may tell too little above that. Errors as for
   // Write().
   absl::StatusOr<size_t> Free() { return FreeSpace(capacity()); }
   absl::StatusOr<size_t> FreeSpace(size_t enough);
+
+  // Gives the memory back, until the next write, if the ring is empty.
+  void Rest();
+  // Whether Rest() may have something to give.
+  bool MayRest() const { return pages_.MayGiveBack(); }
 
   size_t capacity() const { return data_.size(); }
   // Bytes written since the ring was made.
@@ -66,6 +75,7 @@ class RingWriter {
   uint64_t head_;         // written, maybe not yet published
   uint64_t published_;    // last value stored in mine_->head
   uint64_t cached_tail_;  // the peer's tail when we last looked
+  RingPages pages_;
 };
 
 }  // namespace grpc_cxl::internal

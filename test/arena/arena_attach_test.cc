@@ -63,9 +63,6 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
       {kSeal, kBytes, kBytes, kBytes + 4096, "were announced"},
       {kSeal, kBytes, kBytes, ~size_t{0}, "were announced"},
       {kSeal, 0, 0, 0, ""},
-      // Only promised: else a peer that owns nothing could make us take all the memory there is.
-      {kSeal, 0, kBytes, kBytes, "only 0 of the 1048576 bytes"},
-      {kSeal, kBytes / 2, kBytes, kBytes, "only 524288 of the 1048576 bytes"},
   };
   const int files = CountOpenFiles();
   for (const auto& c : kCases) {
@@ -74,6 +71,15 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
         << c.seals << " " << c.reserved << " " << c.size << " " << c.announced;
   }
   EXPECT_EQ(CountOpenFiles(), files);
+}
+
+TEST(ArenaAttachTest, OnlySealedMemoryMayBeReservedOnUse) {
+  const absl::StatusOr<Arena> arena =
+      Arena::Attach(Memfd(F_SEAL_SHRINK, kBytes / 2), kBytes, /*sealed=*/true, false);
+  ASSERT_TRUE(arena.ok()) << arena.status();
+  EXPECT_TRUE(arena->pages().on_use());
+  EXPECT_THAT(Arena::Attach(Memfd(F_SEAL_SHRINK, kBytes / 2), kBytes, /*sealed=*/false, true),
+              StatusIs(kPrecondition, HasSubstr("only 524288 of the 1048576 bytes")));
 }
 
 // Files that a peer can take away from under us, announced by a peer that is not trusted.

@@ -92,6 +92,17 @@ TEST(ArenaFailureTest, IsReportedAndLeavesNothing) {
   }
 }
 
+TEST(ArenaFailureTest, PagesThatCannotBeReserved) {
+  const absl::StatusOr<Arena> arena = Arena::Create(kBytes, {}, Reservation::kOnUse);
+  ASSERT_TRUE(arena.ok() && arena->pages().on_use());
+  g_failure = {.call = "madvise", .error = ENOMEM, .times = 1};
+  const absl::Span<char> bytes(arena->data(), kBytes);
+  EXPECT_THAT(arena->pages().Reserve(bytes),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("free memory")));
+  EXPECT_EQ(g_failure.times, 0);
+  EXPECT_TRUE(arena->pages().Reserve(bytes).ok());
+}
+
 TEST(ArenaFailureTest, InterruptionsAndOlderKernelsDoNoHarm) {
   decltype(g_failure) kCases[] = {
       {"fallocate", EINTR, 3},

@@ -166,6 +166,30 @@ TEST(ArenaTest, WhatCannotBeHadIsRefusedAndNobodyIsKilled) {
   MakeArena(kMiB);  // others go on
 }
 
+int64_t ReservedBytes(const Arena& arena) {
+  struct stat file;
+  EXPECT_EQ(fstat(arena.fd(), &file), 0);
+  return file.st_blocks * 512;
+}
+
+TEST(ArenaTest, PagesTakeMemoryOnUseAndGiveItBack) {
+  absl::StatusOr<Arena> arena = Arena::Create(kMiB, {}, Reservation::kOnUse);
+  ASSERT_TRUE(arena.ok()) << arena.status();
+  const ArenaPages pages = arena->pages();
+  if (!pages.on_use()) GTEST_SKIP() << "kernels before 5.14 cannot populate a mapping";
+  const size_t page = sysconf(_SC_PAGESIZE);
+  EXPECT_EQ(ReservedBytes(*arena), 0);
+  ASSERT_TRUE(pages.Reserve({arena->data() + page - 1, 2}).ok());
+  EXPECT_EQ(ReservedBytes(*arena), 2 * page) << "every page with a byte";
+  arena->data()[page] = 'x';
+  ASSERT_TRUE(pages.Reserve({arena->data(), 3 * page}).ok());
+  EXPECT_EQ(arena->data()[page], 'x') << "reserved pages stay as they are";
+  EXPECT_EQ(ReservedBytes(*arena), 3 * page);
+  pages.GiveBack({arena->data() + 1, 2 * page});
+  EXPECT_EQ(ReservedBytes(*arena), 2 * page) << "only whole pages";
+  EXPECT_EQ(arena->data()[page], 0);
+}
+
 TEST(ArenaTest, TheFileSizeLimitIsAnErrorAndNotASignal) {
   ForkedChild child([] {
     const rlimit small = {.rlim_cur = kPage, .rlim_max = kPage};

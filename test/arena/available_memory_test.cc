@@ -75,6 +75,20 @@ TEST_F(AvailableMemoryTest, TheTightestGroupOnTheWayUp) {
   EXPECT_EQ(AvailableMemory(root_), 1000001);
 }
 
+TEST_F(AvailableMemoryTest, ControlGroupsOfVersion1) {
+  MachineHas(5000);
+  Write("/proc/self/cgroup", "4:cpu,memory:/pod\n3:cpuset:/else\n0::/\n");
+  const std::string folder = "/sys/fs/cgroup/memory/";
+  for (const std::string group : {"", "pod/"}) {
+    Write(folder + group + "memory.limit_in_bytes",
+          group.empty() ? "9223372036854771712\n" : "3000000\n");
+    Write(folder + group + "memory.usage_in_bytes", "2000000\n");
+    Write(folder + group + "memory.stat",
+          "inactive_file 5\ntotal_inactive_file 99999\ntotal_active_file 1\n");
+  }
+  EXPECT_EQ(AvailableMemory(root_), 1100000);
+}
+
 TEST_F(AvailableMemoryTest, TheMachineCanBeTighterThanTheGroup) {
   MachineHas(10);
   Write("/proc/self/cgroup", "0::/pod\n");

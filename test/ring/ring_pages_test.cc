@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proves that a ring takes memory as it comes to it, and gives it back when it is empty.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status_matchers.h"
+#include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/ring/ring_reader.h"
+#include "grpc_cxl/ring/ring_writer.h"
+#include "gtest/gtest.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using ::absl_testing::IsOkAndHolds;
+
+constexpr size_t kCapacity = 64 << 10;
+constexpr size_t kPage = 4096;
+
+class RingPagesTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  void SetUp() override {
+    absl::StatusOr<Arena> arena = Arena::Create(kCapacity, {}, Reservation::kOnUse);
+    ASSERT_TRUE(arena.ok()) << arena.status();
+    arena_.emplace(*std::move(arena));
+    if (!arena_->pages().on_use() || sysconf(_SC_PAGESIZE) != kPage) {
+      GTEST_SKIP() << "the kernel is older than 5.14, or has larger pages";
+    }
+    const absl::Span<char> data(arena_->data(), kCapacity);
+    writer_.emplace(&writer_words_, &reader_words_, data, SharedView(), arena_->pages());
+    reader_.emplace(&reader_words_, &writer_words_, data);
+  }
+
+  size_t ReservedPages() const {
+    struct stat file;
+    EXPECT_EQ(fstat(arena_->fd(), &file), 0);
+    return file.st_blocks * 512 / kPage;
+  }
+  // Passes `bytes` through the ring, all at once.
+  void Pass(size_t bytes) {
+    std::string sent(bytes, '\0');
+    for (char& c : sent) c = static_cast<char>(next_++ * 31);
+    ASSERT_THAT(writer_->Write(sent), IsOkAndHolds(bytes));
+    writer_->Publish();
+    std::string got;
+    while (*reader_->Readable() > 0) {
+      const absl::Span<const char> front = reader_->Front();
+      got.append(front.data(), front.size());
+      reader_->Consume(front.size());
+    }
+    EXPECT_EQ(got, sent);
+  }
+
+  RingWriterWords writer_words_{.head = GetParam(), .want_space = 0};
+  RingReaderWords reader_words_{.tail = GetParam()};
+  std::optional<Arena> arena_;
+  std::optional<RingWriter> writer_;
+  std::optional<RingReader> reader_;
+  uint32_t next_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(From, RingPagesTest, ::testing::Values(0, 5000, uint64_t{0} - 9000));
+
+TEST_P(RingPagesTest, GrowWithUseAndGoAtRest) {
+  EXPECT_EQ(ReservedPages(), 0);
+  Pass(1);
+  EXPECT_EQ(ReservedPages(), 1);
+  for (int round = 0; round < 3; ++round) {
+    for (size_t passed = 1; passed < 3 * kPage; passed += 1000) Pass(1000);
+    EXPECT_GE(ReservedPages(), 3);
+    EXPECT_LE(ReservedPages(), 8) << "at most twice what was used";
+    for (size_t passed = 0; passed < 3 * kCapacity; passed += kCapacity / 2) Pass(kCapacity / 2);
+    EXPECT_EQ(ReservedPages(), kCapacity / kPage);
+    Pass(kCapacity);
+
+    EXPECT_TRUE(writer_->MayRest());
+    writer_->Rest();
+    EXPECT_LE(ReservedPages(), 1) << "that of the position";
+    EXPECT_FALSE(writer_->MayRest());
+  }
+}
+
+TEST_P(RingPagesTest, NothingUnreadIsLost) {
+  ASSERT_THAT(writer_->Write(std::string(3 * kPage, 'x')), IsOkAndHolds(3 * kPage));
+  writer_->Rest();
+  writer_->Publish();
+  writer_->Rest();
+  size_t seen = 0;
+  while (*reader_->Readable() > 0) {
+    for (const char c : reader_->Front()) seen += c == 'x';
+    reader_->Consume(reader_->Front().size());
+  }
+  EXPECT_EQ(seen, 3 * kPage);
+}
+
+}  // namespace
+}  // namespace grpc_cxl::internal
