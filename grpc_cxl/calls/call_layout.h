@@ -123,9 +123,11 @@ static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
 struct alignas(kWriterAlignment) CallServerSlot {
   SharedU32 word;        // see MakeCallWord()
   SharedU32 part_bytes;  // in the response buffer, with kPart and kDone
+  SharedU64 woke_at;     // when the server last woke the slot's thread; as in DoorbellWords
 };
 static_assert(sizeof(CallServerSlot) == 128);
 static_assert(offsetof(CallServerSlot, part_bytes) == 4);
+static_assert(offsetof(CallServerSlot, woke_at) == 8);
 
 // generation, 16 bits | parts of the response before this one, 13 bits | state, 3 bits. Every
 // step of a call thus has a word of its own.

@@ -28,7 +28,7 @@ SpinBudget::SpinBudget(const WaitTerms& terms)
       budget_ns_(terms.policy == WaitPolicy::kSpin ? most_ns_ : 0),
       saved_ns_(static_cast<double>(absl::ToInt64Nanoseconds(terms.idle_spin))) {}
 
-void SpinBudget::Waited(const Wait& wait) {
+void SpinBudget::Waited(const PastWait& wait) {
   if (terms_.policy != WaitPolicy::kAdaptive) return;
   const double lateness_ns = Learn(wait);
   if (latency_ns_ < 0) return;
@@ -36,13 +36,13 @@ void SpinBudget::Waited(const Wait& wait) {
   budget_ns_ = Best();
 }
 
-double SpinBudget::Learn(const Wait& wait) {
+double SpinBudget::Learn(const PastWait& wait) {
   if (!wait.slept) {
     // What came while another thread had the core came some time since the last look. Earlier waits
     // tell when.
-    const double lateness_ns = std::clamp(
-        static_cast<double>(wait.total_ns) - waits_.MeanBelow(wait.total_ns), 0.0,
-        static_cast<double>(wait.unseen_ns));
+    const double lateness_ns =
+        std::clamp(static_cast<double>(wait.total_ns) - waits_.MeanBelow(wait.total_ns), 0.0,
+                   static_cast<double>(wait.unseen_ns));
     if (2 * lateness_ns <= static_cast<double>(wait.unseen_ns)) waits_.Add(wait.total_ns);
     return lateness_ns;
   }
@@ -59,12 +59,13 @@ void SpinBudget::LearnLatency(double latency_ns) {
   if (latency_ns_ < 0) {
     latency_ns_ = latency_ns;
   } else {
-    latency_ns_ += (std::min(latency_ns, kOutlier * latency_ns_ + 1) - latency_ns_) * kNewestLatency;
+    latency_ns_ +=
+        (std::min(latency_ns, kOutlier * latency_ns_ + 1) - latency_ns_) * kNewestLatency;
   }
   sleep_cost_ns_ = (terms_.latency_weight + 1) * latency_ns_;
 }
 
-void SpinBudget::Settle(const Wait& wait, double lateness_ns) {
+void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {
   const double spun = static_cast<double>(wait.spun_ns);
   const double idle_spin = static_cast<double>(absl::ToInt64Nanoseconds(terms_.idle_spin));
   const double slept = static_cast<double>(wait.total_ns - wait.spun_ns - wait.away_ns);

@@ -13,7 +13,7 @@ namespace grpc_cxl::internal {
 // How threads wait: the user's options (grpc_cxl/options.h).
 struct WaitTerms {
   WaitPolicy policy = WaitPolicy::kAdaptive;
-  absl::Duration max_spin;
+  absl::Duration max_spin = absl::Milliseconds(1);
   double latency_weight = 2;
   absl::Duration idle_spin = absl::Milliseconds(10);
 
@@ -21,13 +21,14 @@ struct WaitTerms {
 };
 
 // A wait that is over. Times in nanoseconds.
-struct Wait {
+struct PastWait {
   int64_t total_ns = 0;   // from its begin until the thread went on
   int64_t spun_ns = 0;    // of that: looking, on a core
   int64_t away_ns = 0;    // of that: while another thread had the core that we looked from
   int64_t unseen_ns = 0;  // if it did not sleep: since the last look that found nothing
   bool slept = false;
-  int64_t woken_ns = -1;  // if it slept: from its begin until the waker's stamp; negative: not known
+  int64_t woken_ns =
+      -1;  // if it slept: from its begin until the waker's stamp; negative: not known
 };
 
 // Tells a waiting thread how long to spin before it sleeps. A wait of length t costs
@@ -62,13 +63,13 @@ class SpinBudget {
   int64_t nanoseconds() const { return budget_ns_; }
 
   // The last wait, for which nanoseconds() was the budget.
-  void Waited(const Wait& wait);
+  void Waited(const PastWait& wait);
 
  private:
   // Enters the wait into the histogram. Returns how late it was seen, if it did not sleep.
-  double Learn(const Wait& wait);
+  double Learn(const PastWait& wait);
   void LearnLatency(double latency_ns);
-  void Settle(const Wait& wait, double lateness_ns);
+  void Settle(const PastWait& wait, double lateness_ns);
   int64_t Best() const;
 
   WaitTerms terms_;
@@ -76,9 +77,9 @@ class SpinBudget {
   int64_t budget_ns_;
 
   WaitHistogram waits_;
-  double latency_ns_ = -1;     // L; negative: not known, so no spin is tried
-  double sleep_cost_ns_ = 0;   // K
-  double saved_ns_;            // by spins, less what spins in vain have cost
+  double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
+  double sleep_cost_ns_ = 0;  // K
+  double saved_ns_;           // by spins, less what spins in vain have cost
   // Means over the last spins.
   double spun_ns_ = 0;
   double contended_ns_ = 0;  // of that, while another thread wanted the core

@@ -2,7 +2,6 @@
 #include "grpc_cxl/polling/poller.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 
 #include "absl/log/check.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/doorbell/yield.h"
 #include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
@@ -24,13 +24,6 @@ thread_local uint64_t callbacks = 0;  // of this thread
 // How often descriptors are looked at while a pollable is hot: often enough for a new connection,
 // seldom enough to cost little (a look takes about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
-
-// Each idle turn offers the core to other threads. When that takes this long, a thread has real
-// work there: a sleeping thread is woken in front of it, a yielding one waits behind it.
-constexpr int64_t kInterruption = 200'000;  // ns
-
-// Work found sooner than this after the last needed no wait.
-constexpr int64_t kInstant = 500;  // ns
 
 }  // namespace
 
@@ -101,6 +94,7 @@ void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
 void Poller::WakeLeader() {
   if (!sleeping_) return;
   sleeping_ = false;
+  poked_ns_ = SteadyNs();
   eventfd_write(poke_.get(), 1);
 }
 
@@ -114,7 +108,8 @@ void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
 void Poller::Lead() {
   current_poller = this;
   int64_t looked = SteadyNs();
-  int64_t before = looked;
+  int64_t turn = looked;
+  waits_.Begin(looked);
   for (;;) {
     bool progress = false;
     for (const auto step :
@@ -127,20 +122,23 @@ void Poller::Lead() {
       progress |= turn == Turn::kProgress;
     }
     const int64_t now = SteadyNs();
+    progress ? waits_.Worked(turn, now) : waits_.FoundNothing();
     const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
-    if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
+    if (!progress || look) Cool(now);
     LookAtNapping(now);
-    before = now;
+    turn = now;
     if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
         !HasDeferred()) {
-      WaitForEvents(/*may_sleep=*/true);
-      looked = before = SteadyNs();
+      WaitForEvents(/*may_sleep=*/true, now);
+      looked = turn = SteadyNs();
     } else if (look) {
-      WaitForEvents(/*may_sleep=*/false);
+      WaitForEvents(/*may_sleep=*/false, now);
       looked = now;
     } else if (!progress) {
-      sched_yield();
+      const Yielded yielded = Yield(now);
+      turn = yielded.now_ns;
+      waits_.Yielded(yielded.away_ns);
     }
   }
 }
@@ -212,13 +210,9 @@ Poller::Turn Poller::RunReadable() {
     readable_.pop_front();
     if (entry->removed.load(std::memory_order_acquire)) continue;
     if (!entry->hot) {
-      const int64_t now = SteadyNs();
       entry->pollable->Awake();
-      entry->pollable->SleptFor(now - entry->active_ns);
-      entry->hot = true;
-      entry->active_ns = now;
       std::erase(napping_, entry);
-      hot_.push_back(entry);
+      Heat(entry, SteadyNs());
     }
     if (!Call(entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
@@ -231,7 +225,6 @@ Poller::Turn Poller::RunHot() {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (SteadyNs() - entry->active_ns > kInstant) entry->pollable->SpinFound();
     if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = SteadyNs();
     entry->naps = BackOff();
@@ -240,7 +233,16 @@ Poller::Turn Poller::RunHot() {
   return turn;
 }
 
-void Poller::Cool(int64_t now, bool all) {
+void Poller::Heat(const std::shared_ptr<Entry>& entry, int64_t now) {
+  entry->hot = true;
+  entry->budget = waits_.Budget(entry->pollable->wait());
+  entry->active_ns = now;
+  hot_.push_back(entry);
+}
+
+void Poller::Cool(int64_t now) {
+  // One of n that share the thread may well have no work for n times as long as the thread.
+  const auto share = static_cast<int64_t>(hot_.size());
   size_t kept = 0;
   for (std::shared_ptr<Entry>& entry : hot_) {
     if (entry->removed.load(std::memory_order_acquire)) {
@@ -249,11 +251,10 @@ void Poller::Cool(int64_t now, bool all) {
       continue;
     }
     Pollable& pollable = *entry->pollable;
-    const int64_t spin = pollable.spin_ns();
-    if (all || now - entry->active_ns >= spin) {
+    const int64_t spin = entry->budget->nanoseconds();
+    if (waits_.idle_ns(now) >= spin || now - entry->active_ns >= share * spin) {
       pollable.PrepareToSleep();
       if (!pollable.Ready()) {
-        if (spin > 0) pollable.SpinWasted();
         entry->hot = false;
         entry->active_ns = now;
         if (!pollable.wakes_us()) {
@@ -278,14 +279,14 @@ void Poller::LookAtNapping(int64_t now) {
     if (naps_on && now >= entry->look_ns) {
       Pollable& pollable = *entry->pollable;
       if (pollable.Ready()) {
-        pollable.SleptFor(now - entry->active_ns);
-        entry->hot = true;
-        entry->active_ns = now;
-        hot_.push_back(entry);
+        // Half of the nap too late, as a guess.
+        waits_.Slept(entry->active_ns, now - (now - entry->active_ns) / 2, now);
+        Heat(entry, now);
         naps_on = false;
       } else if (pollable.PeerGone()) {
         readable_.push_back(entry);
       }
+      entry->active_ns = now;
       entry->look_ns = now + (naps_on ? entry->naps.Next() : 0);
     }
     if (!naps_on) {
@@ -312,7 +313,7 @@ int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
   return epoll_wait(epoll_.get(), events, most, 1);
 }
 
-void Poller::WaitForEvents(bool may_sleep) {
+void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   int64_t timeout_ns = may_sleep ? -1 : 0;
   if (may_sleep && !napping_.empty()) {
     const auto next =
@@ -327,16 +328,24 @@ void Poller::WaitForEvents(bool may_sleep) {
   }
   epoll_event events[64];
   const int count = Wait(events, 64, may_sleep ? timeout_ns : 0);
+  const int64_t then = SteadyNs();
+  int64_t woken_ns = INT64_MAX;  // the first of those that have woken us
+  const auto note = [&](int64_t ns) {
+    if (ns >= now && ns <= then) woken_ns = std::min(woken_ns, ns);
+  };
   absl::MutexLock lock(mu_);
   sleeping_ = false;
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u64 == 0) {
       eventfd_t ignored;
       eventfd_read(poke_.get(), &ignored);
+      note(poked_ns_);
     } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
       readable_.push_back(it->second);
+      note(it->second->pollable->WokenAt());
     }
   }
+  if (may_sleep) waits_.Slept(now, woken_ns, then);
   for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
   again_.clear();
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/polling/poll_waits.h"
+
+namespace grpc_cxl::internal {
+
+const SpinBudget* PollWaits::Budget(const WaitTerms& terms) {
+  for (const auto& [its, budget] : budgets_) {
+    if (its == terms) return budget.get();
+  }
+  return budgets_.emplace_back(terms, std::make_unique<SpinBudget>(terms)).second.get();
+}
+
+void PollWaits::Begin(int64_t now_ns) {
+  begin_ns_ = now_ns;
+  waiting_ = false;
+  past_ = {};
+}
+
+void PollWaits::Worked(int64_t look_ns, int64_t now_ns) {
+  if (waiting_) {
+    past_.total_ns = look_ns - begin_ns_;
+    if (!past_.slept) past_.spun_ns = past_.total_ns - past_.away_ns;
+    for (const auto& [terms, budget] : budgets_) budget->Waited(past_);
+  }
+  Begin(now_ns);
+}
+
+void PollWaits::Yielded(int64_t away_ns) {
+  past_.away_ns += away_ns;
+  past_.unseen_ns = away_ns;
+}
+
+void PollWaits::Slept(int64_t from_ns, int64_t woken_ns, int64_t to_ns) {
+  if (!past_.slept) past_.spun_ns = from_ns - begin_ns_ - past_.away_ns;
+  past_.slept = true;
+  past_.unseen_ns = 0;
+  past_.woken_ns = woken_ns >= from_ns && woken_ns <= to_ns ? woken_ns - begin_ns_ : -1;
+}
+
+}  // namespace grpc_cxl::internal
