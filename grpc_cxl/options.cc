@@ -99,9 +99,10 @@ absl::Status Validate(const ServerOptions& options) {
   if (options.max_connections == 0) {
     return Invalid("max_connections", options.max_connections, "at least 1");
   }
-  if (options.max_total_arena_bytes < one_arena) {
+  if (options.max_total_arena_bytes != 0 && options.max_total_arena_bytes < one_arena) {
     return Invalid("max_total_arena_bytes", options.max_total_arena_bytes,
-                   absl::StrCat("at least the ", one_arena, " bytes of one connection's arena"));
+                   absl::StrCat("0 (a quarter of the memory there is) or at least the ", one_arena,
+                                " bytes of one connection's arena"));
   }
   switch (options.backing.kind) {
     case ArenaBacking::Kind::kMemfd:

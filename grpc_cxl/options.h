@@ -97,14 +97,17 @@ struct ServerOptions : EndpointOptions {
   // receiver that trusts its peer (docs/configuration.md) reads them where they are, and holds them
   // until the last Cord, ByteBuffer or slice of them is gone; another receiver copies them first.
   // When no block is free they are copied through the ring instead: slower, never an error.
-  // Two or three of the largest usual messages are enough.
+  // Two or three of the largest usual messages are enough. Blocks take memory when they are first
+  // used, and give it back at rest.
   size_t payload_bytes = 4 << 20;
 
   // Bytes of the whole arena of one connection: control words, both rings and both
   // directions' blocks. Default 0: just what these need, about 2 * (ring_bytes +
-  // payload_bytes), 9 MiB by default. A connection takes this much memory from the moment it
-  // is made, used or not, until the last slice of it is dropped; making it takes about 0.3 ms
-  // a MiB.
+  // payload_bytes), 9 MiB by default. With memfds, on kernels from 5.14 on, that is address space:
+  // a new connection takes some 50 KiB of memory, more as it is used, and gives it back after
+  // 5 seconds of rest. Otherwise (other backings, kFlush, regions) a connection takes this much
+  // memory from the moment it is made, used or not, until the last slice of it is dropped; making it
+  // takes about 0.3 ms a MiB.
   size_t arena_bytes = 0;
 
   // Bytes of each of the 64 request and 64 response buffers through which a connection's
@@ -114,12 +117,16 @@ struct ServerOptions : EndpointOptions {
   // calls.
   size_t call_buffer_bytes = 4 << 10;
 
-  // Connections at a time, and bytes of all their arenas, for one listening address.
-  // Defaults: 1000 and 4 GiB. One more is refused with the reason; the others go on. Each uid of
-  // allowed_uids gets at most a quarter of both.
+  // Connections at a time, and bytes of all their arenas, for one listening address. Defaults: 1000,
+  // and 0: a quarter of the memory that the process can still have, as its control groups' limits,
+  // ulimit -v and the machine's free memory say at the time. Bytes count that may come onto the
+  // server's account: 1.6 MiB of a new connection of the default size, and its blocks. When three
+  // quarters are in use, connections grow no more, and new ones get the smallest arena (44 KiB, no
+  // blocks, no direct calls); when all are, one more is refused with the reason; the others go on.
+  // Each uid of allowed_uids gets at most a quarter of both.
   // Each connection costs a file descriptor besides its arena.
   size_t max_connections = 1000;
-  size_t max_total_arena_bytes = size_t{4} << 30;
+  size_t max_total_arena_bytes = 0;
 
   // What the memory is made of. Default: memfd. See ArenaBacking for the price of each. Peers can
   // take other memory than memfd away under us, so with it only our own user and root in our own

@@ -72,11 +72,13 @@ Arena::~Arena() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
+bool Arena::CanReserveOnUse(const ArenaBacking& backing) {
+  return backing.kind == ArenaBacking::Kind::kMemfd && CanPopulate();
+}
+
 absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing,
                                     Reservation reservation) {
-  if (backing.kind != ArenaBacking::Kind::kMemfd || !CanPopulate()) {
-    reservation = Reservation::kAll;
-  }
+  if (!CanReserveOnUse(backing)) reservation = Reservation::kAll;
   absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation);
   if (!file.ok()) return file.status();
   absl::StatusOr<char*> data = Map(file->fd.get(), file->size, 0, reservation);

@@ -30,6 +30,9 @@ class Arena {
   static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing,
                                       Reservation reservation = Reservation::kAll);
 
+  // Whether Create() with kOnUse reserves on use.
+  static bool CanReserveOnUse(const ArenaBacking& backing);
+
   // Maps an arena that a peer made. `bytes` and `sealed` are what the peer announced: the file
   // must have that size and be sealed against shrinking. Only a trusted peer may announce a file
   // that is not sealed, or give huge pages: it could take either away, which ends us with a SIGBUS.

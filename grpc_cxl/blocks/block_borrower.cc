@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/blocks/block_borrower.h"
 
+#include <algorithm>
+
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -9,31 +11,72 @@
 namespace grpc_cxl::internal {
 
 BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area,
-                             BlockReturnWords* mine, absl::Span<BlockReturnEntry> entries,
-                             SharedView view)
+                             BlockReturnWords* mine, const BlockOwnerWords* owner,
+                             absl::Span<BlockReturnEntry> entries, SharedView view,
+                             BlockGrant grant)
     : memory_(std::move(memory)),
       area_(area),
       mine_(mine),
       entries_(entries),
       view_(view),
+      owner_(owner),
+      pages_(grant.pages),
+      limit_(std::move(grant.limit)),
+      granted_bytes_(limit_ == nullptr ? area.size() : size_t{grant.begin_pages} * kPageBytes),
       // relaxed: only this process writes it.
       returned_(mine->returned.load(std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
+  CHECK_LE(granted_bytes_.load(std::memory_order_relaxed), area.size());
 }
 
 absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descriptor) {
-  if (descriptor.bytes == 0 || descriptor.begin >= area_.size() ||
-      descriptor.bytes > area_.size() - descriptor.begin) {
-    return absl::DataLossError(absl::StrCat("the peer lent ", descriptor.bytes, " bytes at ",
-                                            descriptor.begin, " of its payload area, which has ",
-                                            area_.size(),
-                                            " bytes; nothing it says can be trusted now"));
+  const size_t granted = granted_bytes_.load(std::memory_order_relaxed);
+  if (descriptor.bytes == 0 || descriptor.begin >= granted ||
+      descriptor.bytes > granted - descriptor.begin) {
+    return absl::DataLossError(
+        absl::StrCat("the peer lent ", descriptor.bytes, " bytes at ", descriptor.begin,
+                     " of its payload area, of which ", granted,
+                     " bytes are granted; nothing it says can be trusted now"));
+  }
+  if (!entries_reserved_.load(std::memory_order_relaxed)) {
+    const absl::Span<const char> entries(reinterpret_cast<const char*>(entries_.data()),
+                                         entries_.size() * sizeof(entries_[0]));
+    if (absl::Status status = pages_.Reserve(entries); !status.ok()) return status;
+    entries_reserved_.store(true, std::memory_order_relaxed);
   }
   const absl::Span<char> bytes = area_.subspan(descriptor.begin, descriptor.bytes);
   view_.Acquire(bytes);
   CopyCounters::OfProcess().loans_held.Add();
   return Loan(shared_from_this(), bytes);
+}
+
+bool BlockBorrower::Asked() const {
+  // relaxed: a hint; Answer() loads it again.
+  return limit_ != nullptr && view_.Load(owner_->wanted, std::memory_order_relaxed) !=
+                                  answered_.load(std::memory_order_relaxed);
+}
+
+void BlockBorrower::Answer() {
+  if (!Asked()) return;
+  absl::MutexLock lock(mu_);
+  // Matched by the release store in GrantedLimit::Ask().
+  const uint64_t wanted = view_.Load(owner_->wanted, std::memory_order_acquire);
+  const uint64_t last = answered_.exchange(wanted, std::memory_order_relaxed);
+  if (NumberOf(wanted) == NumberOf(last)) return;
+  const auto all = static_cast<uint32_t>(AreaPages(area_.size()));
+  const uint32_t pages = std::min(PagesOf(wanted), all);
+  auto granted = static_cast<uint32_t>(granted_bytes_.load(std::memory_order_relaxed) / kPageBytes);
+  if (pages > granted) {
+    granted = std::clamp(limit_->Grow(pages), granted, pages);
+  } else if (pages < granted && limit_->Shrink(pages)) {
+    granted = pages;
+    // The peer has done so, or the pages would stay on our account.
+    pages_.GiveBack(area_.subspan(size_t{granted} * kPageBytes));
+  }
+  granted_bytes_.store(size_t{granted} * kPageBytes, std::memory_order_relaxed);
+  // Matched by the acquire load in GrantedLimit::Answered().
+  view_.Store(mine_->granted, NumberedPages(NumberOf(wanted), granted), std::memory_order_release);
 }
 
 void BlockBorrower::Loan::Return() {

@@ -2,6 +2,8 @@
 #ifndef GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_
 #define GRPC_CXL_BLOCKS_BLOCK_BORROWER_H_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -10,10 +12,20 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/blocks/area_limit.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
 
 namespace grpc_cxl::internal {
+
+// How much of an area may be lent to its borrower. By default all of it.
+struct BlockGrant {
+  ArenaPages pages{};
+  // Pages to begin with, and how to grant others; null: all.
+  uint32_t begin_pages = 0;
+  std::unique_ptr<AreaLimit> limit{};
+};
 
 // The borrower's side of one direction's blocks; its twin, BlockPool, lives in the peer's
 // process. Turns the peer's descriptors into memory, and gives it back when the last user is
@@ -54,14 +66,20 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
     absl::Span<char> bytes_;
   };
 
-  // `memory` keeps all the other arguments mapped; `area` is the peer's, `entries` has one
-  // entry for each of its pages.
+  // `memory` keeps all the other arguments mapped; `area` is the peer's, whose words are `owner`;
+  // `entries` has one entry for each of its pages.
   BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, BlockReturnWords* mine,
-                absl::Span<BlockReturnEntry> entries, SharedView view = {});
+                const BlockOwnerWords* owner, absl::Span<BlockReturnEntry> entries,
+                SharedView view = {}, BlockGrant grant = {});
 
   // The loan that `descriptor`, a private copy of the peer's words, describes. DATA_LOSS when it
-  // is not inside the peer's area. To be called once for each descriptor that comes.
+  // is not inside the part of the peer's area that is granted, RESOURCE_EXHAUSTED when there is no
+  // memory to return it later. To be called once for each descriptor that comes.
   absl::StatusOr<Loan> Borrow(BlockDescriptor descriptor);
+
+  // Whether the peer wants more or less of its area than before, and the answer. A hint: one load.
+  bool Asked() const;
+  void Answer();
 
  private:
   void Return(const char* begin);
@@ -71,6 +89,13 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   BlockReturnWords* const mine_;
   const absl::Span<BlockReturnEntry> entries_;
   const SharedView view_;
+  const BlockOwnerWords* const owner_;
+  const ArenaPages pages_;
+  const std::unique_ptr<AreaLimit> limit_;
+  // Bytes that may be lent. relaxed: a peer that lends from a larger part has acquired our answer.
+  std::atomic<size_t> granted_bytes_;
+  std::atomic<uint64_t> answered_{0};          // relaxed: the last question, of Answer() alone
+  std::atomic<bool> entries_reserved_{false};  // relaxed: to reserve them twice does no harm
 
   absl::Mutex mu_;
   uint64_t returned_ ABSL_GUARDED_BY(mu_);

@@ -28,20 +28,26 @@ void BlockPool::Block::Reset() {
 
 BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
                      BlockOwnerWords* mine, const BlockReturnWords* returns,
-                     absl::Span<const BlockReturnEntry> entries, SharedView view)
+                     absl::Span<const BlockReturnEntry> entries, SharedView view,
+                     BlockGrowth growth)
     : memory_(std::move(memory)),
       area_(area),
       mine_(mine),
       returns_(returns),
       entries_(entries),
       view_(view),
-      runs_(static_cast<uint32_t>(AreaPages(area.size()))),
+      pages_(growth.pages),
+      runs_(growth.limit == nullptr ? static_cast<uint32_t>(AreaPages(area.size()))
+                                    : growth.begin_pages),
+      limit_(std::move(growth.limit)),
+      reserved_((AreaPages(area.size()) + kExtentPages - 1) / kExtentPages, !pages_.on_use()),
       blocks_(AreaPages(area.size())),
       first_of_(AreaPages(area.size())),
       // relaxed: nothing is lent yet, so no entry counts.
       taken_back_(view.Load(returns->returned, std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
+  CHECK_LE(runs_.pages(), AreaPages(area.size()));
 }
 
 BlockPool::~BlockPool() {
@@ -58,8 +64,12 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   };
   absl::MutexLock lock(mu_);
   if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
-  const PageRuns::Run run = runs_.Take(pages(std::min(bytes, area_.size())), pages(least));
+  const PageRuns::Run run = TakeRun(pages(std::min(bytes, area_.size())), pages(least));
   if (run.pages == 0) return Block();
+  if (!Reserve(run)) {
+    runs_.Free(run);
+    return Block();
+  }
   blocks_[run.first] = {.pages = run.pages, .loans = 0, .held = true};
   for (uint32_t page = run.first; page < run.first + run.pages; ++page) {
     first_of_[page] = run.first;
@@ -67,6 +77,54 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   TellPagesInUse();
   return Block(shared_from_this(),
                area_.subspan(size_t{run.first} * kPageBytes, size_t{run.pages} * kPageBytes));
+}
+
+PageRuns::Run BlockPool::TakeRun(uint32_t pages, uint32_t least) {
+  if (const PageRuns::Run run = runs_.Take(pages, pages); run.pages > 0) return run;
+  const auto all = static_cast<uint32_t>(AreaPages(area_.size()));
+  if (limit_ != nullptr && runs_.pages() < all) {
+    const uint32_t now = runs_.pages();
+    // At least twice as many: few questions for a large area.
+    const uint32_t wanted = std::max(2 * now, now + pages);
+    const uint32_t rounded = (wanted + kExtentPages - 1) / kExtentPages * kExtentPages;
+    runs_.Resize(std::max(now, limit_->Grow(std::min(rounded, all))));
+  }
+  return runs_.Take(pages, least);
+}
+
+absl::Span<char> BlockPool::Extent(size_t extent) const {
+  return area_.subspan(extent * kExtentPages * kPageBytes, kExtentPages * kPageBytes);
+}
+
+bool BlockPool::Reserve(PageRuns::Run run) {
+  for (size_t extent = run.first / kExtentPages;
+       extent <= (run.first + run.pages - 1) / kExtentPages; ++extent) {
+    if (reserved_[extent]) continue;
+    if (!pages_.Reserve(Extent(extent)).ok()) return false;
+    reserved_[extent] = true;
+    extents_in_use_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+bool BlockPool::Rest() {
+  absl::MutexLock lock(mu_);
+  if (!TakeBackLocked().ok()) return false;
+  for (size_t extent = 0; extent < reserved_.size(); ++extent) {
+    const auto first = static_cast<uint32_t>(extent * kExtentPages);
+    if (!pages_.on_use() || !reserved_[extent]) continue;
+    if (first < runs_.pages() &&
+        !runs_.IsFree({first, std::min(kExtentPages, runs_.pages() - first)})) {
+      continue;
+    }
+    pages_.GiveBack(Extent(extent));
+    reserved_[extent] = false;
+    extents_in_use_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  const uint32_t keep = std::max(kRestPages, runs_.end_of_use());
+  if (limit_ == nullptr || keep >= runs_.pages() || !limit_->Shrink(keep)) return false;
+  runs_.Resize(keep);
+  return true;
 }
 
 bool BlockPool::Contains(absl::Span<const char> bytes) const {

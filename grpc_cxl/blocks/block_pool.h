@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_BLOCKS_BLOCK_POOL_H_
 #define GRPC_CXL_BLOCKS_BLOCK_POOL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/blocks/area_limit.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/blocks/page_runs.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -24,11 +27,22 @@ namespace grpc_cxl::internal {
 // size; streams, whose two ends work at once, gain a fifth at this one.
 inline constexpr size_t kBlockThreshold = 16 << 10;
 
+// How much memory a pool takes. By default its whole area is there and in use.
+struct BlockGrowth {
+  ArenaPages pages{};
+  // Pages to begin with, and how to have others; null: all.
+  uint32_t begin_pages = 0;
+  std::unique_ptr<AreaLimit> limit{};
+};
+
 // The owner's side of one direction's blocks; its twin, BlockBorrower, lives in the peer's
 // process. A block is a run of whole pages. It is free when no Block holds it and every loan
 // of it has come back:
 //
 //   free --Allocate()--> held --Lend()--> held and lent --~Block--> lent --peer--> free
+//
+// The pool begins with a part of its area and grows with use, up to what its limit allows; at rest
+// it shrinks again.
 //
 // Blocks may outlive the connection: the pool lives as long as the last of them, and keeps
 // the memory mapped.
@@ -66,12 +80,12 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // and `entries` one entry for each of its pages.
   BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area, BlockOwnerWords* mine,
             const BlockReturnWords* returns, absl::Span<const BlockReturnEntry> entries,
-            SharedView view = {});
+            SharedView view = {}, BlockGrowth growth = {});
   ~BlockPool();
 
   // A block of at least `bytes` (at least 1); when only smaller ones are free, the largest of
-  // them if it has `least` bytes; else an empty one. Never waits. Takes back what the peer has
-  // returned. DATA_LOSS as above.
+  // them if it has `least` bytes; else, or when there is no memory, an empty one. Never waits.
+  // Takes back what the peer has returned. DATA_LOSS as above.
   absl::StatusOr<Block> Allocate(size_t bytes, size_t least);
   absl::StatusOr<Block> Allocate(size_t bytes) { return Allocate(bytes, bytes); }
 
@@ -90,10 +104,21 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // Takes back what the peer has returned. Cheap when there is nothing. DATA_LOSS as above.
   absl::Status TakeBack();
 
+  // Gives memory back of which no block is in use, until it is needed again. The peer is to be
+  // woken when that is true.
+  bool Rest();
+  // Whether Rest() may have something to give.
+  bool MayRest() const { return extents_in_use_.load(std::memory_order_relaxed) > 0; }
+
   size_t area_bytes() const { return area_.size(); }
   uint32_t pages_in_use() const;
 
  private:
+  // Pages that are reserved together.
+  static constexpr uint32_t kExtentPages = 16;
+  // Kept at rest, so that the next messages need not ask: 256 KiB.
+  static constexpr uint32_t kRestPages = 64;
+
   // Of the block that begins at the page with the same index.
   struct State {
     uint32_t pages = 0;  // 0: no block begins here
@@ -101,6 +126,11 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
     bool held = false;
   };
 
+  // A run of at least `least` free pages, at most `pages`; grows for them.
+  PageRuns::Run TakeRun(uint32_t pages, uint32_t least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // False: there is no memory.
+  bool Reserve(PageRuns::Run run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Span<char> Extent(size_t extent) const;
   absl::Status TakeBackLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FreeIfUnused(uint32_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TellPagesInUse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -117,9 +147,13 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   const BlockReturnWords* const returns_;
   const absl::Span<const BlockReturnEntry> entries_;
   const SharedView view_;
+  const ArenaPages pages_;
 
   mutable absl::Mutex mu_;
-  PageRuns runs_ ABSL_GUARDED_BY(mu_);
+  PageRuns runs_ ABSL_GUARDED_BY(mu_);  // of the pages up to the limit
+  const std::unique_ptr<AreaLimit> limit_ ABSL_PT_GUARDED_BY(mu_);
+  std::vector<bool> reserved_ ABSL_GUARDED_BY(mu_);  // extents
+  std::atomic<size_t> extents_in_use_{0};            // of them; relaxed, a number by itself
   std::vector<State> blocks_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> first_of_ ABSL_GUARDED_BY(mu_);  // of the block that has this page
   uint64_t taken_back_ ABSL_GUARDED_BY(mu_);             // position in the return ring

@@ -11,6 +11,34 @@ PageRuns::PageRuns(uint32_t pages) : pages_(pages), free_pages_(pages) {
   if (pages > 0) gaps_.emplace(0, pages);
 }
 
+void PageRuns::Resize(uint32_t pages) {
+  if (pages > pages_) {
+    const Run more{pages_, pages - pages_};
+    pages_ = pages;
+    Free(more);
+  } else if (pages < pages_) {
+    CHECK_LE(end_of_use(), pages) << "pages in use cannot be taken away";
+    const auto last = std::prev(gaps_.end());
+    free_pages_ -= pages_ - pages;
+    last->second -= pages_ - pages;
+    if (last->second == 0) gaps_.erase(last);
+    pages_ = pages;
+  }
+}
+
+uint32_t PageRuns::end_of_use() const {
+  if (gaps_.empty()) return pages_;
+  const auto last = std::prev(gaps_.end());
+  return last->first + last->second == pages_ ? last->first : pages_;
+}
+
+bool PageRuns::IsFree(Run run) const {
+  auto gap = gaps_.upper_bound(run.first);
+  if (gap == gaps_.begin()) return false;
+  --gap;
+  return run.first + run.pages <= gap->first + gap->second;
+}
+
 PageRuns::Run PageRuns::Take(uint32_t pages, uint32_t least) {
   CHECK(least >= 1 && least <= pages);
   auto longest = gaps_.end();

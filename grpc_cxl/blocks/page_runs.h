@@ -20,6 +20,12 @@ class PageRuns {
 
   explicit PageRuns(uint32_t pages);
 
+  // Adds free pages at the end, or takes free ones away.
+  void Resize(uint32_t pages);
+  // Pages up to the last one in use.
+  uint32_t end_of_use() const;
+  bool IsFree(Run run) const;
+
   // The first run of `pages` free pages; if there is none, the longest one that there is,
   // unless that has fewer than `least` (at least 1, at most `pages`) pages.
   Run Take(uint32_t pages, uint32_t least);
@@ -27,13 +33,14 @@ class PageRuns {
   void Free(Run run);
 
   uint32_t in_use() const { return pages_ - free_pages_; }
+  uint32_t pages() const { return pages_; }
 
  private:
   using Gaps = std::map<uint32_t, uint32_t>;  // first page and pages of each run of free ones
 
   Run TakeFrom(Gaps::iterator gap, uint32_t pages);
 
-  const uint32_t pages_;
+  uint32_t pages_;
   uint32_t free_pages_;
   Gaps gaps_;
 };

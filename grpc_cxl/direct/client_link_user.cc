@@ -9,7 +9,7 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, const WaitTerms& wait)
     : calls_(
           link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->polls(),
-          SpinBudget(wait)),
+          SpinBudget(wait), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       routes_(std::move(routes)) {}
 

@@ -29,6 +29,9 @@ class ClientLinkUser final : public LinkUser {
   void Retire() override;
   void Ended() override;
   bool Busy() const override { return calls_.busy() > 0; }
+  uint64_t activity() const override { return calls_.posts(); }
+  void Rest() override { calls_.Rest(); }
+  bool MayRest() const override { return calls_.MayRest(); }
 
  private:
   ClientCalls calls_;

@@ -11,7 +11,7 @@ namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, bool trust_peer, std::string peer)
     : calls_(
-          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view()),
+          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)) {}
 

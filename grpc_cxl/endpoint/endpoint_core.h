@@ -102,6 +102,12 @@ class EndpointCore final : public Pollable,
   absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
+  // Sees to it that the connection gives memory back when it has been at rest for a while: by a
+  // timer, which runs only while there is something to give.
+  void RestLater();
+  void RestIfIdle();
+  bool MayRest() const { return link_->MayRest() || (user_ != nullptr && user_->MayRest()); }
+
   static Callback Take(Operation& operation);
   void RunRead();
   void RunWrite();
@@ -126,6 +132,8 @@ class EndpointCore final : public Pollable,
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.
   std::atomic<bool> flooded_{false};
+  std::atomic<bool> rest_later_{false};     // a timer is set; relaxed: a second one does no harm
+  std::atomic<uint64_t> last_activity_{0};  // of the timer
   std::atomic<bool> shut_down_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> ended_{false};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/acceptor.h"
 
-#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,8 +9,9 @@
 #include "absl/log/log.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/event_engine/arena_choice.h"
+#include "grpc_cxl/event_engine/budget_limit.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/region_client_source.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
@@ -132,29 +133,38 @@ void Acceptor::Answer(WaitingClient& client) {
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
     WaitingClient& client) {
-  const bool direct = may_have_direct_calls_ && (client.features() & kDirectCalls) != 0;
-  const LinkSizes sizes{
-      .ring_bytes = settings_.ring_bytes,
-      .payload_bytes = settings_.payload_bytes,
-      .call_bytes = direct ? CallAreaBytes(settings_.call_buffer_bytes) : 0,
-  };
-  const size_t arena_bytes = std::max(settings_.arena_bytes, ArenaBytes(sizes));
-  auto lease = budget_->Take(arena_bytes, client.quota());
-  if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) {
+  auto chosen =
+      ChooseArena(settings_, may_have_direct_calls_ && (client.features() & kDirectCalls) != 0,
+                  client.reserves_on_use(), *budget_, client.quota());
+  if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&chosen)) {
     const bool connections = refused->of == ConnectionBudget::Short::kConnections;
     return Refused{connections ? Refusal::kConnectionLimit : Refusal::kArenaBudget,
                    refused->reason};
   }
+  const ArenaChoice& choice = std::get<ArenaChoice>(chosen);
+  const LinkSizes& sizes = choice.sizes;
+  if (sizes.ring_bytes < settings_.ring_bytes) {
+    LOG_EVERY_N_SEC(WARNING, 10)
+        << "cxl:///" << name_.str() << ": the budget for arenas is nearly used up, so new "
+        << "connections get small ones, without payload blocks and direct calls "
+        << "(ServerOptions::max_total_arena_bytes)";
+  }
+  const auto granted_pages = static_cast<uint32_t>(sizes.granted_pages);
   const ArenaOffer offer{.ring_bytes = sizes.ring_bytes,
                          .payload_bytes = sizes.payload_bytes,
                          .call_buffer_bytes = static_cast<uint32_t>(settings_.call_buffer_bytes),
-                         .features = direct ? kDirectCalls : kNoFeatures};
-  absl::StatusOr<LinkParts> parts = client.Accept(arena_bytes, offer);
+                         .granted_pages = granted_pages,
+                         .features = choice.direct_calls ? kDirectCalls : kNoFeatures};
+  absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
   // Unmapping the arena returns both, the budget's lease first.
   parts->options.lease =
-      std::make_shared<std::pair<std::shared_ptr<void>, ConnectionBudget::Lease>>(
-          std::move(parts->options.lease), std::get<0>(std::move(lease)));
+      std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<ConnectionBudget::Lease>>>(
+          std::move(parts->options.lease), choice.lease);
+  if (client.reserves_on_use()) {
+    parts->options.own_limit = std::make_unique<BudgetLimit>(choice.lease, 0);
+    parts->options.peer_limit = std::make_unique<BudgetLimit>(choice.lease, granted_pages);
+  }
   const std::string identity = SealedIdentity(client.who());
   const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,

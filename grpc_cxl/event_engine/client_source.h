@@ -37,6 +37,9 @@ class WaitingClient {
   // The clients with one of these share a part of the server's budget; empty: no such limit.
   virtual std::string quota() const = 0;
 
+  // Whether the arena's pages take memory on use only.
+  virtual bool reserves_on_use() const = 0;
+
   // Makes an arena of at least `bytes` and sends it to the client with `offer`, after filling in
   // the offer's arena_bytes, sealed and coherence.
   virtual absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) = 0;

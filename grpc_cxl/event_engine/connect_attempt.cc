@@ -30,7 +30,8 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                               .pool_key = pool_key,
                               .sizes = {.ring_bytes = offer.ring_bytes,
                                         .payload_bytes = offer.payload_bytes,
-                                        .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0},
+                                        .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0,
+                                        .granted_pages = offer.granted_pages},
                               .wait = settings.wait()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/log/log.h"
+#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/payload/pool_directory.h"
@@ -21,6 +22,13 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
       Link::Create(terms.side, std::move(parts.arena), std::move(parts.socket), terms.sizes,
                    std::move(parts.options));
   if (!link.ok()) return link.status();
+  if (terms.sizes.call_bytes > 0) {
+    if (absl::Status status =
+            (*link)->pages().Reserve((*link)->call_area().subspan(0, kCallWordsBytes));
+        !status.ok()) {
+      return status;
+    }
+  }
   EnterPool(terms.pool_key, (*link)->pool());
   std::unique_ptr<LinkUser> user;
   if (terms.sizes.call_bytes > 0) user = make_user(link->get());

@@ -33,7 +33,7 @@ struct ConnectionTerms {
 };
 
 // Makes a connection's link and the core over it. `make_user` is called for a link with a call
-// area and makes its user. Errors are those of Link::Create().
+// area and makes its user. Errors are those of Link::Create(), and RESOURCE_EXHAUSTED.
 absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     LinkParts parts, const ConnectionTerms& terms,
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,

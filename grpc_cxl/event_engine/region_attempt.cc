@@ -46,6 +46,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .ring_bytes = answer.ring_bytes,
                          .payload_bytes = answer.payload_bytes,
                          .call_buffer_bytes = answer.call_buffer_bytes,
+                         .granted_pages = static_cast<uint32_t>(AreaPages(answer.payload_bytes)),
                          .features = answer.features};
   // Every process that maps the region can change the blocks.
   return request().Open({.arena = *std::move(made.arena),

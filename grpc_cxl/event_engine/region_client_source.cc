@@ -35,6 +35,8 @@ class WaitingRegionClient final : public WaitingClient {
   PeerTrust trust() const override { return PeerTrust::kStranger; }
   std::string quota() const override { return ""; }  // the region gives each host a part
 
+  bool reserves_on_use() const override { return false; }
+
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     AnswerRecord terms;
     terms.ring_bytes = offer.ring_bytes;

@@ -38,8 +38,15 @@ class WaitingSocketClient final : public WaitingClient {
     return trust_ == PeerTrust::kStranger ? absl::StrCat("uid=", hello_.peer.uid) : "";
   }
 
+  // Where caches do not see each other, an end may hold lines of pages that the other has given
+  // back.
+  bool reserves_on_use() const override {
+    return memory_.coherence == Coherence::kCoherent && Arena::CanReserveOnUse(backing_);
+  }
+
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
-    absl::StatusOr<Arena> arena = Arena::Create(bytes, backing_);
+    absl::StatusOr<Arena> arena =
+        Arena::Create(bytes, backing_, reserves_on_use() ? Reservation::kOnUse : Reservation::kAll);
     if (!arena.ok()) return arena.status();
     offer.arena_bytes = arena->size();
     offer.sealed = arena->sealed();

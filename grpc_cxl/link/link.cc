@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/layout_version.h"
+#include "grpc_cxl/blocks/granted_limit.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
@@ -56,6 +57,10 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
                      " bytes and ", sizes.call_bytes, " bytes of calls"));
   }
   const absl::Span<char> mapping(arena.data(), arena.size());
+  if (absl::Status status = arena.pages().Reserve(mapping.subspan(0, kLinkControlBytes));
+      !status.ok()) {
+    return status;
+  }
   auto memory = std::make_shared<const Memory>(std::move(options.lease), std::move(arena),
                                                FarMemory::Create(options.memory, mapping));
   const absl::Span<char> working = WorkingMemory(memory->far.get(), mapping);
@@ -72,8 +77,6 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
   map.peer = server;
   map.out = take(ring_bytes);
   map.in = take(ring_bytes);
-  map.payload_out = take(sizes.payload_bytes);
-  map.payload_in = take(sizes.payload_bytes);
   const size_t entries = AreaPages(sizes.payload_bytes);
   for (absl::Span<BlockReturnEntry>* returns : {&map.returns_out, &map.returns_in}) {
     *returns = absl::MakeSpan(
@@ -81,6 +84,8 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
         entries);
   }
   map.calls = take(sizes.call_bytes);
+  map.payload_out = take(sizes.payload_bytes);
+  map.payload_in = take(sizes.payload_bytes);
   if (side == Side::kServer) {
     std::swap(map.mine, map.peer);
     std::swap(map.out, map.in);
@@ -88,33 +93,56 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
     std::swap(map.returns_out, map.returns_in);
   }
   const bool polls = options.polls || !socket;
-  return std::unique_ptr<Link>(
-      new Link(std::move(memory), std::move(socket), map, polls, std::move(options.liveness)));
+  return std::unique_ptr<Link>(new Link(side, std::move(memory), std::move(socket), map, polls,
+                                        std::move(options), sizes.granted_pages));
 }
 
-Link::Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map, bool polls,
-           std::unique_ptr<Liveness> liveness)
+Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map,
+           bool polls, LinkOptions options, size_t granted_pages)
     : memory_(std::move(memory)),
       socket_(std::move(socket)),
       polls_(polls),
-      liveness_(std::move(liveness)),
+      liveness_(std::move(options.liveness)),
       pool_(map.payload_out.empty()
                 ? nullptr
                 : std::make_shared<BlockPool>(memory_, map.payload_out, &map.mine->blocks,
-                                              &map.peer->returns, map.returns_out, view())),
+                                              &map.peer->returns, map.returns_out, view(),
+                                              OwnGrowth(side, map, options, granted_pages))),
       borrower_(map.payload_in.empty()
                     ? nullptr
-                    : std::make_shared<BlockBorrower>(memory_, map.payload_in, &map.mine->returns,
-                                                      map.returns_in, view())),
+                    : std::make_shared<BlockBorrower>(
+                          memory_, map.payload_in, &map.mine->returns, &map.peer->blocks,
+                          map.returns_in, view(),
+                          BlockGrant{.pages = pages(),
+                                     .begin_pages = static_cast<uint32_t>(granted_pages),
+                                     .limit = std::move(options.peer_limit)})),
       call_area_(map.calls),
       mine_(map.mine),
       peer_(map.peer),
-      tx_(&map.mine->tx, &map.peer->rx, map.out, view()),
+      tx_(&map.mine->tx, &map.peer->rx, map.out, view(), pages()),
       rx_(&map.mine->rx, &map.peer->tx, map.in, view()),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
       sleeper_(&map.mine->doorbell, socket_.get(), view()),
       waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
+
+BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
+                            size_t granted_pages) const {
+  BlockGrowth growth{.pages = pages()};
+  if (side == Side::kServer) {
+    growth.limit = std::move(options.own_limit);
+  } else if (granted_pages < AreaPages(map.payload_out.size())) {
+    growth.begin_pages = static_cast<uint32_t>(granted_pages);
+    growth.limit = std::make_unique<GrantedLimit>(&map.mine->blocks, &map.peer->returns,
+                                                  growth.begin_pages, view());
+  }
+  return growth;
+}
+
+void Link::Rest() {
+  tx_.Rest();
+  if (pool_ != nullptr && pool_->Rest()) Wake();
+}
 
 void Link::Publish() {
   const size_t bytes = tx_.Publish();

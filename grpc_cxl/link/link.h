@@ -41,6 +41,9 @@ struct LinkOptions {
   bool polls = false;
   std::unique_ptr<Liveness> liveness{};  // instead of the socket
   std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
+  // Of the server, which keeps accounts: the limits of its own payload and of the client's. Null:
+  // none.
+  std::unique_ptr<AreaLimit> own_limit{}, peer_limit{};
 };
 
 // One end of a connection: an arena with a ring and maybe payload blocks in each direction, a
@@ -126,6 +129,19 @@ class Link {
   SharedView view() const { return SharedView(memory_->far.get()); }
   void Wake();
 
+  // Whether the peer asks for more or less of its payload, and the answer.
+  bool Asked() const { return borrower_ != nullptr && borrower_->Asked(); }
+  void Answer() {
+    if (borrower_ != nullptr) borrower_->Answer();
+  }
+
+  // Gives memory back that the connection does not need at rest. One thread at a time, also with
+  // writing.
+  void Rest();
+  // Whether Rest() may have something to give.
+  bool MayRest() const { return tx_.MayRest() || (pool_ != nullptr && pool_->MayRest()); }
+  ArenaPages pages() const { return memory_->arena.pages(); }
+
   const LinkCounters& counters() const { return counters_; }
   size_t ring_bytes() const { return tx_.capacity(); }
   size_t arena_bytes() const { return memory_->arena.size(); }
@@ -141,9 +157,12 @@ class Link {
   };
   // Where everything is, seen from one side.
   struct Map;
+  // Takes own_limit out of `options`.
+  BlockGrowth OwnGrowth(Side side, const Map& map, LinkOptions& options,
+                        size_t granted_pages) const;
 
-  Link(std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map, bool polls,
-       std::unique_ptr<Liveness> liveness);
+  Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map, bool polls,
+       LinkOptions options, size_t granted_pages);
 
   const std::shared_ptr<const Memory> memory_;
   const UniqueFd socket_;

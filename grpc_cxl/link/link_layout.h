@@ -22,19 +22,21 @@
 //            +---------------------------+  + ring_bytes
 //            | ring, server to client    |  bytes: server
 //            +---------------------------+  + ring_bytes
-//            | payload, client to server |  bytes: client; see blocks/block_layout.h
+//            | returns, of the first     |  server; see blocks/block_layout.h
+//            |          payload below    |
+//            +---------------------------+  + ReturnBytes(payload_bytes)
+//            | returns, of the second    |  client
+//            +---------------------------+  + ReturnBytes(payload_bytes)
+//            | calls, if agreed upon     |  see calls/call_layout.h
+//            +---------------------------+  + call_bytes
+//            | payload, client to server |  bytes: client
 //            +---------------------------+  + payload_bytes, maybe 0
 //            | payload, server to client |  bytes: server
 //            +---------------------------+  + payload_bytes
-//            | returns of the first      |  server
-//            +---------------------------+  + ReturnBytes(payload_bytes)
-//            | returns of the second     |  client
-//            +---------------------------+  + ReturnBytes(payload_bytes)
-//            | calls, if agreed upon     |  see calls/call_layout.h
-//            +---------------------------+
 //            | unused                    |  up to arena_bytes
 //            +---------------------------+
 //
+// A connection that makes small calls only touches the beginning: its page tables stay small.
 // Both sides compute these offsets from the sizes agreed in the handshake; neither reads an
 // offset from the arena. Pages with different writers are different pages.
 namespace grpc_cxl::internal {
@@ -87,6 +89,9 @@ struct LinkSizes {
   size_t ring_bytes = 0;     // of each ring: a power of two from 4 KiB to 1 GiB
   size_t payload_bytes = 0;  // of each side's payload: IsAreaSize()
   size_t call_bytes = 0;     // of the call area
+  // Pages of the client's payload that it may lend from the beginning on; if fewer than all, it
+  // asks for the others.
+  size_t granted_pages = kMaxAreaBytes / kPageBytes;
 };
 
 // Bytes an arena needs for them; the sizes must be legal.

@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_LINK_LINK_USER_H_
 #define GRPC_CXL_LINK_LINK_USER_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -26,6 +27,12 @@ class LinkUser {
   virtual void Retire() = 0;
   // The connection has ended. Called at least once, maybe again.
   virtual void Ended() = 0;
+  // Counts what this user does, and gives memory back that it does not need at rest.
+  virtual uint64_t activity() const { return 0; }
+  virtual void Rest() {}
+  // Whether Rest() may have something to give.
+  virtual bool MayRest() const { return false; }
+
   // Whether something is under way. LinkOwner::UserIdle() follows when that ends.
   virtual bool Busy() const = 0;
 };

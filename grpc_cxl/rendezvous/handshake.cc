@@ -147,6 +147,7 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   welcome.call_buffer_bytes = offer.call_buffer_bytes;
   welcome.sealed = offer.sealed ? 1 : 0;
   welcome.coherence = static_cast<uint32_t>(offer.coherence);
+  welcome.granted_pages = offer.granted_pages;
   return SendDatagram(socket, &welcome, sizeof(welcome), arena_fd);
 }
 
@@ -212,6 +213,7 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   welcome.offer.ring_bytes = message.ring_bytes;
   welcome.offer.payload_bytes = message.payload_bytes;
   welcome.offer.call_buffer_bytes = message.call_buffer_bytes;
+  welcome.offer.granted_pages = message.granted_pages;
   welcome.offer.sealed = message.sealed != 0;
   welcome.offer.coherence = static_cast<Coherence>(message.coherence);
   welcome.offer.features = message.preamble.features;

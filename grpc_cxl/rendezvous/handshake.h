@@ -40,6 +40,7 @@ struct ArenaOffer {
   uint64_t ring_bytes = 0;
   uint64_t payload_bytes = 0;
   uint32_t call_buffer_bytes = 0;
+  uint32_t granted_pages = 0;
   bool sealed = true;
   Coherence coherence = Coherence::kCoherent;
   uint32_t features = kNoFeatures;

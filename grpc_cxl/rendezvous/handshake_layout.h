@@ -71,8 +71,8 @@ struct WelcomeMessage {
   uint32_t sealed;             // 1: the arena's file must be sealed
   uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
   uint32_t coherence;          // a Coherence: how both ends access the arena
-  uint32_t reserved;
-  char reason[256];  // of the refusal, for people; zero-terminated
+  uint32_t granted_pages;      // of the client's payload, to begin with
+  char reason[256];            // of the refusal, for people; zero-terminated
 };
 static_assert(sizeof(WelcomeMessage) == 320);
 static_assert(offsetof(WelcomeMessage, preamble) == 0);
@@ -84,7 +84,7 @@ static_assert(offsetof(WelcomeMessage, payload_bytes) == 40);
 static_assert(offsetof(WelcomeMessage, sealed) == 48);
 static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 52);
 static_assert(offsetof(WelcomeMessage, coherence) == 56);
-static_assert(offsetof(WelcomeMessage, reserved) == 60);
+static_assert(offsetof(WelcomeMessage, granted_pages) == 60);
 static_assert(offsetof(WelcomeMessage, reason) == 64);
 
 }  // namespace grpc_cxl::internal

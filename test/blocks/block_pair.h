@@ -44,6 +44,7 @@ struct BlockPair {
         owning.At(absl::Span<const BlockReturnEntry>(memory->entries)), owning.view());
     borrower = std::make_shared<BlockBorrower>(memory, borrowing.At(memory->area),
                                                borrowing.At(&memory->returns),
+                                               borrowing.At(&memory->owner),
                                                borrowing.At(memory->entries), borrowing.view());
   }
 

@@ -154,13 +154,13 @@ TEST(RefusalsTest, TheOtherEndIsAnotherUser) {
 TEST(RefusalsTest, ALimitIsReached) {
   ServerOptions one_connection;
   one_connection.max_connections = 1;
-  ServerOptions one_arena = WithSizes(64 << 10, 0);
-  one_arena.max_total_arena_bytes = 200 << 10;  // space for one of 140 KiB
+  ServerOptions one_arena = WithSizes(4 << 10, 0);
+  one_arena.max_total_arena_bytes = 30 << 10;  // space for one of 20 KiB
   for (const auto& [options, text] : std::vector<std::pair<ServerOptions, Matcher<std::string>>>{
            {one_connection, HasSubstr("the server's limit of 1 connections is reached "
                                       "(ServerOptions::max_connections)")},
            {one_arena,
-            ContainsRegex("the server has [0-9]+ of 204800 arena bytes in use and a connection "
+            ContainsRegex("the server has [0-9]+ of 30720 arena bytes in use and a connection "
                           "takes [0-9]+ .ServerOptions::max_total_arena_bytes")}}) {
     EchoPair pair(TransportKind::kCxl, {.options = options});
     EXPECT_TRUE(pair.Run({}).status.ok());

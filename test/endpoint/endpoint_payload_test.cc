@@ -66,7 +66,8 @@ TEST(EndpointPayloadTest, InPlaceFromTheTrustedAndCopiedFromOthers) {
     ASSERT_THAT(WriteAll(*pair.client, std::string(kBlockThreshold, 'a')), IsOk());
     SliceBuffer received;
     ASSERT_THAT(ReadBytes(*pair.server, kBlockThreshold, &received), IsOk());
-    char* const payload = pair.link.memory.data() + kLinkControlBytes + 2 * kRing;
+    char* const payload =
+        pair.link.memory.data() + kLinkControlBytes + 2 * kRing + 2 * ReturnBytes(kPayload);
     ASSERT_EQ(payload[0], 'a');
     payload[0] = 'b';
     EXPECT_EQ(ToString(received)[0], trusted ? 'b' : 'a');

@@ -6,8 +6,10 @@
 
 #include <limits>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -66,6 +68,46 @@ TEST(ConnectionBudgetTest, AQuotaIsAQuarterAndNobodyElses) {
   EXPECT_FALSE(Taken(budget->Take(1, "uid=3")));
   // A quarter of little is still one connection.
   EXPECT_TRUE(Taken(std::make_shared<ConnectionBudget>(1, 100)->Take(100, "uid=1")));
+}
+
+TEST(ConnectionBudgetTest, ConnectionsGrowUpToThreeQuarters) {
+  const auto budget = std::make_shared<ConnectionBudget>(8, 1000);
+  auto one = budget->Take(500, "");
+  Lease& lease = std::get<Lease>(one);
+  EXPECT_TRUE(lease.Grow(250));
+  EXPECT_FALSE(lease.Grow(1)) << "the rest is for new connections";
+  EXPECT_FALSE(Taken(budget->Take(1, "", 0.75)));
+  EXPECT_TRUE(Taken(budget->Take(250, "")));
+  lease.Shrink(200);
+  auto two = budget->Take(100, "uid=1");
+  EXPECT_TRUE(std::get<Lease>(two).Grow(87)) << "of its quarter";
+  EXPECT_FALSE(std::get<Lease>(two).Grow(1));
+  { const Lease dropped = std::get<Lease>(std::move(one)); }
+  EXPECT_TRUE(Taken(budget->Take(1000 - 187, "")));
+}
+
+TEST(ConnectionBudgetTest, ManyThreadsTakeAndGrow) {
+  const auto budget = std::make_shared<ConnectionBudget>(64, 64'000);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&budget, quota = i % 2 == 0 ? "uid=1" : ""] {
+      for (int round = 0; round < 2000; ++round) {
+        auto taken = budget->Take(1000, quota);
+        if (!Taken(taken)) continue;
+        if (std::get<Lease>(taken).Grow(500)) std::get<Lease>(taken).Shrink(300);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(Taken(budget->Take(64'000, "")));
+}
+
+TEST(ConnectionBudgetTest, WithoutALimitAQuarterOfTheMemoryThereIs) {
+  const auto budget = std::make_shared<ConnectionBudget>(8, 0);
+  const auto too_much = budget->Take(size_t{1} << 50, "");
+  ASSERT_FALSE(Taken(too_much));
+  EXPECT_THAT(std::get<Refused>(too_much).reason, HasSubstr("a quarter of the memory"));
+  EXPECT_TRUE(Taken(budget->Take(1 << 20, "")));
 }
 
 TEST(ConnectionBudgetTest, ALeaseThatMovesIsGivenBackOnceAndOutlivesItsOwner) {

@@ -91,7 +91,8 @@ bool RandomLinkEnd::Receive() {
 }
 
 bool RandomLinkEnd::LooksReady() const {
-  return link_.MaybeReadable() || ((MaySend() || !piece_.empty()) && link_.MaybeWritable());
+  // A new piece may be tried at any time; the rest of an old one waits for the space it asked for.
+  return link_.MaybeReadable() || (piece_.empty() ? MaySend() : link_.MaybeWritable());
 }
 
 void RandomLinkEnd::Spin() {

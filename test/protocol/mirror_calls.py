@@ -88,6 +88,12 @@ def be_odd():
     except PermissionError:
         pass  # from Linux 6.16 on, the server has the kernel refuse files
     check_reflection(connection.call(image(b"files")).message, b"files")
+    connection.store(connection.calls + 32, 4711)  # says that it has read what it has not
+    check_reflection(connection.call(image(b"read")).message, b"read")
+    connection.ask(4)
+    connection.granted = 100  # as if
+    expect_end(connection, lambda: connection.call(image(b"x" * 24_000), lend=True))
+    connection = connect()
     # A client that returns what was not lent gets no block any more. Direct calls do without,
     # HTTP/2 ends.
     connection.store(connection.client + 640, 3)
@@ -133,6 +139,14 @@ def make_calls():
         check_reflection(response.message, pixels)
         expect(response.lent == len(response.message), "a response in a block")
     usual.look_until(lambda: usual.take_back() or (None if usual.lent else True))
+
+    # Less of the area, and all of it again; all responses are read.
+    for pages in 4, usual.payload // PAGE:
+        usual.ask(pages)
+        pixels = os.urandom(usual.granted * PAGE // 8)
+        usual.store(usual.calls + 32, usual.calls_made)
+        check_reflection(usual.call(image(pixels), lend=True).message, pixels)
+    expect(usual.granted == usual.payload // PAGE, "all pages granted again")
 
     # Parts; a request whose message would lie in a block, if there were any.
     for waiter in (LOOKING, PARKED, POLLED):

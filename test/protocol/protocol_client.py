@@ -17,7 +17,7 @@ import stat
 import struct
 import time
 
-VERSION = 3
+VERSION = 4
 HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
 IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
@@ -70,6 +70,7 @@ class Connection:
         self.raw = self.stream = b""
         self.lent, self.taken_back, self.returned = {}, 0, 0
         self.generations = [0] * SLOTS
+        self.calls_made = 0
         self.posted = self.cancelled = self.acked = 0
 
     def shake_hands(self):  # 3
@@ -86,7 +87,7 @@ class Connection:
         require("C8", version == VERSION)
         require("C9", len(welcome) == 320)
         (refusal, self.arena_bytes, self.ring, self.payload, sealed, self.buffer,
-         coherence) = struct.unpack_from("=IQQQIII", welcome, 20)
+         coherence, granted) = struct.unpack_from("=IQQQIIII", welcome, 20)
         if refusal != 0:
             raise Ended(f"refuse {refusal}")
         require("C11", coherence == 0)
@@ -95,19 +96,20 @@ class Connection:
             require("C13", fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
         file = os.fstat(fds[0])
         require("C14", stat.S_ISREG(file.st_mode) and file.st_size == self.arena_bytes > 0)
-        require("C15", file.st_blocks * 512 >= file.st_size)
+        require("C15", sealed or file.st_blocks * 512 >= file.st_size)
         require("C16", self.ring & self.ring - 1 == 0 and 4096 <= self.ring <= 1 << 30)
         require("C17", self.payload % PAGE == 0 and self.payload <= 1 << 30)
+        self.granted, self.asked = min(granted, self.payload // PAGE), 0
         require("C18", self.buffer % PAGE == 0 and 0 < self.buffer <= 1 << 20)
         self.map_arena(fds[0], 24576 + 2 * SLOTS * self.buffer if features & 1 else 0)
 
     def map_arena(self, file, call_area):  # 4.2
         entries = -(-4 * self.payload // PAGE // PAGE) * PAGE
-        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, self.payload, self.payload, entries,
-                 entries, call_area]
+        sizes = [PAGE, PAGE, PAGE, self.ring, self.ring, entries, entries, call_area, self.payload,
+                 self.payload]
         begins = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        (_, self.server, self.client, self.ring_out, self.ring_in, self.area_out, self.area_in,
-         self.returns_out, self.returns_in, self.calls, needed) = begins
+        (_, self.server, self.client, self.ring_out, self.ring_in, self.returns_out,
+         self.returns_in, self.calls, self.area_out, self.area_in, needed) = begins
         require("C19", self.arena_bytes >= needed)
         self.arena = mmap.mmap(file, self.arena_bytes, mmap.MAP_SHARED)
         os.close(file)
@@ -250,13 +252,20 @@ class Connection:
                 if first - at >= pages:
                     break
                 at = first + count
-            return at if at + pages <= self.payload // PAGE else None
+            return at if at + pages <= self.granted else None
 
         first = self.look_until(first_fit)  # a return wakes nobody
         self.lent[first] = pages
         begin = first * PAGE
         self.arena[self.area_out + begin:self.area_out + begin + len(data)] = data
         return begin, len(data)
+
+    def ask(self, pages):  # 7.4
+        self.asked += 1
+        self.store(self.client + 520, self.asked << 32 | pages)
+        self.wake()
+        self.look_until(lambda: self.load(self.server + 648) >> 32 == self.asked or None)
+        self.granted = self.load(self.server + 648) % (1 << 32)
 
     def borrow(self, begin, size):
         require("C52", self.payload)
@@ -292,6 +301,7 @@ class Connection:
         self.arena[at:at + len(request)] = request
         client_slot = self.calls + 8192 + 128 * slot
         self.generations[slot] += 1
+        self.calls_made += 1
         self.store32(client_slot, self.generations[slot])
         self.store32(client_slot + 4, lie("C29", self.buffer + 1, lie("C32", 31, len(request))))
         self.store32(client_slot + 8, waiter)

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/event_engine/arena_choice.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "grpc_cxl/calls/call_layout.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr size_t kSmallestRingBytes = 16 << 10;
+constexpr size_t kModestPages = 64;
+
+}  // namespace
+
+std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSettings& settings,
+                                                                 bool direct_calls, bool on_use,
+                                                                 ConnectionBudget& budget,
+                                                                 const std::string& quota) {
+  const LinkSizes full{
+      .ring_bytes = settings.ring_bytes,
+      .payload_bytes = settings.payload_bytes,
+      .call_bytes = direct_calls ? CallAreaBytes(settings.call_buffer_bytes) : 0,
+      .granted_pages = AreaPages(settings.payload_bytes),
+  };
+  LinkSizes modest = full;
+  modest.granted_pages = std::min(kModestPages, full.granted_pages);
+  const LinkSizes smallest{.ring_bytes = std::min(kSmallestRingBytes, settings.ring_bytes),
+                           .granted_pages = 0};
+
+  const auto take = [&](const LinkSizes& sizes,
+                        double part) -> std::variant<ArenaChoice, ConnectionBudget::Refused> {
+    const size_t needed = ArenaBytes(sizes);
+    const size_t arena_bytes =
+        sizes.ring_bytes == full.ring_bytes ? std::max(settings.arena_bytes, needed) : needed;
+    const size_t account =
+        on_use ? needed - 2 * sizes.payload_bytes + sizes.granted_pages * kPageBytes : arena_bytes;
+    auto lease = budget.Take(account, quota, part);
+    if (auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) return *std::move(refused);
+    return ArenaChoice{
+        .sizes = sizes,
+        .arena_bytes = arena_bytes,
+        .direct_calls = sizes.call_bytes > 0,
+        .lease = std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease)))};
+  };
+
+  auto choice = take(full, on_use ? 0.5 : 1);
+  if (choice.index() == 1 && on_use) choice = take(modest, ConnectionBudget::kGrowthPart);
+  if (choice.index() == 1) choice = take(smallest, 1);
+  return choice;
+}
+
+}  // namespace grpc_cxl::internal

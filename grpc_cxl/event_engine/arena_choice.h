@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_EVENT_ENGINE_ARENA_CHOICE_H_
+#define GRPC_CXL_EVENT_ENGINE_ARENA_CHOICE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "grpc_cxl/event_engine/connection_budget.h"
+#include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/link/link_layout.h"
+
+namespace grpc_cxl::internal {
+
+// The arena of a new connection, and its share of the budget.
+struct ArenaChoice {
+  LinkSizes sizes;
+  size_t arena_bytes;
+  bool direct_calls;
+  std::shared_ptr<ConnectionBudget::Lease> lease;
+};
+
+// Chooses an arena as the settings want it while the budget has room, and smaller ones as it fills
+// up:
+//
+//   budget in use up to   the client may lend    rings, call area
+//   1/2                   all of its payload     as in the settings
+//   3/4                   256 KiB; more if free  as in the settings
+//   all                   nothing                16 KiB, none
+//
+// `direct_calls`: the client and the server can make them. `on_use`: pages take memory when they
+// are reserved; else an arena is on the account as a whole.
+std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSettings& settings,
+                                                                 bool direct_calls, bool on_use,
+                                                                 ConnectionBudget& budget,
+                                                                 const std::string& quota);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_ARENA_CHOICE_H_
