@@ -43,7 +43,8 @@
 //     server                                    client's thread that stops looking
 //     1. word := kDone or kPart                 a. awake := awake - 1
 //     2. full fence                             b. full fence
-//     3. waiter kParked and awake 0? wake       c. parked slots whose word has changed? wake
+//     3. waiter kParked and awake 0? store      c. parked slots whose word has changed? wake
+//        the time in woke_at, wake
 //
 // Whichever fence comes first, 3 sees a or c sees 1. A thread parks between its a and its c: it is
 // seen by another thread's c, or looks for itself.

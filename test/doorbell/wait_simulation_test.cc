@@ -148,7 +148,7 @@ double Cost(const Machine& machine, const Trace& trace, double fixed) {
 
 double BestFixed(const std::function<double(double)>& cost) {
   double best = cost(0);
-  for (double spin = 1; spin < 1000; spin *= 1.4) best = std::min(best, cost(spin));
+  for (double spin = 1; spin < 1000; spin *= 1.7) best = std::min(best, cost(spin));
   return best;
 }
 
