@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/polling/poll_waits.h"
 
+#include <cstddef>
+
+#include "absl/time/time.h"
+
 namespace grpc_cxl::internal {
 
-const SpinBudget* PollWaits::Budget(const WaitTerms& terms) {
+namespace {
+
+// Each costs some 50 ns a wait. Nobody needs so many.
+constexpr size_t kMostBudgets = 16;
+
+}  // namespace
+
+const SpinBudget* PollWaits::Budget(WaitTerms terms) {
+  terms.max_spin = absl::Trunc(terms.max_spin, absl::Microseconds(1));
   for (const auto& [its, budget] : budgets_) {
     if (its == terms) return budget.get();
   }
+  if (budgets_.size() == kMostBudgets) return budgets_.back().second.get();
   return budgets_.emplace_back(terms, std::make_unique<SpinBudget>(terms)).second.get();
 }
 

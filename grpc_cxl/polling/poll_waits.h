@@ -18,8 +18,8 @@ namespace grpc_cxl::internal {
 // CLOCK_MONOTONIC. Not thread-safe.
 class PollWaits {
  public:
-  // The budget for connections with these terms. Stays valid.
-  const SpinBudget* Budget(const WaitTerms& terms);
+  // The budget for connections with these terms, to the microsecond. Stays valid.
+  const SpinBudget* Budget(WaitTerms terms);
 
   // A new leader begins.
   void Begin(int64_t now_ns);
