@@ -81,6 +81,7 @@ def be_odd():
             connection.socket.send(b"\0", socket.MSG_DONTWAIT)
         except BlockingIOError:
             pass
+    connection.store(connection.client + 264, (1 << 64) - 1)  # when it woke the server
     check_reflection(connection.call(image(b"woken")).message, b"woken")
     connection.socket.setblocking(True)
     try:
