@@ -27,8 +27,8 @@ struct PastWait {
   int64_t away_ns = 0;    // of that: while another thread had the core that we looked from
   int64_t unseen_ns = 0;  // if it did not sleep: since the last look that found nothing
   bool slept = false;
-  int64_t woken_ns =
-      -1;  // if it slept: from its begin until the waker's stamp; negative: not known
+  // If it slept: from its begin until the waker's stamp; negative: not known.
+  int64_t woken_ns = -1;
 };
 
 // Tells a waiting thread how long to spin before it sleeps. A wait of length t costs
@@ -42,8 +42,8 @@ struct PastWait {
 // seen comes within e/(e-1) of one that knows each wait beforehand (Karlin, Manasse, McGeoch and
 // Owicki, "Competitive Randomized Algorithms for Nonuniform Problems", Algorithmica 11, 1994).
 //
-// Nothing about the machine is assumed. A waker stamps the time, so that the sleeper knows how long
-// the wait was, and L. C is taken to be L: 1.0 to 1.3 of it were measured where L is 60 us.
+// A waker stamps the time, so that the sleeper knows how long the wait was, and L on this machine.
+// C is not measured but taken to be L: processes took 1.0 to 1.3 of it where L is 60 us.
 //
 // While another thread wants the core, two things more cost latency: time taken from that thread
 // makes a spin cost (1 + latency_weight) t, and what comes while it has the core is seen late. How

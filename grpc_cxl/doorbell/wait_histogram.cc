@@ -39,7 +39,8 @@ double WaitHistogram::MeanBelow(int64_t limit_ns) const {
   return count > 0 ? sum / count : static_cast<double>(limit_ns);
 }
 
-WaitHistogram::Choice WaitHistogram::Cheapest(double price, double sleep_cost_ns, int64_t most_ns) const {
+WaitHistogram::Choice WaitHistogram::Cheapest(double price, double sleep_cost_ns,
+                                              int64_t most_ns) const {
   double left = 0;  // of the weight: longer than the spin
   for (const Class& each : classes_) left += each.count;
   if (left == 0) return {0, sleep_cost_ns};
