@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/base/no_destructor.h"
@@ -36,57 +37,64 @@ bool IsCancelled(const grpc::ServerContextBase& context) {
   return context.IsCancelled();
 }
 
-// Cancels a client's call when a server's call is cancelled. gRPC tells only the handler itself,
-// so this looks, until Stop(). Its timers own it.
-class CancellationWatch : public std::enable_shared_from_this<CancellationWatch> {
+// A client's context that is cancelled when a server's call is. gRPC tells only the handler itself,
+// so this looks, until Stop().
+class WatchedContext : public std::enable_shared_from_this<WatchedContext> {
  public:
-  CancellationWatch(const grpc::ServerContextBase* server, grpc::ClientContext* client)
-      : engine_(grpc_event_engine::experimental::GetDefaultEventEngine()),
-        server_(server),
-        client_(client) {}
-
-  void Rest() {
-    engine_->RunAfter(kInterval, [self = shared_from_this()] { self->Look(); });
+  explicit WatchedContext(const grpc::ServerContextBase& server)
+      : engine_(grpc_event_engine::experimental::GetDefaultEventEngine()), server_(server) {
+    client_.set_deadline(server.raw_deadline());
+    for (const auto& [key, value] : server.client_metadata()) {
+      if (!IsTraceKey(absl::string_view(key.data(), key.size()))) continue;
+      client_.AddMetadata(std::string(key.data(), key.size()),
+                          std::string(value.data(), value.size()));
+    }
   }
 
-  // Both contexts may go when this returns.
+  grpc::ClientContext* client() { return &client_; }
+
+  void Rest() {
+    engine_->RunAfter(kInterval, [weak = weak_from_this()] {
+      if (const std::shared_ptr<WatchedContext> self = weak.lock()) self->Look();
+    });
+  }
+
+  // The server's context may go when this returns. Code of the user's that runs while a context
+  // looks may call this.
   void Stop() {
     absl::MutexLock lock(mu_);
     stopped_ = true;
+    const auto is_rest = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      return looking_ == std::thread::id() || looking_ == std::this_thread::get_id();
+    };
+    mu_.Await(absl::Condition(&is_rest));
   }
 
  private:
+  // Without the mutex where gRPC is called, which runs interceptors of the user's. While it
+  // cancels, the timer's reference keeps the client's context.
   void Look() {
     {
       absl::MutexLock lock(mu_);
       if (stopped_) return;
-      if (IsCancelled(*server_)) return client_->TryCancel();
+      looking_ = std::this_thread::get_id();
     }
-    Rest();
+    const bool cancelled = IsCancelled(server_);
+    {
+      absl::MutexLock lock(mu_);
+      looking_ = std::thread::id();
+      if (stopped_) return;
+    }
+    cancelled ? client_.TryCancel() : Rest();
   }
 
   const std::shared_ptr<EventEngine> engine_;
+  const grpc::ServerContextBase& server_;
+  grpc::ClientContext client_;
+
   absl::Mutex mu_;
-  const grpc::ServerContextBase* const server_;
-  grpc::ClientContext* const client_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-};
-
-struct WatchedContext {
-  explicit WatchedContext(const grpc::ServerContextBase& server)
-      : watch(std::make_shared<CancellationWatch>(&server, &context)) {
-    context.set_deadline(server.raw_deadline());
-    for (const auto& [key, value] : server.client_metadata()) {
-      if (!IsTraceKey(absl::string_view(key.data(), key.size()))) continue;
-      context.AddMetadata(std::string(key.data(), key.size()),
-                          std::string(value.data(), value.size()));
-    }
-    watch->Rest();
-  }
-  ~WatchedContext() { watch->Stop(); }
-
-  grpc::ClientContext context;
-  const std::shared_ptr<CancellationWatch> watch;
+  std::thread::id looking_ ABSL_GUARDED_BY(mu_);  // whose IsCancelled() is under way
 };
 
 }  // namespace
@@ -94,7 +102,10 @@ struct WatchedContext {
 std::shared_ptr<grpc::ClientContext> ClientContextFor(
     const grpc::ServerContextBase& server_context) {
   auto watched = std::make_shared<WatchedContext>(server_context);
-  return std::shared_ptr<grpc::ClientContext>(watched, &watched->context);
+  watched->Rest();
+  grpc::ClientContext* const client = watched->client();
+  return std::shared_ptr<grpc::ClientContext>(
+      client, [watched = std::move(watched)](grpc::ClientContext*) { watched->Stop(); });
 }
 
 }  // namespace grpc_cxl

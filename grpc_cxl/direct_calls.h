@@ -35,7 +35,8 @@ namespace grpc_cxl {
 //     channel. CallPeer() tells the client's pid and uid on both paths.
 //   * auth_context() says that the peer is not authenticated, as it does over HTTP/2 without
 //     TLS, and has no properties at all.
-//   * client_metadata() has an entry "cxl-peer-bin".
+//   * client_metadata() has an entry "cxl-peer-bin" of the server's. Do not read it: on other
+//     paths it is what the client sends.
 // What a client can tell:
 //   * A context of ClientContext::FromServerContext() passes neither deadline nor cancellation on;
 //     use ClientContextFor() (client_context.h). ClientContext::set_authority() has no effect;

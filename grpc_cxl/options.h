@@ -74,8 +74,8 @@ struct EndpointOptions {
 
 struct ChannelOptions : EndpointOptions {
   // Whether unary calls may bypass HTTP/2 when the server offers it (direct_calls.h says what
-  // is different then). Default: yes. A connection that may carry them takes
-  // 24 KiB and 128 * ServerOptions::call_buffer_bytes more memory, 536 KiB by default.
+  // is different then). Default: yes. A connection that may carry them takes 8 KiB more memory, and
+  // two of ServerOptions::call_buffer_bytes for each call at a time.
   bool direct_calls = true;
 
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
@@ -111,7 +111,7 @@ struct ServerOptions : EndpointOptions {
   size_t arena_bytes = 0;
 
   // Bytes of each of the 64 request and 64 response buffers through which a connection's
-  // direct calls pass, a multiple of 4 KiB up to 1 MiB. Default 4 KiB, 536 KiB in all. A
+  // direct calls pass, a multiple of 4 KiB up to 1 MiB. Default 4 KiB, 536 KiB if all are used. A
   // message that does not fit lies in a payload block; when none is free the request takes the
   // stream path, and the response comes in pieces. Taken only where the channel may make direct
   // calls.
@@ -120,8 +120,8 @@ struct ServerOptions : EndpointOptions {
   // Connections at a time, and bytes of all their arenas, for one listening address. Defaults: 1000,
   // and 0: a quarter of the memory that the process can still have, as its control groups' limits,
   // ulimit -v and the machine's free memory say at the time. Bytes count that may come onto the
-  // server's account: 1.6 MiB of a new connection of the default size, and its blocks. When three
-  // quarters are in use, connections grow no more, and new ones get the smallest arena (44 KiB, no
+  // server's account: 1.6 MiB of a new connection of the default size, and its blocks. When half of them
+  // are in use, connections grow no more, and new ones get the smallest arena (44 KiB, no
   // blocks, no direct calls); when all are, one more is refused with the reason; the others go on.
   // Each uid of allowed_uids gets at most a quarter of both.
   // Each connection costs a file descriptor besides its arena.

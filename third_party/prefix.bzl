@@ -103,6 +103,12 @@ cc_library(
 )
 
 cc_library(
+    name = "grpc_authorization_provider",
+    linkopts = ["-lgrpc_authorization_provider"],
+    deps = [":grpc++"],
+)
+
+cc_library(
     name = "gtest",
     linkopts = {link} + ["-lgmock", "-lgtest"] + {absl} + {runtime},
     deps = [":headers"],

@@ -85,12 +85,13 @@ def grpc_cxl_repositories():
     alias_repository(
         name = "com_github_grpc_grpc",
         packages = {
-            "": ["grpc++", "grpc++_reflection"],
+            "": ["grpc++", "grpc++_reflection", "grpc_authorization_provider"],
             "src/compiler": ["grpc_cpp_plugin"],
         },
         targets = {
             "grpc++": "grpc++",
             "grpc++_reflection": "grpc++_reflection",
+            "grpc_authorization_provider": "grpc_authorization_provider",
             "grpc_cpp_plugin": "bin/grpc_cpp_plugin",
         },
     )

@@ -116,7 +116,9 @@ void EndpointCore::RestIfIdle() {
     absl::MutexLock lock(write_mu_);
     link_->Rest();
   }
-  if (user_ != nullptr) user_->Rest();
+  if (user_ == nullptr) return;
+  user_->Rest();
+  CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
 }
 
 void EndpointCore::UserIdle() {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kSmallestRingBytes = 16 << 10;
 constexpr size_t kModestPages = 64;
+constexpr double kFullPart = 0.25;
 
 }  // namespace
 
@@ -45,7 +46,7 @@ std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSet
         .lease = std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease)))};
   };
 
-  auto choice = take(full, on_use ? 0.5 : 1);
+  auto choice = take(full, on_use ? kFullPart : 1);
   if (choice.index() == 1 && on_use) choice = take(modest, ConnectionBudget::kGrowthPart);
   if (choice.index() == 1) choice = take(smallest, 1);
   return choice;

@@ -25,8 +25,8 @@ struct ArenaChoice {
 // up:
 //
 //   budget in use up to   the client may lend    rings, call area
-//   1/2                   all of its payload     as in the settings
-//   3/4                   256 KiB; more if free  as in the settings
+//   1/4                   all of its payload     as in the settings
+//   1/2                   256 KiB; more if free  as in the settings
 //   all                   nothing                16 KiB, none
 //
 // `direct_calls`: the client and the server can make them. `on_use`: pages take memory when they

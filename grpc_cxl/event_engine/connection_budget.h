@@ -26,7 +26,7 @@ class ConnectionBudget : public std::enable_shared_from_this<ConnectionBudget> {
       : max_connections_(max_connections), fixed_max_bytes_(max_arena_bytes) {}
 
   // Connections grow up to this part of the arena bytes; the rest is for new ones.
-  static constexpr double kGrowthPart = 0.75;
+  static constexpr double kGrowthPart = 0.5;
 
   // One connection's share, returned by the destructor. Thread-safe but for that and moves.
   class Lease {

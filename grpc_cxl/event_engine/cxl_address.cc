@@ -30,8 +30,6 @@ ResolvedAddress AbstractAddress(const std::string& text) {
 
 }  // namespace
 
-bool IsCxlTarget(absl::string_view target) { return ServiceName::IsTarget(target); }
-
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target) {
   int options = -1;
   if (const size_t at = target.rfind(kOptions); at != absl::string_view::npos) {
@@ -58,7 +56,7 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   const char* path = reinterpret_cast<const sockaddr_un*>(address.address())->sun_path;
   if (path[0] != '\0') return std::nullopt;
   const absl::string_view text(path + 1, address.size() - kPathOffset - 1);
-  if (!IsCxlTarget(text)) return std::nullopt;
+  if (!ServiceName::IsTarget(text)) return std::nullopt;
   absl::StatusOr<CxlAddress> parsed = ParseCxlTarget(text);
   if (!parsed.ok()) return std::nullopt;
   return *std::move(parsed);

@@ -24,9 +24,6 @@ struct CxlAddress {
   int options = -1;
 };
 
-// Whether `target`, as LookupHostname() receives it, has the scheme `cxl:`.
-bool IsCxlTarget(absl::string_view target);
-
 // Parses a target: "cxl:///payments", on servers also "cxl:///payments?options=3".
 absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target);
 

@@ -120,8 +120,12 @@ void KeptName::OnFilesChanged() {
 }
 
 void KeptName::CheckAfter(EventEngine::Duration delay) {
-  if (std::exchange(check_due_, true)) return;
-  executor_->RunAfter(delay, [weak = weak_from_this()] {
+  const auto due = std::chrono::steady_clock::now() + delay;
+  if (due >= check_due_) return;
+  // A routine look must not keep a change waiting.
+  if (check_due_ != kNever) executor_->Cancel(check_);
+  check_due_ = due;
+  check_ = executor_->RunAfter(delay, [weak = weak_from_this()] {
     if (const std::shared_ptr<KeptName> self = weak.lock()) self->Check();
   });
 }
@@ -129,7 +133,8 @@ void KeptName::CheckAfter(EventEngine::Duration delay) {
 void KeptName::Check() {
   OnWaiting();  // before the socket in whose queue they wait is replaced
   absl::MutexLock lock(mu_);
-  check_due_ = false;
+  if (check_due_ != kNever) executor_->Cancel(check_);
+  check_due_ = kNever;
   if (waiting_ == nullptr || !listener_->IsOwner()) return;  // stopped, or a forked child's copy
   const absl::Status status = Restore();
   if (!status.ok() && status.message() != last_error_) {
@@ -141,6 +146,8 @@ void KeptName::Check() {
                << status.message();
   }
   last_error_ = std::string(status.message());
+  // The attempt's own changes must not cause the next one.
+  if (!status.ok()) watch_.Changed();
   CheckAfter(status.ok() && !unwatched_ ? EventEngine::Duration(kRoutine) : kRetry);
 }
 

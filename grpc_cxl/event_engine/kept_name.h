@@ -4,6 +4,7 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,7 +53,7 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   std::shared_ptr<Watched> Watch(int fd, void (KeptName::*on_readable)());
   void OnWaiting();
   void OnFilesChanged();
-  // Check() after `delay`, if none is due.
+  // Check() after `delay`, unless one is due sooner.
   void CheckAfter(EventEngine::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Check();
   absl::Status Restore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -69,8 +70,10 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   std::shared_ptr<Watched> waiting_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Watched> changes_ ABSL_GUARDED_BY(mu_);
   bool unwatched_ ABSL_GUARDED_BY(mu_) = false;
-  bool check_due_ ABSL_GUARDED_BY(mu_) = false;
-  std::string last_error_ ABSL_GUARDED_BY(mu_);  // that was logged
+  static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point check_due_ ABSL_GUARDED_BY(mu_) = kNever;
+  EventEngine::TaskHandle check_ ABSL_GUARDED_BY(mu_);  // unless check_due_ is kNever
+  std::string last_error_ ABSL_GUARDED_BY(mu_);         // that was logged
 };
 
 }  // namespace grpc_cxl::internal

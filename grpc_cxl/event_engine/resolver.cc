@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -42,7 +43,7 @@ class Resolver final : public EventEngine::DNSResolver {
   // callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
-    if (!IsCxlTarget(name)) {
+    if (!ServiceName::IsTarget(name)) {
       return inner_->LookupHostname(std::move(on_resolve), name, default_port);
     }
     executor_->Run([on_resolve = std::move(on_resolve), result = answer_(name)]() mutable {
@@ -51,14 +52,14 @@ class Resolver final : public EventEngine::DNSResolver {
   }
 
   void LookupSRV(LookupSRVCallback on_resolve, absl::string_view name) override {
-    if (!IsCxlTarget(name)) return inner_->LookupSRV(std::move(on_resolve), name);
+    if (!ServiceName::IsTarget(name)) return inner_->LookupSRV(std::move(on_resolve), name);
     executor_->Run([on_resolve = std::move(on_resolve)]() mutable {
       on_resolve(std::vector<EventEngine::DNSResolver::SRVRecord>());
     });
   }
 
   void LookupTXT(LookupTXTCallback on_resolve, absl::string_view name) override {
-    if (!IsCxlTarget(name)) return inner_->LookupTXT(std::move(on_resolve), name);
+    if (!ServiceName::IsTarget(name)) return inner_->LookupTXT(std::move(on_resolve), name);
     executor_->Run(
         [on_resolve = std::move(on_resolve)]() mutable { on_resolve(std::vector<std::string>()); });
   }

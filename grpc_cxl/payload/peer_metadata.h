@@ -12,7 +12,8 @@ namespace grpc_cxl::internal {
 
 // The metadata that a dispatcher adds to a direct call: what peer() would be on the stream path
 // (rendezvous/peer_text.h), which nobody else can make because it is sealed. What a client sends
-// under this key is dropped from direct calls and means nothing on other paths.
+// under this key is dropped from direct calls, and on other paths reaches the handler, where it
+// means nothing.
 inline constexpr absl::string_view kPeerKey = "cxl-peer-bin";
 
 // peer() of a stream call, or what it would be of a direct call.

@@ -48,6 +48,7 @@ ABSL_FLAG(bool, own_namespaces, false,
           "there is one, the region of GRPC_CXL_REGION can be written");
 ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
+ABSL_FLAG(std::string, memory_group, "", "join the control group with this cgroup.procs");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
 
 namespace grpc_cxl::e2e {
@@ -250,6 +251,12 @@ const std::map<std::string, int (*)()> kRoles = {
 
 int Main() {
   signal(SIGPIPE, SIG_IGN);
+  if (const std::string group = absl::GetFlag(FLAGS_memory_group); !group.empty()) {
+    const std::string self = absl::StrCat(getpid());
+    const int processes = open(group.c_str(), O_WRONLY | O_CLOEXEC);
+    PCHECK(write(processes, self.data(), self.size()) == static_cast<ssize_t>(self.size()));
+    close(processes);
+  }
   if (const int uid = absl::GetFlag(FLAGS_uid); uid >= 0) {
     if (setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) {
       Say(absl::StrCat("no other user: ", strerror(errno)));

@@ -16,8 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +33,7 @@
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_credentials.h"
 #include "test/e2e/calls_fixture.h"
+#include "test/e2e/lambda_server.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
@@ -83,6 +86,33 @@ TEST_P(IdentityTest, OfTheOtherEnd) {
   EXPECT_EQ(view.auth_properties(0).value(), "insecure");
   EXPECT_EQ(view.auth_properties(1).key(), "security_level");
   EXPECT_EQ(view.auth_properties(1).value(), "TSI_SECURITY_NONE");
+}
+
+// What a client sends under the key of direct calls says nothing about it, on any path.
+TEST_P(IdentityTest, CallPeerDoesNotAskTheClient) {
+  std::optional<CallPeerIdentity> peer;
+  size_t entries = 0, forged = 0;
+  const auto place = Transport::Make(GetParam());
+  const LambdaServer server(*place, [&](grpc::CallbackServerContext* context, const auto&, auto*) {
+    peer = CallPeer(*context);
+    const auto [begin, end] = context->client_metadata().equal_range("cxl-peer-bin");
+    entries = std::distance(begin, end);
+    forged = std::count_if(begin, end, [](const auto& entry) { return entry.second == "forged"; });
+    return grpc::Status::OK;
+  });
+  const auto channel = MakeChannel(*place);
+  Connect(*channel);
+  grpc::ClientContext context;
+  context.AddMetadata("cxl-peer-bin", "forged");
+  EchoResponse response;
+  EXPECT_TRUE(Echo::NewStub(channel)->Unary(&context, {}, &response).ok());
+  ASSERT_EQ(peer.has_value(), IsCxl(GetParam()));
+  if (peer.has_value()) {
+    EXPECT_EQ(peer->pid, getpid());
+    EXPECT_EQ(peer->uid, geteuid());
+  }
+  EXPECT_EQ(entries, 1u);
+  EXPECT_EQ(forged, GetParam() == TransportKind::kCxlDirect ? 0u : 1u);
 }
 
 // Calls `peer` on a server whose client came in through a unix socket that is bound to `name`.

@@ -101,6 +101,31 @@ TEST_P(ParityFeaturesTest, ServiceConfig) {
   EXPECT_EQ(run(GetParam()), run(TransportKind::kTcp));
 }
 
+// What gRPC's core does for every call of a channel it cannot do for direct ones. The list of
+// plugins is empty here: gRPC's public headers have none.
+TEST(ParityFeaturesDirectTest, ChannelsWithCompressionOrStatsPluginsHaveNone) {
+  using Plugins = std::shared_ptr<std::vector<std::shared_ptr<void>>>;
+  static constexpr grpc_arg_pointer_vtable kPlugins = {
+      [](void* plugins) -> void* { return new Plugins(*static_cast<Plugins*>(plugins)); },
+      [](void* plugins) { delete static_cast<Plugins*>(plugins); },
+      [](void* a, void* b) { return a < b ? -1 : a > b; }};
+  Plugins plugins = std::make_shared<std::vector<std::shared_ptr<void>>>();
+  for (const std::function<void(grpc::ChannelArguments*)>& set :
+       {std::function([](grpc::ChannelArguments* arguments) {
+          arguments->SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
+        }),
+        std::function([&](grpc::ChannelArguments* arguments) {
+          arguments->SetPointerWithVtable(GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS, &plugins, &kPlugins);
+        })}) {
+    EchoPair pair(TransportKind::kCxlDirect, {}, {.configure = set});
+    Connect(*pair.channel);
+    const Paths paths;
+    EXPECT_TRUE(pair.Run({}).status.ok());
+    EXPECT_EQ(paths(&DirectCallStats::excluded_channel), 1u);
+    EXPECT_EQ(paths.direct(), 0u);
+  }
+}
+
 TEST(ParityFeaturesDirectTest, InsecureCredentialsInsideAreNone) {
   EchoPair pair(TransportKind::kCxlDirect, {.security = grpc::InsecureServerCredentials()},
                 {.security = grpc::InsecureChannelCredentials()});

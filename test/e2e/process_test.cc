@@ -2,9 +2,10 @@
 
 // A process may fork and end amid calls, on cxl as on tcp: its own calls go on as if nothing had
 // happened, a forked child may do what docs/configuration.md says, and the end neither hangs nor
-// crashes.
+// crashes. Nor does it need more threads than it may have.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -39,6 +40,13 @@ TEST_P(ProcessTest, ForksAmidCalls) {
     ExpectOk(GetParam(), std::string("--fork=") + how);
     ExpectOk(GetParam(), std::string("--fork=") + how, /*fork_support=*/true);
   }
+}
+
+TEST_P(ProcessTest, HasHardlyAnyThreadsLeft) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can take a user that has no other threads";
+  internal::SpawnedChild process("test/e2e/crowded_process", {"--transport=" + Name(GetParam())});
+  EXPECT_EQ(process.Finish(absl::Minutes(1)), 0) << process.output();
+  EXPECT_EQ(process.output(), "ok\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, ProcessTest, ::testing::ValuesIn(kMostTransports),

@@ -70,20 +70,20 @@ TEST(ConnectionBudgetTest, AQuotaIsAQuarterAndNobodyElses) {
   EXPECT_TRUE(Taken(std::make_shared<ConnectionBudget>(1, 100)->Take(100, "uid=1")));
 }
 
-TEST(ConnectionBudgetTest, ConnectionsGrowUpToThreeQuarters) {
+TEST(ConnectionBudgetTest, ConnectionsGrowUpToHalf) {
   const auto budget = std::make_shared<ConnectionBudget>(8, 1000);
-  auto one = budget->Take(500, "");
+  auto one = budget->Take(250, "");
   Lease& lease = std::get<Lease>(one);
   EXPECT_TRUE(lease.Grow(250));
   EXPECT_FALSE(lease.Grow(1)) << "the rest is for new connections";
-  EXPECT_FALSE(Taken(budget->Take(1, "", 0.75)));
-  EXPECT_TRUE(Taken(budget->Take(250, "")));
+  EXPECT_FALSE(Taken(budget->Take(1, "", 0.5)));
+  EXPECT_TRUE(Taken(budget->Take(500, "")));
   lease.Shrink(200);
   auto two = budget->Take(100, "uid=1");
-  EXPECT_TRUE(std::get<Lease>(two).Grow(87)) << "of its quarter";
+  EXPECT_TRUE(std::get<Lease>(two).Grow(25)) << "half of its quarter";
   EXPECT_FALSE(std::get<Lease>(two).Grow(1));
   { const Lease dropped = std::get<Lease>(std::move(one)); }
-  EXPECT_TRUE(Taken(budget->Take(1000 - 187, "")));
+  EXPECT_TRUE(Taken(budget->Take(1000 - 125, "")));
 }
 
 TEST(ConnectionBudgetTest, ManyThreadsTakeAndGrow) {

@@ -88,6 +88,15 @@ TEST_F(RegionTest, ThatThisUserMayNotWrite) {
       HasSubstr("PERMISSION_DENIED: cannot open the region"));
 }
 
+TEST_F(RegionTest, WhoseMagicOrVersionIsNone) {
+  for (const auto& [offset, value] : std::vector<std::pair<size_t, uint32_t>>{
+           {offsetof(RegionHeader, magic), 0}, {offsetof(RegionHeader, layout_version), 0}}) {
+    ASSERT_THAT(Format(), IsOk());
+    Overwrite(offset, value);
+    EXPECT_THAT(OpenAs(0), StatusIs(kPrecondition, HasSubstr("is not a region"))) << offset;
+  }
+}
+
 TEST_F(RegionTest, OfAnotherVersion) {
   ASSERT_THAT(Format(), IsOk());
   Overwrite(offsetof(RegionHeader, layout_version), kLayoutVersion + 1);
@@ -105,7 +114,8 @@ TEST_F(RegionTest, WithNonsenseInTheHeader) {
            {offsetof(RegionHeader, granule_bytes), 0},
            {offsetof(RegionHeader, granule_bytes), 12288},
            {offsetof(RegionHeader, granule_bytes), uint64_t{1} << 63},
-           {offsetof(RegionHeader, lease_ms), 0},
+           {offsetof(RegionHeader, lease_ms), kMinLeaseMs - 1},
+           {offsetof(RegionHeader, lease_ms), kMaxLeaseMs + 1},
            {offsetof(RegionHeader, region_bytes), 8192}}) {
     ASSERT_THAT(Format(), IsOk());
     Overwrite(offset, value);
@@ -113,8 +123,14 @@ TEST_F(RegionTest, WithNonsenseInTheHeader) {
         << offset << " " << value;
   }
   ASSERT_THAT(Format(), IsOk());
-  Overwrite(offsetof(RegionHeader, hosts), uint32_t{0});
-  EXPECT_THAT(OpenAs(0), StatusIs(absl::StatusCode::kDataLoss));
+  // Large enough for one host too many.
+  const uint64_t bytes = 2 * MemoryBegin(kMaxRegionHosts, kPageBytes);
+  ASSERT_EQ(truncate(path_.c_str(), bytes), 0);
+  Overwrite(offsetof(RegionHeader, region_bytes), bytes);
+  for (const uint32_t hosts : {0u, kMaxRegionHosts + 1}) {
+    Overwrite(offsetof(RegionHeader, hosts), hosts);
+    EXPECT_THAT(OpenAs(0), StatusIs(absl::StatusCode::kDataLoss)) << hosts;
+  }
 }
 
 TEST_F(RegionTest, HostsOrBytesItDoesNotHave) {

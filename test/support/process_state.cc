@@ -2,6 +2,7 @@
 #include "test/support/process_state.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 #include <filesystem>
 #include <fstream>
@@ -26,6 +27,21 @@ int CountArenas(pid_t pid) {
     count += absl::StrContains(line, "/memfd:grpc_cxl");
   }
   return count;
+}
+
+int64_t ArenaBytesResident(pid_t pid) {
+  std::ifstream maps(absl::StrCat("/proc/", pid, "/smaps"));
+  bool arena = false;
+  int64_t kib, sum = 0;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin, end;
+    if (sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+      arena = absl::StrContains(line, "/memfd:grpc_cxl");
+    } else if (arena && sscanf(line.c_str(), "Pss: %ld kB", &kib) == 1) {
+      sum += kib << 10;
+    }
+  }
+  return sum;
 }
 
 NoMoreFiles::NoMoreFiles() {

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 namespace grpc_cxl::internal {
 
 // How many file descriptors a process has open; not counting the one that counting takes.
@@ -12,6 +14,9 @@ int CountOpenFiles(pid_t pid = getpid());
 
 // How many mappings of arenas a process has, by the name of their memfd.
 int CountArenas(pid_t pid = getpid());
+
+// Memory of arenas that the process has in its page tables, each page once.
+int64_t ArenaBytesResident(pid_t pid = getpid());
 
 // While it lives, this process cannot open another file descriptor (EMFILE). Check results
 // afterwards: the checks of UBSan, for one, need a descriptor themselves.
