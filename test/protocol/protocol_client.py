@@ -140,8 +140,6 @@ class Connection:
             self.woken = epoch
             try:
                 self.socket.send(b"\0", socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                pass  # full: the server has bytes to read anyway
             except BrokenPipeError:
                 raise Ended("end")
 
