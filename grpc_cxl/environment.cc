@@ -99,6 +99,8 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   settings->idle_spin = options.idle_spin;
   settings->distance = options.distance;
   if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
+  // Not theirs, but credentials are where errors show.
+  if (const auto threads = environment.PollingThreads(0); !threads.ok()) return threads.status();
   absl::StatusOr<std::optional<RegionOptions>> region = environment.Region();
   if (!region.ok()) return region.status();
   settings->region = *std::move(region);
@@ -122,6 +124,7 @@ Environment Environment::Read() {
       .region = Get("GRPC_CXL_REGION"),
       .host = Get("GRPC_CXL_HOST"),
       .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
+      .polling_threads = Get("GRPC_CXL_POLLING_THREADS"),
   };
 }
 
@@ -172,6 +175,17 @@ absl::StatusOr<std::optional<RegionOptions>> Environment::Region() const {
   if (!model.ok()) return model.status();
   options.model = *model;
   return options;
+}
+
+absl::StatusOr<int> Environment::PollingThreads(int otherwise) const {
+  if (polling_threads.empty()) return otherwise;
+  int count;
+  if (absl::SimpleAtoi(polling_threads, &count) && count >= 1 && count <= kMostPollingThreads) {
+    return count;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "GRPC_CXL_POLLING_THREADS is \"", polling_threads, "\", but must be a number from 1 to ",
+      kMostPollingThreads, "; unset it for one thread for every two cores"));
 }
 
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {

@@ -13,6 +13,8 @@
 // An empty variable counts as unset.
 namespace grpc_cxl::internal {
 
+inline constexpr int kMostPollingThreads = 64;
+
 // The variables' texts.
 struct Environment {
   std::string directory;            // GRPC_CXL_DIR
@@ -28,6 +30,7 @@ struct Environment {
   std::string region;               // GRPC_CXL_REGION
   std::string host;                 // GRPC_CXL_HOST
   std::string region_bytes;         // GRPC_CXL_REGION_BYTES
+  std::string polling_threads;      // GRPC_CXL_POLLING_THREADS
 
   static Environment Read();
 
@@ -38,6 +41,8 @@ struct Environment {
   absl::StatusOr<Coherence> Apply(Coherence coherence) const;
   // nullopt without GRPC_CXL_REGION. A region's coherence is kFlush by default.
   absl::StatusOr<std::optional<RegionOptions>> Region() const;
+  // `otherwise`, unless GRPC_CXL_POLLING_THREADS says another number. For the whole process.
+  absl::StatusOr<int> PollingThreads(int otherwise) const;
 };
 
 // The options, checked, with the environment as it is now applied. INVALID_ARGUMENT names the

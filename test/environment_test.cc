@@ -20,23 +20,18 @@ namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
-                                      "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",
-                                      "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",
-                                      "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",
-                                      "XDG_RUNTIME_DIR",
-                                      "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",          "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",    "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",       "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES", "GRPC_CXL_POLLING_THREADS",
+                                      "XDG_RUNTIME_DIR",       "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -164,6 +159,13 @@ TEST(EnvironmentTest, Region) {
   EXPECT_EQ(settings->region->model.coherence, Coherence::kFlush) << "a region's default";
 }
 
+TEST(EnvironmentTest, PollingThreads) {
+  ASSERT_THAT(Resolve({{"GRPC_CXL_POLLING_THREADS", "64"}}), IsOk());
+  EXPECT_THAT(Environment::Read().PollingThreads(3), IsOkAndHolds(64));
+  ASSERT_THAT(Resolve({}), IsOk());
+  EXPECT_THAT(Environment::Read().PollingThreads(3), IsOkAndHolds(3));
+}
+
 TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
   const char* const kSpin = "0 (sleep at once) to 1000000";
   const struct {
@@ -183,6 +185,9 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_COHERENCE", "maybe", "must be coherent or flush"},
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},
+      {"GRPC_CXL_POLLING_THREADS", "0", "from 1 to 64"},
+      {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},
+      {"GRPC_CXL_POLLING_THREADS", "all", "from 1 to 64"},
       {"GRPC_CXL_REGION_BYTES", "1G", "a number of bytes"},
   };
   for (const auto& c : kCases) {

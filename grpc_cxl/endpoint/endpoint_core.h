@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -40,6 +41,12 @@ namespace grpc_cxl::internal {
 //
 // so that 4 or c sees bytes that came before a, for which the peer did not wake us. A link that
 // polls (LinkOptions::polls) has no a and no b: the polling thread comes back to c after every nap.
+//
+// A sender may copy for long, and the polling thread does not wait for that: an operation that some
+// thread is about is not `pending`, its lock is only tried by Run(), and whoever is about it looks
+// once more when it is pending again. Read() and Write() do so in steps 3 and 4, again and again
+// until there is nothing to do; a polling thread by Ready(), and one that was deposed meanwhile has
+// the next one look (see Poller).
 //
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
@@ -90,11 +97,19 @@ class EndpointCore final : public Pollable,
   int64_t WokenAt() const override { return link_->WokenAt(); }
 
  private:
-  // One direction. `pending` tells whether `callback` is set, for looks without the lock.
+  // One direction. `pending` tells, for looks without the lock, whether `callback` is set and no
+  // thread is about it.
   struct Operation {
     Callback callback;
     SliceBuffer* buffer = nullptr;
     std::atomic<bool> pending{false};
+
+    void Store(Callback of_caller, SliceBuffer* its_buffer);
+  };
+  // The end of one.
+  struct Over {
+    Callback callback;
+    absl::Status status;
   };
 
   // true: done; false: would block; error: the connection is over.
@@ -109,9 +124,14 @@ class EndpointCore final : public Pollable,
   bool MayRest() const { return link_->MayRest() || (user_ != nullptr && user_->MayRest()); }
 
   static Callback Take(Operation& operation);
-  void RunRead();
-  void RunWrite();
-  void Fail(Callback callback, absl::Status status);
+  // Nothing while the operation goes on, or another thread is about it.
+  std::optional<Over> LookAtRead() ABSL_LOCKS_EXCLUDED(read_mu_);
+  std::optional<Over> LookAtWrite() ABSL_LOCKS_EXCLUDED(write_mu_);
+  bool ReadReady() const;
+  bool WriteReady() const;
+  bool Finished() const;
+  // Returns false, as Read() and Write() then do.
+  bool Fail(Callback callback, absl::Status status);
   void CloseIfDone();
   bool UserReady() const;
   absl::Status EndReason();

@@ -18,19 +18,21 @@
 namespace grpc_cxl::internal {
 namespace {
 
-thread_local Poller* current_poller = nullptr;
-thread_local uint64_t callbacks = 0;  // of this thread
-
 // How often descriptors are looked at while a pollable is hot: often enough for a new connection,
 // seldom enough to cost little (a look takes about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
 
 }  // namespace
 
-Poller::Poller(Watchdog* watchdog)
+thread_local Poller* Poller::current_ = nullptr;
+thread_local uint64_t Poller::callbacks_ = 0;
+
+Poller::Poller(Watchdog* watchdog, int helpers)
     : watchdog_(watchdog),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      taken_(1 + helpers),
+      seats_(1 + helpers) {
   PCHECK(epoll_ && poke_)
       << "no file descriptor left for a polling thread; raise the limit (ulimit -n)";
   epoll_event event{};
@@ -39,9 +41,9 @@ Poller::Poller(Watchdog* watchdog)
   PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, poke_.get(), &event) == 0);
 }
 
-Poller* Poller::Current() { return current_poller; }
+Poller* Poller::Current() { return current_; }
 
-uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
+uint64_t Poller::CurrentCallback() { return current_ == nullptr ? 0 : callbacks_; }
 
 bool Poller::Add(std::shared_ptr<Pollable> pollable) {
   if (owner_ != getpid()) return true;
@@ -84,13 +86,6 @@ void Poller::Remove(const Pollable* pollable) {
   if (pollable->fd() >= 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
 }
 
-void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
-  absl::MutexLock lock(mu_);
-  queue_.push_back(std::move(closure));
-  queued_.store(queue_.size(), std::memory_order_relaxed);
-  WakeLeader();
-}
-
 void Poller::WakeLeader() {
   if (!sleeping_) return;
   sleeping_ = false;
@@ -98,61 +93,47 @@ void Poller::WakeLeader() {
   eventfd_write(poke_.get(), 1);
 }
 
-void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
-  absl::MutexLock lock(mu_);
-  for (absl::AnyInvocable<void()>& piece : work) deferred_.push_back(std::move(piece));
-  deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
-  WakeLeader();
-}
-
 void Poller::Lead() {
-  current_poller = this;
+  current_ = this;
   int64_t looked = SteadyNs();
-  int64_t turn = looked;
+  int64_t began = looked;  // the turn
   waits_.Begin(looked);
   for (;;) {
     bool progress = false;
     for (const auto step :
          {&Poller::RunQueue, &Poller::RunDeferred, &Poller::RunReadable, &Poller::RunHot}) {
-      const Turn turn = (this->*step)();
+      const Turn turn = (this->*step)(seats_[0]);
       if (turn == Turn::kDeposed) {
-        current_poller = nullptr;
+        current_ = nullptr;
         return;
       }
       progress |= turn == Turn::kProgress;
     }
     const int64_t now = SteadyNs();
-    progress ? waits_.Worked(turn, now) : waits_.FoundNothing();
+    progress ? waits_.Worked(began, now) : waits_.FoundNothing();
     const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
     if (!progress || look) Cool(now);
     LookAtNapping(now);
-    turn = now;
-    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
-        !HasDeferred()) {
+    began = now;
+    if (hot_.empty() && readable_.empty() && queue_.empty()) {
       WaitForEvents(/*may_sleep=*/true, now);
-      looked = turn = SteadyNs();
+      looked = began = SteadyNs();
     } else if (look) {
       WaitForEvents(/*may_sleep=*/false, now);
       looked = now;
     } else if (!progress) {
       const Yielded yielded = Yield(now);
-      turn = yielded.now_ns;
+      began = yielded.now_ns;
       waits_.Yielded(yielded.away_ns);
     }
   }
 }
 
-bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback) {
-  const uint64_t busy = busy_.load(std::memory_order_relaxed) + 1;
-  // Matched by the loads in busy(); see Watchdog for why seq_cst. Hands over what the leader
-  // has done so far: matched by the exchange in DeposeIfStuckIn().
-  busy_.store(busy, std::memory_order_seq_cst);
-  watchdog_->NoteBusy();
-  ++callbacks;
-  callback();
-  uint64_t expected = busy;
-  if (busy_.compare_exchange_strong(expected, busy + 1, std::memory_order_seq_cst)) return true;
+bool Poller::Call(Seat& seat, const std::shared_ptr<Entry>& entry,
+                  absl::FunctionRef<void()> callback) {
+  ++callbacks_;
+  if (seat.Call([this] { watchdog_->NoteBusy(); }, callback)) return true;
   // The callback may have read bytes off the descriptor after the new leader had put the
   // pollable to sleep. The new leader gets no event for those bytes, so it is told here.
   if (entry != nullptr) {
@@ -163,47 +144,7 @@ bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()>
   return false;
 }
 
-Poller::Turn Poller::RunQueue() {
-  if (running_.empty()) {
-    if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
-    absl::MutexLock lock(mu_);
-    running_.swap(queue_);
-    queued_.store(0, std::memory_order_relaxed);
-  }
-  // Only those queued so far: closures that enqueue others must not starve the connections.
-  int64_t start = SteadyNs();
-  while (!running_.empty()) {
-    absl::AnyInvocable<void()> closure = std::move(running_.front());
-    running_.pop_front();
-    const bool leads = Call(/*entry=*/nullptr, [&] {
-      ClosureTimes::Timing timing(closure_times_, start);
-      closure();
-      closure = nullptr;
-      start = timing.End();
-    });
-    if (!leads) return Turn::kDeposed;
-  }
-  return Turn::kProgress;
-}
-
-Poller::Turn Poller::RunDeferred() {
-  if (!HasDeferred() || queued_.load(std::memory_order_relaxed) != 0) return Turn::kNothing;
-  absl::AnyInvocable<void()> work;
-  {
-    absl::MutexLock lock(mu_);
-    if (deferred_.empty()) return Turn::kNothing;
-    work = std::move(deferred_.front());
-    deferred_.pop_front();
-    deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
-  }
-  const bool leads = Call(/*entry=*/nullptr, [&] {
-    work();
-    work = nullptr;
-  });
-  return leads ? Turn::kProgress : Turn::kDeposed;
-}
-
-Poller::Turn Poller::RunReadable() {
+Poller::Turn Poller::RunReadable(Seat& seat) {
   if (readable_.empty()) return Turn::kNothing;
   while (!readable_.empty()) {
     const std::shared_ptr<Entry> entry = std::move(readable_.front());
@@ -214,18 +155,18 @@ Poller::Turn Poller::RunReadable() {
       std::erase(napping_, entry);
       Heat(entry, SteadyNs());
     }
-    if (!Call(entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+    if (!Call(seat, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
   return Turn::kProgress;
 }
 
-Poller::Turn Poller::RunHot() {
+Poller::Turn Poller::RunHot(Seat& seat) {
   Turn turn = Turn::kNothing;
   for (size_t i = 0; i < hot_.size(); ++i) {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    if (!Call(seat, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = SteadyNs();
     entry->naps = BackOff();
     turn = Turn::kProgress;
@@ -323,7 +264,7 @@ void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   }
   if (may_sleep) {
     absl::MutexLock lock(mu_);
-    may_sleep = queue_.empty() && deferred_.empty() && again_.empty();
+    may_sleep = queue_.empty() && again_.empty();
     sleeping_ = may_sleep;
   }
   epoll_event events[64];
@@ -348,10 +289,6 @@ void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   if (may_sleep) waits_.Slept(now, woken_ns, then);
   for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
   again_.clear();
-}
-
-bool Poller::DeposeIfStuckIn(uint64_t busy) {
-  return busy_.compare_exchange_strong(busy, busy + 1, std::memory_order_seq_cst);
 }
 
 }  // namespace grpc_cxl::internal

@@ -17,9 +17,9 @@
 
 namespace grpc_cxl::internal {
 
-// One poller for all tests of a process, never destroyed.
+// One poller for all tests of a process, without helpers, never destroyed.
 inline Watchdog* OneWatchdog() {
-  static Watchdog* const watchdog = new Watchdog(1);
+  static Watchdog* const watchdog = new Watchdog(1, /*cores=*/1);
   return watchdog;
 }
 inline Poller* OnePoller() { return OneWatchdog()->Assign(); }
