@@ -22,6 +22,8 @@ struct Environment {
   std::string runtime_directory;    // XDG_RUNTIME_DIR
   std::string temporary_directory;  // TMPDIR
   std::string allowed_uids;         // GRPC_CXL_ALLOWED_UIDS
+  std::string allowed_groups;       // GRPC_CXL_ALLOWED_GROUPS
+  std::string secret_file;          // GRPC_CXL_SECRET_FILE
   std::string spin_us;              // GRPC_CXL_SPIN_US
   std::string coherence;            // GRPC_CXL_COHERENCE
   std::string preset;               // GRPC_CXL_PRESET
@@ -46,7 +48,8 @@ struct Environment {
 };
 
 // The options, checked, with the environment as it is now applied. INVALID_ARGUMENT names the
-// field or the variable and says what it may be. Of a region, the errors of MakeMemoryModel().
+// field or the variable and says what it may be. Of a region, the errors of MakeMemoryModel(); of a
+// secret's file, which is read here, those of SharedSecret::Read().
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options);
 absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options);
 

@@ -4,10 +4,13 @@
 #include "grpc_cxl/environment.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
@@ -26,7 +29,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kVariables[] = {"GRPC_CXL_DIR",          "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_SECRET_FILE",  "GRPC_CXL_SPIN_US",
                                       "GRPC_CXL_COHERENCE",    "GRPC_CXL_PRESET",
                                       "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES",
                                       "GRPC_CXL_REGION",       "GRPC_CXL_HOST",
@@ -121,6 +125,30 @@ TEST(EnvironmentTest, AllowedUids) {
   for (const uid_t uid : {1000, 1001, 1002}) EXPECT_TRUE(settings->users.Allows(uid)) << uid;
   EXPECT_FALSE(settings->users.Allows(1003));
   EXPECT_TRUE(ResolveOptions(ChannelOptions())->users.Allows(1001));
+}
+
+TEST(EnvironmentTest, AllowedGroups) {
+  ServerOptions options;
+  options.allowed_gids = {2000};
+  EXPECT_EQ(Resolve({{"GRPC_CXL_ALLOWED_GROUPS", "2001"}}, options)->users.allowed_gids,
+            (std::vector<gid_t>{2000, 2001}));
+  options.trusted_directory = "/a";  // then for these groups alone
+  EXPECT_FALSE(Resolve({}, options)->users.everybody);
+}
+
+TEST(EnvironmentTest, SecretFile) {
+  const std::string a = ::testing::TempDir() + "/a", b = ::testing::TempDir() + "/b";
+  std::ofstream(a) << "the secret in the options";
+  std::ofstream(b) << "the secret in the variable";
+  for (const std::string& path : {a, b}) chmod(path.c_str(), 0600);
+  ServerOptions options;
+  options.secret_file = a;
+  EXPECT_EQ(Resolve({{"GRPC_CXL_SECRET_FILE", b}}, options)->users.secret, *SharedSecret::Read(a));
+  EXPECT_EQ(Resolve({{"GRPC_CXL_SECRET_FILE", b}})->users.secret, *SharedSecret::Read(b));
+  EXPECT_THAT(Resolve({{"GRPC_CXL_SECRET_FILE", "/missing"}}),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/missing")));
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("GRPC_CXL_SECRET_FILE")));
 }
 
 TEST(EnvironmentTest, Spin) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
@@ -12,6 +13,7 @@ namespace grpc_cxl::internal {
 DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
       fd_(fd),
+      may_have_files_(fd >= 0 && MayPassDescriptors(fd)),
       view_(view),
       // relaxed: only this process writes it.
       epoch_(mine->epoch.load(std::memory_order_relaxed)) {}
@@ -36,6 +38,7 @@ DoorbellSleeper::Line DoorbellSleeper::Drain() {
   constexpr int kMostReads = 256;
   char bytes[64];
   for (int reads = 0; reads < kMostReads; ++reads) {
+    if (may_have_files_ && FilesComeNext(fd_)) return Line::kPeerGone;
     const ssize_t got = recv(fd_, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (got > 0) continue;
     if (got < 0 && errno == EINTR) continue;

@@ -46,7 +46,8 @@ class DoorbellSleeper {
 
   enum class Line { kOpen, kFlooded, kPeerGone };
   // Takes the pending wake-up bytes off the socket, without blocking. kPeerGone when the
-  // peer closed it or died; what it published before is still there to be read.
+  // peer closed it or died, or sent file descriptors, which only a hostile one does; what it
+  // published before is still there to be read.
   // kFlooded: after 256 reads there was still more, and the peer's end may stand behind it.
   // Call again before sleeping; an edge-triggered epoll set does not tell a second time.
   Line Drain();
@@ -56,6 +57,7 @@ class DoorbellSleeper {
  private:
   DoorbellWords* const mine_;
   const int fd_;
+  const bool may_have_files_;  // the kernel lets the peer send some: look before each read
   const SharedView view_;
   uint64_t epoch_;  // what mine_->epoch holds
 };

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/blocks/granted_limit.h"
 #include "grpc_cxl/doorbell/full_fence.h"
@@ -179,6 +180,12 @@ void Link::Consume(size_t bytes) {
   if (rx_.WriterWantsWake() && waker_.WakeAfterFence()) {
     counters_.wakes.Add();
   }
+}
+
+Link::~Link() {
+  // The peer learns it now, however late the socket is closed.
+  if (socket_ && !memory_->arena.IsInherited()) ::shutdown(socket_.get(), SHUT_RDWR);
+  CloseSocket(std::move(socket_));
 }
 
 bool Link::MaybeReadable() const {

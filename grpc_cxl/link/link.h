@@ -73,6 +73,7 @@ class Link {
   static absl::StatusOr<std::unique_ptr<Link>> Create(Side side, Arena arena, UniqueFd socket,
                                                       const LinkSizes& sizes,
                                                       LinkOptions options = {});
+  ~Link();
 
   // Writing: copies what fits and returns how much that was. The peer sees it, and is
   // woken if it sleeps, after Publish(). FreeSpace() is RingWriter's.
@@ -85,6 +86,9 @@ class Link {
   void WantSpace();
   void ClearWantSpace() {
     if (!polls_) tx_.ClearWantSpace();
+    // relaxed: for MaybeWritable(). A wish that is over must not hide space from it: the peer
+    // wakes nobody for it any more.
+    space_wanted_at_.store(tx_.position() - tx_.capacity(), std::memory_order_relaxed);
   }
 
   // Reading: how much there is, the next piece of it in place, and giving it back; the
@@ -165,7 +169,7 @@ class Link {
        LinkOptions options, size_t granted_pages);
 
   const std::shared_ptr<const Memory> memory_;
-  const UniqueFd socket_;
+  UniqueFd socket_;
   const bool polls_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
   const std::shared_ptr<BlockPool> pool_;

@@ -10,12 +10,17 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "gtest/gtest.h"
 #include "test/coherence/test_view.h"
+#include "test/rendezvous/raw_peer.h"
+#include "test/support/lingering_socket.h"
 #include "test/support/socket_pair.h"
 
 namespace {
@@ -153,6 +158,19 @@ TEST_P(DoorbellTest, AClosedLineIsSeen) {
   line_.theirs.Reset();  // with an unread byte: a reset instead of an end-of-file
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
+}
+
+// Only where the kernel lets the peer send files, as for these sockets.
+TEST_P(DoorbellTest, FilesOnTheLineEndItAndAreNotReceived) {
+  UniqueFd reader;
+  {
+    const UniqueFd lingering = LingeringSocket(&reader);
+    SendRaw(line_.theirs.get(), "w", {lingering.get()});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
+  CloseSocket(std::move(line_.ours));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST_P(DoorbellTest, WakingTheDeadIsNoError) {
