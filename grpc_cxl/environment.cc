@@ -121,6 +121,8 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   }
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
+  settings->latency_weight = options.latency_weight;
+  settings->idle_spin = options.idle_spin;
   settings->distance = options.distance;
   if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
   // Not theirs, but credentials are where errors show.

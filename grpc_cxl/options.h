@@ -46,13 +46,23 @@ struct EndpointOptions {
   // longer.
   std::string secret_file;
 
-  // How the polling threads of this process wait for this connection, and how long they
-  // spin at most before they sleep. Default: adaptive, up to 50 us. Spinning takes a core
-  // while it lasts, sleeping costs one kernel wake-up a message (2 to 35 us).
-  // At most 1 s. GRPC_CXL_SPIN_US in the environment overrides both: 0 parks at once, any
-  // other number is the limit in microseconds.
+  // How callers and polling threads of this process wait for this connection, and how long they
+  // spin at most before they sleep. Spinning takes a core while it lasts; sleeping costs a wake-up
+  // by the kernel, 3 to 150 us of latency and as much CPU time, which kAdaptive measures. Default:
+  // kAdaptive, up to 1 ms, at most 1 s. kAdaptive seldom spins that long, and never when sleeping
+  // is cheaper; kSpin does before each sleep. GRPC_CXL_SPIN_US in the environment overrides both: 0
+  // parks at once, any other number is the limit in microseconds.
   WaitPolicy wait_policy = WaitPolicy::kAdaptive;
-  absl::Duration max_spin = absl::Microseconds(50);
+  absl::Duration max_spin = absl::Milliseconds(1);
+
+  // For kAdaptive: how much CPU time a microsecond of latency is worth. Default 2; from 0 to 1000.
+  // A larger number spins longer. With 0, spinning only saves CPU time.
+  double latency_weight = 2;
+
+  // For kAdaptive: CPU time that each waiting thread may spend on spins in vain for every second
+  // that it sleeps, beyond what its other spins have saved. Default 10 ms, 1 % of a core; from 0 to
+  // 1 s.
+  absl::Duration idle_spin = absl::Milliseconds(10);
 
   // How much further away than local memory this process makes every connection, to show what
   // memory behind CXL would cost. Default: not at all, which costs nothing. Otherwise threads

@@ -50,6 +50,8 @@ TEST(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   options.rendezvous_directory = "/somewhere";
   options.wait_policy = WaitPolicy::kSpin;
   options.max_spin = absl::Microseconds(7);
+  options.latency_weight = 3;
+  options.idle_spin = absl::Milliseconds(4);
   options.distance = {.load_ns = 10};
   options.allowed_uids = {1000};
   options.ring_bytes = 8192;
@@ -64,8 +66,8 @@ TEST(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   EXPECT_EQ(settings->directory, DirectoryCandidates{.configured = "/somewhere"});
   EXPECT_EQ(settings->region, std::nullopt);
   EXPECT_TRUE(settings->users.Allows(1000));
-  EXPECT_EQ(settings->wait_policy, WaitPolicy::kSpin);
-  EXPECT_EQ(settings->max_spin, absl::Microseconds(7));
+  EXPECT_EQ(settings->wait(),
+            (WaitTerms{WaitPolicy::kSpin, absl::Microseconds(7), 3, absl::Milliseconds(4)}));
   EXPECT_EQ(settings->distance.load_ns, 10);
   EXPECT_EQ(settings->ring_bytes, 8192);
   EXPECT_EQ(settings->payload_bytes, 4096);
@@ -157,7 +159,6 @@ TEST(EnvironmentTest, Spin) {
     const absl::StatusOr<ServerSettings> seven = Resolve({{"GRPC_CXL_SPIN_US", "7"}}, options);
     EXPECT_EQ(seven->wait_policy, policy == WaitPolicy::kPark ? WaitPolicy::kAdaptive : policy);
     EXPECT_EQ(seven->max_spin, absl::Microseconds(7));
-    EXPECT_EQ(seven->spin().nanoseconds(), 7000);
   }
 }
 

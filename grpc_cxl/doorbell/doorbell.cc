@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
@@ -62,6 +63,8 @@ bool DoorbellWaker::WakeAfterFence() {
       last_woken_.exchange(epoch, std::memory_order_relaxed) == epoch) {
     return false;
   }
+  // relaxed: a figure by itself. The byte comes after it; another nap's waker may write it anew.
+  view_.Store(mine_->woke_at, static_cast<uint64_t>(SteadyNs()), std::memory_order_relaxed);
   while (true) {
     const char byte = 0;
     if (send(fd_, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) return true;

@@ -21,7 +21,7 @@
 //     sleeper                               waker
 //     1. epoch := odd                       a. publish (ring head, tail, ...)
 //     2. full fence                         b. full fence
-//     3. look at the memory once more       c. epoch odd? then send a byte
+//     3. look at the memory once more       c. epoch odd? then stamp the time, send a byte
 //     4. nothing new: sleep on the socket
 //
 // Of two full fences one comes first in their single total order: if 2 is first, c sees
@@ -65,9 +65,9 @@ class DoorbellSleeper {
 // The waking half. Thread-safe.
 class DoorbellWaker {
  public:
-  // `peer` is the other side's word.
-  DoorbellWaker(const DoorbellWords* peer, int fd, SharedView view = {})
-      : peer_(peer), fd_(fd), view_(view) {}
+  // `peer` are the other side's words, `mine` this side's.
+  DoorbellWaker(const DoorbellWords* peer, DoorbellWords* mine, int fd, SharedView view = {})
+      : peer_(peer), mine_(mine), fd_(fd), view_(view) {}
 
   // Steps b and c, after the caller's a. Never blocks. Returns whether a byte was sent;
   // that costs about 2 us, an awake peer only the fence (20 ns).
@@ -78,6 +78,7 @@ class DoorbellWaker {
 
  private:
   const DoorbellWords* const peer_;
+  DoorbellWords* const mine_;
   const int fd_;
   const SharedView view_;
   std::atomic<uint64_t> last_woken_{0};  // the (odd) epoch that has its byte

@@ -16,13 +16,13 @@ constexpr std::chrono::seconds kRestAfter{5};
 
 }  // namespace
 
-EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
+EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
                            std::shared_ptr<EventEngine> executor, bool trust_peer,
                            std::unique_ptr<LinkUser> user)
     : link_(std::move(link)),
       executor_(std::move(executor)),
       user_(std::move(user)),
-      spin_(spin),
+      wait_(wait),
       receiver_(link_.get(), trust_peer),
       sender_(link_.get()) {}
 

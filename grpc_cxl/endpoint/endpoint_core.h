@@ -65,8 +65,9 @@ class EndpointCore final : public Pollable,
 
   // `executor` runs the callbacks that must not run where they come up. `trust_peer`: see
   // SliceReceiver. `user`, which may be null, uses the link for more than the stream.
-  EndpointCore(std::unique_ptr<Link> link, SpinBudget spin, std::shared_ptr<EventEngine> executor,
-               bool trust_peer, std::unique_ptr<LinkUser> user = nullptr);
+  EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
+               std::shared_ptr<EventEngine> executor, bool trust_peer,
+               std::unique_ptr<LinkUser> user = nullptr);
 
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
@@ -92,10 +93,8 @@ class EndpointCore final : public Pollable,
   void Awake() override { link_->Awake(); }
   bool wakes_us() const override { return !link_->polls(); }
   bool PeerGone() override;
-  int64_t spin_ns() const override { return spin_.nanoseconds(); }
-  void SpinFound() override { spin_.SpinFound(); }
-  void SpinWasted() override { spin_.SpinWasted(); }
-  void SleptFor(int64_t ns) override { spin_.SleptFor(ns); }
+  WaitTerms wait() const override { return wait_; }
+  int64_t WokenAt() const override { return link_->WokenAt(); }
 
  private:
   // One direction. `pending` tells, for looks without the lock, whether `callback` is set and no
@@ -141,7 +140,7 @@ class EndpointCore final : public Pollable,
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<LinkUser> user_;
   Poller* poller_ = nullptr;  // set once, by Start()
-  SpinBudget spin_;           // of the polling thread
+  const WaitTerms wait_;
 
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);

@@ -125,7 +125,7 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
       sleeper_(&map.mine->doorbell, socket_.get(), view()),
-      waker_(&map.peer->doorbell, socket_.get(), view()) {}
+      waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
 
 BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
                             size_t granted_pages) const {
@@ -154,6 +154,11 @@ void Link::Publish() {
 
 void Link::Wake() {
   if (!polls_ && waker_.Wake()) counters_.wakes.Add();
+}
+
+int64_t Link::WokenAt() const {
+  // relaxed: a figure by itself; the wake-up came after it.
+  return static_cast<int64_t>(view().Load(peer_->doorbell.woke_at, std::memory_order_relaxed));
 }
 
 void Link::WantSpace() {

@@ -63,7 +63,7 @@ struct LinkOptions {
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
 // FreeSpace, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
-// Wake() and the counters are for all.
+// Wake(), WokenAt() and the counters are for all.
 class Link {
  public:
   enum class Side { kServer, kClient };
@@ -111,6 +111,8 @@ class Link {
     if (!polls_) sleeper_.PrepareToSleep();
   }
   void Awake() { sleeper_.Awake(); }
+  // When the peer last woke us, as it says, by CLOCK_MONOTONIC in nanoseconds. It may say anything.
+  int64_t WokenAt() const;
   DoorbellSleeper::Line Drain();
   int socket() const { return socket_.get(); }
   bool polls() const { return polls_; }

@@ -2,7 +2,6 @@
 #include "grpc_cxl/polling/poller.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 
 #include "absl/log/check.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/doorbell/yield.h"
 #include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
@@ -21,13 +21,6 @@ namespace {
 // How often descriptors are looked at while a pollable is hot: often enough for a new connection,
 // seldom enough to cost little (a look takes about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
-
-// Each idle turn offers the core to other threads. When that takes this long, a thread has real
-// work there: a sleeping thread is woken in front of it, a yielding one waits behind it.
-constexpr int64_t kInterruption = 200'000;  // ns
-
-// Work found sooner than this after the last needed no wait.
-constexpr int64_t kInstant = 500;  // ns
 
 }  // namespace
 
@@ -96,13 +89,15 @@ void Poller::Remove(const Pollable* pollable) {
 void Poller::WakeLeader() {
   if (!sleeping_) return;
   sleeping_ = false;
+  poked_ns_ = SteadyNs();
   eventfd_write(poke_.get(), 1);
 }
 
 void Poller::Lead() {
   current_ = this;
   int64_t looked = SteadyNs();
-  int64_t before = looked;
+  int64_t began = looked;  // the turn
+  waits_.Begin(looked);
   for (;;) {
     bool progress = false;
     for (const auto step :
@@ -115,19 +110,22 @@ void Poller::Lead() {
       progress |= turn == Turn::kProgress;
     }
     const int64_t now = SteadyNs();
+    progress ? waits_.Worked(began, now) : waits_.FoundNothing();
     const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
-    if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
+    if (!progress || look) Cool(now);
     LookAtNapping(now);
-    before = now;
+    began = now;
     if (hot_.empty() && readable_.empty() && queue_.empty()) {
-      WaitForEvents(/*may_sleep=*/true);
-      looked = before = SteadyNs();
+      WaitForEvents(/*may_sleep=*/true, now);
+      looked = began = SteadyNs();
     } else if (look) {
-      WaitForEvents(/*may_sleep=*/false);
+      WaitForEvents(/*may_sleep=*/false, now);
       looked = now;
     } else if (!progress) {
-      sched_yield();
+      const Yielded yielded = Yield(now);
+      began = yielded.now_ns;
+      waits_.Yielded(yielded.away_ns);
     }
   }
 }
@@ -153,13 +151,9 @@ Poller::Turn Poller::RunReadable(Seat& seat) {
     readable_.pop_front();
     if (entry->removed.load(std::memory_order_acquire)) continue;
     if (!entry->hot) {
-      const int64_t now = SteadyNs();
       entry->pollable->Awake();
-      entry->pollable->SleptFor(now - entry->active_ns);
-      entry->hot = true;
-      entry->active_ns = now;
       std::erase(napping_, entry);
-      hot_.push_back(entry);
+      Heat(entry, SteadyNs());
     }
     if (!Call(seat, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
@@ -172,7 +166,6 @@ Poller::Turn Poller::RunHot(Seat& seat) {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (SteadyNs() - entry->active_ns > kInstant) entry->pollable->SpinFound();
     if (!Call(seat, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = SteadyNs();
     entry->naps = BackOff();
@@ -181,7 +174,16 @@ Poller::Turn Poller::RunHot(Seat& seat) {
   return turn;
 }
 
-void Poller::Cool(int64_t now, bool all) {
+void Poller::Heat(const std::shared_ptr<Entry>& entry, int64_t now) {
+  entry->hot = true;
+  entry->budget = waits_.Budget(entry->pollable->wait());
+  entry->active_ns = now;
+  hot_.push_back(entry);
+}
+
+void Poller::Cool(int64_t now) {
+  // One of n that share the thread may well have no work for n times as long as the thread.
+  const auto share = static_cast<int64_t>(hot_.size());
   size_t kept = 0;
   for (std::shared_ptr<Entry>& entry : hot_) {
     if (entry->removed.load(std::memory_order_acquire)) {
@@ -190,11 +192,10 @@ void Poller::Cool(int64_t now, bool all) {
       continue;
     }
     Pollable& pollable = *entry->pollable;
-    const int64_t spin = pollable.spin_ns();
-    if (all || now - entry->active_ns >= spin) {
+    const int64_t spin = entry->budget->nanoseconds();
+    if (waits_.idle_ns(now) >= spin || now - entry->active_ns >= share * spin) {
       pollable.PrepareToSleep();
       if (!pollable.Ready()) {
-        if (spin > 0) pollable.SpinWasted();
         entry->hot = false;
         entry->active_ns = now;
         if (!pollable.wakes_us()) {
@@ -219,14 +220,14 @@ void Poller::LookAtNapping(int64_t now) {
     if (naps_on && now >= entry->look_ns) {
       Pollable& pollable = *entry->pollable;
       if (pollable.Ready()) {
-        pollable.SleptFor(now - entry->active_ns);
-        entry->hot = true;
-        entry->active_ns = now;
-        hot_.push_back(entry);
+        // Half of the nap too late, as a guess.
+        waits_.Slept(entry->active_ns, now - (now - entry->active_ns) / 2, now);
+        Heat(entry, now);
         naps_on = false;
       } else if (pollable.PeerGone()) {
         readable_.push_back(entry);
       }
+      entry->active_ns = now;
       entry->look_ns = now + (naps_on ? entry->naps.Next() : 0);
     }
     if (!naps_on) {
@@ -253,7 +254,7 @@ int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
   return epoll_wait(epoll_.get(), events, most, 1);
 }
 
-void Poller::WaitForEvents(bool may_sleep) {
+void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   int64_t timeout_ns = may_sleep ? -1 : 0;
   if (may_sleep && !napping_.empty()) {
     const auto next =
@@ -268,16 +269,24 @@ void Poller::WaitForEvents(bool may_sleep) {
   }
   epoll_event events[64];
   const int count = Wait(events, 64, may_sleep ? timeout_ns : 0);
+  const int64_t then = SteadyNs();
+  int64_t woken_ns = INT64_MAX;  // the first of those that have woken us
+  const auto note = [&](int64_t ns) {
+    if (ns >= now && ns <= then) woken_ns = std::min(woken_ns, ns);
+  };
   absl::MutexLock lock(mu_);
   sleeping_ = false;
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u64 == 0) {
       eventfd_t ignored;
       eventfd_read(poke_.get(), &ignored);
+      note(poked_ns_);
     } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
       readable_.push_back(it->second);
+      note(it->second->pollable->WokenAt());
     }
   }
+  if (may_sleep) waits_.Slept(now, woken_ns, then);
   for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
   again_.clear();
 }

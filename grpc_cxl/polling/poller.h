@@ -21,6 +21,7 @@
 #include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/polling/closure_times.h"
 #include "grpc_cxl/polling/hand_over_time.h"
+#include "grpc_cxl/polling/poll_waits.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/seat.h"
 #include "grpc_cxl/polling/work_queue.h"
@@ -132,9 +133,10 @@ class Poller {
     std::atomic<bool> removed{false};
     // Of the leader:
     bool hot = false;
-    int64_t active_ns = 0;  // when work was last found, or when it went to sleep
-    BackOff naps;           // if it cannot wake us
-    int64_t look_ns = 0;    // when to look at it again, while it naps
+    const SpinBudget* budget = nullptr;  // set while it is hot
+    int64_t active_ns = 0;               // when work was last found; while it naps, the last look
+    BackOff naps;                        // if it cannot wake us
+    int64_t look_ns = 0;                 // when to look at it again, while it naps
   };
 
   // The result of one turn.
@@ -159,12 +161,14 @@ class Poller {
   void LeaveSeat(size_t seat);
   Turn RunReadable(Seat& seat);
   Turn RunHot(Seat& seat);
-  // Puts pollables to sleep that had no work for long enough, or all of them.
-  void Cool(int64_t now, bool all);
+  // Has the leader look at a pollable that did not need it so far.
+  void Heat(const std::shared_ptr<Entry>& entry, int64_t now);
+  // Puts pollables to sleep for which there was no work for long enough.
+  void Cool(int64_t now);
   // Looks at napping pollables whose time has come.
   void LookAtNapping(int64_t now);
   // Collects events; sleeps until there are any unless there is other work.
-  void WaitForEvents(bool may_sleep);
+  void WaitForEvents(bool may_sleep, int64_t now);
   // Waits for `timeout_ns`; without end when negative.
   int Wait(epoll_event* events, int most, int64_t timeout_ns);
   void WakeLeader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -183,6 +187,7 @@ class Poller {
   // Pollables in whose callback a leader was deposed: due for another OnFdReadable().
   std::vector<std::shared_ptr<Entry>> again_ ABSL_GUARDED_BY(mu_);
   bool sleeping_ ABSL_GUARDED_BY(mu_) = false;  // the leader needs a poke
+  int64_t poked_ns_ ABSL_GUARDED_BY(mu_) = 0;   // when it last got it
 
   WorkQueue queue_;  // changed under mu_
   HandOverTime hand_over_ ABSL_GUARDED_BY(mu_);
@@ -198,6 +203,7 @@ class Poller {
   std::vector<std::shared_ptr<Entry>> hot_;
   std::deque<std::shared_ptr<Entry>> readable_;  // reported by epoll, not yet told
   std::vector<std::shared_ptr<Entry>> napping_;  // cannot wake us; not hot
+  PollWaits waits_;
 };
 
 }  // namespace grpc_cxl::internal
