@@ -34,7 +34,7 @@ TEST(EndpointCopyTest, NoSendersCopyHoldsThePollingThreadUp) {
   LinkPair links(kLongCopy);
   Link& reader = *links.server;
   const auto core = std::make_shared<EndpointCore>(
-      std::move(links.client), SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()),
+      std::move(links.client), WaitTerms{.policy = WaitPolicy::kPark},
       grpc_event_engine::experimental::GetDefaultEventEngine(), true);
   const auto drain = [&] {
     while (*reader.Readable() > 0) reader.Consume(reader.Front().size());
