@@ -8,6 +8,8 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --apis=callback --concurrency=64
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --pairs=8
 //   ./bazelw run -c opt //bench:rpc_bench -- --apis=pingpong --pin=no,yes --html=/tmp/r.html
+//   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --apis=callback --concurrency=64
+//       --transports=tcp,cxl,cxl_direct --handler_cpu_us=100
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
 //   ./bazelw run -c opt //bench:rpc_bench -- --parts
 //   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local,expander,switch,pool
@@ -56,6 +58,7 @@ ABSL_FLAG(List, services, List({"callback"}),
 ABSL_FLAG(List, wait, List({"adaptive"}), "wait policies of cxl: adaptive, park, spin");
 ABSL_FLAG(List, pin, List({"no"}),
           "no, yes: pin client and server to different halves of the cores");
+ABSL_FLAG(uint32_t, handler_cpu_us, 0, "CPU time that the handler of each unary call takes");
 ABSL_FLAG(int, pairs, 1, "process pairs (a client and a server) per transport, at the same time");
 ABSL_FLAG(int, rounds, 9, "turns of each transport; figures are medians over them");
 ABSL_FLAG(double, seconds, 0.5, "length of a turn");
@@ -98,7 +101,8 @@ absl::StatusOr<std::vector<ProcessPairOptions>> Contenders() {
           contenders.push_back({.transport = transport,
                                 .wait = wait,
                                 .service_api = service,
-                                .pinned = pin == "yes"});
+                                .pinned = pin == "yes",
+                                .handler_cpu_us = absl::GetFlag(FLAGS_handler_cpu_us)});
         }
       }
     }
@@ -146,6 +150,11 @@ std::string PairsInWords() {
   return pairs == 1 ? "" : absl::StrCat(", ", pairs, " process pairs at the same time");
 }
 
+std::string HandlersInWords() {
+  const uint32_t cpu_us = absl::GetFlag(FLAGS_handler_cpu_us);
+  return cpu_us == 0 ? "" : absl::StrCat(", handlers of ", cpu_us, " us of CPU time");
+}
+
 // Writes the files of --json and --html.
 absl::Status WriteFiles(const Report& report) {
   return WriteReport(report, FileOfFlag(absl::GetFlag(FLAGS_json)), HtmlReport(report),
@@ -176,8 +185,9 @@ absl::Status RunCalls(const std::vector<ProcessPairOptions>& contenders) {
   for (const Case& what : *cases) {
     const absl::StatusOr<std::vector<Row>> rows = MeasureInRounds(turns, what, effort);
     if (!rows.ok()) return rows.status();
-    absl::PrintF("\n%s, %d bytes as %s, %d in flight%s\n%s", what.api(), what.size_bytes(),
-                 what.payload(), what.concurrency(), PairsInWords(), RowsAsTable(*rows));
+    absl::PrintF("\n%s, %d bytes as %s, %d in flight%s%s\n%s", what.api(), what.size_bytes(),
+                 what.payload(), what.concurrency(), HandlersInWords(), PairsInWords(),
+                 RowsAsTable(*rows));
     std::fflush(stdout);
     for (const Row& row : *rows) *report.add_rows() = row;
   }

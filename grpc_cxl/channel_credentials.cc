@@ -103,7 +103,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     }
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
-        settings_->spin(), arguments));
+        settings_->wait(), arguments));
   }
 
   // After all others, which thus see messages as the application made them.

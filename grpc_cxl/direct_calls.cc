@@ -83,7 +83,7 @@ std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context)
   const std::optional<internal::PeerIdentity> peer =
       internal::ParsePeerText(internal::PeerOf(context));
   if (!peer.has_value()) return std::nullopt;
-  return CallPeerIdentity{.pid = peer->pid, .uid = peer->uid};
+  return CallPeerIdentity{.pid = peer->pid, .uid = peer->uid, .knows_secret = peer->knows_secret};
 }
 
 }  // namespace grpc_cxl

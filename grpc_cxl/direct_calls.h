@@ -89,7 +89,13 @@ DirectCallStats GetDirectCallStats();
 // A client process.
 struct CallPeerIdentity {
   pid_t pid = 0;  // as this process's pid namespace numbers it; 0 when it has no number there
+  // As this process's user namespace numbers it. There, 65534 stands for every user whom it does
+  // not map, and is nobody's identity.
   uid_t uid = 0;
+  // Whether the client has proved to know this server's secret (EndpointOptions::secret_file). All
+  // who share the secret look alike; give each group of clients that should differ a name and a
+  // secret of its own.
+  bool knows_secret = false;
 };
 
 // The client process of a call that came over a `cxl:` address, as the kernel identified it;

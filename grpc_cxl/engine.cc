@@ -4,7 +4,11 @@
 #include <utility>
 
 #include "absl/base/no_destructor.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
@@ -19,6 +23,25 @@ using grpc_event_engine::experimental::SetDefaultEventEngine;
 
 namespace {
 
+struct PollingThreads {
+  absl::Mutex mu;
+  int count ABSL_GUARDED_BY(mu) = 0;
+  bool started ABSL_GUARDED_BY(mu) = false;
+};
+
+PollingThreads& ThePollingThreads() {
+  static absl::NoDestructor<PollingThreads> threads;
+  return *threads;
+}
+
+int StartPollingThreads() {
+  PollingThreads& threads = ThePollingThreads();
+  absl::MutexLock lock(threads.mu);
+  threads.started = true;
+  // Nonsense in the environment is an error of the credentials (ResolveOptions()).
+  return internal::Environment::Read().PollingThreads(threads.count).value_or(threads.count);
+}
+
 std::shared_ptr<internal::CxlEngine> MakeEngine() {
   // For channels and addresses that use this engine without our credentials.
   internal::SettingsRegistry<internal::ChannelSettings>::RegisterDefaults(
@@ -27,7 +50,7 @@ std::shared_ptr<internal::CxlEngine> MakeEngine() {
   using Context = internal::ListenContext;
   internal::SettingsRegistry<Context>::RegisterDefaults(
       server.ok() ? absl::StatusOr<Context>(Context{*std::move(server)}) : server.status());
-  return std::make_shared<internal::CxlEngine>(GetDefaultEventEngine());
+  return std::make_shared<internal::CxlEngine>(GetDefaultEventEngine(), StartPollingThreads());
 }
 
 const std::shared_ptr<internal::CxlEngine>& TheEngine() {
@@ -46,6 +69,23 @@ void MakeEngineDefault() {
     return true;
   }();
   static_cast<void>(done);
+}
+
+absl::Status SetPollingThreads(int count) {
+  if (count < 0 || count > internal::kMostPollingThreads) {
+    return absl::InvalidArgumentError(absl::StrCat("the number of polling threads is ", count,
+                                                   ", but must be from 0 (the default) to ",
+                                                   internal::kMostPollingThreads));
+  }
+  PollingThreads& threads = ThePollingThreads();
+  absl::MutexLock lock(threads.mu);
+  if (threads.started) {
+    return absl::FailedPreconditionError(
+        "the polling threads run already; set their number before the first grpc_cxl credentials "
+        "of the process are made, or with GRPC_CXL_POLLING_THREADS");
+  }
+  threads.count = count;
+  return absl::OkStatus();
 }
 
 }  // namespace grpc_cxl

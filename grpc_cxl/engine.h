@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
+
 namespace grpc_cxl {
 
 // The event engine that serves `cxl:` names and passes everything else to the engine that was the
@@ -21,6 +23,17 @@ std::shared_ptr<grpc_event_engine::experimental::EventEngine> Engine();
 // API on grpc_cxl's threads; everything else, file descriptors included, stays gRPC's own.
 // grpc_cxl's credentials call this by themselves. Thread-safe.
 void MakeEngineDefault();
+
+// How many polling threads the process has: 1 to 64; 0, the default, is one for every two cores
+// that it may use (affinity and CPU quota), at most four. Each connection belongs to one of them.
+// More serve more busy connections at once, and each takes a core while it spins. Closures and
+// calls that have to wait go to helping threads besides, as long as a core is free, whatever this
+// number is.
+//
+// One number for the process, since all channels and servers share the threads: to be set before
+// the first credentials and the first Engine(). FAILED_PRECONDITION afterwards, INVALID_ARGUMENT
+// for other numbers. GRPC_CXL_POLLING_THREADS in the environment overrides it. Thread-safe.
+absl::Status SetPollingThreads(int count);
 
 }  // namespace grpc_cxl
 

@@ -63,18 +63,51 @@ absl::Status ApplyDistance(const Environment& environment, MemoryDistance* dista
   return absl::OkStatus();
 }
 
-// Adds the uids of a list such as "1000,1001".
-absl::Status AddUids(const std::string& list, std::vector<uid_t>* uids) {
+// Adds the numbers of a list such as "1000,1001".
+absl::Status AddIds(absl::string_view variable, const std::string& list, absl::string_view kind,
+                    std::vector<uint32_t>* ids) {
   if (list.empty()) return absl::OkStatus();
   for (const absl::string_view text : absl::StrSplit(list, ',')) {
-    uid_t uid;
-    if (!absl::SimpleAtoi(text, &uid) || uid == static_cast<uid_t>(-1)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("GRPC_CXL_ALLOWED_UIDS is \"", list,
-                       "\", but must be numbers of users with commas between them, as 1000,1001"));
+    uint32_t id;
+    if (!absl::SimpleAtoi(text, &id) || id == static_cast<uint32_t>(-1)) {
+      return absl::InvalidArgumentError(absl::StrCat(variable, " is \"", list,
+                                                     "\", but must be numbers of ", kind,
+                                                     " with commas between them, as 1000,1001"));
     }
-    uids->push_back(uid);
+    ids->push_back(id);
   }
+  return absl::OkStatus();
+}
+
+absl::Status ResolveUsers(const Environment& environment, const EndpointOptions& options,
+                          EndpointSettings* settings) {
+  TrustedUsers& users = settings->users;
+  users.allowed_uids = options.allowed_uids;
+  users.trusted_uids = options.trusted_uids;
+  users.allowed_gids = options.allowed_gids;
+  if (absl::Status status =
+          AddIds("GRPC_CXL_ALLOWED_UIDS", environment.allowed_uids, "users", &users.allowed_uids);
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = AddIds("GRPC_CXL_ALLOWED_GROUPS", environment.allowed_groups, "groups",
+                                   &users.allowed_gids);
+      !status.ok()) {
+    return status;
+  }
+  users.everybody = !settings->directory.trusted.empty() && users.allowed_uids.empty() &&
+                    users.allowed_gids.empty();
+  const std::string& file =
+      options.secret_file.empty() ? environment.secret_file : options.secret_file;
+  if (file.empty()) return absl::OkStatus();
+  if (settings->region.has_value()) {
+    return absl::InvalidArgumentError(
+        "there are no shared secrets in a region, whose memory all of its processes can write; "
+        "unset secret_file and GRPC_CXL_SECRET_FILE, or GRPC_CXL_REGION");
+  }
+  absl::StatusOr<SharedSecret> secret = SharedSecret::Read(file);
+  if (!secret.ok()) return secret.status();
+  users.secret = *std::move(secret);
   return absl::OkStatus();
 }
 
@@ -86,21 +119,18 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   if (options.trusted_directory.empty() && options.rendezvous_directory.empty()) {
     settings->directory.trusted = Absolute(environment.trusted_directory);
   }
-  settings->users = TrustedUsers{.allowed_uids = options.allowed_uids,
-                                 .trusted_uids = options.trusted_uids,
-                                 .everybody = !settings->directory.trusted.empty()};
-  if (absl::Status status = AddUids(environment.allowed_uids, &settings->users.allowed_uids);
-      !status.ok()) {
-    return status;
-  }
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
+  settings->latency_weight = options.latency_weight;
+  settings->idle_spin = options.idle_spin;
   settings->distance = options.distance;
   if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
+  // Not theirs, but credentials are where errors show.
+  if (const auto threads = environment.PollingThreads(0); !threads.ok()) return threads.status();
   absl::StatusOr<std::optional<RegionOptions>> region = environment.Region();
   if (!region.ok()) return region.status();
   settings->region = *std::move(region);
-  return absl::OkStatus();
+  return ResolveUsers(environment, options, settings);
 }
 
 }  // namespace
@@ -112,6 +142,8 @@ Environment Environment::Read() {
       .runtime_directory = Get("XDG_RUNTIME_DIR"),
       .temporary_directory = Get("TMPDIR"),
       .allowed_uids = Get("GRPC_CXL_ALLOWED_UIDS"),
+      .allowed_groups = Get("GRPC_CXL_ALLOWED_GROUPS"),
+      .secret_file = Get("GRPC_CXL_SECRET_FILE"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
       .preset = Get("GRPC_CXL_PRESET"),
@@ -120,6 +152,7 @@ Environment Environment::Read() {
       .region = Get("GRPC_CXL_REGION"),
       .host = Get("GRPC_CXL_HOST"),
       .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
+      .polling_threads = Get("GRPC_CXL_POLLING_THREADS"),
   };
 }
 
@@ -170,6 +203,17 @@ absl::StatusOr<std::optional<RegionOptions>> Environment::Region() const {
   if (!model.ok()) return model.status();
   options.model = *model;
   return options;
+}
+
+absl::StatusOr<int> Environment::PollingThreads(int otherwise) const {
+  if (polling_threads.empty()) return otherwise;
+  int count;
+  if (absl::SimpleAtoi(polling_threads, &count) && count >= 1 && count <= kMostPollingThreads) {
+    return count;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "GRPC_CXL_POLLING_THREADS is \"", polling_threads, "\", but must be a number from 1 to ",
+      kMostPollingThreads, "; unset it for one thread for every two cores"));
 }
 
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {

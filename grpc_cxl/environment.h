@@ -13,6 +13,8 @@
 // An empty variable counts as unset.
 namespace grpc_cxl::internal {
 
+inline constexpr int kMostPollingThreads = 64;
+
 // The variables' texts.
 struct Environment {
   std::string directory;            // GRPC_CXL_DIR
@@ -20,6 +22,8 @@ struct Environment {
   std::string runtime_directory;    // XDG_RUNTIME_DIR
   std::string temporary_directory;  // TMPDIR
   std::string allowed_uids;         // GRPC_CXL_ALLOWED_UIDS
+  std::string allowed_groups;       // GRPC_CXL_ALLOWED_GROUPS
+  std::string secret_file;          // GRPC_CXL_SECRET_FILE
   std::string spin_us;              // GRPC_CXL_SPIN_US
   std::string coherence;            // GRPC_CXL_COHERENCE
   std::string preset;               // GRPC_CXL_PRESET
@@ -28,6 +32,7 @@ struct Environment {
   std::string region;               // GRPC_CXL_REGION
   std::string host;                 // GRPC_CXL_HOST
   std::string region_bytes;         // GRPC_CXL_REGION_BYTES
+  std::string polling_threads;      // GRPC_CXL_POLLING_THREADS
 
   static Environment Read();
 
@@ -38,10 +43,13 @@ struct Environment {
   absl::StatusOr<Coherence> Apply(Coherence coherence) const;
   // nullopt without GRPC_CXL_REGION. A region's coherence is kFlush by default.
   absl::StatusOr<std::optional<RegionOptions>> Region() const;
+  // `otherwise`, unless GRPC_CXL_POLLING_THREADS says another number. For the whole process.
+  absl::StatusOr<int> PollingThreads(int otherwise) const;
 };
 
 // The options, checked, with the environment as it is now applied. INVALID_ARGUMENT names the
-// field or the variable and says what it may be. Of a region, the errors of MakeMemoryModel().
+// field or the variable and says what it may be. Of a region, the errors of MakeMemoryModel(); of a
+// secret's file, which is read here, those of SharedSecret::Read().
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options);
 absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options);
 

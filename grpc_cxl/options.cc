@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -46,15 +47,24 @@ absl::Status Validate(const EndpointOptions& options) {
     return Invalid("max_spin", absl::FormatDuration(options.max_spin),
                    absl::StrCat("from 0 to ", absl::FormatDuration(kMaxSpin)));
   }
+  // So written that NaN is out of range too.
+  if (!(options.latency_weight >= 0 && options.latency_weight <= 1000)) {
+    return Invalid("latency_weight", options.latency_weight, "from 0 to 1000");
+  }
+  if (options.idle_spin < absl::ZeroDuration() || options.idle_spin > absl::Seconds(1)) {
+    return Invalid("idle_spin", absl::FormatDuration(options.idle_spin), "from 0 to 1s");
+  }
   if (absl::Status status = internal::Validate(options.distance); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("grpc_cxl option distance: ", status.message()));
   }
-  for (const auto& [name, uids] : {std::pair("allowed_uids", options.allowed_uids),
-                                   std::pair("trusted_uids", options.trusted_uids)}) {
-    // The kernel's number for an unknown user.
-    if (std::find(uids.begin(), uids.end(), static_cast<uid_t>(-1)) != uids.end()) {
+  static_assert(std::is_same_v<uid_t, gid_t>);
+  for (const auto& [name, ids] : {std::pair("allowed_uids", options.allowed_uids),
+                                  std::pair("allowed_gids", options.allowed_gids),
+                                  std::pair("trusted_uids", options.trusted_uids)}) {
+    // The kernel's number for an unknown user or group.
+    if (std::find(ids.begin(), ids.end(), static_cast<uid_t>(-1)) != ids.end()) {
       return Invalid(name, "a list with 4294967295 in it",
-                     "a list of user ids, and this number is none");
+                     "a list of numbers of users or groups, and this number is none");
     }
   }
   return absl::OkStatus();
@@ -110,8 +120,8 @@ absl::Status Validate(const ServerOptions& options) {
         return Invalid("backing.directory", "empty",
                        "the path of a directory when backing.kind is kDirectory");
       }
-      if (!options.allowed_uids.empty()) {
-        return Invalid("allowed_uids", "not empty",
+      if (!options.allowed_uids.empty() || !options.allowed_gids.empty()) {
+        return Invalid(options.allowed_uids.empty() ? "allowed_gids" : "allowed_uids", "not empty",
                        "empty when backing.kind is kDirectory: such memory cannot be sealed, so "
                        "another user could shrink it under this process");
       }

@@ -23,23 +23,46 @@ struct EndpointOptions {
   // $XDG_RUNTIME_DIR/grpc_cxl, else <temporary dir>/grpc_cxl-<uid>. Costs nothing.
   //
   // With GRPC_CXL_REGION in the environment names are in that region instead, and its memory is
-  // used: this, allowed_uids, ServerOptions::backing and ServerOptions::coherence do not count.
+  // used: this, allowed_uids, allowed_gids, ServerOptions::backing and ServerOptions::coherence do
+  // not count.
   std::string rendezvous_directory;
 
-  // A rendezvous directory that is trusted by itself, instead of `rendezvous_directory`: everybody
-  // who can enter it may connect, and may serve names there, whatever their uid. For containers
+  // A rendezvous directory that is trusted by itself, instead of `rendezvous_directory`: its owner
+  // may be anybody, and everybody who can enter it may connect and serve names there, whatever
+  // their uid, unless `allowed_uids`, `allowed_gids` or `secret_file` says who may. For containers
   // whose users are mapped differently, which the kernel shows as one number; file modes and mounts
   // then decide who meets. Such peers are strangers (docs/configuration.md, Trust). Default: none;
   // $GRPC_CXL_TRUSTED_DIR where both options are empty.
   std::string trusted_directory;
 
-  // How the polling threads of this process wait for this connection, and how long they
-  // spin at most before they sleep. Default: adaptive, up to 50 us. Spinning takes a core
-  // while it lasts, sleeping costs one kernel wake-up a message (2 to 35 us).
-  // At most 1 s. GRPC_CXL_SPIN_US in the environment overrides both: 0 parks at once, any
-  // other number is the limit in microseconds.
+  // A file with a secret of 16 to 4096 bytes, read when credentials are made of these options. Then
+  // peers connect if they prove to know the same secret, and no others, whatever their uid: give
+  // it to both ends. It lets in users whom the kernel cannot tell (containers that map them), and
+  // says nothing about the directory, which must be trusted as always. Such peers are strangers,
+  // because who knows a password need not be trusted with all of our memory; those whom the kernel
+  // shows as more stay more. The file must not be readable for everybody, nor writable for its
+  // group, and must belong to our own user or root if its owner has a number. Default: none;
+  // $GRPC_CXL_SECRET_FILE where it is empty. An error in a region. A connection takes some 50 us
+  // longer.
+  std::string secret_file;
+
+  // How callers and polling threads of this process wait for this connection, and how long they
+  // spin at most before they sleep. Spinning takes a core while it lasts; sleeping costs a wake-up
+  // by the kernel, 3 to 150 us of latency and as much CPU time, which kAdaptive measures. Default:
+  // kAdaptive, up to 1 ms, at most 1 s. kAdaptive seldom spins that long, and never when sleeping
+  // is cheaper; kSpin does before each sleep. GRPC_CXL_SPIN_US in the environment overrides both: 0
+  // parks at once, any other number is the limit in microseconds.
   WaitPolicy wait_policy = WaitPolicy::kAdaptive;
-  absl::Duration max_spin = absl::Microseconds(50);
+  absl::Duration max_spin = absl::Milliseconds(1);
+
+  // For kAdaptive: how much CPU time a microsecond of latency is worth. Default 2; from 0 to 1000.
+  // A larger number spins longer. With 0, spinning only saves CPU time.
+  double latency_weight = 2;
+
+  // For kAdaptive: CPU time that each waiting thread may spend on spins in vain for every second
+  // that it sleeps, beyond what its other spins have saved. Default 10 ms, 1 % of a core; from 0 to
+  // 1 s.
+  absl::Duration idle_spin = absl::Milliseconds(10);
 
   // How much further away than local memory this process makes every connection, to show what
   // memory behind CXL would cost. Default: not at all, which costs nothing. Otherwise threads
@@ -52,6 +75,11 @@ struct EndpointOptions {
   // write anything into its own connection, but cannot reach other connections.
   // GRPC_CXL_ALLOWED_UIDS=1000,1001 in the environment adds to them.
   std::vector<uid_t> allowed_uids;
+
+  // Groups whose members may connect in the same way, by the kernel's word. Default: none.
+  // GRPC_CXL_ALLOWED_GROUPS=2000 in the environment adds to them. A group that our user namespace
+  // does not map is never one of them.
+  std::vector<gid_t> allowed_gids;
 
   // Uids that are allowed to connect and trusted with all memory of this process: their messages
   // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
@@ -120,7 +148,8 @@ struct ServerOptions : EndpointOptions {
 
   // What the memory is made of. Default: memfd. See ArenaBacking for the price of each. Peers can
   // take other memory than memfd away under us, so with it only our own user and root in our own
-  // namespaces, and trusted_uids, can connect; with kDirectory allowed_uids must be empty.
+  // namespaces, and trusted_uids, can connect; with kDirectory allowed_uids and allowed_gids must
+  // be empty.
   ArenaBacking backing;
 
   // Whether the ends' caches see each other's stores. Default: kCoherent, as on one host.

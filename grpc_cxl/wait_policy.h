@@ -6,7 +6,7 @@ namespace grpc_cxl {
 
 // How a thread waits for the other process to publish something.
 enum class WaitPolicy {
-  kAdaptive,  // spin for a budget that follows what spinning has brought lately, then sleep
+  kAdaptive,  // spin for as long as has been cheapest lately, then sleep
   kSpin,      // spin for the whole budget every time, then sleep
   kPark,      // sleep at once
 };

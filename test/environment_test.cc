@@ -4,10 +4,13 @@
 #include "grpc_cxl/environment.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
@@ -20,23 +23,19 @@ namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
+using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
-                                      "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",
-                                      "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",
-                                      "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",
-                                      "XDG_RUNTIME_DIR",
-                                      "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",          "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_SECRET_FILE",  "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",    "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",       "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES", "GRPC_CXL_POLLING_THREADS",
+                                      "XDG_RUNTIME_DIR",       "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -51,6 +50,8 @@ TEST(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   options.rendezvous_directory = "/somewhere";
   options.wait_policy = WaitPolicy::kSpin;
   options.max_spin = absl::Microseconds(7);
+  options.latency_weight = 3;
+  options.idle_spin = absl::Milliseconds(4);
   options.distance = {.load_ns = 10};
   options.allowed_uids = {1000};
   options.ring_bytes = 8192;
@@ -65,8 +66,8 @@ TEST(EnvironmentTest, WithoutVariablesTheOptionsStand) {
   EXPECT_EQ(settings->directory, DirectoryCandidates{.configured = "/somewhere"});
   EXPECT_EQ(settings->region, std::nullopt);
   EXPECT_TRUE(settings->users.Allows(1000));
-  EXPECT_EQ(settings->wait_policy, WaitPolicy::kSpin);
-  EXPECT_EQ(settings->max_spin, absl::Microseconds(7));
+  EXPECT_EQ(settings->wait(),
+            (WaitTerms{WaitPolicy::kSpin, absl::Microseconds(7), 3, absl::Milliseconds(4)}));
   EXPECT_EQ(settings->distance.load_ns, 10);
   EXPECT_EQ(settings->ring_bytes, 8192);
   EXPECT_EQ(settings->payload_bytes, 4096);
@@ -126,6 +127,30 @@ TEST(EnvironmentTest, AllowedUids) {
   EXPECT_TRUE(ResolveOptions(ChannelOptions())->users.Allows(1001));
 }
 
+TEST(EnvironmentTest, AllowedGroups) {
+  ServerOptions options;
+  options.allowed_gids = {2000};
+  EXPECT_EQ(Resolve({{"GRPC_CXL_ALLOWED_GROUPS", "2001"}}, options)->users.allowed_gids,
+            (std::vector<gid_t>{2000, 2001}));
+  options.trusted_directory = "/a";  // then for these groups alone
+  EXPECT_FALSE(Resolve({}, options)->users.everybody);
+}
+
+TEST(EnvironmentTest, SecretFile) {
+  const std::string a = ::testing::TempDir() + "/a", b = ::testing::TempDir() + "/b";
+  std::ofstream(a) << "the secret in the options";
+  std::ofstream(b) << "the secret in the variable";
+  for (const std::string& path : {a, b}) chmod(path.c_str(), 0600);
+  ServerOptions options;
+  options.secret_file = a;
+  EXPECT_EQ(Resolve({{"GRPC_CXL_SECRET_FILE", b}}, options)->users.secret, *SharedSecret::Read(a));
+  EXPECT_EQ(Resolve({{"GRPC_CXL_SECRET_FILE", b}})->users.secret, *SharedSecret::Read(b));
+  EXPECT_THAT(Resolve({{"GRPC_CXL_SECRET_FILE", "/missing"}}),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/missing")));
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("GRPC_CXL_SECRET_FILE")));
+}
+
 TEST(EnvironmentTest, Spin) {
   for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
     ServerOptions options;
@@ -134,7 +159,6 @@ TEST(EnvironmentTest, Spin) {
     const absl::StatusOr<ServerSettings> seven = Resolve({{"GRPC_CXL_SPIN_US", "7"}}, options);
     EXPECT_EQ(seven->wait_policy, policy == WaitPolicy::kPark ? WaitPolicy::kAdaptive : policy);
     EXPECT_EQ(seven->max_spin, absl::Microseconds(7));
-    EXPECT_EQ(seven->spin().nanoseconds(), 7000);
   }
 }
 
@@ -163,6 +187,13 @@ TEST(EnvironmentTest, Region) {
   EXPECT_EQ(settings->region->model.coherence, Coherence::kFlush) << "a region's default";
 }
 
+TEST(EnvironmentTest, PollingThreads) {
+  ASSERT_THAT(Resolve({{"GRPC_CXL_POLLING_THREADS", "64"}}), IsOk());
+  EXPECT_THAT(Environment::Read().PollingThreads(3), IsOkAndHolds(64));
+  ASSERT_THAT(Resolve({}), IsOk());
+  EXPECT_THAT(Environment::Read().PollingThreads(3), IsOkAndHolds(3));
+}
+
 TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
   const char* const kSpin = "0 (sleep at once) to 1000000";
   const struct {
@@ -182,6 +213,9 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_COHERENCE", "maybe", "must be coherent or flush"},
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},
+      {"GRPC_CXL_POLLING_THREADS", "0", "from 1 to 64"},
+      {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},
+      {"GRPC_CXL_POLLING_THREADS", "all", "from 1 to 64"},
       {"GRPC_CXL_REGION_BYTES", "1G", "a number of bytes"},
   };
   for (const auto& c : kCases) {

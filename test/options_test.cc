@@ -3,6 +3,7 @@
 // a value outside of them is refused with a sentence that names field, value and limits.
 #include "grpc_cxl/options.h"
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 
@@ -73,6 +74,9 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
       {[](auto& o) { o.max_spin = absl::Nanoseconds(-1); }, "max_spin", "-1ns", "from 0 to 1s"},
       {[](auto& o) { o.max_spin = absl::Milliseconds(1001); }, "max_spin", "1.001s", "1s"},
       {[](auto& o) { o.max_spin = absl::InfiniteDuration(); }, "max_spin", "inf", "1s"},
+      {[](auto& o) { o.latency_weight = -1; }, "latency_weight", "-1", "from 0 to 1000"},
+      {[](auto& o) { o.latency_weight = NAN; }, "latency_weight", "nan", "1000"},
+      {[](auto& o) { o.idle_spin = absl::Seconds(2); }, "idle_spin", "2s", "from 0 to 1s"},
       {[](auto& o) { o.wait_policy = static_cast<WaitPolicy>(17); }, "wait_policy", "17",
        "kAdaptive, kSpin or kPark"},
       {[](auto& o) {

@@ -24,13 +24,13 @@ _HEADERS = [
     "utf8_validity.h",
 ]
 
-# What only an example needs. A prefix may lack these: then the targets that use them do not
-# build, and the error says which file is missing. Each has include folders of its own, so
-# that they are no inputs of the library's compilations.
+# libcrypto proves shared secrets; gRPC links it as well. The others are for examples only: a prefix
+# may lack them, then the targets that use them do not build, and the error says which file is
+# missing. Each has include folders of its own, so that they are no inputs of other compilations.
 #
 # name -> its headers, the first of which tells whether it is there; its shared library; and
 # the macros that go with that library (none when the prefix has the headers alone).
-_EXAMPLE_LIBRARIES = {
+_OTHER_LIBRARIES = {
     "hdr_histogram": (["hdr"], "hdr_histogram", []),
     "httplib": (
         ["httplib.h", "brotli", "openssl", "zconf.h", "zlib.h", "zstd.h", "zstd_errors.h"],
@@ -43,7 +43,7 @@ _EXAMPLE_LIBRARIES = {
     "sqlite3": (["sqlite3.h"], "sqlite3", []),
 }
 
-_EXAMPLE_LIBRARY = """
+_OTHER_LIBRARY = """
 cc_library(
     name = "{name}",
     hdrs = glob(["libraries/{name}/**"]),
@@ -57,7 +57,7 @@ _MISSING_LIBRARY = """
 genrule(
     name = "{name}_missing",
     outs = ["libraries/{name}/{header}"],
-    cmd = "echo >&2 'grpc_cxl: {include} has no {header}, which //examples/hotel_reservation needs: install " +
+    cmd = "echo >&2 'grpc_cxl: {include} has no {header}, which {user} needs: install " +
           "it there, or leave GRPC_CXL_PREFIX unset.'; exit 1",
 )
 
@@ -152,11 +152,15 @@ def _grpc_version(ctx, include):
         version.append(int(number))
     return tuple(version)
 
-def _example_library(ctx, name, include, lib, multiarch, link):
-    """The BUILD text of one of _EXAMPLE_LIBRARIES; links its headers to where it says."""
-    headers, shared_library, defines = _EXAMPLE_LIBRARIES[name]
+def _other_library(ctx, name, include, lib, multiarch, link):
+    """The BUILD text of one of _OTHER_LIBRARIES; links its headers to where it says."""
+    headers, shared_library, defines = _OTHER_LIBRARIES[name]
     if not ctx.path("%s/%s" % (include, headers[0])).exists:
-        return _MISSING_LIBRARY.format(name = name, header = headers[0], include = include)
+        if name == "libcrypto" and ctx.path("/usr/include/openssl/hmac.h").exists:
+            # gRPC was built with the host's OpenSSL.
+            return "cc_library(name = \"libcrypto\", linkopts = [\"-lcrypto\"])\n"
+        user = "grpc_cxl" if name == "libcrypto" else "//examples/hotel_reservation"
+        return _MISSING_LIBRARY.format(name = name, header = headers[0], include = include, user = user)
     for header in headers:
         for folder, source in [("include", include), ("arch", "%s/%s" % (include, multiarch))]:
             if ctx.path("%s/%s" % (source, header)).exists:
@@ -166,7 +170,7 @@ def _example_library(ctx, name, include, lib, multiarch, link):
         defines = []
     else:
         link = link + ["-l" + shared_library]
-    return _EXAMPLE_LIBRARY.format(name = name, defines = repr(defines), link = repr(link))
+    return _OTHER_LIBRARY.format(name = name, defines = repr(defines), link = repr(link))
 
 def _prefix_impl(ctx):
     given = ctx.os.environ.get("GRPC_CXL_PREFIX", "")
@@ -231,8 +235,8 @@ def _prefix_impl(ctx):
            "_test_" not in entry.basename
     ])
     build = _BUILD.format(link = repr(link), absl = repr(absl), runtime = repr(runtime))
-    for name in _EXAMPLE_LIBRARIES:
-        build += _example_library(ctx, name, include, lib, multiarch, link)
+    for name in _OTHER_LIBRARIES:
+        build += _other_library(ctx, name, include, lib, multiarch, link)
     ctx.file("BUILD.bazel", build)
 
 grpc_cxl_prefix = repository_rule(

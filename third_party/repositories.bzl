@@ -106,6 +106,12 @@ def grpc_cxl_repositories():
         targets = {"gtest": "gtest", "gtest_main": "gtest_main"},
     )
     alias_repository(name = "com_github_google_benchmark", packages = {"": ["benchmark"]}, default_target = "benchmark")
+    # In gRPC's own workspace this is BoringSSL, here what the prefix's gRPC links: OpenSSL.
+    alias_repository(
+        name = "boringssl",
+        packages = {"": ["crypto"]},
+        targets = {"crypto": "libcrypto"},
+    )
     # For //examples/hotel_reservation alone.
     alias_repository(
         name = "hotel_libraries",

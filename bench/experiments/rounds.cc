@@ -99,6 +99,7 @@ Row MakeRow(const Path& path, const Case& what, const std::vector<RoundResult>& 
     row.set_syscalls_per_call(MedianOf(results, &RoundResult::syscalls_per_call));
   }
   row.set_pinned(path.pinned());
+  row.set_handler_cpu_us(path.handler_cpu_us());
   row.set_payload(what.payload());
   row.set_bytes_per_s(MedianOf(results, &RoundResult::bytes_per_s));
   row.set_memcpy_bytes_per_s(memcpy_bytes_per_s);

@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<ProcessPair>> ProcessPair::Start(const ProcessPai
   path.set_cxl_preset(options.cxl_preset);
   path.set_cxl_coherence(options.cxl_coherence);
   path.set_pinned(options.pinned);
+  path.set_handler_cpu_us(options.handler_cpu_us);
   *path.mutable_arena() = options.arena;
   auto pair = std::unique_ptr<ProcessPair>(new ProcessPair(*std::move(directory), std::move(path)));
   if (auto started = pair->StartServer(); !started.ok()) return started.status();

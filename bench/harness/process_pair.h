@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_BENCH_HARNESS_PROCESS_PAIR_H_
 #define GRPC_CXL_BENCH_HARNESS_PROCESS_PAIR_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct ProcessPairOptions {
   std::string cxl_coherence{};
   std::string service_api = "callback";
   bool pinned = false;
+  uint32_t handler_cpu_us = 0;
   ArenaSizes arena = {};
 
   std::string client_role = "client";  // --role of the client process; the server's is "server"

@@ -4,12 +4,16 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/coherence/memory_model.h"
@@ -22,6 +26,16 @@ namespace {
 
 constexpr absl::string_view kTransports[] = {"tcp", "unix", "inproc", "cxl", "cxl_direct"};
 constexpr absl::string_view kWaits[] = {"adaptive", "park", "spin"};
+
+// The N of spin=N.
+std::optional<int64_t> SpinMicroseconds(absl::string_view wait) {
+  int64_t microseconds;
+  if (!absl::ConsumePrefix(&wait, "spin=") || !absl::SimpleAtoi(wait, &microseconds) ||
+      microseconds < 0 || microseconds > 1'000'000) {
+    return std::nullopt;
+  }
+  return microseconds;
+}
 
 bool Contains(absl::Span<const absl::string_view> names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -36,6 +50,10 @@ Options CxlOptions(const Path& path) {
   options.rendezvous_directory = path.directory();
   if (path.wait() == "park") options.wait_policy = WaitPolicy::kPark;
   if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
+  if (const auto microseconds = SpinMicroseconds(path.wait())) {
+    options.wait_policy = WaitPolicy::kSpin;
+    options.max_spin = absl::Microseconds(*microseconds);
+  }
   if (!path.cxl_preset().empty()) {
     const absl::StatusOr<MemoryDistance> distance = internal::DistancePreset(path.cxl_preset());
     CHECK_OK(distance);  // OnEachMemory() has checked it
@@ -64,9 +82,10 @@ absl::StatusOr<std::vector<std::string>> Waits(absl::string_view transport,
                                                    absl::StrJoin(kTransports, ", "), "."));
   }
   for (const std::string& wait : wanted) {
-    if (!Contains(kWaits, wait)) {
+    if (!Contains(kWaits, wait) && !SpinMicroseconds(wait)) {
       return absl::InvalidArgumentError(absl::StrCat("There is no --wait=", wait, "; there are ",
-                                                     absl::StrJoin(kWaits, ", "), "."));
+                                                     absl::StrJoin(kWaits, ", "),
+                                                     " and spin=MICROSECONDS."));
     }
   }
   if (transport == "inproc") return std::vector<std::string>{"gRPC"};

@@ -22,7 +22,8 @@ namespace grpc_cxl::bench {
 //   unix        unix:DIRECTORY/socket   kernel
 //   inproc      none: the server is in  gRPC
 //               the client's process
-//   cxl         cxl:///SERVICE          adaptive, park or spin; with GRPC_CXL_SPIN_US: spin_us=N
+//   cxl         cxl:///SERVICE          adaptive, park, spin, or spin=N, always for N us;
+//                                       with GRPC_CXL_SPIN_US: spin_us=N
 //   cxl_direct  cxl:///SERVICE          as cxl; unary calls without HTTP/2
 
 // The waits to measure for `transport`: `wanted` for cxl, else the only one. INVALID_ARGUMENT for

@@ -94,9 +94,9 @@ void CallOnce(internal::ClientCalls& client, Serve serve) {
   client.Post(slot, 100, SIZE_MAX);
   serve();
   internal::CallOutcome outcome;
-  bool spinning;
+  internal::PastWait past;
   constexpr int64_t kSecond = 1'000'000'000;
-  CHECK(client.Wait(slot, kSecond, kSecond, &outcome, &spinning) ==
+  CHECK(client.Wait(slot, kSecond, kSecond, &outcome, &past) ==
         internal::ClientCalls::Waited::kDone);
   CHECK(outcome.kind == internal::CallOutcome::Kind::kResponse);
 }

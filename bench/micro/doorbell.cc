@@ -34,7 +34,7 @@ class End {
       : mine_(mine),
         other_(other),
         sleeper_(&mine->doorbell, socket),
-        waker_(&other->doorbell, socket) {}
+        waker_(&other->doorbell, &mine->doorbell, socket) {}
 
   void Publish(uint32_t turn) {
     mine_->turn.store(turn, std::memory_order_release);  // matched in SleepUntil()
@@ -80,7 +80,8 @@ void WakeAndBeWoken(benchmark::State& state) {
 void WakeAwakePeer(benchmark::State& state) {
   const Shared<internal::DoorbellWords> awake;
   const Sockets sockets;
-  internal::DoorbellWaker waker(awake.get(), sockets.ours.get());
+  internal::DoorbellWords ours{};
+  internal::DoorbellWaker waker(awake.get(), &ours, sockets.ours.get());
   for (auto _ : state) CHECK(!waker.Wake());
 }
 

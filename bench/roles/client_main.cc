@@ -67,7 +67,7 @@ class Client {
 
   // To a server in this process.
   std::shared_ptr<grpc::Channel> InProcessChannel() {
-    service_ = MakeEchoService(start_.path().service_api());
+    service_ = MakeEchoService(start_.path());
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
     builder.SetMaxSendMessageSize(-1);

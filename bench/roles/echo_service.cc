@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/roles/echo_service.h"
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -36,7 +38,20 @@ int64_t Now() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-void Answer(const Payload& request, Payload* response) {
+// Takes so much CPU time of this thread.
+void Compute(int64_t us) {
+  const auto so_far = [] {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+  };
+  if (us == 0) return;
+  for (const int64_t end = so_far() + us * 1000; so_far() < end;) {
+  }
+}
+
+void Answer(const Payload& request, int64_t cpu_us, Payload* response) {
+  Compute(cpu_us);
   if (request.stamp()) response->set_entered_ns(Now());
   response->set_data(request.data());
   if (request.stamp()) response->set_left_ns(Now());
@@ -61,13 +76,18 @@ grpc::Status AnswerAll(grpc::ServerReaderWriter<Message, Message>* stream) {
 }
 
 class SyncEchoService : public Echo::Service {
+ public:
+  explicit SyncEchoService(int64_t handler_cpu_us) : handler_cpu_us_(handler_cpu_us) {}
+
+ private:
   grpc::Status Call(grpc::ServerContext*, const Payload* request, Payload* response) override {
-    Answer(*request, response);
+    Answer(*request, handler_cpu_us_, response);
     return grpc::Status::OK;
   }
 
   grpc::Status CallCord(grpc::ServerContext*, const CordPayload* request,
                         CordPayload* response) override {
+    Compute(handler_cpu_us_);
     response->set_data(request->data());
     return grpc::Status::OK;
   }
@@ -94,6 +114,8 @@ class SyncEchoService : public Echo::Service {
     *response = CountersOfThisProcess();
     return grpc::Status::OK;
   }
+
+  const int64_t handler_cpu_us_;
 };
 
 template <typename Message>
@@ -133,13 +155,18 @@ class ExchangeReactor : public grpc::ServerBidiReactor<Message, Message> {
 };
 
 class EchoService : public Echo::CallbackService {
+ public:
+  explicit EchoService(int64_t handler_cpu_us) : handler_cpu_us_(handler_cpu_us) {}
+
+ private:
   grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, const Payload* request,
                                  Payload* response) override {
-    Answer(*request, response);
+    Answer(*request, handler_cpu_us_, response);
     return Done(context);
   }
   grpc::ServerUnaryReactor* CallCord(grpc::CallbackServerContext* context,
                                      const CordPayload* request, CordPayload* response) override {
+    Compute(handler_cpu_us_);
     response->set_data(request->data());
     return Done(context);
   }
@@ -183,13 +210,15 @@ class EchoService : public Echo::CallbackService {
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
+
+  const int64_t handler_cpu_us_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeEchoService(const std::string& api) {
-  if (api == "sync") return std::make_unique<SyncEchoService>();
-  return std::make_unique<EchoService>();
+std::unique_ptr<grpc::Service> MakeEchoService(const Path& path) {
+  if (path.service_api() == "sync") return std::make_unique<SyncEchoService>(path.handler_cpu_us());
+  return std::make_unique<EchoService>(path.handler_cpu_us());
 }
 
 Counters CountersOfThisProcess() {

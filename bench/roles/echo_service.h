@@ -5,14 +5,14 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <memory>
-#include <string>
 
+#include "bench/harness/control.pb.h"
 #include "bench/roles/echo.grpc.pb.h"
 
 namespace grpc_cxl::bench {
 
-// The service of echo.proto, written in the "callback" or the "sync" API.
-std::unique_ptr<grpc::Service> MakeEchoService(const std::string& api);
+// The service of echo.proto, as the server of `path` runs it.
+std::unique_ptr<grpc::Service> MakeEchoService(const Path& path);
 
 // Bytes that grpc_cxl has moved and copied in this process.
 Counters CountersOfThisProcess();

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <optional>
+#include <random>
 #include <thread>
 
 #include "absl/log/check.h"
@@ -48,23 +49,45 @@ struct Record {
   }
 };
 
-void CallUntil(Caller& caller, const Limit& limit, Record& record) {
+// Waits for times that are as independent of each other as those of many users.
+class Pace {
+ public:
+  explicit Pace(double per_second) : per_second_(per_second), next_(Clock::now()) {}
+
+  // The next call starts now or later; returns when.
+  Clock::time_point Next(Clock::time_point now) {
+    if (per_second_ == 0) return now;  // one reading of the clock a call
+    next_ += std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(std::exponential_distribution<>(per_second_)(random_)));
+    if (next_ <= now) return now;
+    std::this_thread::sleep_until(next_);
+    return Clock::now();
+  }
+
+ private:
+  const double per_second_;
+  Clock::time_point next_;
+  std::minstd_rand random_;
+};
+
+void CallUntil(Caller& caller, double per_second, const Limit& limit, Record& record) {
+  Pace pace(per_second);
   Clock::time_point start, end = Clock::now();
   grpc::Status status;
   do {
-    start = end;  // one reading of the clock a call
+    start = pace.Next(end);
     status = caller.Call();
     end = Clock::now();
   } while (record.Add(status, start, end, limit));
 }
 
-void RunSync(const std::vector<std::unique_ptr<Caller>>& callers, const Limit& limit,
-             std::vector<Record>& records) {
+void RunSync(const std::vector<std::unique_ptr<Caller>>& callers, double per_second,
+             const Limit& limit, std::vector<Record>& records) {
   std::vector<std::thread> others;
   for (size_t i = 1; i < callers.size(); ++i) {
-    others.emplace_back([&, i] { CallUntil(*callers[i], limit, records[i]); });
+    others.emplace_back([&, i] { CallUntil(*callers[i], per_second, limit, records[i]); });
   }
-  CallUntil(*callers[0], limit, records[0]);
+  CallUntil(*callers[0], per_second, limit, records[0]);
   for (std::thread& thread : others) thread.join();
 }
 
@@ -98,7 +121,7 @@ std::vector<Record> Run(const std::vector<std::unique_ptr<Caller>>& callers, con
   if (round.what().api() == "callback") {
     RunCallback(callers, limit, records);
   } else {
-    RunSync(callers, limit, records);
+    RunSync(callers, round.what().per_second(), limit, records);
   }
   return records;
 }

@@ -24,10 +24,10 @@ absl::Status CallFailed(const grpc::Status& status);
 // Length of the warm-up before a round, as a share of the round.
 inline constexpr double kWarmUpShare = 0.1;
 
-// Keeps every caller busy with one call after the other until the round is over. An unmeasured
-// warm-up goes before it, because caches, buffers and spin budgets have seen other transports
-// since the last round. CPU time, page faults, context switches and system calls are sums over
-// this process and `server_pid`.
+// Keeps every caller busy with one call after the other, or at the pace of the case, until the
+// round is over. An unmeasured warm-up goes before it, because caches, buffers and spin budgets
+// have seen other transports since the last round. CPU time, page faults, context switches and
+// system calls are sums over this process and `server_pid`.
 //
 // ABORTED when a call fails; FAILED_PRECONDITION when the kernel cannot count system calls.
 absl::StatusOr<RoundResult> Measure(const std::vector<std::unique_ptr<Caller>>& callers,

@@ -38,7 +38,7 @@ int ServerMain() {
   const Path path = request.start_server().path();
   if (path.pinned()) CHECK_OK(PinToHalf(Side::kServer));
 
-  const std::unique_ptr<grpc::Service> service = MakeEchoService(path.service_api());
+  const std::unique_ptr<grpc::Service> service = MakeEchoService(path);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(path.address(), ServerCredentials(path), &port);

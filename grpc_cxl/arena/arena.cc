@@ -86,13 +86,13 @@ absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing,
   return Arena(std::move(file->fd), *data, file->size, file->sealed, reservation);
 }
 
-absl::StatusOr<Arena> Arena::Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer) {
+absl::StatusOr<Arena> Arena::Attach(ForeignFd fd, size_t bytes, bool sealed, bool trust_peer) {
   const absl::StatusOr<Reservation> reservation =
       CheckArenaFile(fd.get(), bytes, sealed, trust_peer);
   if (!reservation.ok()) return reservation.status();
   absl::StatusOr<char*> data = Map(fd.get(), bytes, 0, *reservation);
   if (!data.ok()) return data.status();
-  return Arena(std::move(fd), *data, bytes, sealed, *reservation);
+  return Arena(fd.Release(), *data, bytes, sealed, *reservation);
 }
 
 absl::StatusOr<Arena> Arena::AttachPart(int fd, uint64_t offset, size_t bytes) {

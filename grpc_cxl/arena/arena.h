@@ -9,6 +9,7 @@
 #include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/arena/fork_guard.h"
 #include "grpc_cxl/arena_backing.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/unique_fd.h"
 
 namespace grpc_cxl::internal {
@@ -42,7 +43,7 @@ class Arena {
   //
   // What remains to a hostile peer: each page that it has not reserved, or has taken away again,
   // and that we touch all the same is new memory on our account, up to `bytes`.
-  static absl::StatusOr<Arena> Attach(UniqueFd fd, size_t bytes, bool sealed, bool trust_peer);
+  static absl::StatusOr<Arena> Attach(ForeignFd fd, size_t bytes, bool sealed, bool trust_peer);
 
   // Maps `bytes` of a region's file or device from `offset` on, both multiples of what that
   // can map (grpc_cxl/region). Not zeroed, nor checked: the room that divides the region answers

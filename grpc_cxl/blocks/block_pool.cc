@@ -41,8 +41,6 @@ BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
                                     : growth.begin_pages),
       limit_(std::move(growth.limit)),
       reserved_((AreaPages(area.size()) + kExtentPages - 1) / kExtentPages, !pages_.on_use()),
-      blocks_(AreaPages(area.size())),
-      first_of_(AreaPages(area.size())),
       // relaxed: nothing is lent yet, so no entry counts.
       taken_back_(view.Load(returns->returned, std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
@@ -69,6 +67,10 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   if (!Reserve(run)) {
     runs_.Free(run);
     return Block();
+  }
+  if (run.first + run.pages > blocks_.size()) {
+    blocks_.resize(run.first + run.pages);
+    first_of_.resize(run.first + run.pages);
   }
   blocks_[run.first] = {.pages = run.pages, .loans = 0, .held = true};
   for (uint32_t page = run.first; page < run.first + run.pages; ++page) {
@@ -121,6 +123,10 @@ bool BlockPool::Rest() {
     reserved_[extent] = false;
     extents_in_use_.fetch_sub(1, std::memory_order_relaxed);
   }
+  blocks_.resize(runs_.end_of_use());
+  first_of_.resize(runs_.end_of_use());
+  blocks_.shrink_to_fit();
+  first_of_.shrink_to_fit();
   const uint32_t keep = std::max(kRestPages, runs_.end_of_use());
   if (limit_ == nullptr || keep >= runs_.pages() || !limit_->Shrink(keep)) return false;
   runs_.Resize(keep);
@@ -152,8 +158,10 @@ std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
 
 void BlockPool::Revoke(BlockDescriptor lent) {
   absl::MutexLock lock(mu_);
-  const uint32_t first = first_of_[lent.begin / kPageBytes];
-  if (blocks_[first].loans == 0) {  // a peer that knew the descriptor has returned it
+  const uint32_t page = lent.begin / kPageBytes;
+  const uint32_t first = page < first_of_.size() ? first_of_[page] : 0;
+  if (page >= first_of_.size() ||
+      blocks_[first].loans == 0) {  // a peer that knew the descriptor has returned it
     broken_ = absl::DataLossError("the peer returned a block that it was not lent");
     return;
   }

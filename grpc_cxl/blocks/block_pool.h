@@ -154,6 +154,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   const std::unique_ptr<AreaLimit> limit_ ABSL_PT_GUARDED_BY(mu_);
   std::vector<bool> reserved_ ABSL_GUARDED_BY(mu_);  // extents
   std::atomic<size_t> extents_in_use_{0};            // of them; relaxed, a number by itself
+  // Of the pages up to the last one that has been in use since the last rest.
   std::vector<State> blocks_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> first_of_ ABSL_GUARDED_BY(mu_);  // of the block that has this page
   uint64_t taken_back_ ABSL_GUARDED_BY(mu_);             // position in the return ring

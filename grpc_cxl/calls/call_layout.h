@@ -43,7 +43,8 @@
 //     server                                    client's thread that stops looking
 //     1. word := kDone or kPart                 a. awake := awake - 1
 //     2. full fence                             b. full fence
-//     3. waiter kParked and awake 0? wake       c. parked slots whose word has changed? wake
+//     3. waiter kParked and awake 0? store      c. parked slots whose word has changed? wake
+//        the time in woke_at, wake
 //
 // Whichever fence comes first, 3 sees a or c sees 1. A thread parks between its a and its c: it is
 // seen by another thread's c, or looks for itself.
@@ -123,9 +124,11 @@ static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
 struct alignas(kWriterAlignment) CallServerSlot {
   SharedU32 word;        // see MakeCallWord()
   SharedU32 part_bytes;  // in the response buffer, with kPart and kDone
+  SharedU64 woke_at;     // when the server last woke the slot's thread; as in DoorbellWords
 };
 static_assert(sizeof(CallServerSlot) == 128);
 static_assert(offsetof(CallServerSlot, part_bytes) == 4);
+static_assert(offsetof(CallServerSlot, woke_at) == 8);
 
 // generation, 16 bits | parts of the response before this one, 13 bits | state, 3 bits. Every
 // step of a call thus has a word of its own.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/client_calls.h"
 
-#include <sched.h>
 #include <time.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/doorbell/full_fence.h"
+#include "grpc_cxl/doorbell/yield.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -127,24 +127,35 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
 }
 
 ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
-                                      CallOutcome* outcome, bool* found_spinning) {
+                                      CallOutcome* outcome, PastWait* past) {
   const int64_t start = SteadyNs();
-  *found_spinning = false;
+  int64_t now = start;
+  *past = {};
   if (!polls_) waiters_.StartLooking();
   bool done = false;
   while (spin_ns > 0) {
-    done = *found_spinning = Look(slot, outcome);
+    done = Look(slot, outcome);
     if (done) break;
     if (!polls_) waiters_.WakeParked();
-    if (SteadyNs() - start >= spin_ns) break;
+    if (now - start >= spin_ns) break;
     // Gives the core to a thread that needs it, maybe the server's.
-    sched_yield();
+    const Yielded yielded = Yield(now);
+    now = yielded.now_ns;
+    past->away_ns += yielded.away_ns;
+    past->unseen_ns = yielded.away_ns;
   }
+  past->spun_ns = now - start - past->away_ns;
   if (!done) {
+    past->unseen_ns = 0;
     const int64_t until = start + patience_ns;
-    done = polls_ ? NapUntilDone(slot, until, outcome) : SleepUntilDone(slot, until, outcome);
+    done = polls_ ? NapUntilDone(slot, until, outcome, past)
+                  : SleepUntilDone(slot, until, outcome, past);
+    now = SteadyNs();
   }
   if (!polls_) waiters_.StopLooking();
+  past->total_ns = now - start;
+  if (past->woken_ns >= 0) past->woken_ns -= start;
+  if (!past->slept) past->spun_ns = past->total_ns - past->away_ns;
   if (!done) return Waited::kStillRunning;
   Finish(slot);
   return Waited::kDone;
@@ -157,7 +168,7 @@ bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
   return true;
 }
 
-bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past) {
   // SlotWaiters::StopLooking() has the fence after this store, before each sleep.
   view_.Store(client_slots_[slot].waiter, static_cast<uint32_t>(CallWaiter::kParked),
               std::memory_order_relaxed);
@@ -169,17 +180,23 @@ bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcom
     if (LookOrEnd(slot, outcome)) return true;
     const int64_t left = until_ns - SteadyNs();
     if (left <= 0) return false;
-    waiters_.Park(slot, seen, left);
+    past->slept = true;
+    past->woken_ns = waiters_.Park(slot, seen, left);
   }
 }
 
-bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome) {
+bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past) {
   BackOff naps;
-  for (;;) {
-    if (LookOrEnd(slot, outcome)) return true;
-    const int64_t left = until_ns - SteadyNs();
-    if (left <= 0) return false;
-    Nap(std::min(left, naps.Next()));
+  for (int64_t looked = 0;;) {
+    const bool done = LookOrEnd(slot, outcome);
+    const int64_t now = SteadyNs();
+    // Half of the last nap too late, as a guess.
+    if (past->slept) past->woken_ns = now - (now - looked) / 2;
+    if (done) return true;
+    if (now >= until_ns) return false;
+    looked = now;
+    past->slept = true;
+    Nap(std::min(until_ns - now, naps.Next()));
   }
 }
 

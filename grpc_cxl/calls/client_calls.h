@@ -79,9 +79,8 @@ class ClientCalls {
   enum class Waited { kDone, kStillRunning };
   // Waits for the outcome: spins for `spin_ns`, then sleeps (or naps, by BackOff, with `polls`),
   // until `patience_ns` are over. kDone: `*outcome` is set and the slot is free. Otherwise the
-  // call goes on, and WhenDone() must follow. `*found_spinning`: the outcome came while spinning.
-  Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
-              bool* found_spinning);
+  // call goes on, and WhenDone() must follow. `*past` tells how the thread waited.
+  Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome, PastWait* past);
 
   // Leaves the call to the polling thread: `callback` is called once, from Run(), from Ended(), or
   // from here when the outcome is already there.
@@ -139,9 +138,9 @@ class ClientCalls {
   // Look(), and LookAtEnd() after the connection's end.
   bool LookOrEnd(int slot, CallOutcome* outcome);
   // The sleeping part of Wait(): parked, or in naps with `polls`. True: `*outcome` is complete;
-  // false: time is up.
-  bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
-  bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome);
+  // false: time is up. In `*past`, `slept` and `woken_ns`, by CLOCK_MONOTONIC, are set.
+  bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past);
+  bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past);
   // Delivers the outcome of a polled slot if it is there.
   void LookPolled(int slot);
   // Frees the slot of a call whose outcome Wait() returns.

@@ -8,6 +8,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
@@ -199,8 +200,13 @@ void ServerCalls::Tell(int slot, uint32_t word) {
   switch (
       static_cast<CallWaiter>(view_.Load(client_slots_[slot].waiter, std::memory_order_relaxed))) {
     case CallWaiter::kParked:
-      // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking().
-      if (peer_->awake.load(std::memory_order_relaxed) == 0) FutexWake(server_slots_[slot].word);
+      // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking(). The time is a
+      // figure by itself.
+      if (peer_->awake.load(std::memory_order_relaxed) == 0) {
+        view_.Store(server_slots_[slot].woke_at, static_cast<uint64_t>(SteadyNs()),
+                    std::memory_order_relaxed);
+        FutexWake(server_slots_[slot].word);
+      }
       break;
     case CallWaiter::kPolled:
       // Matched by the acquire load in ClientCalls::Run().

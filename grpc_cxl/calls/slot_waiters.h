@@ -37,14 +37,18 @@ class SlotWaiters {
   bool LookOut(int64_t until_ns, absl::FunctionRef<bool()> done);
 
   // Sleeps while the slot's word is `seen`, at most `nanoseconds`; wakes for no reason now and
-  // then. Called between StartLooking() and StopLooking().
-  void Park(int slot, uint32_t seen, int64_t nanoseconds);
+  // then. Called between StartLooking() and StopLooking(). Returns when it was woken, by
+  // CLOCK_MONOTONIC; negative: not known.
+  int64_t Park(int slot, uint32_t seen, int64_t nanoseconds);
 
   // Wakes the thread that is parked on this slot.
   void Wake(int slot) const;
 
  private:
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+  int64_t WokenAt(int slot, int64_t from_ns, int64_t to_ns) const;
+  // Tells spin_ of a sleep of all threads, from `from_ns` to `to_ns`.
+  void AllSlept(int64_t from_ns, int64_t woken_ns, int64_t to_ns);
 
   SharedU32* const awake_;
   const CallServerSlot* const slots_;
@@ -53,10 +57,14 @@ class SlotWaiters {
   std::atomic<uint64_t> parked_{0};
   // The word that the thread went to sleep on, or was last woken for.
   std::atomic<uint32_t> known_words_[kCallSlots] = {};
+  // When a thread of ours last woke the slot's.
+  std::atomic<int64_t> woke_at_[kCallSlots] = {};
   // When the last thread stopped looking, while no thread looks; 0: not known.
   std::atomic<int64_t> unwatched_since_{0};
   std::atomic<bool> looking_out_{false};
-  SpinBudget spin_;  // belongs to the thread that has set looking_out_
+  // Of the thread that has set looking_out_:
+  SpinBudget spin_;
+  PastWait gave_up_;  // what it had spun before it parked
 };
 
 }  // namespace grpc_cxl::internal

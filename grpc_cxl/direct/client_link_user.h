@@ -21,7 +21,7 @@ class ClientLinkUser final : public LinkUser {
   // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see
   // CallBlocks.
   ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
-                 std::shared_ptr<CallRoutes> routes, SpinBudget spin);
+                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
   bool Ready() const override { return calls_.Ready(); }

@@ -38,7 +38,7 @@ SpinBudget& ThreadSpin(const DirectChannel& channel) {
   constexpr size_t kMost = 64;  // beyond it, budgets start anew
   thread_local std::unordered_map<const DirectChannel*, SpinBudget> budgets;
   if (budgets.size() > kMost) budgets.clear();
-  return budgets.try_emplace(&channel, channel.spin).first->second;
+  return budgets.try_emplace(&channel, channel.wait).first->second;
 }
 
 // The texts are those of a call over HTTP/2.
@@ -204,21 +204,13 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
 
 void DirectCall::WaitHere() {
   SpinBudget& spin = ThreadSpin(channel_);
-  const int64_t spin_ns = spin.nanoseconds();
   const bool deadline_first = timeout_ns_ < static_cast<uint64_t>(kPatienceNs);
   CallOutcome outcome;
-  bool found_spinning = false;
-  const auto start = std::chrono::steady_clock::now();
+  PastWait past;
   const ClientCalls::Waited waited = link_->calls->Wait(
-      slot_, spin_ns, deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs, &outcome,
-      &found_spinning);
-  if (found_spinning) {
-    spin.SpinFound();
-  } else if (spin_ns > 0) {
-    spin.SpinWasted();
-  } else {
-    spin.SleptFor((std::chrono::steady_clock::now() - start) / std::chrono::nanoseconds(1));
-  }
+      slot_, spin.nanoseconds(), deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs,
+      &outcome, &past);
+  spin.Waited(past);
   switch (waited) {
     case ClientCalls::Waited::kDone:
       return End(std::move(outcome));

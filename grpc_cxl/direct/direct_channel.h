@@ -17,7 +17,7 @@ namespace grpc_cxl::internal {
 // What all direct calls of a channel share. A plain value.
 struct DirectChannel {
   std::shared_ptr<CallRoutes> routes;
-  SpinBudget spin;
+  WaitTerms wait;
   // What handlers see as "user-agent", and as the authority; empty: the server's default.
   std::string user_agent = {};
   std::string authority = {};

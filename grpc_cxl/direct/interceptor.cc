@@ -104,9 +104,9 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 }
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
-    std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
+    std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
     const grpc::ChannelArguments& arguments) {
-  DirectChannel channel{std::move(routes), spin};
+  DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
   channel.max_metadata_bytes =

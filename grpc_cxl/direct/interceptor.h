@@ -16,7 +16,7 @@ namespace grpc_cxl::internal {
 // and makes them as direct calls over `routes`. It must come after the user's interceptors.
 // `arguments` are the channel's, for size limits and keepalive.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirectInterceptor(
-    std::shared_ptr<CallRoutes> routes, const SpinBudget& spin,
+    std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
     const grpc::ChannelArguments& arguments);
 
 // For a channel that can have no direct calls: counts the unary calls.

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
@@ -11,6 +13,7 @@ namespace grpc_cxl::internal {
 DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
       fd_(fd),
+      may_have_files_(fd >= 0 && MayPassDescriptors(fd)),
       view_(view),
       // relaxed: only this process writes it.
       epoch_(mine->epoch.load(std::memory_order_relaxed)) {}
@@ -35,6 +38,7 @@ DoorbellSleeper::Line DoorbellSleeper::Drain() {
   constexpr int kMostReads = 256;
   char bytes[64];
   for (int reads = 0; reads < kMostReads; ++reads) {
+    if (may_have_files_ && FilesComeNext(fd_)) return Line::kPeerGone;
     const ssize_t got = recv(fd_, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (got > 0) continue;
     if (got < 0 && errno == EINTR) continue;
@@ -59,6 +63,8 @@ bool DoorbellWaker::WakeAfterFence() {
       last_woken_.exchange(epoch, std::memory_order_relaxed) == epoch) {
     return false;
   }
+  // relaxed: a figure by itself. The byte comes after it; another nap's waker may write it anew.
+  view_.Store(mine_->woke_at, static_cast<uint64_t>(SteadyNs()), std::memory_order_relaxed);
   while (true) {
     const char byte = 0;
     if (send(fd_, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) return true;

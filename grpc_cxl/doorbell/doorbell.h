@@ -21,7 +21,7 @@
 //     sleeper                               waker
 //     1. epoch := odd                       a. publish (ring head, tail, ...)
 //     2. full fence                         b. full fence
-//     3. look at the memory once more       c. epoch odd? then send a byte
+//     3. look at the memory once more       c. epoch odd? then stamp the time, send a byte
 //     4. nothing new: sleep on the socket
 //
 // Of two full fences one comes first in their single total order: if 2 is first, c sees
@@ -46,7 +46,8 @@ class DoorbellSleeper {
 
   enum class Line { kOpen, kFlooded, kPeerGone };
   // Takes the pending wake-up bytes off the socket, without blocking. kPeerGone when the
-  // peer closed it or died; what it published before is still there to be read.
+  // peer closed it or died, or sent file descriptors, which only a hostile one does; what it
+  // published before is still there to be read.
   // kFlooded: after 256 reads there was still more, and the peer's end may stand behind it.
   // Call again before sleeping; an edge-triggered epoll set does not tell a second time.
   Line Drain();
@@ -56,6 +57,7 @@ class DoorbellSleeper {
  private:
   DoorbellWords* const mine_;
   const int fd_;
+  const bool may_have_files_;  // the kernel lets the peer send some: look before each read
   const SharedView view_;
   uint64_t epoch_;  // what mine_->epoch holds
 };
@@ -63,9 +65,9 @@ class DoorbellSleeper {
 // The waking half. Thread-safe.
 class DoorbellWaker {
  public:
-  // `peer` is the other side's word.
-  DoorbellWaker(const DoorbellWords* peer, int fd, SharedView view = {})
-      : peer_(peer), fd_(fd), view_(view) {}
+  // `peer` are the other side's words, `mine` this side's.
+  DoorbellWaker(const DoorbellWords* peer, DoorbellWords* mine, int fd, SharedView view = {})
+      : peer_(peer), mine_(mine), fd_(fd), view_(view) {}
 
   // Steps b and c, after the caller's a. Never blocks. Returns whether a byte was sent;
   // that costs about 2 us, an awake peer only the fence (20 ns).
@@ -76,6 +78,7 @@ class DoorbellWaker {
 
  private:
   const DoorbellWords* const peer_;
+  DoorbellWords* const mine_;
   const int fd_;
   const SharedView view_;
   std::atomic<uint64_t> last_woken_{0};  // the (odd) epoch that has its byte

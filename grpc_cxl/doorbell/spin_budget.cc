@@ -6,50 +6,89 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Below this a spin saves nothing: looking at the memory once takes as long.
-constexpr int64_t kFloorNs = 1000;
-// How much of a sleep may be the wake-up itself. Rather too much: a try too many costs
-// little, a try never made costs every wake-up from then on.
-constexpr int64_t kWakeUpNs = 40'000;
-// After ever more spins in vain, this many early wake-ups before one more try: a try costs
-// at most the full budget, which over so many sleeps is less than 1 % of their cost.
-constexpr int kMostEarlyWakes = 256;
+// Weight of the newest wake-up in the mean latency. A thread that was kept from the core says
+// little about the next wake-up: none counts as more than a few times the mean.
+constexpr double kNewestLatency = 1.0 / 16;
+constexpr double kOutlier = 4;
+// Weight of the newest spin in the means of what other threads cost; what fades with each sleep.
+constexpr double kNewestSpin = 1.0 / 128;
+constexpr double kFading = 1.0 / 1024;
+// What lateness costs is known badly. A spin too many is soon known to be, a spin too few is not.
+constexpr double kTolerance = 1.1;
+// Of a sleep's cost: a spin that saves less is not worth the risk.
+constexpr double kLeastSaving = 0.02;
+// The savings that spins in vain may use up.
+constexpr double kSecond = 1e9;
 
 }  // namespace
 
-SpinBudget::SpinBudget(WaitPolicy policy, absl::Duration most)
-    : policy_(policy),
-      most_ns_(std::max<int64_t>(0, absl::ToInt64Nanoseconds(most))),
-      budget_ns_(policy == WaitPolicy::kPark ? 0 : most_ns_) {}
+SpinBudget::SpinBudget(const WaitTerms& terms)
+    : terms_(terms),
+      most_ns_(std::max<int64_t>(0, absl::ToInt64Nanoseconds(terms.max_spin))),
+      budget_ns_(terms.policy == WaitPolicy::kSpin ? most_ns_ : 0),
+      saved_ns_(static_cast<double>(absl::ToInt64Nanoseconds(terms.idle_spin))) {}
 
-void SpinBudget::SpinFound() {
-  if (policy_ != WaitPolicy::kAdaptive) return;
-  trying_ = false;
-  early_wakes_ = 0;
-  try_after_ = std::max(1, try_after_ / 2);
-  // Divided, not doubled: `most` may be as large as the type.
-  budget_ns_ =
-      budget_ns_ > most_ns_ / 2 ? most_ns_ : std::min(most_ns_, std::max(kFloorNs, 2 * budget_ns_));
+void SpinBudget::Waited(const PastWait& wait) {
+  if (terms_.policy != WaitPolicy::kAdaptive) return;
+  const double lateness_ns = Learn(wait);
+  if (latency_ns_ < 0) return;
+  Settle(wait, lateness_ns);
+  budget_ns_ = Best();
 }
 
-void SpinBudget::SpinWasted() {
-  if (policy_ != WaitPolicy::kAdaptive) return;
-  if (trying_) {
-    trying_ = false;
-    try_after_ = std::min(kMostEarlyWakes, 2 * try_after_);
-    budget_ns_ = 0;
+double SpinBudget::Learn(const PastWait& wait) {
+  if (!wait.slept) {
+    // What came while another thread had the core came some time since the last look. Earlier waits
+    // tell when.
+    const double lateness_ns =
+        std::clamp(static_cast<double>(wait.total_ns) - waits_.MeanBelow(wait.total_ns), 0.0,
+                   static_cast<double>(wait.unseen_ns));
+    if (2 * lateness_ns <= static_cast<double>(wait.unseen_ns)) waits_.Add(wait.total_ns);
+    return lateness_ns;
+  }
+  if (wait.woken_ns >= 0) {
+    waits_.Add(wait.woken_ns);
+    LearnLatency(static_cast<double>(wait.total_ns - wait.woken_ns));
+  } else if (latency_ns_ >= 0) {
+    waits_.Add(std::max(wait.spun_ns, wait.total_ns - static_cast<int64_t>(latency_ns_)));
+  }
+  return 0;
+}
+
+void SpinBudget::LearnLatency(double latency_ns) {
+  if (latency_ns_ < 0) {
+    latency_ns_ = latency_ns;
+  } else {
+    latency_ns_ +=
+        (std::min(latency_ns, kOutlier * latency_ns_ + 1) - latency_ns_) * kNewestLatency;
+  }
+  sleep_cost_ns_ = (terms_.latency_weight + 1) * latency_ns_;
+}
+
+void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {
+  const double spun = static_cast<double>(wait.spun_ns);
+  const double idle_spin = static_cast<double>(absl::ToInt64Nanoseconds(terms_.idle_spin));
+  const double slept = static_cast<double>(wait.total_ns - wait.spun_ns - wait.away_ns);
+  saved_ns_ += wait.slept ? idle_spin / kSecond * slept - spun : sleep_cost_ns_ - spun;
+  saved_ns_ = std::min(saved_ns_, idle_spin);
+  if (budget_ns_ == 0) {
+    late_cost_ns_ -= late_cost_ns_ * kFading;
     return;
   }
-  budget_ns_ /= 2;
-  if (budget_ns_ < kFloorNs) budget_ns_ = 0;
+  const double contended = wait.away_ns > 0 ? spun : 0;
+  spun_ns_ += (spun - spun_ns_) * kNewestSpin;
+  contended_ns_ += (contended - contended_ns_) * kNewestSpin;
+  late_cost_ns_ += (terms_.latency_weight * lateness_ns - late_cost_ns_) * kNewestSpin;
 }
 
-void SpinBudget::SleptFor(int64_t nanoseconds) {
-  if (policy_ != WaitPolicy::kAdaptive || nanoseconds - kWakeUpNs >= most_ns_) return;
-  if (++early_wakes_ < try_after_) return;
-  early_wakes_ = 0;
-  trying_ = true;
-  budget_ns_ = most_ns_;
+int64_t SpinBudget::Best() const {
+  if (saved_ns_ < 0) return 0;
+  const double contended = spun_ns_ > 0 ? contended_ns_ / spun_ns_ : 0;
+  const WaitHistogram::Choice best =
+      waits_.Cheapest(1 + terms_.latency_weight * contended, sleep_cost_ns_, most_ns_);
+  const bool pays = best.cost_ns < (1 - kLeastSaving) * sleep_cost_ns_ &&
+                    best.cost_ns + late_cost_ns_ < kTolerance * sleep_cost_ns_;
+  return pays ? best.spin_ns : 0;
 }
 
 }  // namespace grpc_cxl::internal

@@ -5,40 +5,85 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "grpc_cxl/doorbell/wait_histogram.h"
 #include "grpc_cxl/wait_policy.h"
 
 namespace grpc_cxl::internal {
 
-// Tells a waiting thread how long to spin before it sleeps. Spinning saves the wake-up
-// (2 to 35 us), but only while a core is free for it. The adaptive budget
+// How threads wait: the user's options (grpc_cxl/options.h).
+struct WaitTerms {
+  WaitPolicy policy = WaitPolicy::kAdaptive;
+  absl::Duration max_spin = absl::Milliseconds(1);
+  double latency_weight = 2;
+  absl::Duration idle_spin = absl::Milliseconds(10);
+
+  friend bool operator==(const WaitTerms&, const WaitTerms&) = default;
+};
+
+// A wait that is over. Times in nanoseconds.
+struct PastWait {
+  int64_t total_ns = 0;   // from its begin until the thread went on
+  int64_t spun_ns = 0;    // of that: looking, on a core
+  int64_t away_ns = 0;    // of that: while another thread had the core that we looked from
+  int64_t unseen_ns = 0;  // if it did not sleep: since the last look that found nothing
+  bool slept = false;
+  // If it slept: from its begin until the waker's stamp; negative: not known.
+  int64_t woken_ns = -1;
+};
+
+// Tells a waiting thread how long to spin before it sleeps. A wait of length t costs
 //
-//   doubles after a spin that found something, up to `most`,
-//   halves after a spin that found nothing or that the kernel interrupted, down to zero,
-//   is all of `most` once, as a try, after the thread was woken so early that a full spin
-//   might have caught it. A try in vain puts it to zero, and the next try takes twice as
-//   many early wake-ups (at most 256): when our spinning is what keeps the peer from the
-//   core, every sleep is short and no spin ever finds anything.
+//     t                                      if it ends while spinning, for s >= t
+//     s + K, K = latency_weight * L + C      otherwise
+//
+// where L is the latency of a wake-up, C its CPU time on both sides, and `latency_weight` how much
+// CPU time latency is worth. The budget is the s with the least mean cost over the last waits. That
+// is competitive spinning for an unknown distribution: a thread that adapts to the waits it has
+// seen comes within e/(e-1) of one that knows each wait beforehand (Karlin, Manasse, McGeoch and
+// Owicki, "Competitive Randomized Algorithms for Nonuniform Problems", Algorithmica 11, 1994).
+//
+// A waker stamps the time, so that the sleeper knows how long the wait was, and L on this machine.
+// C is not measured but taken to be L: processes took 1.0 to 1.3 of it where L is 60 us.
+//
+// While another thread wants the core, two things more cost latency: time taken from that thread
+// makes a spin cost (1 + latency_weight) t, and what comes while it has the core is seen late. How
+// late is known from the waits before. Spinning stops while that costs more than it saves; the
+// memory of it fades, so that it is tried again.
+//
+// Spins in vain may cost what others have saved and `idle_spin` for each second asleep.
 //
 // Not thread-safe: one per waiting thread.
 class SpinBudget {
  public:
-  SpinBudget(WaitPolicy policy, absl::Duration most);
+  explicit SpinBudget(const WaitTerms& terms);
+  SpinBudget(WaitPolicy policy, absl::Duration most)
+      : SpinBudget(WaitTerms{.policy = policy, .max_spin = most}) {}
 
   // How long to spin now, in nanoseconds; 0: sleep at once.
   int64_t nanoseconds() const { return budget_ns_; }
 
-  // The result of the last wait:
-  void SpinFound();                    // something came while spinning
-  void SpinWasted();                   // the budget ran out, or another thread needed the core
-  void SleptFor(int64_t nanoseconds);  // woken after sleeping this long
+  // The last wait, for which nanoseconds() was the budget.
+  void Waited(const PastWait& wait);
 
  private:
-  const WaitPolicy policy_;
-  const int64_t most_ns_;
+  // Enters the wait into the histogram. Returns how late it was seen, if it did not sleep.
+  double Learn(const PastWait& wait);
+  void LearnLatency(double latency_ns);
+  void Settle(const PastWait& wait, double lateness_ns);
+  int64_t Best() const;
+
+  WaitTerms terms_;
+  int64_t most_ns_;
   int64_t budget_ns_;
-  bool trying_ = false;  // the budget is a try
-  int early_wakes_ = 0;  // since the last try or find
-  int try_after_ = 1;    // early wake-ups before the next try
+
+  WaitHistogram waits_;
+  double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
+  double sleep_cost_ns_ = 0;  // K
+  double saved_ns_;           // by spins, less what spins in vain have cost
+  // Means over the last spins.
+  double spun_ns_ = 0;
+  double contended_ns_ = 0;  // of that, while another thread wanted the core
+  double late_cost_ns_ = 0;
 };
 
 }  // namespace grpc_cxl::internal

@@ -16,13 +16,13 @@ constexpr std::chrono::seconds kRestAfter{5};
 
 }  // namespace
 
-EndpointCore::EndpointCore(std::unique_ptr<Link> link, SpinBudget spin,
+EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
                            std::shared_ptr<EventEngine> executor, bool trust_peer,
                            std::unique_ptr<LinkUser> user)
     : link_(std::move(link)),
       executor_(std::move(executor)),
       user_(std::move(user)),
-      spin_(spin),
+      wait_(wait),
       receiver_(link_.get(), trust_peer),
       sender_(link_.get()) {}
 
@@ -34,43 +34,45 @@ void EndpointCore::Start(Poller* poller) {
 }
 
 bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {
-  absl::MutexLock lock(read_mu_);
-  CHECK(!read_.callback) << "a second Read() while one is pending";
-  absl::StatusOr<bool> done = TryRead(buffer);
-  if (done.ok() && !*done) {
-    read_.pending.store(true, std::memory_order_relaxed);
-    FullFence();  // step 3; matched by the one in PrepareToSleep()
-    done = TryRead(buffer);
-    if (done.ok() && !*done) {
-      read_.callback = std::move(on_read);
-      read_.buffer = buffer;
-      return false;
-    }
-    read_.pending.store(false, std::memory_order_relaxed);
+  std::shared_ptr<EndpointCore> self;  // the callback may destroy the endpoint
+  {
+    absl::MutexLock lock(read_mu_);
+    CHECK(!read_.callback) << "a second Read() while one is pending";
+    const absl::StatusOr<bool> done = TryRead(buffer);
+    if (done.ok() && *done) return true;
+    if (!done.ok()) return Fail(std::move(on_read), done.status());
+    self = shared_from_this();
+    read_.Store(std::move(on_read), buffer);
   }
-  if (done.ok()) return true;
-  Fail(std::move(on_read), done.status());
+  FullFence();  // step 3; matched by the one in PrepareToSleep()
+  for (; ReadReady(); FullFence()) {
+    std::optional<Over> over = LookAtRead();
+    if (!over.has_value()) continue;
+    return over->status.ok() || Fail(std::move(over->callback), over->status);
+  }
   return false;
 }
 
 bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
   RestLater();
-  absl::MutexLock lock(write_mu_);
-  CHECK(!write_.callback) << "a second Write() while one is pending";
-  sender_.Start();
-  absl::StatusOr<bool> done = TryWrite(data);
-  if (done.ok() && !*done) {
-    write_.pending.store(true, std::memory_order_relaxed);
-    done = TryWriteOrAsk(data);
-    if (done.ok() && !*done) {
-      write_.callback = std::move(on_writable);
-      write_.buffer = data;
-      return false;
-    }
-    write_.pending.store(false, std::memory_order_relaxed);
+  std::shared_ptr<EndpointCore> self;
+  {
+    absl::MutexLock lock(write_mu_);
+    CHECK(!write_.callback) << "a second Write() while one is pending";
+    sender_.Start();
+    absl::StatusOr<bool> done = TryWrite(data);
+    if (done.ok() && !*done) done = TryWriteOrAsk(data);
+    if (done.ok() && *done) return true;
+    if (!done.ok()) return Fail(std::move(on_writable), done.status());
+    self = shared_from_this();
+    write_.Store(std::move(on_writable), data);
   }
-  if (done.ok()) return true;
-  Fail(std::move(on_writable), done.status());
+  FullFence();  // step 3, as above
+  for (; WriteReady(); FullFence()) {
+    std::optional<Over> over = LookAtWrite();
+    if (!over.has_value()) continue;
+    return over->status.ok() || Fail(std::move(over->callback), over->status);
+  }
   return false;
 }
 
@@ -152,13 +154,22 @@ bool EndpointCore::PeerGone() {
   return !ended_.load(std::memory_order_acquire) && link_->PeerGone();
 }
 
-bool EndpointCore::Ready() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  // Hints only: `pending` is atomic, the link's looks are single loads. What they lead to
-  // happens in Run(), under the locks.
-  const bool ended = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
-  if (link_->Asked()) return true;
-  return (read_.pending.load(std::memory_order_relaxed) && (ended || link_->MaybeReadable())) ||
-         (write_.pending.load(std::memory_order_relaxed) && (ended || link_->MaybeWritable())) ||
+// Hints only: `pending` is atomic, the link's looks are single loads. What they lead to happens
+// in Run(), under the locks.
+bool EndpointCore::Finished() const {
+  return ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+}
+
+bool EndpointCore::ReadReady() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return read_.pending.load(std::memory_order_relaxed) && (link_->MaybeReadable() || Finished());
+}
+
+bool EndpointCore::WriteReady() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return write_.pending.load(std::memory_order_relaxed) && (link_->MaybeWritable() || Finished());
+}
+
+bool EndpointCore::Ready() const {
+  return link_->Asked() || ReadReady() || WriteReady() ||
          flooded_.load(std::memory_order_relaxed) || UserReady();
 }
 
@@ -180,42 +191,46 @@ void EndpointCore::Run() {
   if (UserReady()) {
     if (absl::Status status = user_->Run(); !status.ok()) End(std::move(status));
   }
-  RunRead();
-  RunWrite();
+  if (std::optional<Over> over = LookAtRead()) over->callback(std::move(over->status));
+  if (std::optional<Over> over = LookAtWrite()) over->callback(std::move(over->status));
   RestLater();
 }
 
-void EndpointCore::RunRead() {
-  Callback callback;
-  absl::Status status;
-  {
-    absl::MutexLock lock(read_mu_);
-    if (!read_.callback) return;
+std::optional<EndpointCore::Over> EndpointCore::LookAtRead() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (!read_.pending.load(std::memory_order_relaxed) || !read_mu_.try_lock()) return std::nullopt;
+  std::optional<Over> over;
+  if (read_.callback) {
+    read_.pending.store(false, std::memory_order_relaxed);
     const absl::StatusOr<bool> done = TryRead(read_.buffer);
-    if (done.ok() && !*done) return;
-    status = done.status();
-    callback = Take(read_);
+    if (!done.ok() || *done) {
+      over = Over{Take(read_), done.status()};
+    } else {
+      read_.pending.store(true, std::memory_order_relaxed);
+    }
   }
-  callback(std::move(status));
+  read_mu_.unlock();
+  return over;
 }
 
-void EndpointCore::RunWrite() {
-  Callback callback;
-  absl::Status status;
-  {
-    absl::MutexLock lock(write_mu_);
-    if (!write_.callback) return;
+std::optional<EndpointCore::Over> EndpointCore::LookAtWrite() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (!write_.pending.load(std::memory_order_relaxed) || !write_mu_.try_lock()) return std::nullopt;
+  std::optional<Over> over;
+  if (write_.callback) {
+    write_.pending.store(false, std::memory_order_relaxed);
     const absl::StatusOr<bool> done = TryWriteOrAsk(write_.buffer);
-    if (done.ok() && !*done) return;
-    status = done.status();
-    callback = Take(write_);
+    if (!done.ok() || *done) {
+      over = Over{Take(write_), done.status()};
+    } else {
+      write_.pending.store(true, std::memory_order_relaxed);
+    }
   }
-  callback(std::move(status));
+  write_mu_.unlock();
+  return over;
 }
 
 absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
   // This first: what the peer published before it went is then seen below.
-  const bool ended = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+  const bool ended = Finished();
   const absl::StatusOr<bool> received = receiver_.Receive(buffer);
   if (!received.ok()) {
     End(received.status());
@@ -229,7 +244,7 @@ absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
   // A write to a peer that is gone succeeds while it fits, as with a socket. The reader must
   // hear of the end first, and of what came before it (a GOAWAY that lets gRPC make the call
   // elsewhere).
-  const bool gone = ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
+  const bool gone = Finished();
   const absl::StatusOr<bool> sent = sender_.Send(*data);
   if (!sent.ok()) {
     End(sent.status());
@@ -249,16 +264,23 @@ absl::StatusOr<bool> EndpointCore::TryWriteOrAsk(SliceBuffer* data) {
   return done;
 }
 
+void EndpointCore::Operation::Store(Callback of_caller, SliceBuffer* its_buffer) {
+  callback = std::move(of_caller);
+  buffer = its_buffer;
+  pending.store(true, std::memory_order_relaxed);
+}
+
 EndpointCore::Callback EndpointCore::Take(Operation& operation) {
   operation.pending.store(false, std::memory_order_relaxed);
   operation.buffer = nullptr;
   return std::exchange(operation.callback, nullptr);
 }
 
-void EndpointCore::Fail(Callback callback, absl::Status status) {
+bool EndpointCore::Fail(Callback callback, absl::Status status) {
   executor_->Run([callback = std::move(callback), status = std::move(status)]() mutable {
     callback(std::move(status));
   });
+  return false;
 }
 
 void EndpointCore::End(absl::Status reason) {

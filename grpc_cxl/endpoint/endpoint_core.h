@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -41,6 +42,12 @@ namespace grpc_cxl::internal {
 // so that 4 or c sees bytes that came before a, for which the peer did not wake us. A link that
 // polls (LinkOptions::polls) has no a and no b: the polling thread comes back to c after every nap.
 //
+// A sender may copy for long, and the polling thread does not wait for that: an operation that some
+// thread is about is not `pending`, its lock is only tried by Run(), and whoever is about it looks
+// once more when it is pending again. Read() and Write() do so in steps 3 and 4, again and again
+// until there is nothing to do; a polling thread by Ready(), and one that was deposed meanwhile has
+// the next one look (see Poller).
+//
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
 //
@@ -58,8 +65,9 @@ class EndpointCore final : public Pollable,
 
   // `executor` runs the callbacks that must not run where they come up. `trust_peer`: see
   // SliceReceiver. `user`, which may be null, uses the link for more than the stream.
-  EndpointCore(std::unique_ptr<Link> link, SpinBudget spin, std::shared_ptr<EventEngine> executor,
-               bool trust_peer, std::unique_ptr<LinkUser> user = nullptr);
+  EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
+               std::shared_ptr<EventEngine> executor, bool trust_peer,
+               std::unique_ptr<LinkUser> user = nullptr);
 
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
@@ -85,17 +93,23 @@ class EndpointCore final : public Pollable,
   void Awake() override { link_->Awake(); }
   bool wakes_us() const override { return !link_->polls(); }
   bool PeerGone() override;
-  int64_t spin_ns() const override { return spin_.nanoseconds(); }
-  void SpinFound() override { spin_.SpinFound(); }
-  void SpinWasted() override { spin_.SpinWasted(); }
-  void SleptFor(int64_t ns) override { spin_.SleptFor(ns); }
+  WaitTerms wait() const override { return wait_; }
+  int64_t WokenAt() const override { return link_->WokenAt(); }
 
  private:
-  // One direction. `pending` tells whether `callback` is set, for looks without the lock.
+  // One direction. `pending` tells, for looks without the lock, whether `callback` is set and no
+  // thread is about it.
   struct Operation {
     Callback callback;
     SliceBuffer* buffer = nullptr;
     std::atomic<bool> pending{false};
+
+    void Store(Callback of_caller, SliceBuffer* its_buffer);
+  };
+  // The end of one.
+  struct Over {
+    Callback callback;
+    absl::Status status;
   };
 
   // true: done; false: would block; error: the connection is over.
@@ -110,9 +124,14 @@ class EndpointCore final : public Pollable,
   bool MayRest() const { return link_->MayRest() || (user_ != nullptr && user_->MayRest()); }
 
   static Callback Take(Operation& operation);
-  void RunRead();
-  void RunWrite();
-  void Fail(Callback callback, absl::Status status);
+  // Nothing while the operation goes on, or another thread is about it.
+  std::optional<Over> LookAtRead() ABSL_LOCKS_EXCLUDED(read_mu_);
+  std::optional<Over> LookAtWrite() ABSL_LOCKS_EXCLUDED(write_mu_);
+  bool ReadReady() const;
+  bool WriteReady() const;
+  bool Finished() const;
+  // Returns false, as Read() and Write() then do.
+  bool Fail(Callback callback, absl::Status status);
   void CloseIfDone();
   bool UserReady() const;
   absl::Status EndReason();
@@ -121,7 +140,7 @@ class EndpointCore final : public Pollable,
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<LinkUser> user_;
   Poller* poller_ = nullptr;  // set once, by Start()
-  SpinBudget spin_;           // of the polling thread
+  const WaitTerms wait_;
 
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);

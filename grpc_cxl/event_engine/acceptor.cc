@@ -173,7 +173,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                               .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,
-                              .spin = settings_.spin()};
+                              .wait = settings_.wait()};
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {

@@ -32,11 +32,11 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                                         .payload_bytes = offer.payload_bytes,
                                         .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0,
                                         .granted_pages = offer.granted_pages},
-                              .spin = settings.spin()};
+                              .wait = settings.wait()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
         return std::make_unique<ClientLinkUser>(link, buffer_bytes, IsTrustedWithMemory(trust),
-                                                routes, terms.spin);
+                                                routes, terms.wait);
       });
   if (!core.ok()) return core.status();
   return StartEndpoint(*std::move(core), terms, poller);

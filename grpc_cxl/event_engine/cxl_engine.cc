@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
@@ -13,6 +12,7 @@
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/polling/usable_cores.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -24,14 +24,12 @@ using grpc_event_engine::experimental::MemoryAllocatorFactory;
 
 // One polling thread for every two cores, and at most four: enough to fill the memory bus,
 // few enough to leave the cores to the application.
-int PollerCount() {
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 4);
-}
+int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCores() / 2, 1, 4); }
 
 }  // namespace
 
-CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner)
-    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount())) {}
+CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {}
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,

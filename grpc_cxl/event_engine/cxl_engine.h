@@ -19,7 +19,9 @@ namespace grpc_cxl::internal {
 // the process's default is DefaultEngine.
 class CxlEngine : public grpc_event_engine::experimental::EventEngine {
  public:
-  explicit CxlEngine(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner);
+  // With so many polling threads; 0: as many as suit the process's cores.
+  explicit CxlEngine(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner,
+                     int polling_threads = 0);
 
   absl::StatusOr<std::unique_ptr<Listener>> CreateListener(
       Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,

@@ -33,7 +33,7 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
   std::unique_ptr<LinkUser> user;
   if (terms.sizes.call_bytes > 0) user = make_user(link->get());
   LinkUser* const raw_user = user.get();
-  auto core = std::make_shared<EndpointCore>(*std::move(link), terms.spin, std::move(executor),
+  auto core = std::make_shared<EndpointCore>(*std::move(link), terms.wait, std::move(executor),
                                              IsTrustedWithMemory(terms.trust), std::move(user));
   if (raw_user != nullptr) raw_user->Start(core);
   return core;

@@ -29,7 +29,7 @@ struct ConnectionTerms {
   PeerTrust trust;
   std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
-  SpinBudget spin;
+  WaitTerms wait;
 };
 
 // Makes a connection's link and the core over it. `make_user` is called for a link with a call

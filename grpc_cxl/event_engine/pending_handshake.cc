@@ -8,6 +8,7 @@
 
 #include "absl/log/log.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
@@ -41,7 +42,7 @@ void PendingHandshake::Start() {
         if (self == nullptr || !self->End()) return;
         LOG_EVERY_N_SEC(WARNING, 1)
             << "a client of cxl:///" << self->source_->name_.str()
-            << " connected and sent no Hello for 10 s; its connection was closed";
+            << " connected and did not finish the handshake in 10 s; its connection was closed";
         self->Close(Refusal::kNone, "");
       });
 }
@@ -66,7 +67,7 @@ void PendingHandshake::OnFdReadable() {
     // A leader deposed during this call may still read when the next leader calls.
     absl::MutexLock lock(mu_);
     if (!socket_) return;
-    hello = ReceiveHello(socket_.get(), source_->users_);
+    hello = Receive();
     if (hello.ok() && !hello->has_value()) return;  // not yet
     if (!End()) return;
   }
@@ -81,6 +82,22 @@ void PendingHandshake::OnFdReadable() {
   });
 }
 
+absl::StatusOr<std::optional<ClientHello>> PendingHandshake::Receive() {
+  const TrustedUsers& users = source_->users_;
+  if (!hello_.has_value()) {
+    absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(socket_.get(), users);
+    if (!hello.ok() || !hello->has_value() || !users.secret.has_value()) return hello;
+    hello_ = **hello;
+    exchange_.emplace(*users.secret, source_->name_.str());
+    if (absl::Status sent = exchange_->SendChallenge(socket_.get()); !sent.ok()) return sent;
+  }
+  const absl::StatusOr<bool> proved = exchange_->ReceiveProof(socket_.get());
+  if (!proved.ok()) return proved.status();
+  if (!*proved) return std::nullopt;
+  hello_->peer.knows_secret = true;
+  return hello_;
+}
+
 UniqueFd PendingHandshake::TakeSocket() {
   absl::MutexLock lock(mu_);
   return std::move(socket_);
@@ -89,9 +106,7 @@ UniqueFd PendingHandshake::TakeSocket() {
 void PendingHandshake::Close(Refusal refusal, const std::string& reason) {
   UniqueFd socket = TakeSocket();
   if (refusal != Refusal::kNone) SendRefusal(socket.get(), refusal, reason);
-  // Elsewhere: descriptors in messages that were not received are closed with the socket, and
-  // closing them may block.
-  source_->executor_->Run([socket = std::move(socket)] {});
+  CloseSocket(std::move(socket));
 }
 
 bool PendingHandshake::End() {

@@ -6,21 +6,25 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
-#include "grpc_cxl/rendezvous/handshake_layout.h"
+#include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/secret_exchange.h"
 
 namespace grpc_cxl::internal {
 
 class SocketClientSource;
 
-// A connection that has been accepted and whose Hello has not come. Ends once: with the Hello,
-// with an error, after 10 s, when newer ones displace it, or when the source stops.
+// A connection that has been accepted and whose Hello, or the proof of its secret, has not come.
+// Ends once: with these, with an error, after 10 s, when newer ones displace it, or when the source
+// stops.
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
@@ -37,6 +41,8 @@ class PendingHandshake final : public Pollable,
   void OnFdReadable() override;
 
  private:
+  // nullopt: not yet.
+  absl::StatusOr<std::optional<ClientHello>> Receive();
   // True for the first caller only, which must take the socket.
   bool End();
   UniqueFd TakeSocket();
@@ -46,7 +52,9 @@ class PendingHandshake final : public Pollable,
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   absl::Mutex mu_;
-  UniqueFd socket_;  // moved out under mu_, by the thread that ended the handshake
+  UniqueFd socket_;                   // moved out under mu_, by the thread that ended the handshake
+  std::optional<ClientHello> hello_;  // used under mu_
+  std::optional<ServerExchange> exchange_;  // used under mu_, after the Hello
   // End() exchanges it before Remove(); Start() loads it after Add().
   std::atomic<bool> ended_{false};
 };

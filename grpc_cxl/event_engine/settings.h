@@ -24,10 +24,12 @@ struct EndpointSettings {
   TrustedUsers users;
   WaitPolicy wait_policy = WaitPolicy::kAdaptive;
   absl::Duration max_spin;
+  double latency_weight = 0;
+  absl::Duration idle_spin;
   MemoryDistance distance;
   bool check_flushes = false;  // for tests: see Checker
 
-  SpinBudget spin() const { return SpinBudget(wait_policy, max_spin); }
+  WaitTerms wait() const { return {wait_policy, max_spin, latency_weight, idle_spin}; }
   friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;
 };
 

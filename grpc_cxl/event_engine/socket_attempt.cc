@@ -32,7 +32,19 @@ absl::Status SocketAttempt::Dial() {
   socket_ = *std::move(socket);
   const absl::Status trusted = CheckServer(socket_.get(), request().settings.users);
   if (!trusted.ok()) return trusted;
-  return SendHello(socket_.get(), request().features());
+  const std::optional<SharedSecret>& secret = request().settings.users.secret;
+  if (secret.has_value()) exchange_.emplace(*secret, request().name.str());
+  return SendHello(socket_.get(), request().features() | (exchange_ ? kSharedSecret : kNoFeatures));
+}
+
+absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {
+  if (exchange_.has_value()) {
+    const absl::StatusOr<bool> proved = exchange_->Advance(socket_.get());
+    if (!proved.ok()) return proved.status();
+    if (!*proved) return std::nullopt;
+    exchange_.reset();
+  }
+  return ReceiveWelcome(socket_.get(), request().settings.users);
 }
 
 void SocketAttempt::OnFdReadable() {
@@ -41,8 +53,7 @@ void SocketAttempt::OnFdReadable() {
     // Mapping a large arena takes so long that another thread may make this call beside us.
     absl::MutexLock lock(answer_mu_);
     if (!socket_) return;  // it is the link's by now
-    absl::StatusOr<std::optional<Welcome>> welcome =
-        ReceiveWelcome(socket_.get(), request().settings.users);
+    absl::StatusOr<std::optional<Welcome>> welcome = Receive();
     if (welcome.ok() && !welcome->has_value()) return;  // not yet
     if (welcome.ok()) {
       result = Open(**std::move(welcome));
@@ -72,7 +83,7 @@ ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
-       .socket = std::move(socket_),
+       .socket = socket_.Release(),
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
       welcome.offer, PeerIdentityText(welcome.peer), trust);
 }

@@ -3,13 +3,16 @@
 #define GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/secret_exchange.h"
 
 namespace grpc_cxl::internal {
 
@@ -27,13 +30,16 @@ class SocketAttempt final : public ConnectAttempt,
 
  private:
   absl::Status Dial();
+  // nullopt: not yet.
+  absl::StatusOr<std::optional<Welcome>> Receive();
   Result Open(Welcome welcome);
 
   bool BeginWaiting() override { return request().poller->Add(shared_from_this()); }
   void EndWaiting() override { request().poller->Remove(this); }
 
   absl::Mutex answer_mu_;
-  UniqueFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
+  std::optional<ClientExchange> exchange_;  // used under answer_mu_; empty: no more of it
+  ForeignFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
 };
 
 }  // namespace grpc_cxl::internal

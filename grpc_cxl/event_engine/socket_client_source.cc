@@ -8,6 +8,7 @@
 
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
@@ -30,6 +31,7 @@ class WaitingSocketClient final : public WaitingClient {
         backing_(backing),
         memory_(memory),
         trust_(trust) {}
+  ~WaitingSocketClient() override { CloseSocket(std::move(socket_)); }
 
   uint32_t features() const override { return hello_.features; }
   std::string who() const override { return PeerIdentityText(hello_.peer); }

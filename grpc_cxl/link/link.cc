@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/blocks/granted_limit.h"
 #include "grpc_cxl/doorbell/full_fence.h"
@@ -124,7 +125,7 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
       sleeper_(&map.mine->doorbell, socket_.get(), view()),
-      waker_(&map.peer->doorbell, socket_.get(), view()) {}
+      waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
 
 BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
                             size_t granted_pages) const {
@@ -155,6 +156,11 @@ void Link::Wake() {
   if (!polls_ && waker_.Wake()) counters_.wakes.Add();
 }
 
+int64_t Link::WokenAt() const {
+  // relaxed: a figure by itself; the wake-up came after it.
+  return static_cast<int64_t>(view().Load(peer_->doorbell.woke_at, std::memory_order_relaxed));
+}
+
 void Link::WantSpace() {
   counters_.full_waits.AddAlone();
   const size_t bytes = tx_.capacity() / 2;
@@ -174,6 +180,13 @@ void Link::Consume(size_t bytes) {
   if (rx_.WriterWantsWake() && waker_.WakeAfterFence()) {
     counters_.wakes.Add();
   }
+}
+
+Link::~Link() {
+  // The peer learns it now, however late the socket is closed. In a forked child, that would end the
+  // parent's connection.
+  if (socket_ && getpid() == owner_) ::shutdown(socket_.get(), SHUT_RDWR);
+  CloseSocket(std::move(socket_));
 }
 
 bool Link::MaybeReadable() const {

@@ -2,6 +2,8 @@
 #ifndef GRPC_CXL_LINK_LINK_H_
 #define GRPC_CXL_LINK_LINK_H_
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -61,7 +63,7 @@ struct LinkOptions {
 // Thread-safety: three independent parts, each for one thread at a time: writing (Write,
 // FreeSpace, Publish, WantSpace, ClearWantSpace), reading (Readable, Front, Consume), sleeping
 // (PrepareToSleep, Awake, Drain). MaybeReadable(), MaybeWritable(), PeerClosedStream(), Close(),
-// Wake() and the counters are for all.
+// Wake(), WokenAt() and the counters are for all.
 class Link {
  public:
   enum class Side { kServer, kClient };
@@ -73,6 +75,7 @@ class Link {
   static absl::StatusOr<std::unique_ptr<Link>> Create(Side side, Arena arena, UniqueFd socket,
                                                       const LinkSizes& sizes,
                                                       LinkOptions options = {});
+  ~Link();
 
   // Writing: copies what fits and returns how much that was. The peer sees it, and is
   // woken if it sleeps, after Publish(). FreeSpace() is RingWriter's.
@@ -85,6 +88,9 @@ class Link {
   void WantSpace();
   void ClearWantSpace() {
     if (!polls_) tx_.ClearWantSpace();
+    // relaxed: for MaybeWritable(). A wish that is over must not hide space from it: the peer
+    // wakes nobody for it any more.
+    space_wanted_at_.store(tx_.position() - tx_.capacity(), std::memory_order_relaxed);
   }
 
   // Reading: how much there is, the next piece of it in place, and giving it back; the
@@ -105,6 +111,8 @@ class Link {
     if (!polls_) sleeper_.PrepareToSleep();
   }
   void Awake() { sleeper_.Awake(); }
+  // When the peer last woke us, as it says, by CLOCK_MONOTONIC in nanoseconds. It may say anything.
+  int64_t WokenAt() const;
   DoorbellSleeper::Line Drain();
   int socket() const { return socket_.get(); }
   bool polls() const { return polls_; }
@@ -163,7 +171,8 @@ class Link {
        LinkOptions options, size_t granted_pages);
 
   const std::shared_ptr<const Memory> memory_;
-  const UniqueFd socket_;
+  const pid_t owner_ = getpid();
+  UniqueFd socket_;
   const bool polls_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
   const std::shared_ptr<BlockPool> pool_;

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 
+#include "grpc_cxl/doorbell/spin_budget.h"
+
 namespace grpc_cxl::internal {
 
 // An object that a polling thread serves: a file descriptor, and maybe shared memory beside it.
-// While a pollable is hot, the polling thread looks at its memory again and again. After
-// spin_ns() without work it is put to sleep, and only its file descriptor is watched.
+// While a pollable is hot, the polling thread looks at its memory again and again. When there has
+// been no work for long enough it is put to sleep, and only its file descriptor is watched.
 //
 // Calls come from one polling thread at a time, with a happens-before between them; but
 // while a Run() or OnFdReadable() blocks, another thread may take over and make the next
@@ -41,13 +43,12 @@ class Pollable {
   // OnFdReadable() that fd() does not report.
   virtual bool PeerGone() { return false; }
 
-  // How long to keep looking after the last work was found; 0: sleep at once.
-  virtual int64_t spin_ns() const { return 0; }
+  // How its owner wants it to be waited for. Does not change.
+  virtual WaitTerms wait() const { return {.policy = WaitPolicy::kPark}; }
 
-  // Results of waiting, for an adaptive budget.
-  virtual void SpinFound() {}
-  virtual void SpinWasted() {}
-  virtual void SleptFor(int64_t /*ns*/) {}
+  // When the peer last woke us through fd(), as it says, by CLOCK_MONOTONIC in nanoseconds. 0: not
+  // known.
+  virtual int64_t WokenAt() const { return 0; }
 };
 
 }  // namespace grpc_cxl::internal

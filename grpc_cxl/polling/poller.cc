@@ -2,7 +2,6 @@
 #include "grpc_cxl/polling/poller.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -13,31 +12,27 @@
 
 #include "absl/log/check.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/doorbell/yield.h"
 #include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-thread_local Poller* current_poller = nullptr;
-thread_local uint64_t callbacks = 0;  // of this thread
-
 // How often descriptors are looked at while a pollable is hot: often enough for a new connection,
 // seldom enough to cost little (a look takes about 0.5 us).
 constexpr int64_t kLookInterval = 25'000;  // ns
 
-// Each idle turn offers the core to other threads. When that takes this long, a thread has real
-// work there: a sleeping thread is woken in front of it, a yielding one waits behind it.
-constexpr int64_t kInterruption = 200'000;  // ns
-
-// Work found sooner than this after the last needed no wait.
-constexpr int64_t kInstant = 500;  // ns
-
 }  // namespace
 
-Poller::Poller(Watchdog* watchdog)
+thread_local Poller* Poller::current_ = nullptr;
+thread_local uint64_t Poller::callbacks_ = 0;
+
+Poller::Poller(Watchdog* watchdog, int helpers)
     : watchdog_(watchdog),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      poke_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      taken_(1 + helpers),
+      seats_(1 + helpers) {
   PCHECK(epoll_ && poke_)
       << "no file descriptor left for a polling thread; raise the limit (ulimit -n)";
   epoll_event event{};
@@ -46,9 +41,9 @@ Poller::Poller(Watchdog* watchdog)
   PCHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, poke_.get(), &event) == 0);
 }
 
-Poller* Poller::Current() { return current_poller; }
+Poller* Poller::Current() { return current_; }
 
-uint64_t Poller::CurrentCallback() { return current_poller == nullptr ? 0 : callbacks; }
+uint64_t Poller::CurrentCallback() { return current_ == nullptr ? 0 : callbacks_; }
 
 bool Poller::Add(std::shared_ptr<Pollable> pollable) {
   if (owner_ != getpid()) return true;
@@ -91,70 +86,54 @@ void Poller::Remove(const Pollable* pollable) {
   if (pollable->fd() >= 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pollable->fd(), nullptr);
 }
 
-void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
-  absl::MutexLock lock(mu_);
-  queue_.push_back(std::move(closure));
-  queued_.store(queue_.size(), std::memory_order_relaxed);
-  WakeLeader();
-}
-
 void Poller::WakeLeader() {
   if (!sleeping_) return;
   sleeping_ = false;
+  poked_ns_ = SteadyNs();
   eventfd_write(poke_.get(), 1);
 }
 
-void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
-  absl::MutexLock lock(mu_);
-  for (absl::AnyInvocable<void()>& piece : work) deferred_.push_back(std::move(piece));
-  deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
-  WakeLeader();
-}
-
 void Poller::Lead() {
-  current_poller = this;
+  current_ = this;
   int64_t looked = SteadyNs();
-  int64_t before = looked;
+  int64_t began = looked;  // the turn
+  waits_.Begin(looked);
   for (;;) {
     bool progress = false;
     for (const auto step :
          {&Poller::RunQueue, &Poller::RunDeferred, &Poller::RunReadable, &Poller::RunHot}) {
-      const Turn turn = (this->*step)();
+      const Turn turn = (this->*step)(seats_[0]);
       if (turn == Turn::kDeposed) {
-        current_poller = nullptr;
+        current_ = nullptr;
         return;
       }
       progress |= turn == Turn::kProgress;
     }
     const int64_t now = SteadyNs();
+    progress ? waits_.Worked(began, now) : waits_.FoundNothing();
     const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
-    if (!progress || look) Cool(now, /*all=*/!progress && now - before > kInterruption);
+    if (!progress || look) Cool(now);
     LookAtNapping(now);
-    before = now;
-    if (hot_.empty() && readable_.empty() && queued_.load(std::memory_order_relaxed) == 0 &&
-        !HasDeferred()) {
-      WaitForEvents(/*may_sleep=*/true);
-      looked = before = SteadyNs();
+    began = now;
+    if (hot_.empty() && readable_.empty() && queue_.empty()) {
+      WaitForEvents(/*may_sleep=*/true, now);
+      looked = began = SteadyNs();
     } else if (look) {
-      WaitForEvents(/*may_sleep=*/false);
+      WaitForEvents(/*may_sleep=*/false, now);
       looked = now;
     } else if (!progress) {
-      sched_yield();
+      const Yielded yielded = Yield(now);
+      began = yielded.now_ns;
+      waits_.Yielded(yielded.away_ns);
     }
   }
 }
 
-bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback) {
-  const uint64_t busy = busy_.load(std::memory_order_relaxed) + 1;
-  // Matched by the loads in busy(); see Watchdog for why seq_cst. Hands over what the leader
-  // has done so far: matched by the exchange in DeposeIfStuckIn().
-  busy_.store(busy, std::memory_order_seq_cst);
-  watchdog_->NoteBusy();
-  ++callbacks;
-  callback();
-  uint64_t expected = busy;
-  if (busy_.compare_exchange_strong(expected, busy + 1, std::memory_order_seq_cst)) return true;
+bool Poller::Call(Seat& seat, const std::shared_ptr<Entry>& entry,
+                  absl::FunctionRef<void()> callback) {
+  ++callbacks_;
+  if (seat.Call([this] { watchdog_->NoteBusy(); }, callback)) return true;
   // The callback may have read bytes off the descriptor after the new leader had put the
   // pollable to sleep. The new leader gets no event for those bytes, so it is told here.
   if (entry != nullptr) {
@@ -165,74 +144,29 @@ bool Poller::Call(const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()>
   return false;
 }
 
-Poller::Turn Poller::RunQueue() {
-  if (running_.empty()) {
-    if (queued_.load(std::memory_order_relaxed) == 0) return Turn::kNothing;
-    absl::MutexLock lock(mu_);
-    running_.swap(queue_);
-    queued_.store(0, std::memory_order_relaxed);
-  }
-  // Only those queued so far: closures that enqueue others must not starve the connections.
-  int64_t start = SteadyNs();
-  while (!running_.empty()) {
-    absl::AnyInvocable<void()> closure = std::move(running_.front());
-    running_.pop_front();
-    const bool leads = Call(/*entry=*/nullptr, [&] {
-      ClosureTimes::Timing timing(closure_times_, start);
-      closure();
-      closure = nullptr;
-      start = timing.End();
-    });
-    if (!leads) return Turn::kDeposed;
-  }
-  return Turn::kProgress;
-}
-
-Poller::Turn Poller::RunDeferred() {
-  if (!HasDeferred() || queued_.load(std::memory_order_relaxed) != 0) return Turn::kNothing;
-  absl::AnyInvocable<void()> work;
-  {
-    absl::MutexLock lock(mu_);
-    if (deferred_.empty()) return Turn::kNothing;
-    work = std::move(deferred_.front());
-    deferred_.pop_front();
-    deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
-  }
-  const bool leads = Call(/*entry=*/nullptr, [&] {
-    work();
-    work = nullptr;
-  });
-  return leads ? Turn::kProgress : Turn::kDeposed;
-}
-
-Poller::Turn Poller::RunReadable() {
+Poller::Turn Poller::RunReadable(Seat& seat) {
   if (readable_.empty()) return Turn::kNothing;
   while (!readable_.empty()) {
     const std::shared_ptr<Entry> entry = std::move(readable_.front());
     readable_.pop_front();
     if (entry->removed.load(std::memory_order_acquire)) continue;
     if (!entry->hot) {
-      const int64_t now = SteadyNs();
       entry->pollable->Awake();
-      entry->pollable->SleptFor(now - entry->active_ns);
-      entry->hot = true;
-      entry->active_ns = now;
       std::erase(napping_, entry);
-      hot_.push_back(entry);
+      Heat(entry, SteadyNs());
     }
-    if (!Call(entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+    if (!Call(seat, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
   return Turn::kProgress;
 }
 
-Poller::Turn Poller::RunHot() {
+Poller::Turn Poller::RunHot(Seat& seat) {
   Turn turn = Turn::kNothing;
   for (size_t i = 0; i < hot_.size(); ++i) {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (SteadyNs() - entry->active_ns > kInstant) entry->pollable->SpinFound();
-    if (!Call(entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    if (!Call(seat, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
     entry->active_ns = SteadyNs();
     entry->naps = BackOff();
     turn = Turn::kProgress;
@@ -240,7 +174,16 @@ Poller::Turn Poller::RunHot() {
   return turn;
 }
 
-void Poller::Cool(int64_t now, bool all) {
+void Poller::Heat(const std::shared_ptr<Entry>& entry, int64_t now) {
+  entry->hot = true;
+  entry->budget = waits_.Budget(entry->pollable->wait());
+  entry->active_ns = now;
+  hot_.push_back(entry);
+}
+
+void Poller::Cool(int64_t now) {
+  // One of n that share the thread may well have no work for n times as long as the thread.
+  const auto share = static_cast<int64_t>(hot_.size());
   size_t kept = 0;
   for (std::shared_ptr<Entry>& entry : hot_) {
     if (entry->removed.load(std::memory_order_acquire)) {
@@ -249,11 +192,10 @@ void Poller::Cool(int64_t now, bool all) {
       continue;
     }
     Pollable& pollable = *entry->pollable;
-    const int64_t spin = pollable.spin_ns();
-    if (all || now - entry->active_ns >= spin) {
+    const int64_t spin = entry->budget->nanoseconds();
+    if (waits_.idle_ns(now) >= spin || now - entry->active_ns >= share * spin) {
       pollable.PrepareToSleep();
       if (!pollable.Ready()) {
-        if (spin > 0) pollable.SpinWasted();
         entry->hot = false;
         entry->active_ns = now;
         if (!pollable.wakes_us()) {
@@ -278,14 +220,14 @@ void Poller::LookAtNapping(int64_t now) {
     if (naps_on && now >= entry->look_ns) {
       Pollable& pollable = *entry->pollable;
       if (pollable.Ready()) {
-        pollable.SleptFor(now - entry->active_ns);
-        entry->hot = true;
-        entry->active_ns = now;
-        hot_.push_back(entry);
+        // Half of the nap too late, as a guess.
+        waits_.Slept(entry->active_ns, now - (now - entry->active_ns) / 2, now);
+        Heat(entry, now);
         naps_on = false;
       } else if (pollable.PeerGone()) {
         readable_.push_back(entry);
       }
+      entry->active_ns = now;
       entry->look_ns = now + (naps_on ? entry->naps.Next() : 0);
     }
     if (!naps_on) {
@@ -312,7 +254,7 @@ int Poller::Wait(epoll_event* events, int most, int64_t timeout_ns) {
   return epoll_wait(epoll_.get(), events, most, 1);
 }
 
-void Poller::WaitForEvents(bool may_sleep) {
+void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   int64_t timeout_ns = may_sleep ? -1 : 0;
   if (may_sleep && !napping_.empty()) {
     const auto next =
@@ -322,27 +264,31 @@ void Poller::WaitForEvents(bool may_sleep) {
   }
   if (may_sleep) {
     absl::MutexLock lock(mu_);
-    may_sleep = queue_.empty() && deferred_.empty() && again_.empty();
+    may_sleep = queue_.empty() && again_.empty();
     sleeping_ = may_sleep;
   }
   epoll_event events[64];
   const int count = Wait(events, 64, may_sleep ? timeout_ns : 0);
+  const int64_t then = SteadyNs();
+  int64_t woken_ns = INT64_MAX;  // the first of those that have woken us
+  const auto note = [&](int64_t ns) {
+    if (ns >= now && ns <= then) woken_ns = std::min(woken_ns, ns);
+  };
   absl::MutexLock lock(mu_);
   sleeping_ = false;
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u64 == 0) {
       eventfd_t ignored;
       eventfd_read(poke_.get(), &ignored);
+      note(poked_ns_);
     } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
       readable_.push_back(it->second);
+      note(it->second->pollable->WokenAt());
     }
   }
+  if (may_sleep) waits_.Slept(now, woken_ns, then);
   for (std::shared_ptr<Entry>& entry : again_) readable_.push_back(std::move(entry));
   again_.clear();
-}
-
-bool Poller::DeposeIfStuckIn(uint64_t busy) {
-  return busy_.compare_exchange_strong(busy, busy + 1, std::memory_order_seq_cst);
 }
 
 }  // namespace grpc_cxl::internal

@@ -5,6 +5,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <system_error>
 #include <thread>
 
@@ -20,12 +21,18 @@ constexpr int64_t kTickNs = 2'000'000;
 // How long a thread waits for other work after it was replaced in a blocked callback.
 constexpr absl::Duration kIdleThreadLife = absl::Seconds(10);
 
+// Helpers of one poller at most: beyond that its queue is what limits.
+constexpr int kMostHelpers = 63;
+
 }  // namespace
 
-Watchdog::Watchdog(int pollers)
-    : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)), watched_(pollers) {
+Watchdog::Watchdog(int pollers, int cores)
+    : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)), cores_(cores), watched_(pollers) {
   PCHECK(timer_) << "no file descriptor left for the polling threads; raise the limit (ulimit -n)";
-  for (Watched& watched : watched_) watched.poller = std::make_unique<Poller>(this);
+  for (Watched& watched : watched_) {
+    watched.poller = std::make_unique<Poller>(this, std::clamp(cores - 1, 0, kMostHelpers));
+    watched.last_busy.resize(watched.poller->seats());
+  }
   std::thread([this] {
     pthread_setname_np(pthread_self(), "cxl_watchdog");
     Watch();
@@ -52,35 +59,62 @@ void Watchdog::Watch() {
     if (read(timer_.get(), &expirations, sizeof(expirations)) < 0) continue;  // EINTR
     armed_.store(false, std::memory_order_seq_cst);                           // step a
     bool active = false;
-    for (Watched& watched : watched_) {
-      const uint64_t busy = watched.poller->busy();
-      if (busy % 2 == 1 && busy == watched.last_busy) {
-        if (watched.poller->DeposeIfStuckIn(busy)) {
-          takeovers_.fetch_add(1, std::memory_order_relaxed);
-          if (!Staff(watched.poller.get())) {
-            LOG_EVERY_N_SEC(ERROR, 1)
-                << "a callback blocks a polling thread of grpc_cxl, and no other thread can be "
-                   "started; its connections wait until a callback returns";
-          }
-        }
-      }
-      active |= busy % 2 == 1;
-      watched.last_busy = busy;
-    }
+    for (Watched& watched : watched_) active |= Look(watched);
     if (active) Arm();
   }
+}
+
+bool Watchdog::Look(Watched& watched) {
+  bool active = false;
+  for (size_t i = 0; i < watched.last_busy.size(); ++i) {
+    const uint64_t busy = watched.poller->seat(i).busy();  // step b
+    active |= busy % 2 == 1;
+    const bool stuck = busy % 2 == 1 && busy == watched.last_busy[i];
+    watched.last_busy[i] = busy;
+    if (!stuck || !watched.poller->VacateIfStuckIn(i, busy)) continue;
+    takeovers_.fetch_add(1, std::memory_order_relaxed);
+    if (!Staff(watched.poller.get())) {
+      LOG_EVERY_N_SEC(ERROR, 1)
+          << "a callback blocks a polling thread of grpc_cxl, and no other thread can be "
+             "started; its connections wait until a callback returns";
+    }
+  }
+  return active;
+}
+
+bool Watchdog::HasFreeCore(int besides) const {
+  int working = besides;
+  for (const Watched& watched : watched_) working += watched.poller->working();
+  return working < cores_;
 }
 
 bool Watchdog::Staff(Poller* poller) {
   {
     absl::MutexLock lock(mu_);
-    offers_.push_back(poller);
+    offers_.push_back({poller, Offer::kLead});
     if (idle_threads_ >= offers_.size()) return true;
   }
+  return StartThread();
+}
+
+void Watchdog::Help(Poller* poller) {
+  {
+    absl::MutexLock lock(mu_);
+    if (idle_threads_ > offers_.size()) {
+      offers_.push_back({poller, Offer::kHelpWoken});
+      return;
+    }
+  }
+  if (!StartThread()) return poller->CannotHelp();
+  absl::MutexLock lock(mu_);
+  offers_.push_back({poller, Offer::kHelpNew});
+}
+
+bool Watchdog::StartThread() {
   try {
     std::thread([this] {
       pthread_setname_np(pthread_self(), "cxl_poller");
-      LeadOneAfterAnother();
+      ServeOneAfterAnother();
     }).detach();
     return true;
   } catch (const std::system_error&) {  // a limit of the system or of our control group
@@ -88,9 +122,9 @@ bool Watchdog::Staff(Poller* poller) {
   }
 }
 
-void Watchdog::LeadOneAfterAnother() {
+void Watchdog::ServeOneAfterAnother() {
   for (;;) {
-    Poller* offer;
+    Offer offer;
     {
       absl::MutexLock lock(mu_);
       ++idle_threads_;
@@ -101,7 +135,12 @@ void Watchdog::LeadOneAfterAnother() {
       offer = offers_.front();
       offers_.pop_front();
     }
-    offer->Lead();
+    if (offer.what == Offer::kLead) {
+      offer.poller->Lead();
+    } else {
+      hand_overs_.fetch_add(1, std::memory_order_relaxed);
+      offer.poller->Help(offer.what == Offer::kHelpWoken);
+    }
   }
 }
 

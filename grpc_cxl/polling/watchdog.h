@@ -12,12 +12,13 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/polling/usable_cores.h"
 
 namespace grpc_cxl::internal {
 
 // The process's pollers, their threads, and the thread that keeps a blocking callback from
 // stalling other connections: a leader that has been inside one callback for two ticks (2 to 4 ms)
-// is replaced.
+// is replaced, and a helper has its place taken. The same threads serve as helpers (see Poller).
 //
 // The watchdog ticks only while a callback runs: an idle process does not wake up, and a seldom
 // called process wakes up once a call, 2 ms after it. The pollers arm its timer:
@@ -33,8 +34,9 @@ namespace grpc_cxl::internal {
 // Lives as long as the process: never destroyed. Thread-safe.
 class Watchdog {
  public:
-  // Starts `pollers` (>= 1) polling threads and the watchdog's own.
-  explicit Watchdog(int pollers);
+  // Starts `pollers` (>= 1) polling threads and the watchdog's own. Of all threads, as many work at
+  // once as there are `cores`, but for those that a callback blocks.
+  explicit Watchdog(int pollers, int cores = UsableCores());
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
@@ -46,30 +48,47 @@ class Watchdog {
     if (!armed_.load(std::memory_order_seq_cst)) Arm();
   }
 
+  // Whether fewer threads work than there are cores, with `besides` more; a working thread leaves
+  // itself out with -1.
+  bool HasFreeCore(int besides = 0) const;
+  // Has a thread call Poller::Help(), or Poller::CannotHelp() when there is none.
+  void Help(Poller* poller);
+
+  // Helpers that came so far. relaxed: a number by itself.
+  uint64_t hand_overs() const { return hand_overs_.load(std::memory_order_relaxed); }
   // Leaders replaced so far. relaxed: a number by itself.
   uint64_t takeovers() const { return takeovers_.load(std::memory_order_relaxed); }
 
  private:
   struct Watched {
     std::unique_ptr<Poller> poller;
-    uint64_t last_busy = 0;
+    std::vector<uint64_t> last_busy;  // of each seat; the watchdog's own
+  };
+  struct Offer {
+    Poller* poller;
+    enum { kLead, kHelpNew, kHelpWoken } what;
   };
 
   void Arm();
   void Watch();
+  // Whether a callback runs there.
+  bool Look(Watched& watched);
   // Has a thread lead `poller`: a waiting thread, else a new one. False when no thread can be
   // started: then the first thread to return from a blocked callback leads.
   bool Staff(Poller* poller);
-  void LeadOneAfterAnother();
+  bool StartThread();
+  void ServeOneAfterAnother();
 
   UniqueFd timer_;
   std::atomic<bool> armed_{false};
   std::atomic<uint64_t> takeovers_{0};
+  std::atomic<uint64_t> hand_overs_{0};
   std::atomic<uint32_t> next_{0};
+  const int cores_;
   std::vector<Watched> watched_;  // constant after the constructor but for last_busy
 
   absl::Mutex mu_;
-  std::deque<Poller*> offers_ ABSL_GUARDED_BY(mu_);
+  std::deque<Offer> offers_ ABSL_GUARDED_BY(mu_);
   size_t idle_threads_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

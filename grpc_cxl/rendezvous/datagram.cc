@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#ifndef SO_PASSRIGHTS  // newer than some systems' headers
-#define SO_PASSRIGHTS 83
+#ifndef SCM_MAX_FD
+#define SCM_MAX_FD 253  // in one message: the kernel's limit, in none of its headers
 #endif
 
 namespace grpc_cxl::internal {
@@ -60,11 +60,6 @@ absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
   }
 }
 
-void PassDescriptors(int socket, bool pass) {
-  const int value = pass ? 1 : 0;
-  setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &value, sizeof(value));
-}
-
 absl::StatusOr<Waiting> LookForDatagram(int socket) {
   char byte;
   iovec bytes{&byte, 1};
@@ -81,27 +76,27 @@ absl::StatusOr<Waiting> LookForDatagram(int socket) {
   return (message.msg_flags & MSG_CTRUNC) != 0 ? Waiting::kMessageWithFds : Waiting::kMessage;
 }
 
-absl::StatusOr<UniqueFd> ReceivedFds::TheOnlyOne() && {
-  if (!first_ && truncated_) {
+absl::StatusOr<ForeignFd> ReceivedFds::TheOnlyOne() && {
+  if (fds_.empty() && truncated_) {
     return absl::ResourceExhaustedError(
         "no file descriptor left to take the connection's memory; raise the limit (ulimit -n) or "
         "close connections");
   }
-  if (!first_) {
+  if (fds_.empty()) {
     return absl::FailedPreconditionError("the server's welcome came without the arena's file");
   }
-  if (several_ || truncated_) {
+  if (fds_.size() > 1 || truncated_) {
     return absl::FailedPreconditionError("the server's welcome came with more than one file");
   }
-  return std::move(first_);
+  return std::move(fds_[0]);
 }
 
 absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
                                                       ReceivedFds* fds) {
   iovec bytes{data, size};
-  // Room for one descriptor. The kernel closes what does not fit and sets MSG_CTRUNC;
-  // because of padding, a second one may fit all the same.
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  // Room for all: the kernel would close on this thread what does not fit, as it does when our
+  // limit of open files is reached.
+  alignas(cmsghdr) char control[CMSG_SPACE(SCM_MAX_FD * sizeof(int))];
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
@@ -127,12 +122,7 @@ absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, si
       for (size_t i = 0; i < count; ++i) {
         int fd;
         std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-        UniqueFd owned(fd);
-        if (fds->first_) {
-          fds->several_ = true;  // and `owned` closes it
-        } else {
-          fds->first_ = std::move(owned);
-        }
+        fds->fds_.push_back(UniqueFd(fd));
       }
     }
   }

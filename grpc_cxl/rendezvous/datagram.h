@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/base/foreign_fd.h"
 
 // One message of a unix SOCK_SEQPACKET socket, with or without a file descriptor.
 // Nothing here blocks, whatever the socket's flags, or raises SIGPIPE.
@@ -17,32 +18,27 @@ namespace grpc_cxl::internal {
 // peer has closed, RESOURCE_EXHAUSTED when the socket's buffer is full.
 absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
 
-// Whether the kernel takes file descriptors for this socket; it does unless told otherwise. When
-// not, it fails a peer's message that has some. Without effect on kernels before 6.16.
-void PassDescriptors(int socket, bool pass);
-
 // Whether a message waits, and whether file descriptors are attached to it. Receives none: to
 // receive and close a descriptor can take as long as its owner likes (SO_LINGER of a TCP socket).
 enum class Waiting { kNothing, kMessage, kMessageWithFds };
 absl::StatusOr<Waiting> LookForDatagram(int socket);
 
-// The file descriptors that came with a message. The destructor closes those not taken.
+// The file descriptors that came with a message. Those not taken are closed elsewhere.
 class ReceivedFds {
  public:
   // FAILED_PRECONDITION when the message had none or several, RESOURCE_EXHAUSTED when
   // this process could not take it because its limit of open files is reached.
-  absl::StatusOr<UniqueFd> TheOnlyOne() &&;
+  absl::StatusOr<ForeignFd> TheOnlyOne() &&;
 
  private:
   friend absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int, void*, size_t, ReceivedFds*);
-  UniqueFd first_;
-  bool several_ = false;
+  std::vector<ForeignFd> fds_;
   bool truncated_ = false;
 };
 
 // Receives one message into `data` and returns its full length, which may exceed `size` (the
 // rest is dropped). nullopt: no message yet; UNAVAILABLE: the peer has closed. With `fds` null,
-// file descriptors in the message are not received.
+// file descriptors in the message are dropped, which may block (LookForDatagram()).
 absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,
                                                       ReceivedFds* fds);
 

@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/errno_status.h"
-#include "grpc_cxl/rendezvous/datagram.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 namespace grpc_cxl::internal {

@@ -17,57 +17,43 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/datagram.h"
+#include "grpc_cxl/rendezvous/message_fault.h"
 #include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-// Both sides format this text: the server sends it to the client as the reason.
-std::string VersionsDiffer(absl::string_view peer, absl::string_view self, uint32_t theirs) {
-  return absl::StrCat("the ", peer, " has version ", theirs,
-                      " of grpc_cxl's shared memory layout, the ", self, " has version ",
-                      kLayoutVersion, "; build both with the same release of grpc_cxl (the ",
-                      theirs < kLayoutVersion ? peer : self, " is the older one)");
-}
-
+// At most 255 characters: it is sent to the client as the reason.
 std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid) {
   if (MayBeUnmapped(uid)) {
-    return absl::StrCat("the ", peer, "'s user has no number in the user namespace of the ", self,
-                        " (the kernel shows uid ", uid,
-                        " for all such users), so it cannot be told from a stranger; run both in "
-                        "one user namespace, map the user, or see GRPC_CXL_TRUSTED_DIR");
+    return absl::StrCat("the ", peer, "'s user has no number in the ", self,
+                        "'s user namespace (the kernel shows uid ", uid,
+                        " for all of them); map it, or trust by directory, group or secret: "
+                        "GRPC_CXL_TRUSTED_DIR, GRPC_CXL_ALLOWED_GROUPS, GRPC_CXL_SECRET_FILE");
   }
   return absl::StrCat("the ", peer, " runs as uid ", uid, ", but the ", self, " (uid ", geteuid(),
-                      ") accepts only its own user, root and the uids in its option allowed_uids");
+                      ") accepts only its own user, root and the uids and groups in its options "
+                      "allowed_uids and allowed_gids");
 }
 
-HandshakePreamble MyPreamble(uint32_t features) {
-  return {kHandshakeMagic, kLayoutVersion, features};
-}
+constexpr absl::string_view kClientHasNoSecret =
+    "the server asks for a shared secret, but the client has none; give the client the server's "
+    "secret file (secret_file or GRPC_CXL_SECRET_FILE)";
 
-// The fault of a message of `size` bytes, whose first sizeof(Message) bytes are in `message`;
-// kNone: no fault.
-struct Fault {
-  Refusal refusal = Refusal::kNone;
-  std::string text;
-};
-
-template <typename Message>
-Fault FindFault(const Message& message, size_t size, absl::string_view peer,
-                absl::string_view self) {
-  if (size < sizeof(HandshakePreamble) || message.preamble.magic != kHandshakeMagic) {
-    return {Refusal::kNotOurProtocol,
-            absl::StrCat("the ", peer, " does not speak grpc_cxl's protocol")};
+// A server may have sent more behind its Welcome. Wake-ups (docs/protocol.md, section 6.2) mean
+// nothing yet; when this returns, none with a file is left in the queue, and none can come.
+absl::Status TakeEarlyWakeUps(int socket) {
+  constexpr int kMost = 256;
+  for (int i = 0; i < kMost; ++i) {
+    const absl::StatusOr<Waiting> waiting = LookForDatagram(socket);
+    if (!waiting.ok()) return waiting.status();
+    if (*waiting == Waiting::kNothing) return absl::OkStatus();
+    if (*waiting == Waiting::kMessageWithFds) break;
+    char byte;
+    const auto size = ReceiveDatagram(socket, &byte, sizeof(byte), /*fds=*/nullptr);
+    if (!size.ok()) return size.status();
   }
-  // Before the size, which another version may have changed.
-  if (message.preamble.layout_version != kLayoutVersion) {
-    return {Refusal::kVersion, VersionsDiffer(peer, self, message.preamble.layout_version)};
-  }
-  if (size != sizeof(Message)) {
-    return {Refusal::kNotOurProtocol, absl::StrCat("the ", peer, "'s first message has ", size,
-                                                   " bytes instead of ", sizeof(Message))};
-  }
-  return {};
+  return absl::FailedPreconditionError("the server sent more files, or too much, with its welcome");
 }
 
 }  // namespace
@@ -79,6 +65,7 @@ absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
   const std::string text = absl::StrCat("the server refused the connection: ", reason);
   switch (static_cast<Refusal>(refusal)) {
     case Refusal::kUid:
+    case Refusal::kSecret:
       return absl::PermissionDeniedError(text);
     case Refusal::kConnectionLimit:
     case Refusal::kArenaBudget:
@@ -94,13 +81,19 @@ absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
   return absl::FailedPreconditionError(text);
 }
 
+absl::Status RefusalOf(const WelcomeMessage& message) {
+  return RefusalStatus(
+      message.refusal,
+      std::string(message.reason, strnlen(message.reason, sizeof(message.reason))));
+}
+
 absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
   ucred credentials;
   socklen_t size = sizeof(credentials);
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return absl::ErrnoToStatus(errno, "cannot read the peer's credentials (SO_PEERCRED)");
   }
-  return PeerIdentity{credentials.uid, credentials.pid};
+  return PeerIdentity{.uid = credentials.uid, .pid = credentials.pid};
 }
 
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users) {
@@ -109,7 +102,7 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
   if (*waiting == Waiting::kNothing) return std::nullopt;
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
-  const bool trusted = users.Allows(peer->uid);
+  const bool trusted = users.secret.has_value() || users.AllowsPeer(socket, peer->uid);
   if (*waiting == Waiting::kMessageWithFds) {
     const std::string text = trusted ? "the client's first message came with file descriptors"
                                      : NotTrusted("client", "server", peer->uid);
@@ -128,10 +121,15 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
     SendRefusal(socket, Refusal::kUid, text);
     return absl::PermissionDeniedError(text);
   }
-  if (const Fault fault = FindFault(hello, **size, "client", "server");
-      fault.refusal != Refusal::kNone) {
+  if (const Fault fault = FindFault(hello, **size, "client"); fault.refusal != Refusal::kNone) {
     SendRefusal(socket, fault.refusal, fault.text);
     return absl::FailedPreconditionError(fault.text);
+  }
+  if (const bool asks = (hello.preamble.features & kSharedSecret) != 0;
+      asks != users.secret.has_value()) {
+    const std::string text(asks ? kServerHasNoSecret : kClientHasNoSecret);
+    SendRefusal(socket, Refusal::kSecret, text);
+    return absl::PermissionDeniedError(text);
   }
   return ClientHello{*peer, hello.pid, hello.preamble.features};
 }
@@ -164,12 +162,14 @@ void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
 absl::Status CheckServer(int socket, const TrustedUsers& users) {
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
-  if (users.Allows(peer->uid)) return absl::OkStatus();
+  if (users.secret.has_value()) return absl::OkStatus();  // its proof tells
+  if (users.AllowsPeer(socket, peer->uid)) return absl::OkStatus();
   return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
 }
 
 absl::Status SendHello(int socket, uint32_t features) {
-  PassDescriptors(socket, true);
+  // A server that has to prove a secret gives nothing before.
+  if ((features & kSharedSecret) == 0) PassDescriptors(socket, true);
   HelloMessage hello{};
   hello.preamble = MyPreamble(features);
   hello.pid = getpid();
@@ -180,6 +180,12 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   if (absl::Status trusted = CheckServer(socket, users); !trusted.ok()) return trusted;
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
+  if (TooManyToClose()) {
+    return absl::ResourceExhaustedError(
+        "servers of this process have passed it files that take long to be closed; it takes no "
+        "more "
+        "until they are");
+  }
   WelcomeMessage message;
   ReceivedFds fds;
   absl::StatusOr<std::optional<size_t>> size =
@@ -187,14 +193,11 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   if (!size.ok()) return size.status();
   if (!size->has_value()) return std::nullopt;
 
-  if (const Fault fault = FindFault(message, **size, "server", "client");
-      fault.refusal != Refusal::kNone) {
+  if (const Fault fault = FindFault(message, **size, "server"); fault.refusal != Refusal::kNone) {
     return absl::FailedPreconditionError(fault.text);
   }
   if (message.refusal != static_cast<uint32_t>(Refusal::kNone)) {
-    return RefusalStatus(
-        message.refusal,
-        std::string(message.reason, strnlen(message.reason, sizeof(message.reason))));
+    return RefusalOf(message);
   }
   if (message.coherence > static_cast<uint32_t>(Coherence::kFlush)) {
     return absl::FailedPreconditionError(
@@ -202,10 +205,11 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
                      " of its memory, but this release of grpc_cxl knows only 0 (coherent) and 1 "
                      "(flush)"));
   }
-  absl::StatusOr<UniqueFd> arena = std::move(fds).TheOnlyOne();
+  absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
   if (!arena.ok()) return arena.status();
 
   PassDescriptors(socket, false);  // the only one has come
+  if (absl::Status status = TakeEarlyWakeUps(socket); !status.ok()) return status;
   Welcome welcome;
   welcome.peer = *peer;
   welcome.claimed_pid = message.pid;

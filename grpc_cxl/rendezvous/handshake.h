@@ -10,7 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "grpc_cxl/base/unique_fd.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
@@ -26,8 +27,9 @@
 namespace grpc_cxl::internal {
 
 struct PeerIdentity {
-  uid_t uid = 0;  // by the kernel
-  pid_t pid = 0;  // by the kernel, in our pid namespace; 0 when it has no number there
+  uid_t uid = 0;              // by the kernel
+  pid_t pid = 0;              // by the kernel, in our pid namespace; 0 when it has no number there
+  bool knows_secret = false;  // has proved so
 };
 
 // By SO_PEERCRED.
@@ -52,9 +54,11 @@ struct ClientHello {
   uint32_t features = kNoFeatures;
 };
 
-// Server, step 1: reads and checks Hello and the peer's uid. PERMISSION_DENIED (uid) or
-// FAILED_PRECONDITION (protocol, version); the client has been sent the reason. A
-// Hello with file descriptors is not received at all; close its socket where that may take long.
+// Server, step 1: reads and checks Hello and the peer's uid or, where a secret counts instead,
+// whether the client asks for one too. PERMISSION_DENIED (uid, secret) or FAILED_PRECONDITION
+// (protocol, version); the client has been sent the reason. A Hello with file descriptors is not
+// received at all; close its socket where that may take long. Between steps 1 and 2, secrets are
+// proved (secret_exchange.h).
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
 // Server, step 2: either function, always after step 1, because closing a unix socket with unread
@@ -64,28 +68,35 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
 void SendRefusal(int socket, Refusal refusal, const std::string& reason);
 
 // Client, before step 1: PERMISSION_DENIED when the server's user is not trusted, of which a client
-// should neither receive anything nor tell it anything.
+// should neither receive anything nor tell it anything. Where a secret counts, any user will do.
 absl::Status CheckServer(int socket, const TrustedUsers& users);
 
-// Client, step 1. From now on the server may send a file descriptor.
+// Client, step 1. From now on the server may send a file descriptor, unless `features` has
+// kSharedSecret.
 absl::Status SendHello(int socket, uint32_t features);
 
 struct Welcome {
   PeerIdentity peer;
   uint32_t claimed_pid = 0;  // as the server's pid namespace numbers it, unverified; for people
   ArenaOffer offer;
-  UniqueFd arena_fd;
+  ForeignFd arena_fd;
 };
 
 // Client, step 2. The server reads our requests, so its uid must be trusted too. The uid is
 // checked before anything is read: PERMISSION_DENIED. FAILED_PRECONDITION when the message is not
 // a Welcome, of another version, or names an unknown kind of coherence. A refusal becomes
-// PERMISSION_DENIED (uid), FAILED_PRECONDITION (version, protocol), RESOURCE_EXHAUSTED (limit,
-// budget, memory) or UNAVAILABLE (shutting down) with the server's reason in the text.
+// PERMISSION_DENIED (uid, secret), FAILED_PRECONDITION (version, protocol), RESOURCE_EXHAUSTED
+// (limit, budget, memory) or UNAVAILABLE (shutting down) with the server's reason in the text.
 absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users);
 
 // The status for a refusal. Unprintable characters of `reason` become `?`.
 absl::Status RefusalStatus(uint32_t refusal, std::string reason);
+absl::Status RefusalOf(const WelcomeMessage& message);
+
+// What a client is told, or finds out, that asks a server without one for a secret.
+inline constexpr absl::string_view kServerHasNoSecret =
+    "the client asks for a shared secret, but the server has none; give the server the client's "
+    "secret file (secret_file or GRPC_CXL_SECRET_FILE)";
 
 }  // namespace grpc_cxl::internal
 

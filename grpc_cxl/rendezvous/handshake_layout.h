@@ -7,19 +7,23 @@
 
 #include "grpc_cxl/base/layout_version.h"
 
-// The two messages that open a connection (docs/protocol.md, section 3), one datagram each over
+// The messages that open a connection (docs/protocol.md, section 3), one datagram each over
 // a SOCK_SEQPACKET unix socket:
 //
 //   client                     server
-//     | --- Hello ---------------> |   checks uid, magic, version; makes the arena
-//     | <-- Welcome + arena's fd --|   or Welcome with a refusal and no fd
+//     | --- Hello ---------------> |   checks uid, magic, version
+//     | <-- Challenge ------------ |   these three only where both ask for a shared secret
+//     | --- ClientProof ---------> |   checks it
+//     | <-- ServerProof ---------- |   makes the arena
+//     | <-- Welcome + arena's fd --|   or, instead of any of its messages, Welcome with a refusal
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 
 // Features a side offers (section 1.4); a connection uses those that both offer.
 inline constexpr uint32_t kNoFeatures = 0;
-inline constexpr uint32_t kDirectCalls = 1;  // the arena has a call area
+inline constexpr uint32_t kDirectCalls = 1;   // the arena has a call area
+inline constexpr uint32_t kSharedSecret = 2;  // both prove that they know a secret
 
 // Why a server refuses a connection (section 3.4); zero: accepted.
 enum class Refusal : uint32_t {
@@ -31,6 +35,7 @@ enum class Refusal : uint32_t {
   kArenaBudget = 5,      // ServerOptions::max_total_arena_bytes
   kNoMemory = 6,         // the kernel has no memory for the arena
   kShuttingDown = 7,
+  kSecret = 8,  // one side asks for a shared secret, and the other has none or another
 };
 
 // The part that is the same in every version.
@@ -86,6 +91,38 @@ static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 52);
 static_assert(offsetof(WelcomeMessage, coherence) == 56);
 static_assert(offsetof(WelcomeMessage, granted_pages) == 60);
 static_assert(offsetof(WelcomeMessage, reason) == 64);
+
+inline constexpr size_t kNonceBytes = 32;
+inline constexpr size_t kProofBytes = 32;
+
+// Written by the server.
+struct ChallengeMessage {
+  HandshakePreamble preamble;
+  uint8_t nonce[kNonceBytes];  // random
+};
+static_assert(sizeof(ChallengeMessage) == 48);
+static_assert(offsetof(ChallengeMessage, preamble) == 0);
+static_assert(offsetof(ChallengeMessage, nonce) == 16);
+
+// Written by the client.
+struct ClientProofMessage {
+  HandshakePreamble preamble;
+  uint8_t nonce[kNonceBytes];  // random
+  uint8_t proof[kProofBytes];  // shared_secret.h
+};
+static_assert(sizeof(ClientProofMessage) == 80);
+static_assert(offsetof(ClientProofMessage, preamble) == 0);
+static_assert(offsetof(ClientProofMessage, nonce) == 16);
+static_assert(offsetof(ClientProofMessage, proof) == 48);
+
+// Written by the server.
+struct ServerProofMessage {
+  HandshakePreamble preamble;
+  uint8_t proof[kProofBytes];  // shared_secret.h
+};
+static_assert(sizeof(ServerProofMessage) == 48);
+static_assert(offsetof(ServerProofMessage, preamble) == 0);
+static_assert(offsetof(ServerProofMessage, proof) == 16);
 
 }  // namespace grpc_cxl::internal
 

@@ -16,7 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "grpc_cxl/rendezvous/datagram.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/rendezvous/file_error.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 

@@ -19,12 +19,13 @@ namespace {
 
 constexpr absl::string_view kAbstract = "unix-abstract:";
 constexpr absl::string_view kCxl = "cxl:///";
+constexpr absl::string_view kSecret = ",secret=proved";
 constexpr absl::string_view kSeal = ",seal=";
 
 }  // namespace
 
 std::string PeerIdentityText(const PeerIdentity& peer) {
-  return absl::StrCat("pid=", peer.pid, ",uid=", peer.uid);
+  return absl::StrCat("pid=", peer.pid, ",uid=", peer.uid, peer.knows_secret ? kSecret : "");
 }
 
 std::string RegionPeerText(uint32_t host, uint32_t pid) {
@@ -57,6 +58,7 @@ std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
   if (sealed != SealedIdentity(identity) || !absl::ConsumePrefix(&identity, "pid=")) {
     return std::nullopt;
   }
+  const bool knows_secret = absl::ConsumeSuffix(&identity, kSecret);
   const std::vector<absl::string_view> numbers = absl::StrSplit(identity, ",uid=");
   int32_t pid;
   uint32_t uid;
@@ -64,7 +66,7 @@ std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
       !absl::SimpleAtoi(numbers[1], &uid)) {
     return std::nullopt;
   }
-  return PeerIdentity{.uid = uid, .pid = pid};
+  return PeerIdentity{.uid = uid, .pid = pid, .knows_secret = knows_secret};
 }
 
 }  // namespace grpc_cxl::internal

@@ -13,6 +13,7 @@
 // The other process of a connection, as text:
 //
 //   identity       pid=4711,uid=1000                             (in a region: host=1,pid=4711)
+//                  pid=0,uid=65534,secret=proved                 who has proved to know the secret
 //   address        cxl:///payments@pid=4711,uid=1000             what follows the NUL of an
 //                                                                abstract unix address
 //   peer()         unix-abstract:cxl:///payments@pid=4711,uid=1000

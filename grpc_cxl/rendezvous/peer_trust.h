@@ -13,7 +13,8 @@ namespace grpc_cxl::internal {
 // (protobuf counts packed varints, reserves space and decodes them unchecked), so in place means
 // trust with all of our memory. docs/configuration.md has the rules for each rung.
 enum class PeerTrust {
-  // A uid of allowed_uids, or a process of another host.
+  // A uid of allowed_uids, a member of allowed_gids, a process that knows the secret or could enter
+  // the trusted directory, or one of another host.
   kStranger,
   // Our uid or root, by the kernel's word. Pods share uids and nothing else.
   kSameUser,

@@ -53,7 +53,9 @@ absl::StatusOr<UniqueFd> OpenChecked(const std::string& path, const std::string&
     return absl::PermissionDeniedError(absl::StrCat(
         described, " belongs to a user without a number in this process's user namespace (the ",
         "kernel shows uid ", found.st_uid,
-        " for all such users), so its owner cannot be told from ", "a stranger; map the owner, ",
+        " for all such users), so its owner cannot be told from a stranger; map the owner, name "
+        "the ",
+        "directory in GRPC_CXL_TRUSTED_DIR at both ends if only friends can enter it, ",
         kSetAnother));
   }
   if (!TrustedUsers().Allows(found.st_uid)) {

@@ -9,30 +9,35 @@
 namespace grpc_cxl::internal {
 namespace {
 
-constexpr uid_t kDefaultOverflowUid = 65534;
+constexpr uint32_t kDefaultOverflowId = 65534;
 constexpr ino_t kInitialNamespace = 0xEFFFFFFD;  // USER_NS_INIT_INO of <linux/nsfs.h>
-constexpr uint64_t kAllUsers = 0xFFFFFFFF;       // 0 to 2^32 - 2; the last number is no user
+constexpr uint64_t kAllIds = 0xFFFFFFFF;         // 0 to 2^32 - 2; the last number is no user
 
-uid_t ReadOverflowUid() {
-  std::ifstream file("/proc/sys/kernel/overflowuid");
-  uid_t uid;
-  return file >> uid ? uid : kDefaultOverflowUid;
+uint32_t ReadOverflowId(const char* path) {
+  std::ifstream file(path);
+  uint32_t id;
+  return file >> id ? id : kDefaultOverflowId;
 }
 
-bool AllUsersAreMapped() {
+bool AllAreMapped(const char* map) {
   struct stat own;
   if (stat("/proc/self/ns/user", &own) == 0 && own.st_ino == kInitialNamespace) return true;
-  std::ifstream file("/proc/self/uid_map");
+  std::ifstream file(map);
   uint64_t inside, outside, count, mapped = 0;
   while (file >> inside >> outside >> count) mapped += count;
-  return mapped >= kAllUsers;
+  return mapped >= kAllIds;
 }
 
 }  // namespace
 
 bool MayBeUnmapped(uid_t uid) {
-  static const uid_t overflow_uid = ReadOverflowUid();
-  return uid == overflow_uid && !AllUsersAreMapped();
+  static const uid_t overflow = ReadOverflowId("/proc/sys/kernel/overflowuid");
+  return uid == overflow && !AllAreMapped("/proc/self/uid_map");
+}
+
+bool GroupMayBeUnmapped(gid_t gid) {
+  static const gid_t overflow = ReadOverflowId("/proc/sys/kernel/overflowgid");
+  return gid == overflow && !AllAreMapped("/proc/self/gid_map");
 }
 
 }  // namespace grpc_cxl::internal

@@ -12,6 +12,9 @@ namespace grpc_cxl::internal {
 // user namespace. Thread-safe; needs no file descriptor in the initial user namespace.
 bool MayBeUnmapped(uid_t uid);
 
+// The same for groups (/proc/sys/kernel/overflowgid).
+bool GroupMayBeUnmapped(gid_t gid);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_USER_NAMESPACE_H_

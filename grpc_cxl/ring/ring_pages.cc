@@ -23,6 +23,7 @@ absl::Status RingPages::Reserve(uint64_t position, size_t bytes) {
   if (until - lap_begin_ >= capacity) {
     if (absl::Status status = pages_.Reserve(data_); !status.ok()) return status;
     whole_ = true;
+    grown_.store(true, std::memory_order_relaxed);
     return absl::OkStatus();
   }
   const uint64_t index = until_ & (capacity - 1);
@@ -35,11 +36,13 @@ absl::Status RingPages::Reserve(uint64_t position, size_t bytes) {
     return status;
   }
   until_ = until;
+  if (until_ - lap_begin_ > kPage) grown_.store(true, std::memory_order_relaxed);
   return absl::OkStatus();
 }
 
 void RingPages::GiveBack(uint64_t position) {
   if (!MayGiveBack()) return;
+  grown_.store(false, std::memory_order_relaxed);
   const uint64_t capacity = data_.size();
   lap_begin_ = position & -kPage;
   until_ = (position + kPage - 1) & -kPage;

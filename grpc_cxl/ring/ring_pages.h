@@ -3,6 +3,7 @@
 #define GRPC_CXL_RING_RING_PAGES_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,8 +38,8 @@ class RingPages {
 
   // Gives all pages back but that of `position`. The ring is empty.
   void GiveBack(uint64_t position);
-  // Whether GiveBack() would give something.
-  bool MayGiveBack() const { return pages_.on_use() && (whole_ || until_ - lap_begin_ > kPage); }
+  // Whether GiveBack() would give something. From any thread.
+  bool MayGiveBack() const { return grown_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr uint64_t kPage = 4096;
@@ -46,7 +47,8 @@ class RingPages {
   const ArenaPages pages_;
   const absl::Span<char> data_;
   bool whole_;
-  uint64_t lap_begin_, until_;  // multiples of kPage unless whole_
+  uint64_t lap_begin_, until_;      // multiples of kPage unless whole_
+  std::atomic<bool> grown_{false};  // more than one page; relaxed, a flag by itself
 };
 
 }  // namespace grpc_cxl::internal

@@ -59,9 +59,8 @@ class CallMemoryTest : public ::testing::Test {
   }
   std::string Wait(int slot) {
     CallOutcome outcome;
-    bool found_spinning;
-    EXPECT_EQ(client_->Wait(slot, 0, 60'000'000'000, &outcome, &found_spinning),
-              ClientCalls::Waited::kDone);
+    PastWait past;
+    EXPECT_EQ(client_->Wait(slot, 0, 60'000'000'000, &outcome, &past), ClientCalls::Waited::kDone);
     EXPECT_EQ(outcome.kind, CallOutcome::Kind::kResponse);
     return outcome.response;
   }

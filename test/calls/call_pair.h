@@ -53,8 +53,8 @@ struct CallPair {
   // Waits for the call on this thread.
   CallOutcome Wait(int slot, int64_t spin_ns = 0) {
     CallOutcome result;
-    bool found_spinning;
-    CHECK(client.Wait(slot, spin_ns, /*patience_ns=*/60'000'000'000, &result, &found_spinning) ==
+    PastWait past;
+    CHECK(client.Wait(slot, spin_ns, /*patience_ns=*/60'000'000'000, &result, &past) ==
           ClientCalls::Waited::kDone);
     return result;
   }

@@ -137,9 +137,9 @@ void AttackClient(FuzzInput& input) {
         if (mine < 0) break;
         ++posted;
         CallOutcome outcome;
-        bool spinning;
+        PastWait past;
         // Looks once.
-        if (pair.client.Wait(mine, 0, 0, &outcome, &spinning) == ClientCalls::Waited::kDone) {
+        if (pair.client.Wait(mine, 0, 0, &outcome, &past) == ClientCalls::Waited::kDone) {
           count(outcome);
         } else {
           pair.client.WhenDone(mine, count);

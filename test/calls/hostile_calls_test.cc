@@ -60,8 +60,8 @@ TEST_F(HostileCallsTest, WordsOfOtherCallsAreNoAnswer) {
     for (uint32_t state = 0; state < 8; ++state) {
       pair_.server_slot(slot_).word = MakeCallWord(generation, 0, static_cast<CallState>(state));
       CallOutcome outcome;
-      bool found_spinning;
-      EXPECT_EQ(pair_.client.Wait(slot_, 0, 0, &outcome, &found_spinning),
+      PastWait past;
+      EXPECT_EQ(pair_.client.Wait(slot_, 0, 0, &outcome, &past),
                 ClientCalls::Waited::kStillRunning);
     }
   }

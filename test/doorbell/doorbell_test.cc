@@ -10,11 +10,17 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "gtest/gtest.h"
 #include "test/coherence/test_view.h"
+#include "test/rendezvous/raw_peer.h"
+#include "test/support/lingering_socket.h"
 #include "test/support/socket_pair.h"
 
 namespace {
@@ -55,10 +61,13 @@ class DoorbellTest : public ::testing::TestWithParam<int> {
   }
 
   SocketPair line_{GetParam()};
-  DoorbellWords words_{};
+  struct Sides {
+    DoorbellWords sleeper, waker;
+  } words_{};
   TestView sleeping_{&words_}, waking_{&words_};
-  DoorbellSleeper sleeper_{sleeping_.At(&words_), line_.ours.get(), sleeping_.view()};
-  DoorbellWaker waker_{waking_.At(&words_), line_.theirs.get(), waking_.view()};
+  DoorbellSleeper sleeper_{&sleeping_.At(&words_)->sleeper, line_.ours.get(), sleeping_.view()};
+  DoorbellWaker waker_{&waking_.At(&words_)->sleeper, &waking_.At(&words_)->waker,
+                       line_.theirs.get(), waking_.view()};
 };
 
 INSTANTIATE_TEST_SUITE_P(Sockets, DoorbellTest, ::testing::Values(SOCK_SEQPACKET, SOCK_STREAM),
@@ -71,6 +80,23 @@ TEST_P(DoorbellTest, AnAwakePeerIsSentNoByte) {
   EXPECT_FALSE(waker_.Wake());
   EXPECT_FALSE(IsReadable());
   EXPECT_EQ(sleeper_.Drain(), Line::kOpen);
+}
+
+TEST_P(DoorbellTest, AWakeUpCarriesItsTime) {
+  const auto woke_at = [&] {
+    return static_cast<int64_t>(
+        sleeping_.view().Load(sleeping_.At(&words_)->waker.woke_at, std::memory_order_relaxed));
+  };
+  EXPECT_FALSE(waker_.Wake());
+  EXPECT_EQ(woke_at(), 0) << "no system call, no time";
+  const int64_t before = SteadyNs();
+  sleeper_.PrepareToSleep();
+  EXPECT_TRUE(waker_.Wake());
+  const int64_t first = woke_at();
+  EXPECT_GE(first, before);
+  EXPECT_LE(first, SteadyNs());
+  EXPECT_FALSE(waker_.Wake());
+  EXPECT_EQ(woke_at(), first);
 }
 
 TEST_P(DoorbellTest, ASleeperIsSentOneByte) {
@@ -97,19 +123,19 @@ TEST_P(DoorbellTest, EveryNapIsEndedAnew) {
 
 TEST_P(DoorbellTest, AwakeEndsTheNapOnce) {
   sleeper_.PrepareToSleep();
-  const uint64_t asleep = words_.epoch.load();
+  const uint64_t asleep = words_.sleeper.epoch.load();
   EXPECT_EQ(asleep % 2, 1);
   for (int i = 0; i < 2; ++i) {
     sleeper_.Awake();
     EXPECT_FALSE(sleeper_.asleep());
-    EXPECT_EQ(words_.epoch.load(), asleep + 1);
+    EXPECT_EQ(words_.sleeper.epoch.load(), asleep + 1);
   }
 }
 
 TEST_P(DoorbellTest, ASecondSleeperNeverReusesANumber) {
   sleeper_.PrepareToSleep();
   EXPECT_TRUE(waker_.Wake());
-  DoorbellSleeper next(sleeping_.At(&words_), line_.ours.get(), sleeping_.view());
+  DoorbellSleeper next(&sleeping_.At(&words_)->sleeper, line_.ours.get(), sleeping_.view());
   EXPECT_TRUE(next.asleep());
   next.PrepareToSleep();
   EXPECT_TRUE(waker_.Wake());
@@ -132,6 +158,19 @@ TEST_P(DoorbellTest, AClosedLineIsSeen) {
   line_.theirs.Reset();  // with an unread byte: a reset instead of an end-of-file
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
   EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
+}
+
+// Only where the kernel lets the peer send files, as for these sockets.
+TEST_P(DoorbellTest, FilesOnTheLineEndItAndAreNotReceived) {
+  UniqueFd reader;
+  {
+    const UniqueFd lingering = LingeringSocket(&reader);
+    SendRaw(line_.theirs.get(), "w", {lingering.get()});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(sleeper_.Drain(), Line::kPeerGone);
+  CloseSocket(std::move(line_.ours));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST_P(DoorbellTest, WakingTheDeadIsNoError) {
@@ -160,8 +199,9 @@ TEST_P(DoorbellTest, AnInterruptedSendIsMadeAgain) {
 TEST_P(DoorbellTest, WithoutMemoryForAByteTheLineEndsOnBothSides) {
   for (const int error : {ENOMEM, ENOBUFS}) {
     line_ = SocketPair(GetParam());
-    DoorbellSleeper ours(sleeping_.At(&words_), line_.ours.get(), sleeping_.view());
-    DoorbellWaker waker(waking_.At(&words_), line_.theirs.get(), waking_.view());
+    DoorbellSleeper ours(&sleeping_.At(&words_)->sleeper, line_.ours.get(), sleeping_.view());
+    DoorbellWaker waker(&waking_.At(&words_)->sleeper, &waking_.At(&words_)->waker,
+                        line_.theirs.get(), waking_.view());
     ours.PrepareToSleep();
     g_error = error;
     g_failures = 1;

@@ -25,8 +25,9 @@ Watchdog* TestWatchdog() {
 std::unique_ptr<EventEngine::Endpoint> MakeEndpoint(std::unique_ptr<Link> link, WaitPolicy policy,
                                                     bool trust_peer) {
   return std::make_unique<Endpoint>(
-      std::make_shared<EndpointCore>(std::move(link), SpinBudget(policy, absl::Microseconds(50)),
-                                     GetDefaultEventEngine(), trust_peer),
+      std::make_shared<EndpointCore>(
+          std::move(link), WaitTerms{.policy = policy, .max_spin = absl::Microseconds(50)},
+          GetDefaultEventEngine(), trust_peer),
       TestWatchdog()->Assign(), EventEngine::ResolvedAddress(), EventEngine::ResolvedAddress());
 }
 

@@ -27,7 +27,7 @@ SYSTEM = (
     (r"#include <linux/futex\.h>", ("doorbell",)),
     (r"#include <sys/(eventfd|epoll|timerfd)\.h>", ("polling",)),
     (r"#include <sys/(socket|un)\.h>",
-     ("rendezvous", "doorbell", "link", "event_engine/cxl_address.cc")),
+     ("rendezvous", "doorbell", "link", "base/foreign_fd.cc", "event_engine/cxl_address.cc")),
     (r"\bmmap\(", ("arena",)),
     (r"\bSYS_futex\b", ("doorbell",)),
     (r"\beventfd\(", ("polling",)),

@@ -162,6 +162,20 @@ TEST(LinkTest, AWriterThatWantsSpaceIsWokenAtHalf) {
   EXPECT_EQ(pair.server->counters().wakes, 1) << "the wish was taken back";
 }
 
+// Nobody wakes it for a wish that is over.
+TEST(LinkTest, AWishThatIsOverHidesNoSpace) {
+  LinkPair pair(kRing);
+  ASSERT_THAT(pair.client->Write(std::string(kRing, 'x')), IsOkAndHolds(kRing));
+  pair.client->Publish();
+  pair.client->WantSpace();
+  ASSERT_THAT(pair.server->Readable(), IsOkAndHolds(kRing));
+  pair.server->Consume(2);
+  EXPECT_THAT(pair.client->Write(std::string("x")), IsOkAndHolds(1));
+  EXPECT_FALSE(pair.client->MaybeWritable());
+  pair.client->ClearWantSpace();
+  EXPECT_TRUE(pair.client->MaybeWritable());
+}
+
 TEST(LinkTest, CloseDeliversWhatWasPublishedThenTheEnd) {
   for (const bool server_closes : {true, false}) {
     LinkPair pair(kRing);

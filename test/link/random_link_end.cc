@@ -10,6 +10,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "test/link/stream_bytes.h"
 
 namespace grpc_cxl::internal {
@@ -98,9 +99,11 @@ void RandomLinkEnd::Spin() {
   if (budget_.nanoseconds() == 0) return;
   const Clock::time_point start = Clock::now();
   while (NanosecondsSince(start) < budget_.nanoseconds()) {
-    if (LooksReady()) return budget_.SpinFound();
+    if (LooksReady()) {
+      const int64_t spun = NanosecondsSince(start);
+      return budget_.Waited({.total_ns = spun, .spun_ns = spun});
+    }
   }
-  budget_.SpinWasted();
 }
 
 void RandomLinkEnd::SleepUnlessReady() {
@@ -126,7 +129,9 @@ void RandomLinkEnd::AwaitWake() {
     if (woken == 0 && ready && could_go_on) return Fail("lost a wake-up: it could go on");
     could_go_on = woken == 0 && ready;
   }
-  budget_.SleptFor(NanosecondsSince(start));
+  const int64_t slept = NanosecondsSince(start), woken = link_.WokenAt() - SteadyNs() + slept;
+  budget_.Waited(
+      {.total_ns = slept, .slept = true, .woken_ns = woken >= 0 && woken <= slept ? woken : -1});
   if (link_.Drain() == DoorbellSleeper::Line::kPeerGone && !link_.MaybeReadable()) {
     Fail("the peer is gone");
   }

@@ -17,9 +17,9 @@
 
 namespace grpc_cxl::internal {
 
-// One poller for all tests of a process, never destroyed.
+// One poller for all tests of a process, without helpers, never destroyed.
 inline Watchdog* OneWatchdog() {
-  static Watchdog* const watchdog = new Watchdog(1);
+  static Watchdog* const watchdog = new Watchdog(1, /*cores=*/1);
   return watchdog;
 }
 inline Poller* OnePoller() { return OneWatchdog()->Assign(); }
@@ -51,7 +51,7 @@ class FakePollable final : public Pollable {
   bool has_fd = true;  // set before it is added; without it, nothing wakes the poller
   std::atomic<bool> peer_gone{false};
 
-  std::atomic<int> readable_calls{0}, run_calls{0}, naps{0}, wasted{0}, slept{0};
+  std::atomic<int> readable_calls{0}, run_calls{0}, naps{0};
   mutable std::atomic<int> looks{0};
   std::atomic<bool> asleep{false};
 
@@ -77,12 +77,8 @@ class FakePollable final : public Pollable {
     if (on_falling_asleep) on_falling_asleep();
   }
   void Awake() override { asleep = false; }
-  int64_t spin_ns() const override { return spin; }
-  void SpinFound() override {}
-  void SpinWasted() override { ++wasted; }
-  void SleptFor(int64_t ns) override {
-    CHECK_GE(ns, 0);
-    ++slept;
+  WaitTerms wait() const override {
+    return {.policy = WaitPolicy::kSpin, .max_spin = absl::Nanoseconds(spin.load())};
   }
 
  private:

@@ -58,7 +58,7 @@ TEST(PollerRefusedTest, NapsWithoutEpollPwait2) {
       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
     GTEST_SKIP() << "no filters of system calls here";
   }
-  auto* const watchdog = new Watchdog(1);  // its threads inherit the filter
+  auto* const watchdog = new Watchdog(1, 1);  // its threads inherit the filter
   const auto pollable = std::make_shared<FakePollable>();
   pollable->has_fd = false;
   ASSERT_TRUE(watchdog->Assign()->Add(pollable));

@@ -58,7 +58,7 @@ TEST_F(PollerTest, ClosuresRunInOrderOneAtATime) {
   }
 }
 
-TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
+TEST_F(PollerTest, ATurnRunsTheQueuedClosuresAndBeginsOnePieceOfDeferredWork) {
   std::vector<std::string> order;
   absl::Notification done;
   poller_->Enqueue([&] {
@@ -70,8 +70,9 @@ TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
         poller_->Enqueue([&] { order.push_back("a's closure's"); });
       });
     });
+    work.push_back([&] { order.push_back("b"); });
     work.push_back([&] {
-      order.push_back("b");
+      order.push_back("c");
       done.Notify();
     });
     poller_->Defer(std::move(work));
@@ -81,7 +82,36 @@ TEST_F(PollerTest, DeferredWorkWaitsForAllThatCameOfTheWorkBefore) {
   done.WaitForNotification();
   Flush(poller_);
   EXPECT_FALSE(poller_->HasDeferred());
-  EXPECT_EQ(order, (std::vector<std::string>{"before", "a", "a's", "a's closure's", "b"}));
+  // The first turn ends with the first closure, and with a.
+  EXPECT_EQ(order, (std::vector<std::string>{"a", "before", "a's", "b", "a's closure's", "c"}));
+}
+
+// However long the one goes on, the other waits for a turn, not for it to run dry.
+TEST_F(PollerTest, ClosuresAndDeferredWorkDoNotStarveEachOther) {
+  const auto defer = [&](std::function<void()> piece) {
+    std::vector<absl::AnyInvocable<void()>> work;
+    work.push_back(std::move(piece));
+    poller_->Defer(std::move(work));
+  };
+  const auto enqueue = [&](std::function<void()> piece) { poller_->Enqueue(std::move(piece)); };
+  const auto waits = [&](auto goes_on, auto other) {
+    std::atomic<int> runs = 0, others = 0, waited_long = 0;
+    std::function<void()> again = [&] {
+      if (++runs == 10'000) return;
+      if (runs % 100 == 0) {
+        other([&, at = runs.load()] {
+          waited_long += runs > at + 10;
+          ++others;
+        });
+      }
+      goes_on(again);
+    };
+    goes_on(again);
+    EXPECT_TRUE(Eventually([&] { return runs == 10'000 && others == 99; }));
+    return waited_long.load();
+  };
+  EXPECT_LT(waits(enqueue, defer), 50);
+  EXPECT_LT(waits(defer, enqueue), 50);
 }
 
 // From a thread that is no leader, the leader asleep: it is woken.
@@ -138,7 +168,7 @@ TEST_F(PollerTest, ClosuresDoNotStarveDescriptors) {
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
 }
 
-// Asleep -> signal -> Awake, SleptFor -> looked at until spin_ns() have brought nothing ->
+// Asleep -> signal -> Awake -> looked at until its longest spin has brought nothing ->
 // PrepareToSleep, one more look -> asleep.
 TEST_F(PollerTest, TheSleepProtocolStepByStep) {
   const auto pollable = std::make_shared<FakePollable>();
@@ -147,10 +177,9 @@ TEST_F(PollerTest, TheSleepProtocolStepByStep) {
   EXPECT_TRUE(pollable->asleep) << "added asleep: the peer has to wake it";
   EXPECT_EQ(pollable->looks, 1);
   pollable->Signal();
-  ASSERT_TRUE(Eventually([&] { return pollable->wasted == 1; }));
+  ASSERT_TRUE(Eventually([&] { return pollable->naps == 2; }));
   ASSERT_TRUE(Eventually([&] { return pollable->asleep.load(); }));
   EXPECT_EQ(pollable->readable_calls, 1);
-  EXPECT_EQ(pollable->slept, 1);
   EXPECT_EQ(pollable->run_calls, 0);
   EXPECT_GE(pollable->looks, 2);
 
@@ -159,7 +188,7 @@ TEST_F(PollerTest, TheSleepProtocolStepByStep) {
   pollable->Signal();
   ASSERT_TRUE(Eventually([&] { return pollable->run_calls == 1; }));
   ASSERT_TRUE(Eventually([&] { return pollable->asleep.load(); }));
-  EXPECT_EQ(pollable->slept, 2);
+  EXPECT_EQ(pollable->naps, 3);
   const int looks = pollable->looks;
   Flush(poller_);
   EXPECT_EQ(pollable->looks, looks) << "asleep, it is not looked at";

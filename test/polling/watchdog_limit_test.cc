@@ -40,11 +40,18 @@ TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "a sanitizer cannot live with a limit on its address space";
 #endif
-  auto* const watchdog = new Watchdog(1);
+  auto* const watchdog = new Watchdog(1, /*cores=*/2);
   Poller* const poller = watchdog->Assign();
   absl::Notification inside, open, second, third;
   {
     const NoMoreThreads no_more_threads;
+    absl::Notification last;
+    poller->Enqueue([&] {  // asks for a helper
+      for (int i = 0; i < 100; ++i) poller->Enqueue([] {});
+      poller->Enqueue([&] { last.Notify(); });
+    });
+    last.WaitForNotification();
+    EXPECT_EQ(watchdog->hand_overs(), 0u);
     poller->Enqueue([&] {
       inside.Notify();
       open.WaitForNotification();
@@ -59,6 +66,16 @@ TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
   }
   poller->Enqueue([&] { third.Notify(); });
   EXPECT_TRUE(third.WaitForNotificationWithTimeout(absl::Minutes(1)));
+  EXPECT_TRUE(Eventually([&] {  // helpers come when there can be threads again
+    absl::Notification last;
+    poller->Enqueue([&] {
+      for (int i = 0; i < 100; ++i)
+        poller->Enqueue([] { absl::SleepFor(absl::Microseconds(100)); });
+      poller->Enqueue([&] { last.Notify(); });
+    });
+    last.WaitForNotification();
+    return watchdog->hand_overs() > 0;
+  }));
 }
 
 }  // namespace

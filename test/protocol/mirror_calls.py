@@ -13,13 +13,17 @@ import argparse
 import os
 import re
 import signal
+import select
 import socket
 import struct
 
+import checks
 import protocol_client
+import secret_client
 from http2_calls import Http2Calls
 from protocol_client import (ARENA_MAGIC, LOOKING, PAGE, PARKED, PATIENCE, POLLED, SLOTS, TAKEN,
                              VERSION, Connection, Ended, expect, lie)
+from secret_client import SecretConnection
 
 
 def image(pixels, copies=1):  # mirror.proto
@@ -81,6 +85,8 @@ def be_odd():
             connection.socket.send(b"\0", socket.MSG_DONTWAIT)
         except BlockingIOError:
             pass
+    select.select([], [connection.socket], [], PATIENCE)  # the next one fits
+    connection.store(connection.client + 264, (1 << 64) - 1)  # when it woke the server
     check_reflection(connection.call(image(b"woken")).message, b"woken")
     connection.socket.setblocking(True)
     try:
@@ -174,6 +180,11 @@ def make_calls():
     usual.close()
     small.close()
 
+    secret = SecretConnection("protocol/secret")
+    secret.look_until(lambda: secret.load32(secret.calls + PAGE + 16) or None)
+    check_reflection(secret.call(image(b"secret")).message, b"secret")
+    secret.close()
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -183,7 +194,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     source = ""
-    for path in (__file__, protocol_client.__file__):
+    for path in (__file__, protocol_client.__file__, secret_client.__file__):
         with open(path, encoding="utf-8") as file:
             source += file.read()
     lies = sorted(set(re.findall(r'lie\("(C\d+)"', source)), key=lambda check: int(check[1:]))
@@ -194,12 +205,12 @@ def main():
     if arguments.check:
         expect(arguments.check in lies, f"there is no way to break {arguments.check}")
         bystander = Bystander()
-        protocol_client.BREAK = arguments.check
+        checks.BREAK = arguments.check
         try:
             make_calls()
         except Ended as end:
             print(end)
-        protocol_client.BREAK = None
+        checks.BREAK = None
         os.seteuid(os.getuid())  # of C1
         bystander.check()
     if arguments.odd:

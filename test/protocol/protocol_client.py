@@ -17,6 +17,9 @@ import stat
 import struct
 import time
 
+import checks
+from checks import Ended, expect, lie, require
+
 VERSION = 4
 HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
@@ -24,7 +27,6 @@ IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
 LOOKING, PARKED, POLLED = range(3)  # 8.6
 METHOD = b"/grpc_cxl.protocol_test.Mirror/Reflect"
 PATIENCE = 30  # seconds
-BREAK = None  # the check whose value this client writes wrongly
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MEMBARRIER, FUTEX = {"x86_64": (324, 202), "aarch64": (283, 98)}[platform.machine()]
@@ -33,29 +35,14 @@ MEMBARRIER_CMD_GLOBAL_EXPEDITED, FUTEX_WAIT = 2, 0
 Response = collections.namedtuple("Response", "code text details initial trailing message lent")
 
 
-class Ended(Exception):
-    """The server ended the connection: "end"; or refused it: "refuse 1"."""
-
-
-def lie(check, wrong, right):
-    return wrong if check == BREAK else right
-
-
-def expect(holds, otherwise):
-    if not holds:
-        raise RuntimeError(otherwise)
-
-
-def require(check, holds):
-    expect(holds, f"the server's value breaks check {check}")
-
-
 def fence():  # 1.3; the calling thread is one of those that membarrier orders
     if LIBC.syscall(MEMBARRIER, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0) != 0:
         raise OSError(ctypes.get_errno(), "membarrier")
 
 
 class Connection:
+    FEATURES = 1
+
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if lie("C1", True, False):
@@ -64,7 +51,7 @@ class Connection:
             except OSError:
                 raise Ended("no other user")
         self.socket.connect(name.replace("/", "+") + ".sock")  # 2.4
-        self.shake_hands()
+        self.shake_hands(name)
         # Sections 5 to 8: what only this side knows.
         self.epoch = self.woken = self.head = self.tail = self.server_tail = 0
         self.raw = self.stream = b""
@@ -73,25 +60,33 @@ class Connection:
         self.calls_made = 0
         self.posted = self.cancelled = self.acked = 0
 
-    def shake_hands(self):  # 3
+    def receive_message(self, size, files):  # and its files
+        message, fds, _, _ = socket.recv_fds(self.socket, 4096, 2)
+        require("C7", len(message) >= 16 and struct.unpack_from("=Q", message)[0] == HELLO_MAGIC)
+        require("C8", struct.unpack_from("=I", message, 8)[0] == VERSION)
+        if len(message) == 320 and (refusal := struct.unpack_from("=I", message, 20)[0]) != 0:
+            raise Ended(f"refuse {refusal}")
+        require("C9", len(message) == size)
+        require("C12", len(fds) == files)
+        return message, fds
+
+    def prove(self, name):
+        """What comes between Hello and Welcome: nothing."""
+
+    def shake_hands(self, name):  # 3
         hello = struct.pack("=QIII12x", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
-                            lie("C4", VERSION + 1, VERSION), 1, os.getpid())
+                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid())
         hello = lie("C2", hello[:15], lie("C5", hello + bytes(4), hello))
         self.socket.send(hello)
         _, uid, _ = struct.unpack("3i", self.socket.getsockopt(socket.SOL_SOCKET,
                                                                socket.SO_PEERCRED, 12))
         require("C6", uid in (0, os.getuid()))
-        welcome, fds, _, _ = socket.recv_fds(self.socket, 4096, 2)
-        require("C7", len(welcome) >= 16 and struct.unpack_from("=Q", welcome)[0] == HELLO_MAGIC)
-        version, features = struct.unpack_from("=II", welcome, 8)
-        require("C8", version == VERSION)
-        require("C9", len(welcome) == 320)
-        (refusal, self.arena_bytes, self.ring, self.payload, sealed, self.buffer,
-         coherence, granted) = struct.unpack_from("=IQQQIIII", welcome, 20)
-        if refusal != 0:
-            raise Ended(f"refuse {refusal}")
+        self.prove(name)
+        welcome, fds = self.receive_message(320, 1)
+        features = struct.unpack_from("=I", welcome, 12)[0]
+        (self.arena_bytes, self.ring, self.payload, sealed, self.buffer, coherence,
+         granted) = struct.unpack_from("=QQQIIII", welcome, 24)
         require("C11", coherence == 0)
-        require("C12", len(fds) == 1)
         if sealed:
             require("C13", fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
         file = os.fstat(fds[0])
@@ -327,7 +322,7 @@ class Connection:
 
         def park():
             at = ctypes.c_uint32.from_buffer(self.arena, self.calls + 16384 + 128 * slot)
-            timeout = (ctypes.c_long * 2)(*((0, 10**8) if BREAK else (PATIENCE, 0)))
+            timeout = (ctypes.c_long * 2)(*((0, 10**8) if checks.BREAK else (PATIENCE, 0)))
             while True:
                 fence()  # between `waiter` and the word
                 seen = self.state(slot)[2]
@@ -336,7 +331,7 @@ class Connection:
                 result = LIBC.syscall(FUTEX, ctypes.byref(at), FUTEX_WAIT, seen, timeout, None, 0)
                 if result != 0 and ctypes.get_errno() == errno.ETIMEDOUT:
                     self.drain(0)
-                    expect(BREAK, "nobody wakes the futex")
+                    expect(checks.BREAK, "nobody wakes the futex")
 
         while True:
             state = (park() if waiter == PARKED else

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,6 +60,10 @@ class ProtocolTest : public ::testing::Test {
     chmod(directory.c_str(), 0755);  // another user must find the socket (check C1)
     ServerOptions usual, small;
     usual.rendezvous_directory = small.rendezvous_directory = directory;
+    ServerOptions secret = usual;
+    secret.secret_file = testing::TempDir() + "/secret";
+    std::ofstream(secret.secret_file) << "the secret of protocol_test.cc\n";
+    chmod(secret.secret_file.c_str(), 0600);
     usual.ring_bytes = 64 << 10;
     usual.payload_bytes = 1 << 20;
     small.ring_bytes = 4 << 10;
@@ -66,6 +71,7 @@ class ProtocolTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("cxl:///protocol/usual", ServerCredentials(usual));
     builder.AddListeningPort("cxl:///protocol/small", ServerCredentials(small));
+    builder.AddListeningPort("cxl:///protocol/secret", ServerCredentials(secret));
     builder.RegisterService(&Service());
     Server() = builder.BuildAndStart();
     ASSERT_NE(Server(), nullptr);

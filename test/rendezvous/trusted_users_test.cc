@@ -4,6 +4,7 @@
 // unmapped user is nobody's.
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -55,6 +56,24 @@ TEST(TrustedUsersTest, AnOrdinaryUserMeetsRoot) {
   EXPECT_EQ(child.Join(), "meets");
 }
 
+// A process of group 2000 that also belongs to group 2001.
+TEST(TrustedUsersTest, MembersOfAGroup) {
+  if (const std::string why = WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+  ForkedChild child([] {
+    const gid_t more[] = {2001};
+    if (setgroups(1, more) != 0 || setegid(2000) != 0) return std::string("no groups");
+    const SocketPair sockets;
+    std::string allowed;
+    for (const gid_t gid : {2000, 2001, 2002, 0}) {
+      TrustedUsers users;
+      users.allowed_gids = {gid};
+      absl::StrAppend(&allowed, users.AllowsPeer(sockets.ours.get(), geteuid() + 1));
+    }
+    return allowed;
+  });
+  EXPECT_EQ(child.Join(), "1100");
+}
+
 class UnmappedUsersTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -74,6 +93,17 @@ TEST_F(UnmappedUsersTest, AreNotTheServersOwnUserNorANamedOne) {
   }
 }
 
+TEST_F(UnmappedUsersTest, AreMembersOfNoGroup) {
+  const SocketPair sockets;
+  TrustedUsers users;
+  users.allowed_gids = {kOverflow};
+  ForkedChild child([&] {
+    EnterUserNamespace(1000);
+    return absl::StrCat(users.AllowsPeer(sockets.ours.get(), kOverflow));
+  });
+  EXPECT_EQ(child.Join(), "0");
+}
+
 // Both sockets belong to the test's user, whom the child's namespace does not map.
 TEST_F(UnmappedUsersTest, AreRefusedAndNobodyIsAdvisedToAllowThem) {
   SocketPair sockets;
@@ -82,8 +112,10 @@ TEST_F(UnmappedUsersTest, AreRefusedAndNobodyIsAdvisedToAllowThem) {
     if (unshare(CLONE_NEWUSER) != 0) return std::string("no namespace");
     return ReceiveHello(sockets.ours.get(), {}).status().ToString();
   });
-  const auto text = AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("user namespace"),
-                          HasSubstr("uid 65534"), Not(HasSubstr("allowed_uids")));
+  const auto text =
+      AllOf(HasSubstr("PERMISSION_DENIED"), HasSubstr("user namespace"), HasSubstr("uid 65534"),
+            HasSubstr("GRPC_CXL_TRUSTED_DIR"), HasSubstr("GRPC_CXL_ALLOWED_GROUPS"),
+            HasSubstr("GRPC_CXL_SECRET_FILE"), Not(HasSubstr("allowed_uids")));
   EXPECT_THAT(child.Join(), text);
   EXPECT_THAT(ReceiveWelcome(sockets.theirs.get(), {}).status().ToString(), text);
 }
