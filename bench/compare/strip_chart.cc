@@ -34,8 +34,9 @@ std::string StripChart::ToString() const {
   for (const double at : {low, (low + high) / 2, high}) {
     absl::StrAppendFormat(&svg,
                           "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%g\" y2=\"%g\"/>"
-                          "<text x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">%.4g</text>\n",
-                          x(at), x(at), kTop, bottom, x(at), bottom + 16, at);
+                          "<text x=\"%.1f\" y=\"%g\" text-anchor=\"%s\">%.*f</text>\n",
+                          x(at), x(at), kTop, bottom, x(at), bottom + 16,
+                          at == high ? "end" : "middle", high >= 100 ? 0 : 2, at);
   }
   for (size_t row = 0; row < strips.size(); ++row) {
     const Strip& strip = strips[row];
