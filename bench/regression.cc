@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -50,14 +51,16 @@ ABSL_FLAG(std::string, binary_b, "", "for tests: the new rpc_bench");
 namespace grpc_cxl::bench {
 namespace {
 
-// rpc_bench as it was built with this program, which `bazel run` starts in its runfiles.
+// rpc_bench as it was built with this program: beside it, also in another repository.
 absl::StatusOr<std::string> NewProgram() {
-  std::string file = absl::GetFlag(FLAGS_binary_b);
-  if (file.empty()) file = "bench/rpc_bench";
-  if (std::filesystem::exists(file)) return std::filesystem::absolute(file).string();
+  std::error_code error;
+  std::filesystem::path file = absl::GetFlag(FLAGS_binary_b);
+  if (file.empty())
+    file = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "rpc_bench";
+  if (std::filesystem::exists(file, error)) return std::filesystem::absolute(file).string();
   return absl::FailedPreconditionError(
-      absl::StrCat("There is no ", file,
-                   " here. Start this program by: ./bazelw run -c opt //bench:regression"));
+      absl::StrCat("There is no ", file.string(),
+                   ". Start this program by: ./bazelw run -c opt //bench:regression"));
 }
 
 // Absent when there is nothing to compare with.

@@ -173,7 +173,7 @@ TEST_F(RegressionTest, EndsTheBenchmarkAtCtrlC) {
 TEST_F(RegressionTest, RefusesFlagsThatMeanNothing) {
   Expect(2, "There is no case 'pigeon'; there are: direct 64 B;", {"--cases=pigeon"});
   Expect(2, "--seconds and --minutes must be above 0", {"--minutes=0"});
-  Expect(2, "There is no /nowhere here. Start this program by", {"--binary_b=/nowhere"});
+  Expect(2, "There is no /nowhere. Start this program by", {"--binary_b=/nowhere"});
 }
 
 }  // namespace
