@@ -53,7 +53,7 @@ absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descri
 
 bool BlockBorrower::Asked() const {
   // relaxed: a hint; Answer() loads it again.
-  return limit_ != nullptr && view_.Load(owner_->wanted, std::memory_order_relaxed) !=
+  return limit_ != nullptr && owner_->wanted.load(std::memory_order_relaxed) !=
                                   answered_.load(std::memory_order_relaxed);
 }
 
@@ -61,7 +61,7 @@ void BlockBorrower::Answer() {
   if (!Asked()) return;
   absl::MutexLock lock(mu_);
   // Matched by the release store in GrantedLimit::Ask().
-  const uint64_t wanted = view_.Load(owner_->wanted, std::memory_order_acquire);
+  const uint64_t wanted = owner_->wanted.load(std::memory_order_acquire);
   const uint64_t last = answered_.exchange(wanted, std::memory_order_relaxed);
   if (NumberOf(wanted) == NumberOf(last)) return;
   const auto all = static_cast<uint32_t>(AreaPages(area_.size()));
@@ -76,7 +76,7 @@ void BlockBorrower::Answer() {
   }
   granted_bytes_.store(size_t{granted} * kPageBytes, std::memory_order_relaxed);
   // Matched by the acquire load in GrantedLimit::Answered().
-  view_.Store(mine_->granted, NumberedPages(NumberOf(wanted), granted), std::memory_order_release);
+  mine_->granted.store(NumberedPages(NumberOf(wanted), granted), std::memory_order_release);
 }
 
 void BlockBorrower::Loan::Return() {

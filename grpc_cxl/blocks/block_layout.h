@@ -21,7 +21,8 @@
 //
 // The memory of an area may be on the borrower's account as soon as it reads there. A borrower that
 // keeps accounts (the server) therefore says how many pages, from the beginning on, it takes loans
-// of. The owner asks for more or gives some back, one numbered question at a time:
+// of. The owner asks for more or gives some back, one numbered question at a time. (Only where
+// memory is coherent; elsewhere all pages are granted from the beginning on.)
 //
 //     owner                                     borrower
 //     1. nothing is lent above `pages`          3. load `wanted`, acquire: a new number?

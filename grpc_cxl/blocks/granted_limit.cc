@@ -22,7 +22,7 @@ bool GrantedLimit::Shrink(uint32_t pages) {
 bool GrantedLimit::Answered() {
   if (answered_) return true;
   // Matched by the release store in BlockBorrower::Answer().
-  const uint64_t granted = view_.Load(peer_->granted, std::memory_order_acquire);
+  const uint64_t granted = peer_->granted.load(std::memory_order_acquire);
   if (NumberOf(granted) != asked_) return false;
   // A hostile peer that grants more than was asked for gets no more.
   pages_ = std::min(PagesOf(granted), asked_pages_);
@@ -33,7 +33,7 @@ void GrantedLimit::Ask(uint32_t pages) {
   answered_ = false;
   asked_pages_ = pages;
   // Matched by the acquire load in BlockBorrower::Answer(): nothing is lent above a smaller limit.
-  view_.Store(mine_->wanted, NumberedPages(++asked_, pages), std::memory_order_release);
+  mine_->wanted.store(NumberedPages(++asked_, pages), std::memory_order_release);
 }
 
 }  // namespace grpc_cxl::internal

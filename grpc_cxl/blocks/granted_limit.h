@@ -6,17 +6,17 @@
 
 #include "grpc_cxl/blocks/area_limit.h"
 #include "grpc_cxl/blocks/block_layout.h"
-#include "grpc_cxl/coherence/shared_view.h"
 
 namespace grpc_cxl::internal {
 
 // The owner's side of a limit that the borrower sets (block_layout.h, `wanted` and `granted`). One
-// question at a time: the next one is asked when the last is answered. Not thread-safe.
+// question at a time: the next one is asked when the last is answered. Only where memory is
+// coherent. Not thread-safe.
 class GrantedLimit final : public AreaLimit {
  public:
   // `pages` are granted from the beginning. Both words must outlive this.
-  GrantedLimit(BlockOwnerWords* mine, const BlockReturnWords* peer, uint32_t pages, SharedView view)
-      : mine_(mine), peer_(peer), view_(view), pages_(pages) {}
+  GrantedLimit(BlockOwnerWords* mine, const BlockReturnWords* peer, uint32_t pages)
+      : mine_(mine), peer_(peer), pages_(pages) {}
 
   uint32_t Grow(uint32_t pages) override;
   bool Shrink(uint32_t pages) override;
@@ -28,7 +28,6 @@ class GrantedLimit final : public AreaLimit {
 
   BlockOwnerWords* const mine_;
   const BlockReturnWords* const peer_;
-  const SharedView view_;
   uint32_t pages_;
   uint32_t asked_ = 0;  // number of the last question
   uint32_t asked_pages_ = 0;

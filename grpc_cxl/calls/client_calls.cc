@@ -77,12 +77,13 @@ bool ClientCalls::Reserve(int slot) {
 }
 
 void ClientCalls::Rest() {
+  // Only where memory is coherent: elsewhere all pages are reserved from the beginning on.
   if (!MayRest() || ended()) return;
   // acquire: matched by the release in Release(). Nobody else has these slots from here on.
   uint64_t owned = free_.exchange(0, std::memory_order_acquire);
   // Of the others the server may not have seen the end yet.
   const uint64_t cancels = mine_->cancelled.load(std::memory_order_relaxed) ^
-                           view_.Load(peer_->cancels_seen, std::memory_order_acquire);
+                           peer_->cancels_seen.load(std::memory_order_acquire);
   const uint64_t resting = owned & ~cancels & reserved_.load(std::memory_order_relaxed);
   for (uint64_t left = resting; left != 0; left &= left - 1) {
     pages_.GiveBack(RequestBuffer(__builtin_ctzll(left)));
@@ -90,7 +91,7 @@ void ClientCalls::Rest() {
   reserved_.fetch_and(~resting, std::memory_order_relaxed);
   const bool all = (owned & ~cancels) == ~uint64_t{0};
   // Matched by the acquire load in ServerCalls::Look(): the responses are read.
-  if (all) view_.Store(mine_->calls_read, posts(), std::memory_order_release);
+  if (all) mine_->calls_read.store(posts(), std::memory_order_release);
   free_.fetch_or(owned, std::memory_order_release);
   if (all) wake_peer_();
 }

@@ -203,8 +203,7 @@ void ServerCalls::Tell(int slot, uint32_t word) {
       // relaxed: the fence above orders it; matched by SlotWaiters::StopLooking(). The time is a
       // figure by itself.
       if (peer_->awake.load(std::memory_order_relaxed) == 0) {
-        view_.Store(server_slots_[slot].woke_at, static_cast<uint64_t>(SteadyNs()),
-                    std::memory_order_relaxed);
+        server_slots_[slot].woke_at.store(SteadyNs(), std::memory_order_relaxed);
         FutexWake(server_slots_[slot].word);
       }
       break;

@@ -134,8 +134,8 @@ BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
     growth.limit = std::move(options.own_limit);
   } else if (granted_pages < AreaPages(map.payload_out.size())) {
     growth.begin_pages = static_cast<uint32_t>(granted_pages);
-    growth.limit = std::make_unique<GrantedLimit>(&map.mine->blocks, &map.peer->returns,
-                                                  growth.begin_pages, view());
+    growth.limit =
+        std::make_unique<GrantedLimit>(&map.mine->blocks, &map.peer->returns, growth.begin_pages);
   }
   return growth;
 }
@@ -157,8 +157,9 @@ void Link::Wake() {
 }
 
 int64_t Link::WokenAt() const {
-  // relaxed: a figure by itself; the wake-up came after it.
-  return static_cast<int64_t>(view().Load(peer_->doorbell.woke_at, std::memory_order_relaxed));
+  // relaxed: a figure by itself; the wake-up came after it. Nobody is woken where memory is not
+  // coherent.
+  return static_cast<int64_t>(peer_->doorbell.woke_at.load(std::memory_order_relaxed));
 }
 
 void Link::WantSpace() {
@@ -182,12 +183,7 @@ void Link::Consume(size_t bytes) {
   }
 }
 
-Link::~Link() {
-  // The peer learns it now, however late the socket is closed. In a forked child, that would end the
-  // parent's connection.
-  if (socket_ && getpid() == owner_) ::shutdown(socket_.get(), SHUT_RDWR);
-  CloseSocket(std::move(socket_));
-}
+Link::~Link() { CloseSocket(std::move(socket_)); }
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().

@@ -2,8 +2,6 @@
 #ifndef GRPC_CXL_LINK_LINK_H_
 #define GRPC_CXL_LINK_LINK_H_
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -171,7 +169,6 @@ class Link {
        LinkOptions options, size_t granted_pages);
 
   const std::shared_ptr<const Memory> memory_;
-  const pid_t owner_ = getpid();
   UniqueFd socket_;
   const bool polls_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells

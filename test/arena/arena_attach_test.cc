@@ -16,6 +16,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "gtest/gtest.h"
+#include "test/support/eventually.h"
 #include "test/support/process_state.h"
 #include "test/support/socket_pair.h"
 
@@ -70,7 +71,7 @@ TEST(ArenaAttachTest, MemoryThatIsNotAsAnnouncedIsRefused) {
                 StatusIs(kPrecondition, HasSubstr(c.text)))
         << c.seals << " " << c.reserved << " " << c.size << " " << c.announced;
   }
-  EXPECT_EQ(CountOpenFiles(), files);
+  EXPECT_TRUE(Eventually([&] { return CountOpenFiles() == files; })) << CountOpenFiles();
 }
 
 TEST(ArenaAttachTest, OnlySealedMemoryMayBeReservedOnUse) {

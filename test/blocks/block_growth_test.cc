@@ -60,11 +60,11 @@ class BlockGrowthTest : public ::testing::Test {
     returns_ = reinterpret_cast<BlockReturnWords*>(owner_ + 1);
     ASSERT_TRUE(arena_->pages().Reserve({reinterpret_cast<const char*>(owner_), kPageBytes}).ok());
     constexpr uint32_t kBegin = 16;
-    pool_ = std::make_shared<BlockPool>(arena_, area, owner_, returns_, entries, SharedView(),
-                                        BlockGrowth{.pages = arena_->pages(),
-                                                    .begin_pages = kBegin,
-                                                    .limit = std::make_unique<GrantedLimit>(
-                                                        owner_, returns_, kBegin, SharedView())});
+    pool_ = std::make_shared<BlockPool>(
+        arena_, area, owner_, returns_, entries, SharedView(),
+        BlockGrowth{.pages = arena_->pages(),
+                    .begin_pages = kBegin,
+                    .limit = std::make_unique<GrantedLimit>(owner_, returns_, kBegin)});
     borrower_ = std::make_shared<BlockBorrower>(
         arena_, area, returns_, owner_, entries, SharedView(),
         BlockGrant{.pages = arena_->pages(),
