@@ -116,14 +116,14 @@ struct ServerOptions : EndpointOptions {
   // until the last Cord, ByteBuffer or slice of them is gone; another receiver copies them first.
   // When no block is free they are copied through the ring instead: slower, never an error.
   // Two or three of the largest usual messages are enough. Blocks take memory when they are first
-  // used, and give it back at rest.
+  // used.
   size_t payload_bytes = 4 << 20;
 
   // Bytes of the whole arena of one connection: control words, both rings and both
   // directions' blocks. Default 0: just what these need, about 2 * (ring_bytes +
   // payload_bytes), 9 MiB by default. With memfds, on kernels from 5.14 on, that is address space:
-  // a new connection takes some 50 KiB of memory, more as it is used, and gives it back after
-  // 5 seconds of rest. Otherwise (other backings, kFlush, regions) a connection takes this much
+  // a new connection takes some 50 KiB of memory, more as it is used, and gives it back at rest to a
+  // trusted peer's end (docs/configuration.md, Memory). Otherwise (other backings, kFlush, regions) a connection takes this much
   // memory from the moment it is made, used or not, until the last slice of it is dropped; making it
   // takes about 0.3 ms a MiB.
   size_t arena_bytes = 0;

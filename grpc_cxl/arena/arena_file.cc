@@ -86,7 +86,7 @@ absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing, Reservati
   }
   // A memfd has no limit of its own: without this look the kernel would rather kill a
   // process than refuse.
-  if (backing.kind == ArenaBacking::Kind::kMemfd) {
+  if (backing.kind == ArenaBacking::Kind::kMemfd && reservation == Reservation::kAll) {
     const int64_t available = AvailableMemory();
     if (static_cast<int64_t>(size) > available - MemoryGate::kSpareBytes) {
       return absl::ResourceExhaustedError(

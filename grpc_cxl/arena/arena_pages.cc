@@ -36,7 +36,7 @@ absl::Status ArenaPages::Reserve(absl::Span<const char> bytes) const {
 }
 
 void ArenaPages::GiveBack(absl::Span<char> bytes) const {
-  if (!on_use()) return;
+  if (!may_give_back()) return;
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
   const uintptr_t first = (begin + PageSize() - 1) & -PageSize();
   const uintptr_t end = (begin + bytes.size()) & -PageSize();

@@ -49,10 +49,14 @@ constexpr Controller kVersion1 = {"/sys/fs/cgroup/memory/", "/memory.limit_in_by
                                   "/memory.usage_in_bytes", "total_inactive_file",
                                   "total_active_file"};
 
+// Version 1 says some huge number where there is no limit.
+constexpr int64_t kUnlimited = int64_t{1} << 60;
+
 // What the limit of one control group leaves; nothing when it has no limit.
 std::optional<int64_t> GroupLeaves(const std::string& group, const Controller& controller) {
   int64_t most, current;
   if (!absl::SimpleAtoi(Contents(group + controller.limit), &most)) return std::nullopt;  // "max"
+  if (most > kUnlimited) return std::nullopt;
   if (!absl::SimpleAtoi(Contents(group + controller.use), &current)) return std::nullopt;
   const std::string stat = Contents(group + "/memory.stat");
   const int64_t cache =
@@ -71,22 +75,21 @@ const Controller* ConsumeController(std::string_view& line) {
   return &kVersion1;
 }
 
-// What ulimit -v leaves.
-int64_t AddressSpaceLeft(const std::string& root) {
+}  // namespace
+
+int64_t AddressSpaceLeft() {
   rlimit limit;
   int64_t pages;
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
     return std::numeric_limits<int64_t>::max();
   }
-  const std::string statm = Contents(root + "/proc/self/statm");
+  const std::string statm = Contents("/proc/self/statm");
   if (!absl::SimpleAtoi(statm.substr(0, statm.find(' ')), &pages)) pages = 0;
   return std::max<int64_t>(0, static_cast<int64_t>(limit.rlim_cur) - pages * sysconf(_SC_PAGESIZE));
 }
 
-}  // namespace
-
 int64_t AvailableMemory(const std::string& root) {
-  int64_t available = AddressSpaceLeft(root);
+  int64_t available = std::numeric_limits<int64_t>::max();
   if (auto kib = Field(Contents(root + "/proc/meminfo"), "MemAvailable:")) {
     available = std::min(available, *kib * 1024);
   }

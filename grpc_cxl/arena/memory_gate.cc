@@ -27,10 +27,11 @@ absl::Status MemoryGate::Take(size_t bytes) {
     taken_ = 0;
     looked_ns_ = now;
   }
-  if (wanted > seen_ - taken_ - kSpareBytes) {
+  const int64_t spare = wanted <= kFewBytes ? kLeastSpareBytes : kSpareBytes;
+  if (wanted > seen_ - taken_ - spare) {
     return absl::ResourceExhaustedError(
         absl::StrCat("cannot take ", bytes, " bytes for an arena: only ", seen_ - taken_,
-                     " bytes of memory are available, of which ", kSpareBytes,
+                     " bytes of memory are available, of which ", spare,
                      " stay free; free memory or raise its limit"));
   }
   taken_ += wanted;

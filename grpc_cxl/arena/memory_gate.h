@@ -18,10 +18,14 @@ class MemoryGate {
  public:
   // Left to others.
   static constexpr int64_t kSpareBytes = int64_t{16} << 20;
+  // The same when no more than kFewBytes are taken: a connection that needs a page is not to end
+  // for want of it.
+  static constexpr int64_t kLeastSpareBytes = int64_t{1} << 20;
+  static constexpr int64_t kFewBytes = int64_t{64} << 10;
 
   static MemoryGate& OfProcess();
 
-  // OK, or RESOURCE_EXHAUSTED with both figures, when fewer than kSpareBytes would be left.
+  // OK, or RESOURCE_EXHAUSTED with all figures, when fewer would be left than is to stay.
   absl::Status Take(size_t bytes);
 
  private:

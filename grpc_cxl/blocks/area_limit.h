@@ -16,7 +16,7 @@ class AreaLimit {
   // when they cannot be had, or as many as before when the answer comes later (ask again).
   virtual uint32_t Grow(uint32_t pages) = 0;
 
-  // Gives all but `pages` back. False: not now.
+  // Gives all but `pages` back, if there are more. False: not now.
   virtual bool Shrink(uint32_t pages) = 0;
 };
 

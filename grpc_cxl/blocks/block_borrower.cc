@@ -69,14 +69,16 @@ void BlockBorrower::Answer() {
   auto granted = static_cast<uint32_t>(granted_bytes_.load(std::memory_order_relaxed) / kPageBytes);
   if (pages > granted) {
     granted = std::clamp(limit_->Grow(pages), granted, pages);
-  } else if (pages < granted && limit_->Shrink(pages)) {
+  } else if (pages < granted && pages_.may_give_back() && limit_->Shrink(pages)) {
     granted = pages;
-    // The peer has done so, or the pages would stay on our account.
+    // The peer has done so, or the pages would stay on our account. Those of a peer that is not
+    // trusted may stay there, so it keeps its share of the budget.
     pages_.GiveBack(area_.subspan(size_t{granted} * kPageBytes));
   }
   granted_bytes_.store(size_t{granted} * kPageBytes, std::memory_order_relaxed);
   // Matched by the acquire load in GrantedLimit::Answered().
-  mine_->granted.store(NumberedPages(NumberOf(wanted), granted), std::memory_order_release);
+  mine_->granted.store(NumberedPages(NumberOf(wanted), std::min(granted, pages)),
+                       std::memory_order_release);
 }
 
 void BlockBorrower::Loan::Return() {

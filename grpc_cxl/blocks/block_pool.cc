@@ -110,11 +110,12 @@ bool BlockPool::Reserve(PageRuns::Run run) {
 }
 
 bool BlockPool::Rest() {
+  if (!pages_.may_give_back()) return false;
   absl::MutexLock lock(mu_);
   if (!TakeBackLocked().ok()) return false;
   for (size_t extent = 0; extent < reserved_.size(); ++extent) {
     const auto first = static_cast<uint32_t>(extent * kExtentPages);
-    if (!pages_.on_use() || !reserved_[extent]) continue;
+    if (!reserved_[extent]) continue;
     if (first < runs_.pages() &&
         !runs_.IsFree({first, std::min(kExtentPages, runs_.pages() - first)})) {
       continue;
@@ -127,9 +128,11 @@ bool BlockPool::Rest() {
   first_of_.resize(runs_.end_of_use());
   blocks_.shrink_to_fit();
   first_of_.shrink_to_fit();
-  const uint32_t keep = std::max(kRestPages, runs_.end_of_use());
-  if (limit_ == nullptr || keep >= runs_.pages() || !limit_->Shrink(keep)) return false;
-  runs_.Resize(keep);
+  const uint32_t used = (runs_.end_of_use() + kExtentPages - 1) / kExtentPages * kExtentPages;
+  const uint32_t keep = std::max(kRestPages, used);
+  // Also where no more pages are used: others may have been granted meanwhile.
+  if (limit_ == nullptr || !limit_->Shrink(keep)) return false;
+  runs_.Resize(std::min(keep, runs_.pages()));
   return true;
 }
 

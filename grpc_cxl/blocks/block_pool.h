@@ -108,7 +108,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // woken when that is true.
   bool Rest();
   // Whether Rest() may have something to give.
-  bool MayRest() const { return extents_in_use_.load(std::memory_order_relaxed) > 0; }
+  bool MayRest() const {
+    return pages_.may_give_back() && extents_in_use_.load(std::memory_order_relaxed) > 0;
+  }
 
   size_t area_bytes() const { return area_.size(); }
   uint32_t pages_in_use() const;

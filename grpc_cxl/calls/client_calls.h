@@ -115,7 +115,9 @@ class ClientCalls {
   // all are free.
   void Rest();
   // Whether Rest() may have something to give.
-  bool MayRest() const { return reserved_.load(std::memory_order_relaxed) != 0; }
+  bool MayRest() const {
+    return pages_.may_give_back() && reserved_.load(std::memory_order_relaxed) != 0;
+  }
 
  private:
   struct Call {

@@ -70,7 +70,7 @@ absl::Status ServerCalls::Look(News* news) {
   // The three acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
-  calls_seen_ += __builtin_popcountll(left);
+  calls_seen_.fetch_add(__builtin_popcountll(left), std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
     if (absl::Status status = Take(__builtin_ctzll(left), &news->taken); !status.ok())
       return status;
@@ -93,7 +93,10 @@ absl::Status ServerCalls::Look(News* news) {
   }
   // Matched by the release store in ClientCalls::Rest().
   const uint64_t read = peer_->calls_read.load(std::memory_order_acquire);
-  if (read != seen_read_.exchange(read, std::memory_order_relaxed) && read == calls_seen_) Rest();
+  if (read != seen_read_.exchange(read, std::memory_order_relaxed) &&
+      read == calls_seen_.load(std::memory_order_relaxed) && pages_.may_give_back()) {
+    Rest();
+  }
   // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
   // Answered().
   mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
@@ -112,10 +115,13 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   {
     absl::MutexLock lock(state.mu);
     if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
+    if (!words_reserved_) {
+      const absl::Span<const char> words(reinterpret_cast<const char*>(server_slots_),
+                                         kCallSlots * sizeof(CallServerSlot));
+      if (absl::Status status = pages_.Reserve(words); !status.ok()) return status;
+      words_reserved_ = true;
+    }
     if (!state.reserved) {
-      const absl::Span<const char> word(reinterpret_cast<const char*>(&server_slots_[slot]),
-                                        sizeof(CallServerSlot));
-      if (absl::Status status = pages_.Reserve(word); !status.ok()) return status;
       state.reserved = pages_.Reserve({responses_ + slot * buffer_bytes_, buffer_bytes_}).ok();
     }
     if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {

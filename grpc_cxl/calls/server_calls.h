@@ -64,6 +64,8 @@ class ServerCalls {
   // after the connection's end.
   void Respond(CallId call, std::string response);
 
+  // Calls seen so far.
+  uint64_t calls_seen() const { return calls_seen_.load(std::memory_order_relaxed); }
   // Taken calls whose last part is not sent yet, and those of them without a response.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
@@ -81,7 +83,7 @@ class ServerCalls {
   };
 
   absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
-  absl::Status Take(int slot, std::vector<TakenCall>* taken);
+  absl::Status Take(int slot, std::vector<TakenCall>* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status SendNext(int slot);
   // Gives the response buffers of idle slots back.
   void Rest();
@@ -112,7 +114,8 @@ class ServerCalls {
   std::atomic<uint64_t> seen_cancelled_{0};
   std::atomic<uint64_t> seen_acked_{0};
   std::atomic<uint64_t> seen_read_{0};
-  uint64_t calls_seen_ ABSL_GUARDED_BY(run_mu_) = 0;  // posted so far
+  std::atomic<uint64_t> calls_seen_{0};  // posted so far; relaxed, counted under run_mu_
+  bool words_reserved_ ABSL_GUARDED_BY(run_mu_) = false;  // of the slots
   const std::unique_ptr<Slot[]> slots_;
 };
 

@@ -70,6 +70,7 @@ class ServerLinkUser final : public LinkUser {
   // The client is gone: cancels the calls that run.
   void Ended() override;
   bool Busy() const override { return calls_.busy() > 0; }
+  uint64_t activity() const override { return calls_.calls_seen(); }
 
  private:
   // Gives a taken call to the handler.

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/endpoint_core.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
-namespace {
-
-// How long nothing has happened when a connection gives memory back. To take it again costs some
-// 0.25 us for each 4 KiB.
-constexpr std::chrono::seconds kRestAfter{5};
-
-}  // namespace
 
 EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
                            std::shared_ptr<EventEngine> executor, bool trust_peer,
@@ -97,10 +89,10 @@ void EndpointCore::Shutdown() {
   CloseIfDone();
 }
 
-void EndpointCore::RestLater() {
+void EndpointCore::RestAfter(EventEngine::Duration pause) {
   if (rest_later_.load(std::memory_order_relaxed) || !MayRest()) return;
   if (rest_later_.exchange(true, std::memory_order_relaxed)) return;
-  executor_->RunAfter(kRestAfter, [weak = weak_from_this()] {
+  executor_->RunAfter(pause, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->RestIfIdle();
   });
 }
@@ -118,9 +110,11 @@ void EndpointCore::RestIfIdle() {
     absl::MutexLock lock(write_mu_);
     link_->Rest();
   }
-  if (user_ == nullptr) return;
-  user_->Rest();
-  CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
+  if (user_ != nullptr) {
+    user_->Rest();
+    CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
+  }
+  RestAfter(kRestAgainAfter);  // blocks that are held may be free then
 }
 
 void EndpointCore::UserIdle() {

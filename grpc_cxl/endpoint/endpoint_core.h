@@ -6,6 +6,7 @@
 #include <grpc/event_engine/slice_buffer.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -119,7 +120,8 @@ class EndpointCore final : public Pollable,
 
   // Sees to it that the connection gives memory back when it has been at rest for a while: by a
   // timer, which runs only while there is something to give.
-  void RestLater();
+  void RestLater() { RestAfter(kRestAfter); }
+  void RestAfter(EventEngine::Duration pause);
   void RestIfIdle();
   bool MayRest() const { return link_->MayRest() || (user_ != nullptr && user_->MayRest()); }
 
@@ -152,6 +154,10 @@ class EndpointCore final : public Pollable,
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.
   std::atomic<bool> flooded_{false};
+  // How long nothing has happened when a connection gives memory back; where not all was free
+  // then, it looks again after the second. To take memory again costs some 0.25 us for each 4 KiB.
+  static constexpr std::chrono::seconds kRestAfter{5};
+  static constexpr std::chrono::seconds kRestAgainAfter{60};
   std::atomic<bool> rest_later_{false};     // a timer is set; relaxed: a second one does no harm
   std::atomic<uint64_t> last_activity_{0};  // of the timer
   std::atomic<bool> shut_down_{false};

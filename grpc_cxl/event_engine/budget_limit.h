@@ -21,7 +21,8 @@ class BudgetLimit final : public AreaLimit {
 
   // As many of the pages as the budget has, by halves.
   uint32_t Grow(uint32_t pages) override {
-    for (uint32_t more = pages - pages_; more > 0; more /= 2) {
+    for (uint32_t more = pages - pages_; pages > pages_; more /= 2) {
+      if (more == 0) break;
       if (!lease_->Grow(size_t{more} * kPageBytes)) continue;
       pages_ += more;
       break;
@@ -30,8 +31,10 @@ class BudgetLimit final : public AreaLimit {
   }
 
   bool Shrink(uint32_t pages) override {
-    lease_->Shrink(size_t{pages_ - pages} * kPageBytes);
-    pages_ = pages;
+    if (pages < pages_) {
+      lease_->Shrink(size_t{pages_ - pages} * kPageBytes);
+      pages_ = pages;
+    }
     return true;
   }
 

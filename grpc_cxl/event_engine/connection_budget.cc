@@ -61,7 +61,8 @@ size_t ConnectionBudget::MaxBytes() {
   const int64_t now = SteadyNs();
   if (followed_max_bytes_ == 0 || now - looked_ns_ > kLookAfterNs) {
     looked_ns_ = now;
-    const auto free = static_cast<size_t>(std::max<int64_t>(0, AvailableMemory()));
+    const int64_t left = std::min(AvailableMemory(), AddressSpaceLeft());
+    const auto free = static_cast<size_t>(std::max<int64_t>(0, left));
     followed_max_bytes_ =
         std::max<size_t>(1, free / kMemoryParts + all_.arena_bytes / kMemoryParts);
   }

@@ -18,6 +18,7 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     LinkParts parts, const ConnectionTerms& terms, std::shared_ptr<EventEngine> executor,
     std::function<std::unique_ptr<LinkUser>(Link*)> make_user) {
   parts.arena.KeepFromChildren();
+  parts.options.trust_peer = IsTrustedWithMemory(terms.trust);
   absl::StatusOr<std::unique_ptr<Link>> link =
       Link::Create(terms.side, std::move(parts.arena), std::move(parts.socket), terms.sizes,
                    std::move(parts.options));

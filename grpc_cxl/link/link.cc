@@ -101,6 +101,8 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
 Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, const Map& map,
            bool polls, LinkOptions options, size_t granted_pages)
     : memory_(std::move(memory)),
+      pages_(memory_->arena.pages().on_use() ? ArenaPages(Reservation::kOnUse, options.trust_peer)
+                                             : ArenaPages()),
       socket_(std::move(socket)),
       polls_(polls),
       liveness_(std::move(options.liveness)),
@@ -132,8 +134,9 @@ BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
   BlockGrowth growth{.pages = pages()};
   if (side == Side::kServer) {
     growth.limit = std::move(options.own_limit);
-  } else if (granted_pages < AreaPages(map.payload_out.size())) {
-    growth.begin_pages = static_cast<uint32_t>(granted_pages);
+  } else if (pages().on_use()) {
+    growth.begin_pages =
+        static_cast<uint32_t>(std::min(granted_pages, AreaPages(map.payload_out.size())));
     growth.limit =
         std::make_unique<GrantedLimit>(&map.mine->blocks, &map.peer->returns, growth.begin_pages);
   }

@@ -41,6 +41,8 @@ struct LinkOptions {
   bool polls = false;
   std::unique_ptr<Liveness> liveness{};  // instead of the socket
   std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
+  // With all our memory (peer_trust.h): pages may be given back.
+  bool trust_peer = false;
   // Of the server, which keeps accounts: the limits of its own payload and of the client's. Null:
   // none.
   std::unique_ptr<AreaLimit> own_limit{}, peer_limit{};
@@ -144,7 +146,7 @@ class Link {
   void Rest();
   // Whether Rest() may have something to give.
   bool MayRest() const { return tx_.MayRest() || (pool_ != nullptr && pool_->MayRest()); }
-  ArenaPages pages() const { return memory_->arena.pages(); }
+  ArenaPages pages() const { return pages_; }
 
   const LinkCounters& counters() const { return counters_; }
   size_t ring_bytes() const { return tx_.capacity(); }
@@ -169,6 +171,7 @@ class Link {
        LinkOptions options, size_t granted_pages);
 
   const std::shared_ptr<const Memory> memory_;
+  const ArenaPages pages_;
   UniqueFd socket_;
   const bool polls_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells

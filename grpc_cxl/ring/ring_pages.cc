@@ -23,7 +23,7 @@ absl::Status RingPages::Reserve(uint64_t position, size_t bytes) {
   if (until - lap_begin_ >= capacity) {
     if (absl::Status status = pages_.Reserve(data_); !status.ok()) return status;
     whole_ = true;
-    grown_.store(true, std::memory_order_relaxed);
+    grown_.store(pages_.may_give_back(), std::memory_order_relaxed);
     return absl::OkStatus();
   }
   const uint64_t index = until_ & (capacity - 1);
@@ -36,7 +36,9 @@ absl::Status RingPages::Reserve(uint64_t position, size_t bytes) {
     return status;
   }
   until_ = until;
-  if (until_ - lap_begin_ > kPage) grown_.store(true, std::memory_order_relaxed);
+  if (until_ - lap_begin_ > kPage) {
+    grown_.store(pages_.may_give_back(), std::memory_order_relaxed);
+  }
   return absl::OkStatus();
 }
 

@@ -175,8 +175,8 @@ int64_t ReservedBytes(const Arena& arena) {
 TEST(ArenaTest, PagesTakeMemoryOnUseAndGiveItBack) {
   absl::StatusOr<Arena> arena = Arena::Create(kMiB, {}, Reservation::kOnUse);
   ASSERT_TRUE(arena.ok()) << arena.status();
-  const ArenaPages pages = arena->pages();
-  if (!pages.on_use()) GTEST_SKIP() << "kernels before 5.14 cannot populate a mapping";
+  if (!arena->pages().on_use()) GTEST_SKIP() << "kernels before 5.14 cannot populate a mapping";
+  const ArenaPages pages(Reservation::kOnUse, /*trust_peer=*/true);
   const size_t page = sysconf(_SC_PAGESIZE);
   EXPECT_EQ(ReservedBytes(*arena), 0);
   ASSERT_TRUE(pages.Reserve({arena->data() + page - 1, 2}).ok());
@@ -188,6 +188,8 @@ TEST(ArenaTest, PagesTakeMemoryOnUseAndGiveItBack) {
   pages.GiveBack({arena->data() + 1, 2 * page});
   EXPECT_EQ(ReservedBytes(*arena), 2 * page) << "only whole pages";
   EXPECT_EQ(arena->data()[page], 0);
+  arena->pages().GiveBack({arena->data(), kMiB});
+  EXPECT_EQ(ReservedBytes(*arena), 2 * page) << "not where the peer may be a stranger";
 }
 
 TEST(ArenaTest, TheFileSizeLimitIsAnErrorAndNotASignal) {

@@ -24,6 +24,7 @@ using ::absl_testing::StatusIs;
 
 constexpr uint32_t kPages = 1024;
 constexpr size_t kArea = kPages * kPageBytes;
+const ArenaPages kTrusted(Reservation::kOnUse, /*trust_peer=*/true);
 
 // A budget for one area.
 struct Budget : AreaLimit {
@@ -62,12 +63,12 @@ class BlockGrowthTest : public ::testing::Test {
     constexpr uint32_t kBegin = 16;
     pool_ = std::make_shared<BlockPool>(
         arena_, area, owner_, returns_, entries, SharedView(),
-        BlockGrowth{.pages = arena_->pages(),
+        BlockGrowth{.pages = kTrusted,
                     .begin_pages = kBegin,
                     .limit = std::make_unique<GrantedLimit>(owner_, returns_, kBegin)});
     borrower_ = std::make_shared<BlockBorrower>(
         arena_, area, returns_, owner_, entries, SharedView(),
-        BlockGrant{.pages = arena_->pages(),
+        BlockGrant{.pages = kTrusted,
                    .begin_pages = kBegin,
                    .limit = std::make_unique<Budget>(&left_, kBegin)});
   }

@@ -19,6 +19,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kBuffer = kPageBytes;
+const ArenaPages kTrusted(Reservation::kOnUse, /*trust_peer=*/true);
 
 class CallMemoryTest : public ::testing::Test {
  protected:
@@ -33,9 +34,9 @@ class CallMemoryTest : public ::testing::Test {
     ASSERT_TRUE(arena_->pages().Reserve(area.subspan(0, kCallWordsBytes)).ok());
     client_.emplace(
         area, kBuffer, [] {}, SharedView(), /*polls=*/false,
-        SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()), arena_->pages());
+        SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()), kTrusted);
     server_.emplace(
-        area, kBuffer, [] {}, SharedView(), arena_->pages());
+        area, kBuffer, [] {}, SharedView(), kTrusted);
     server_->SetAccepting(true);
   }
 

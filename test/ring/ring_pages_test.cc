@@ -31,7 +31,8 @@ class RingPagesTest : public ::testing::TestWithParam<uint64_t> {
       GTEST_SKIP() << "the kernel is older than 5.14, or has larger pages";
     }
     const absl::Span<char> data(arena_->data(), kCapacity);
-    writer_.emplace(&writer_words_, &reader_words_, data, SharedView(), arena_->pages());
+    writer_.emplace(&writer_words_, &reader_words_, data, SharedView(),
+                    ArenaPages(Reservation::kOnUse, /*trust_peer=*/true));
     reader_.emplace(&reader_words_, &writer_words_, data);
   }
 
