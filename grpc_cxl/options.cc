@@ -51,8 +51,8 @@ absl::Status Validate(const EndpointOptions& options) {
   if (!(options.latency_weight >= 0 && options.latency_weight <= 1000)) {
     return Invalid("latency_weight", options.latency_weight, "from 0 to 1000");
   }
-  if (options.idle_spin < absl::ZeroDuration() || options.idle_spin > absl::Seconds(1)) {
-    return Invalid("idle_spin", absl::FormatDuration(options.idle_spin), "from 0 to 1s");
+  if (options.idle_spin < absl::Microseconds(100) || options.idle_spin > absl::Seconds(1)) {
+    return Invalid("idle_spin", absl::FormatDuration(options.idle_spin), "from 100us to 1s");
   }
   if (absl::Status status = internal::Validate(options.distance); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("grpc_cxl option distance: ", status.message()));

@@ -60,8 +60,8 @@ struct EndpointOptions {
   double latency_weight = 2;
 
   // For kAdaptive: CPU time that each waiting thread may spend on spins in vain for every second
-  // that it sleeps, beyond what its other spins have saved. Default 10 ms, 1 % of a core; from 0 to
-  // 1 s.
+  // that it sleeps, beyond what its other spins have saved. Default 10 ms, 1 % of a core; from
+  // 100 us to 1 s.
   absl::Duration idle_spin = absl::Milliseconds(10);
 
   // How much further away than local memory this process makes every connection, to show what
@@ -122,10 +122,10 @@ struct ServerOptions : EndpointOptions {
   // Bytes of the whole arena of one connection: control words, both rings and both
   // directions' blocks. Default 0: just what these need, about 2 * (ring_bytes +
   // payload_bytes), 9 MiB by default. With memfds, on kernels from 5.14 on, that is address space:
-  // a new connection takes some 50 KiB of memory, more as it is used, and gives it back at rest to a
-  // trusted peer's end (docs/configuration.md, Memory). Otherwise (other backings, kFlush, regions) a connection takes this much
-  // memory from the moment it is made, used or not, until the last slice of it is dropped; making it
-  // takes about 0.3 ms a MiB.
+  // a new connection takes some 50 KiB of memory, and more as it is used; where the ends trust each
+  // other it gives that back at rest (docs/configuration.md, Memory). Otherwise (other backings,
+  // kFlush, regions) a connection takes this much memory from the moment it is made, used or not,
+  // until the last slice of it is dropped; making it takes about 0.3 ms a MiB.
   size_t arena_bytes = 0;
 
   // Bytes of each of the 64 request and 64 response buffers through which a connection's
@@ -135,14 +135,14 @@ struct ServerOptions : EndpointOptions {
   // calls.
   size_t call_buffer_bytes = 4 << 10;
 
-  // Connections at a time, and bytes of all their arenas, for one listening address. Defaults: 1000,
-  // and 0: a quarter of the memory that the process can still have, as its control groups' limits,
-  // ulimit -v and the machine's free memory say at the time. Bytes count that may come onto the
-  // server's account: 1.6 MiB of a new connection of the default size, and its blocks. When half of them
-  // are in use, connections grow no more, and new ones get the smallest arena (44 KiB, no
-  // blocks, no direct calls); when all are, one more is refused with the reason; the others go on.
-  // Each uid of allowed_uids gets at most a quarter of both.
-  // Each connection costs a file descriptor besides its arena.
+  // Connections at a time, and bytes of all their arenas, for one listening address. Defaults:
+  // 1000, and 0: a quarter of the memory that the process can still have, as its control groups'
+  // limits, ulimit -v and the machine's free memory say at the time. Bytes count that may come onto
+  // the server's account: 1.6 MiB of a new connection of the default size, and its blocks. When
+  // half of them are in use, connections grow no more, and new ones get the smallest arena (44 KiB,
+  // no blocks, no direct calls); when all are, one more is refused with the reason; the others go
+  // on. Each uid of allowed_uids gets at most a quarter of both. Each connection costs a file
+  // descriptor besides its arena.
   size_t max_connections = 1000;
   size_t max_total_arena_bytes = 0;
 

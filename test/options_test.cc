@@ -76,7 +76,7 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
       {[](auto& o) { o.max_spin = absl::InfiniteDuration(); }, "max_spin", "inf", "1s"},
       {[](auto& o) { o.latency_weight = -1; }, "latency_weight", "-1", "from 0 to 1000"},
       {[](auto& o) { o.latency_weight = NAN; }, "latency_weight", "nan", "1000"},
-      {[](auto& o) { o.idle_spin = absl::Seconds(2); }, "idle_spin", "2s", "from 0 to 1s"},
+      {[](auto& o) { o.idle_spin = absl::Seconds(2); }, "idle_spin", "2s", "from 100us to 1s"},
       {[](auto& o) { o.wait_policy = static_cast<WaitPolicy>(17); }, "wait_policy", "17",
        "kAdaptive, kSpin or kPark"},
       {[](auto& o) {

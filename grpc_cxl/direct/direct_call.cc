@@ -36,9 +36,13 @@ constexpr auto kCancelPatience = std::chrono::milliseconds(10);
 // The budget of this thread's waits on a channel.
 SpinBudget& ThreadSpin(const DirectChannel& channel) {
   constexpr size_t kMost = 64;  // beyond it, budgets start anew
-  thread_local std::unordered_map<const DirectChannel*, SpinBudget> budgets;
+  thread_local std::unordered_map<const DirectChannel*, std::pair<WaitTerms, SpinBudget>> budgets;
   if (budgets.size() > kMost) budgets.clear();
-  return budgets.try_emplace(&channel, channel.wait).first->second;
+  auto& [terms, budget] =
+      budgets.try_emplace(&channel, channel.wait, SpinBudget(channel.wait)).first->second;
+  // Another channel had this address before.
+  if (terms != channel.wait) budget = SpinBudget(terms = channel.wait);
+  return budget;
 }
 
 // The texts are those of a call over HTTP/2.

@@ -19,6 +19,10 @@ constexpr double kTolerance = 1.1;
 constexpr double kLeastSaving = 0.02;
 // The savings that spins in vain may use up.
 constexpr double kSecond = 1e9;
+// No more is believed: the waker's stamp may lie, and a process may be stopped before it goes on.
+constexpr double kMostLatencyNs = 300e3;
+// After spinning for so long without a sleep, one measures the latency anew.
+constexpr int64_t kSpunBeforeSleepNs = 1'000'000'000;
 
 }  // namespace
 
@@ -33,7 +37,8 @@ void SpinBudget::Waited(const PastWait& wait) {
   const double lateness_ns = Learn(wait);
   if (latency_ns_ < 0) return;
   Settle(wait, lateness_ns);
-  budget_ns_ = Best();
+  spun_since_sleep_ns_ = wait.slept ? 0 : spun_since_sleep_ns_ + wait.spun_ns;
+  budget_ns_ = spun_since_sleep_ns_ < kSpunBeforeSleepNs ? Best() : 0;
 }
 
 double SpinBudget::Learn(const PastWait& wait) {
@@ -56,6 +61,7 @@ double SpinBudget::Learn(const PastWait& wait) {
 }
 
 void SpinBudget::LearnLatency(double latency_ns) {
+  latency_ns = std::min(latency_ns, kMostLatencyNs);
   if (latency_ns_ < 0) {
     latency_ns_ = latency_ns;
   } else {
@@ -70,7 +76,7 @@ void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {
   const double idle_spin = static_cast<double>(absl::ToInt64Nanoseconds(terms_.idle_spin));
   const double slept = static_cast<double>(wait.total_ns - wait.spun_ns - wait.away_ns);
   saved_ns_ += wait.slept ? idle_spin / kSecond * slept - spun : sleep_cost_ns_ - spun;
-  saved_ns_ = std::min(saved_ns_, idle_spin);
+  saved_ns_ = std::min(saved_ns_, std::max(idle_spin, static_cast<double>(most_ns_)));
   if (budget_ns_ == 0) {
     late_cost_ns_ -= late_cost_ns_ * kFading;
     return;

@@ -43,7 +43,9 @@ struct PastWait {
 // Owicki, "Competitive Randomized Algorithms for Nonuniform Problems", Algorithmica 11, 1994).
 //
 // A waker stamps the time, so that the sleeper knows how long the wait was, and L on this machine.
-// C is not measured but taken to be L: processes took 1.0 to 1.3 of it where L is 60 us.
+// At most 300 us are believed, and a sleep now and then measures L anew: a peer that lies, or a
+// process that was stopped, has no thread spin for long. C is not measured but taken to be L:
+// processes took 1.0 to 1.3 of it where L is 60 us.
 //
 // While another thread wants the core, two things more cost latency: time taken from that thread
 // makes a spin cost (1 + latency_weight) t, and what comes while it has the core is seen late. How
@@ -79,7 +81,8 @@ class SpinBudget {
   WaitHistogram waits_;
   double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
   double sleep_cost_ns_ = 0;  // K
-  double saved_ns_;           // by spins, less what spins in vain have cost
+  int64_t spun_since_sleep_ns_ = 0;
+  double saved_ns_;  // by spins, less what spins in vain have cost
   // Means over the last spins.
   double spun_ns_ = 0;
   double contended_ns_ = 0;  // of that, while another thread wanted the core

@@ -40,7 +40,8 @@ bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {
   for (; ReadReady(); FullFence()) {
     std::optional<Over> over = LookAtRead();
     if (!over.has_value()) continue;
-    return over->status.ok() || Fail(std::move(over->callback), over->status);
+    // By callback in any case: it may be a later operation, begun by the callback of this one.
+    return Fail(std::move(over->callback), over->status);
   }
   return false;
 }
@@ -63,7 +64,8 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
   for (; WriteReady(); FullFence()) {
     std::optional<Over> over = LookAtWrite();
     if (!over.has_value()) continue;
-    return over->status.ok() || Fail(std::move(over->callback), over->status);
+    // By callback in any case: it may be a later operation, begun by the callback of this one.
+    return Fail(std::move(over->callback), over->status);
   }
   return false;
 }

@@ -24,6 +24,11 @@ void SocketAttempt::Start(EventEngine::Duration timeout) {
 }
 
 absl::Status SocketAttempt::Dial() {
+  if (TooManyToClose()) {
+    return absl::ResourceExhaustedError(
+        "servers have passed this process files that take long to be closed; it connects no more "
+        "until they are");
+  }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(request().settings.directory);
   if (!directory.ok()) return directory.status();

@@ -20,6 +20,7 @@ class HandOverTime {
  public:
   // A wake-up that ended at `now_ns` took so long.
   void Note(int64_t took_ns, int64_t now_ns) {
+    took_ns = std::min(took_ns, kMostNs);
     least_ns_ = noted_ns_ == kNever ? took_ns : std::min(least_ns_, took_ns);
     took_ns_ = noted_ns_ == kNever ? took_ns : took_ns_ + (took_ns - took_ns_) / 4;
     noted_ns_ = now_ns;
@@ -34,6 +35,8 @@ class HandOverTime {
 
  private:
   static constexpr int64_t kNever = -1;
+  // A process that was stopped meanwhile says nothing about the next wake-up.
+  static constexpr int64_t kMostNs = 10'000'000;
 
   int64_t took_ns_ = 0;  // a moving average
   int64_t least_ns_ = 0;

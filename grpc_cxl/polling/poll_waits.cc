@@ -19,7 +19,7 @@ const SpinBudget* PollWaits::Budget(WaitTerms terms) {
   for (const auto& [its, budget] : budgets_) {
     if (its == terms) return budget.get();
   }
-  if (budgets_.size() == kMostBudgets) return budgets_.back().second.get();
+  if (budgets_.size() == kMostBudgets) return &park_;
   return budgets_.emplace_back(terms, std::make_unique<SpinBudget>(terms)).second.get();
 }
 
@@ -44,6 +44,8 @@ void PollWaits::Yielded(int64_t away_ns) {
 }
 
 void PollWaits::Slept(int64_t from_ns, int64_t woken_ns, int64_t to_ns) {
+  // A nap may have begun before the last work of another pollable.
+  from_ns = std::max(from_ns, begin_ns_ + past_.away_ns);
   if (!past_.slept) past_.spun_ns = from_ns - begin_ns_ - past_.away_ns;
   past_.slept = true;
   past_.unseen_ns = 0;

@@ -38,6 +38,7 @@ class PollWaits {
 
  private:
   std::vector<std::pair<WaitTerms, std::unique_ptr<SpinBudget>>> budgets_;
+  const SpinBudget park_{WaitTerms{.policy = WaitPolicy::kPark}};  // for terms beyond many others
   int64_t begin_ns_ = 0;
   bool waiting_ = false;
   PastWait past_;

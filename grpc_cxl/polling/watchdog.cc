@@ -91,7 +91,7 @@ bool Watchdog::HasFreeCore(int besides) const {
 bool Watchdog::Staff(Poller* poller) {
   {
     absl::MutexLock lock(mu_);
-    offers_.push_back({poller, Offer::kLead});
+    offers_.push_front({poller, Offer::kLead});  // no help is as urgent
     if (idle_threads_ >= offers_.size()) return true;
   }
   return StartThread();
@@ -100,14 +100,20 @@ bool Watchdog::Staff(Poller* poller) {
 void Watchdog::Help(Poller* poller) {
   {
     absl::MutexLock lock(mu_);
-    if (idle_threads_ > offers_.size()) {
-      offers_.push_back({poller, Offer::kHelpWoken});
-      return;
-    }
+    const bool waits = idle_threads_ > offers_.size();
+    offers_.push_back({poller, waits ? Offer::kHelpWoken : Offer::kHelpNew});
+    if (waits) return;
   }
-  if (!StartThread()) return poller->CannotHelp();
-  absl::MutexLock lock(mu_);
-  offers_.push_back({poller, Offer::kHelpNew});
+  if (StartThread()) return;
+  {
+    absl::MutexLock lock(mu_);
+    const auto offer = std::find_if(offers_.begin(), offers_.end(), [poller](const Offer& made) {
+      return made.poller == poller && made.what == Offer::kHelpNew;
+    });
+    if (offer == offers_.end()) return;  // another thread has taken it
+    offers_.erase(offer);
+  }
+  poller->CannotHelp();
 }
 
 bool Watchdog::StartThread() {

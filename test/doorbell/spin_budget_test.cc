@@ -96,6 +96,13 @@ TEST(SpinBudgetTest, SpinsInVainHaveALimit) {
   EXPECT_LE(spun_us, kWaits * 1000 / 100 + 11'000);
 }
 
+// Or the process was stopped between the stamp and its wake-up.
+TEST(SpinBudgetTest, AStampThatLiesHasNoThreadSpinForLong) {
+  SpinBudget budget = Adaptive();
+  budget.Waited(Slept(1, /*wake_up_us=*/1'000'000));
+  EXPECT_EQ(After(budget, /*waits=*/5000, /*wait_us=*/850, /*wake_up_us=*/60), 0);
+}
+
 TEST(BackOffTest, NapsDoubleUpToALimit) {
   BackOff naps;
   int64_t expected = BackOff::kShortestNs;
