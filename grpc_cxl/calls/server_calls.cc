@@ -194,9 +194,10 @@ void ServerCalls::SendPart(int slot, Slot& state) {
     // Before the word: the client may post the slot again as soon as it sees that.
     state.stage = Stage::kIdle;
     state.response.clear();
-    busy_.fetch_sub(1, std::memory_order_seq_cst);
   }
   Tell(slot, word);
+  // After the word: who sees no call any more may close the connection.
+  if (whole) busy_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
 void ServerCalls::Tell(int slot, uint32_t word) {
