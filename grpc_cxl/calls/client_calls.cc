@@ -58,9 +58,10 @@ int ClientCalls::Acquire() {
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
     const int slot = __builtin_ctzll(usable);
     // Matched by the release in Release(): what the last call did to the slot is over.
-    if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_acquire,
+    // seq_cst, with busy(): see Retire().
+    if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_seq_cst,
                                     std::memory_order_relaxed)) {
-      if (Reserve(slot)) return slot;
+      if (!retired_.load(std::memory_order_seq_cst) && Reserve(slot)) return slot;
       Release(slot);
       return -1;
     }
@@ -281,7 +282,7 @@ void ClientCalls::Ended() {
 }
 
 int ClientCalls::busy() const {
-  return __builtin_popcountll(~free_.load(std::memory_order_relaxed));
+  return __builtin_popcountll(~free_.load(std::memory_order_seq_cst));
 }
 
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {

@@ -100,7 +100,8 @@ class ClientCalls {
   absl::Status Run();
 
   // Acquire() returns no slot from now on; calls under way go on.
-  void Retire() { retired_.store(true, std::memory_order_relaxed); }
+  // seq_cst, with Acquire(): that sees this, or busy() sees its slot.
+  void Retire() { retired_.store(true, std::memory_order_seq_cst); }
 
   // The connection has ended: every posted call gets kNotRun or kLost now, and Acquire() returns
   // no slot any more.

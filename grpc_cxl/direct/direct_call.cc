@@ -183,6 +183,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   const int slot = calls.Acquire();
   if (slot < 0) {
     CallCounters::OfProcess().no_slot.Add();
+    link_->owner->UserIdle();  // a slot may have been held for a moment
     return false;
   }
   if (!inside) {
@@ -190,6 +191,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
     if (!lent.has_value()) {
       CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);
+      link_->owner->UserIdle();
       return false;
     }
     view->block = lent_ = *lent;

@@ -71,6 +71,8 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
 }
 
 void EndpointCore::Shutdown() {
+  // Before the word that lets UserIdle() close the connection: no call begins meanwhile.
+  if (user_ != nullptr) user_->Retire();
   // Matched by the loads in UserIdle() and CloseIfDone(). seq_cst, with ServerCalls' `busy_`: we
   // see the last call go, or UserIdle() sees this.
   shut_down_.store(true, std::memory_order_seq_cst);
@@ -87,7 +89,6 @@ void EndpointCore::Shutdown() {
   if (on_read) Fail(std::move(on_read), cancelled);
   if (on_writable) Fail(std::move(on_writable), cancelled);
   link_->CloseStream();
-  if (user_ != nullptr) user_->Retire();
   CloseIfDone();
 }
 
