@@ -90,7 +90,7 @@ bool MayPassDescriptors(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &value, &size) != 0 || value != 0;
 }
 
-bool FilesComeNext(int socket) {
+ssize_t PeekMessage(int socket, bool* has_files) {
   char byte;
   iovec bytes{&byte, 1};
   msghdr message{};  // without room for descriptors: the kernel sets MSG_CTRUNC for them
@@ -100,7 +100,13 @@ bool FilesComeNext(int socket) {
   do {
     size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_PEEK);
   } while (size < 0 && errno == EINTR);
-  return size >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+  *has_files = size >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+  return size;
+}
+
+bool FilesComeNext(int socket) {
+  bool has_files;
+  return PeekMessage(socket, &has_files) >= 0 && has_files;
 }
 
 void CloseSocket(UniqueFd socket) {

@@ -2,6 +2,8 @@
 #ifndef GRPC_CXL_BASE_FOREIGN_FD_H_
 #define GRPC_CXL_BASE_FOREIGN_FD_H_
 
+#include <sys/types.h>
+
 #include <utility>
 
 #include "grpc_cxl/base/unique_fd.h"
@@ -24,8 +26,11 @@ bool TooManyToClose();
 void PassDescriptors(int socket, bool pass);
 bool MayPassDescriptors(int socket);
 
-// Whether the next message in a unix socket's queue has file descriptors. Receives none: to receive
-// and drop one may take as long as to close it.
+// Looks at the next message in a unix socket's queue: recvmsg()'s result and errno, without
+// waiting, and whether the message has file descriptors. Receives none: to receive and drop one may
+// take as long as to close it.
+ssize_t PeekMessage(int socket, bool* has_files);
+// Whether there is a message, and it has some.
 bool FilesComeNext(int socket);
 
 // Closes a connection's unix socket: elsewhere if files may be in its queue.

@@ -61,19 +61,12 @@ absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
 }
 
 absl::StatusOr<Waiting> LookForDatagram(int socket) {
-  char byte;
-  iovec bytes{&byte, 1};
-  msghdr message{};  // without room for descriptors: the kernel sets MSG_CTRUNC for them
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  ssize_t size;
-  do {
-    size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_PEEK);
-  } while (size < 0 && errno == EINTR);
+  bool has_files;
+  const ssize_t size = PeekMessage(socket, &has_files);
   if (size < 0 && errno == EAGAIN) return Waiting::kNothing;
   if (size < 0 && errno == ECONNRESET) return PeerClosed();
   if (size < 0) return absl::ErrnoToStatus(errno, "cannot receive a handshake message");
-  return (message.msg_flags & MSG_CTRUNC) != 0 ? Waiting::kMessageWithFds : Waiting::kMessage;
+  return has_files ? Waiting::kMessageWithFds : Waiting::kMessage;
 }
 
 absl::StatusOr<ForeignFd> ReceivedFds::TheOnlyOne() && {

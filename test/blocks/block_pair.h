@@ -42,10 +42,9 @@ struct BlockPair {
     pool = std::make_shared<BlockPool>(
         memory, owning.At(memory->area), owning.At(&memory->owner), owning.At(&memory->returns),
         owning.At(absl::Span<const BlockReturnEntry>(memory->entries)), owning.view());
-    borrower = std::make_shared<BlockBorrower>(memory, borrowing.At(memory->area),
-                                               borrowing.At(&memory->returns),
-                                               borrowing.At(&memory->owner),
-                                               borrowing.At(memory->entries), borrowing.view());
+    borrower = std::make_shared<BlockBorrower>(
+        memory, borrowing.At(memory->area), borrowing.At(&memory->returns),
+        borrowing.At(&memory->owner), borrowing.At(memory->entries), borrowing.view());
   }
 
   // A block of whole pages, or an empty one.
