@@ -119,10 +119,8 @@ void SocketClientSource::Stop() {
 
 void SocketClientSource::AcceptAll() {
   for (int i = 0; i < kMostAtOnce; ++i) {
-    std::shared_ptr<PendingHandshake> displaced;
-    const std::shared_ptr<PendingHandshake> handshake = AcceptOne(&displaced);
+    const std::shared_ptr<PendingHandshake> handshake = AcceptOne();
     if (handshake == nullptr) return;
-    if (displaced != nullptr) displaced->Drop();
     handshake->Start();
   }
   poller_->Enqueue([weak = weak_from_this()] {
@@ -130,8 +128,7 @@ void SocketClientSource::AcceptAll() {
   });
 }
 
-std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne(
-    std::shared_ptr<PendingHandshake>* displaced) {
+std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne() {
   absl::MutexLock lock(mu_);
   if (stopped_) return nullptr;
   absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
@@ -148,10 +145,19 @@ std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne(
     return nullptr;
   }
   if (!*socket) return nullptr;
-  auto handshake =
-      std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket));
-  *displaced = handshakes_.Add(peer->uid, handshake);
-  return handshake;
+  return std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket), *peer);
+}
+
+void SocketClientSource::Queue(std::shared_ptr<PendingHandshake> handshake) {
+  std::shared_ptr<PendingHandshake> displaced;
+  bool stopped;
+  {
+    absl::MutexLock lock(mu_);
+    stopped = stopped_;
+    if (!stopped) displaced = handshakes_.Add(handshake->client(), handshake);
+  }
+  if (stopped) handshake->Refuse();
+  if (displaced != nullptr) displaced->Drop();
 }
 
 void SocketClientSource::Retry() {
