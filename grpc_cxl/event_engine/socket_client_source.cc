@@ -9,7 +9,9 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
+#include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
 
@@ -50,6 +52,7 @@ class WaitingSocketClient final : public WaitingClient {
     absl::StatusOr<Arena> arena =
         Arena::Create(bytes, backing_, reserves_on_use() ? Reservation::kOnUse : Reservation::kAll);
     if (!arena.ok()) return arena.status();
+    if (absl::Status reserved = ReserveFirst(*arena, offer); !reserved.ok()) return reserved;
     offer.arena_bytes = arena->size();
     offer.sealed = arena->sealed();
     offer.coherence = memory_.coherence;
@@ -66,6 +69,17 @@ class WaitingSocketClient final : public WaitingClient {
   }
 
  private:
+  // What the connection cannot begin without: a client is told what is missing only instead of the
+  // Welcome.
+  static absl::Status ReserveFirst(const Arena& arena, const ArenaOffer& offer) {
+    const absl::Span<const char> all(arena.data(), arena.size());
+    absl::Status reserved = arena.pages().Reserve(all.first(kLinkControlBytes));
+    if (!reserved.ok() || (offer.features & kDirectCalls) == 0) return reserved;
+    const size_t calls =
+        CallAreaAt({.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes});
+    return arena.pages().Reserve(all.subspan(calls, kCallWordsBytes));
+  }
+
   UniqueFd socket_;
   const ClientHello hello_;
   const ArenaBacking backing_;
