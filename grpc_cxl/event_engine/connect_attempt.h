@@ -32,7 +32,7 @@ struct ConnectRequest {
   std::shared_ptr<CallRoutes> routes;  // null: no direct calls
   std::string pool_key;
 
-  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
+  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas; }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
   // ConnectionTerms.
