@@ -67,8 +67,7 @@ std::filesystem::path Where(const std::string& file) {
          file;
 }
 
-absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport,
-                                                      const std::string& http,
+absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport, bool serve,
                                                       const TemporaryDirectory& directory) {
   const std::string own = absl::StrCat(directory.path(), "/", transport);
   std::filesystem::create_directory(own);
@@ -77,7 +76,8 @@ absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transpo
                          .programs = Programs(),
                          .directory = own,
                          .database = db.empty() ? "" : Where(db).string(),
-                         .http = http});
+                         .http = serve ? absl::GetFlag(FLAGS_http) : "",
+                         .default_addresses = serve});
 }
 
 absl::Status CannotWrite(const std::string& file) {
@@ -127,6 +127,8 @@ std::string ToJson(const Report& report) {
 absl::Status Compare(const TemporaryDirectory& directory) {
   const std::vector<std::string> transports = absl::GetFlag(FLAGS_transports);
   const std::string html = absl::GetFlag(FLAGS_html), json = absl::GetFlag(FLAGS_json);
+  // The directory for the names on cxl; set before gRPC has threads.
+  setenv("GRPC_CXL_DIR", directory.path().c_str(), /*overwrite=*/1);
   Report report = NewReport();
   for (const std::string& file : {html, json}) {
     if (file.empty()) continue;
@@ -139,7 +141,7 @@ absl::Status Compare(const TemporaryDirectory& directory) {
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
       absl::StatusOr<std::unique_ptr<Cluster>> cluster =
-          StartCluster(transport, /*http=*/"", directory);
+          StartCluster(transport, /*serve=*/false, directory);
       if (!cluster.ok()) return cluster.status();
       clusters.push_back(*std::move(cluster));
     }
@@ -155,11 +157,13 @@ absl::Status Compare(const TemporaryDirectory& directory) {
 }
 
 absl::Status Serve(const std::string& transport, const TemporaryDirectory& directory) {
-  const std::string http = absl::GetFlag(FLAGS_http);
-  const absl::StatusOr<std::unique_ptr<Cluster>> cluster = StartCluster(transport, http, directory);
+  const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
+      StartCluster(transport, /*serve=*/true, directory);
   if (!cluster.ok()) return cluster.status();
   std::cout << (*cluster)->service("frontend").Output() << "Eight services run on " << transport
-            << "; Ctrl-C ends them." << std::endl;
+            << "; Ctrl-C ends them.\n"
+            << "Load: ./bazelw run -c opt //examples/hotel_reservation:load -- --transport="
+            << transport << std::endl;
   const absl::StatusOr<bool> watched = (*cluster)->Watch(nullptr, absl::InfiniteDuration());
   return absl::IsCancelled(watched.status()) ? absl::OkStatus() : watched.status();
 }
@@ -182,8 +186,6 @@ absl::Status Main() {
   }
   const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  // The directory for the names on cxl; set before gRPC has threads.
-  setenv("GRPC_CXL_DIR", directory->path().c_str(), /*overwrite=*/1);
   return serve.empty() ? Compare(*directory) : Serve(serve, *directory);
 }
 
