@@ -120,4 +120,22 @@ absl::Status Cluster::AwaitHealthy() {
   return absl::OkStatus();
 }
 
+absl::Status Cluster::AwaitIdle() {
+  constexpr absl::Duration kInterval = absl::Milliseconds(20);
+  const absl::Time deadline = absl::Now() + absl::Seconds(2);
+  const auto used = [this] {
+    absl::Duration sum;
+    for (const auto& [name, process] : services_) sum += process->CpuTime();
+    return sum;
+  };
+  absl::Duration before = used();
+  while (true) {
+    const absl::StatusOr<bool> watched = Watch(nullptr, kInterval);
+    if (!watched.ok()) return watched.status();
+    const absl::Duration now = used();
+    if (now - before < kInterval / 10 || absl::Now() > deadline) return absl::OkStatus();
+    before = now;
+  }
+}
+
 }  // namespace hotel_reservation

@@ -30,14 +30,17 @@
 #include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
 #include "examples/hotel_reservation/launcher/experiment.h"
+#include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/html_report.h"
+#include "examples/hotel_reservation/launcher/load_search.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
 ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
           "transports to compare: tcp, unix, cxl");
 ABSL_FLAG(double, step_seconds, 1,
-          "length of a step; the whole demo takes about 90 times as long, and steps of less than a "
-          "second give poor figures");
+          "length of a step; steps of less than a second give poor figures");
+ABSL_FLAG(double, seconds, 95,
+          "passes that disagree are repeated as long as the demo ends within about this time");
 ABSL_FLAG(std::string, html, "hotel_reservation.html", "file to write the report to");
 ABSL_FLAG(std::string, json, "", "file to write the report to, as JSON");
 ABSL_FLAG(std::string, db, "",
@@ -135,8 +138,9 @@ absl::Status Compare(const TemporaryDirectory& directory) {
     if (absl::Status writable = CheckWritable(file); !writable.ok()) return writable;
   }
   {
-    const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
-    Progress progress(absl::Seconds(effort.step_s * 30 * transports.size()));
+    const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds),
+                        .limit_s = absl::GetFlag(FLAGS_seconds)};
+    Progress progress(absl::Seconds(effort.limit_s));
     std::vector<std::unique_ptr<Cluster>> clusters;
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
@@ -148,6 +152,7 @@ absl::Status Compare(const TemporaryDirectory& directory) {
     absl::Status measured = MeasureInTurns(clusters, effort, progress, report);
     if (!measured.ok()) return measured;
   }
+  AddFigures(report);
   std::cout << SummaryText(report);
   if (!html.empty()) {
     if (absl::Status written = Write(HtmlReport(report), html); !written.ok()) return written;

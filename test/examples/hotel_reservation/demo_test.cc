@@ -48,16 +48,19 @@ class DemoTest : public testing::Test {
 };
 
 TEST_F(DemoTest, ComparesTransports) {
-  Program demo(
-      kDemo, {"--transports=tcp,cxl", "--step_seconds=0.1", "--html=" + html_, "--json=" + json_});
+  Program demo(kDemo, {"--transports=tcp,cxl", "--step_seconds=0.1", "--seconds=1",
+                       "--html=" + html_, "--json=" + json_});
   EXPECT_EQ(demo.Wait(), 0) << demo.output();
-  EXPECT_THAT(demo.output(), AllOf(ContainsRegex("\ntcp( +[0-9.-]+){11}\n"),
-                                   ContainsRegex("\ncxl( +[0-9.-]+){11}\n"),
-                                   ContainsRegex("  cxl: [0-9]+ of [0-9]+ requests failed"),
-                                   HasSubstr("Report: " + html_)));
+  EXPECT_THAT(demo.output(),
+              AllOf(ContainsRegex("\ntcp( +[0-9.?-]+){11}\n  lowest( +[0-9.-]+){11}\n"
+                                  "  highest( +[0-9.-]+){11}\n"),
+                    ContainsRegex("\ncxl( +[0-9.?-]+){11}\n"),
+                    ContainsRegex("  cxl: [0-9]+ of [0-9]+ requests failed"),
+                    HasSubstr("Report: " + html_)));
   EXPECT_THAT(Contents(html_), AllOf(HasSubstr("<!doctype html>"), HasSubstr("<polyline points=\""),
                                      HasSubstr("</html>"), Not(HasSubstr("<script"))));
-  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl\""), HasSubstr("p999_ms")));
+  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl\""), HasSubstr("p999_ms"),
+                                     HasSubstr("\"lowest\": "), HasSubstr("\"too_busy\": [")));
   demo.ExpectNothingLeft();
 }
 
