@@ -166,6 +166,9 @@ std::string HtmlReport(const Report& report) {
       Table(report), TooBusy(report), "<p class=\"note\">", EscapeHtml(Method(report)),
       " Ratios in bold differ by less than 15 % between the passes.</p>\n",
       "<h2>Latency against offered load</h2>\n", LoadChart(report),
+      "<p class=\"note\">A point stands for steps with nearly the same load, with their range. A "
+      "step "
+      "that could no longer be kept up with ended early.</p>\n",
       absl::StrFormat("<h2>Distribution of the latency at %.0f requests per second</h2>\n",
                       report.same_load_per_s()),
       DistributionChart(report), "<h2>A service is killed and started again under load</h2>\n<ul>");

@@ -103,6 +103,22 @@ TEST(LoadSearchTest, EndsWhereNothingOrEverythingIsServed) {
   EXPECT_GT(Find(up, fast), 100'000);
 }
 
+TEST(LoadSearchTest, AStepOfALateGeneratorDoesNotCount) {
+  LoadSearch search = LoadSearch::Fine(1000);
+  for (const StepVerdict verdict :
+       {StepVerdict::kGeneratorLate, StepVerdict::kTooHigh, StepVerdict::kKeptUp}) {
+    EXPECT_EQ(search.offered(), 1000);
+    search.Record(verdict);
+  }
+  EXPECT_EQ(search.highest(), 1000);
+  LoadSearch late = LoadSearch::Fine(1000);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(late.offered(), 1000);
+    late.Record(StepVerdict::kGeneratorLate);
+  }
+  EXPECT_LT(late.offered(), 1000);
+}
+
 TEST(LoadSearchTest, JudgesAStep) {
   LoadResult step;
   step.set_p99_ms(100);
