@@ -122,11 +122,15 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
   grpc::ChannelArguments Adapt(const std::string& target,
                                const grpc::ChannelArguments& arguments) const {
     const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
-    if (!name.ok() && !ServiceName::IsTarget(target)) return arguments;
+    const bool is_name = ServiceName::IsTarget(target);
+    // An engine of the application's knows nothing of memory.
+    if (!is_name && Has(arguments, GRPC_ARG_EVENT_ENGINE)) return arguments;
     grpc::ChannelArguments adapted = arguments;
     std::shared_ptr<EventEngine> engine = Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());
     adapted.SetInt(internal::kSettingsArg, number_);
+    // Its connections may be of either kind, so the rest stays gRPC's.
+    if (!is_name) return adapted;
     if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
     // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
     adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
