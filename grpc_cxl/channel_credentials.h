@@ -22,9 +22,9 @@ namespace grpc_cxl {
 //
 // `inner` secures the connection as it would over TCP: null or
 // grpc::InsecureChannelCredentials() for none (the kernel has checked the peer's user), or TLS,
-// whose host name check sees the target's host, or the service's name ("payments"). Call credentials belong inside as
-// well: pass grpc::CompositeChannelCredentials(tls, call) as `inner`. Do not put these credentials
-// inside composite ones; gRPC would then use their plain inside alone.
+// whose host name check sees the target's host, or the service's name ("payments"). Call
+// credentials belong inside as well: pass grpc::CompositeChannelCredentials(tls, call) as `inner`.
+// Do not put these credentials inside composite ones; gRPC would then use their plain inside alone.
 //
 // Invalid options show as the channel's errors: every call ends UNAVAILABLE with the reason.
 //

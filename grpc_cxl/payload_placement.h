@@ -17,7 +17,7 @@ namespace grpc_cxl {
 //   builder.experimental().SetInterceptorCreators(std::move(creators));
 //
 // It acts on messages of generated classes from 16 KiB on, sent with the synchronous or the
-// callback API over a `cxl:` address without TLS; a client with several connections to the
+// callback API through memory without TLS; a client with several connections to the
 // server gets the gain on the newest of them. A unary method whose responses are small is
 // looked at only now and then; other calls pay a few microseconds. Channels need nothing:
 // grpc_cxl::ChannelCredentials() does this by itself.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
@@ -58,6 +59,7 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
     });
     return ConnectionHandle::kInvalid;
   }
+  const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
     const std::optional<LocalServer> local = FindLocalServer(address, *settings);
     auto kept = local.has_value() ? KeptConfig::Of(config) : nullptr;
@@ -65,13 +67,14 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
       return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
                              std::move(allocator), timeout);
     }
+    const std::string key(config.GetString(kCallsKeyArg).value_or(""));
     ConnectLocalFirst(
         {.local = {.executor = inner_,
                    .poller = watchdog_->Assign(),
                    .name = local->name,
                    .settings = *settings,
-                   .routes = nullptr,
-                   .pool_key = ClientPoolKey(local->name.str(), number),
+                   .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
+                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number),
                    .check_server = [local = *local](int socket) { return local.Check(socket); }},
          .address = address,
          .config = std::move(kept),
@@ -79,13 +82,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
         timeout, std::move(on_connect));
     return ConnectionHandle::kInvalid;
   }
-  std::shared_ptr<CallRoutes> routes;
-  if (config.GetInt(kDirectArg) == 1) routes = CallRoutes::For(ours->name.str(), number);
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = ours->name,
                      .settings = *settings,
-                     .routes = std::move(routes),
+                     .routes = direct ? CallRoutes::For(ours->name.str(), number) : nullptr,
                      .pool_key = ClientPoolKey(ours->name.str(), number)},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.

@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 
 namespace grpc_cxl::internal {
@@ -66,6 +69,22 @@ ServiceName NameOfAddress(const TcpAddress& address, const NetworkNamespace& spa
 
 ServiceName NameOfAnyAddress(uint16_t port, const NetworkNamespace& space) {
   return Name("any", port, space);
+}
+
+std::optional<TcpAddress> AddressOfName(const ServiceName& name) {
+  const std::vector<std::string> parts = absl::StrSplit(name.str(), '=');
+  TcpAddress address;
+  uint32_t port;
+  if (parts.size() != 4 || parts[0] != "tcp" || !absl::SimpleAtoi(parts[2], &port)) {
+    return std::nullopt;
+  }
+  const std::string ip = parts[1] == "any" ? "127.0.0.1" : parts[1];
+  const bool v4 = ip.find(':') == std::string::npos;
+  if (inet_pton(AF_INET6, absl::StrCat(v4 ? "::ffff:" : "", ip).c_str(), &address.ip) != 1) {
+    return std::nullopt;
+  }
+  address.port = static_cast<uint16_t>(port);
+  return address;
 }
 
 }  // namespace grpc_cxl::internal

@@ -42,6 +42,9 @@ struct TcpAddress {
 ServiceName NameOfAddress(const TcpAddress& address, const NetworkNamespace& space);
 ServiceName NameOfAnyAddress(uint16_t port, const NetworkNamespace& space);
 
+// The address of such a name, 127.0.0.1 for all addresses; nullopt for other names.
+std::optional<TcpAddress> AddressOfName(const ServiceName& name);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_TCP_ADDRESS_H_

@@ -37,6 +37,7 @@ class AddressServer final : private Echo::Service {
   ~AddressServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
   int port() const { return port_; }
+  grpc::Server& server() { return *server_; }
 
  private:
   grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,

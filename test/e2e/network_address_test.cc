@@ -11,8 +11,12 @@
 
 #include <fstream>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "grpc_cxl/connection_counters.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/event_engine/channel_target.h"
 #include "test/support/eventually.h"
 
 namespace grpc_cxl::e2e {
@@ -113,6 +117,49 @@ TEST_F(NetworkAddressTest, TlsStaysTls) {
   trust.pem_root_certs = TestData("ca.pem");
   const auto client = ChannelCredentials(channel_options(), grpc::SslCredentials(trust));
   EXPECT_THAT(Call(target, client), StartsWith(kMemory));
+}
+
+TEST_F(NetworkAddressTest, LocalCredentialsTakeMemoryForTheLoopbackInterface) {
+  const AddressServer server(
+      "127.0.0.1:0",
+      ServerCredentials(server_options(), grpc::experimental::LocalServerCredentials(LOCAL_TCP)));
+  EXPECT_THAT(
+      Call(At("127.0.0.1", server.port()),
+           ChannelCredentials(channel_options(), grpc::experimental::LocalCredentials(LOCAL_TCP))),
+      StartsWith(kMemory));
+}
+
+// With pick_first all calls go to one server, so a direct call goes where gRPC's would.
+TEST_F(NetworkAddressTest, CallsAreDirectWhereOneServerIsPicked) {
+  auto server = Ours("127.0.0.1:0");
+  ASSERT_TRUE(EnableDirectCalls(server->server()).ok());
+  const std::string address = At("127.0.0.1", server->port());
+  const auto direct = [&](const std::shared_ptr<grpc::Channel>& channel) {
+    EXPECT_THAT(Call(channel), StartsWith(kMemory));  // connects
+    const uint64_t before = GetDirectCallStats().direct;
+    EXPECT_EQ(Call(channel).find("error"), std::string::npos);
+    return GetDirectCallStats().direct == before + 1;
+  };
+  const auto channel = Channel(address);
+  EXPECT_TRUE(direct(channel));
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  EXPECT_FALSE(
+      direct(grpc::CreateCustomChannel(address, ChannelCredentials(channel_options()), arguments)));
+  server.reset();
+  server = Plain(address);
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityOfTheTarget) {
+  for (const auto& [target, authority] : std::vector<std::pair<std::string, std::string>>{
+           {"dns:///payments:50051", "payments:50051"},
+           {"dns://8.8.8.8/payments:50051", "payments:50051"},
+           {"ipv6:[::1]:50051", "[::1]:50051"},
+           {"payments:50051", "payments:50051"}}) {
+    EXPECT_EQ(internal::ChannelTarget::Of(target, grpc_channel_args{0, nullptr}).authority,
+              authority);
+  }
 }
 
 }  // namespace
