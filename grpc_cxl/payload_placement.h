@@ -10,7 +10,8 @@ namespace grpc_cxl {
 
 // For servers that send large messages: an interceptor that serialises them straight into
 // the connection's shared memory, which saves one of their two copies. Optional; without it
-// everything works the same. Give it to the builder as the last of the interceptors:
+// everything works the same. grpc_cxl::ServerBuilder has it; give it to gRPC's builder as the last
+// of the interceptors:
 //
 //   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
 //   creators.push_back(grpc_cxl::PayloadPlacement());

@@ -43,7 +43,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
                        std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
-        direct_calls_(inner == nullptr || IsInsecure(*inner)),
+        insecure_(inner == nullptr || IsInsecure(*inner)),
         inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
   void SetAuthMetadataProcessor(
@@ -84,11 +84,11 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   int RegisterContext(const grpc_server* server) const {
     if (!settings_.ok()) return SettingsRegistry<ListenContext>::Register(settings_.status());
     return SettingsRegistry<ListenContext>::Register(
-        ListenContext{*settings_, server, direct_calls_});
+        ListenContext{*settings_, server, insecure_ && settings_->direct_calls});
   }
 
   const absl::StatusOr<ServerSettings> settings_;
-  const bool direct_calls_;
+  const bool insecure_;
   const std::shared_ptr<grpc::ServerCredentials> inner_;
 };
 

@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/registered_address.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/log/log.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/rendezvous/dead_addresses.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-constexpr auto kRetry = std::chrono::seconds(5);
+using grpc_event_engine::experimental::EventEngine;
+
+// Between attempts: from the first, which another server that cleans up may have spoilt, to the
+// last.
+constexpr EventEngine::Duration kFirstRetry = std::chrono::milliseconds(100);
+constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(5);
+
+void CleanUp(const CxlAddress& address) {
+  const absl::StatusOr<ListenContext> context =
+      SettingsRegistry<ListenContext>::Find(address.options);
+  if (!context.ok()) return;
+  const absl::StatusOr<RendezvousDirectory> directory =
+      RendezvousDirectory::Find(context->settings.directory);
+  if (directory.ok()) RemoveDeadAddresses(*directory);
+}
 
 }  // namespace
 
@@ -19,6 +37,7 @@ std::shared_ptr<RegisteredAddress> RegisteredAddress::Register(
     const ServerLimits& limits) {
   std::shared_ptr<RegisteredAddress> registered(
       new RegisteredAddress(std::move(executor), watchdog, address, limits));
+  CleanUp(address);
   registered->Try();
   return registered;
 }
@@ -60,13 +79,14 @@ void RegisteredAddress::Try() {
     return;
   }
   if (stopped_) return;
-  if (acceptor.status().message() != last_error_) {
-    last_error_ = std::string(acceptor.status().message());
+  // The second time: the first one may pass at once.
+  if (++failures_ == 2) {
     LOG(WARNING) << "clients on this host reach this server over the network only, until this "
                     "works: "
-                 << last_error_;
+                 << acceptor.status().message();
   }
-  executor_->RunAfter(kRetry, [weak = weak_from_this()] {
+  const EventEngine::Duration delay = kFirstRetry * (1 << std::min(failures_ - 1, 10));
+  executor_->RunAfter(std::min(delay, kLastRetry), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Try();
   });
 }

@@ -3,7 +3,6 @@
 #define GRPC_CXL_EVENT_ENGINE_REGISTERED_ADDRESS_H_
 
 #include <memory>
-#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -21,7 +20,7 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
  public:
   using EventEngine = Acceptor::EventEngine;
 
-  // Tries at once.
+  // Tries at once, after it has removed what killed servers have left.
   static std::shared_ptr<RegisteredAddress> Register(std::shared_ptr<EventEngine> executor,
                                                      Watchdog* watchdog, const CxlAddress& address,
                                                      const ServerLimits& limits);
@@ -44,7 +43,7 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   Acceptor::EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Acceptor> acceptor_ ABSL_GUARDED_BY(mu_);  // null: not registered
-  std::string last_error_ ABSL_GUARDED_BY(mu_);              // that was logged
+  int failures_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace grpc_cxl::internal

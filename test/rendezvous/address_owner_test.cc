@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Who may answer for an address, with real listening sockets of this process.
+// Who may answer for an address, with real listening sockets of this process; and what killed
+// servers leave.
 
 #include "grpc_cxl/rendezvous/address_owner.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/log/check.h"
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/dead_addresses.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -78,6 +85,28 @@ TEST(AddressOwnerTest, AnIpv6SocketMayTakeNoIpv4) {
   EXPECT_THAT(CheckAnswersFor(Address("::1", server.port), AddressEntry::kAny, geteuid()), IsOk());
   EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", server.port), AddressEntry::kAny, geteuid()),
               kDenied);
+}
+
+TEST(DeadAddressesTest, FilesOfKilledServersGoAndOthersStay) {
+  const TemporaryDirectory place;
+  const RendezvousDirectory directory =
+      RendezvousDirectory::Open({.configured = place.path()}).value();
+  const NetworkNamespace space{.device = 1, .inode = 2};
+  const ServiceName dead = NameOfAddress(Address("fd00::7", 1), space);
+  ForkedChild server([&] {
+    const auto name = NameListener::Listen(directory, dead);
+    raise(SIGSTOP);
+    pause();
+    return "";
+  });
+  server.AwaitStopAndContinue();
+  const auto living = NameListener::Listen(directory, NameOfAnyAddress(1, space));
+  RemoveDeadAddresses(directory);
+  EXPECT_EQ(place.List().size(), 4u);
+  ASSERT_TRUE(server.Kill());
+  RemoveDeadAddresses(directory);
+  EXPECT_EQ(place.List(),
+            (std::vector<std::string>{"tcp=any=1=net1-2.lock", "tcp=any=1=net1-2.sock"}));
 }
 
 }  // namespace
