@@ -105,6 +105,10 @@ struct ChannelOptions : EndpointOptions {
 
 // The server makes the memory, and decides about it.
 struct ServerOptions : EndpointOptions {
+  // Whether the address may offer direct calls: grpc_cxl::ServerBuilder then does, and
+  // EnableDirectCalls() (direct_calls.h). Default: yes.
+  bool direct_calls = true;
+
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
   // usual message writer and reader wait for each other.

@@ -6,6 +6,7 @@
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
+#include "grpc_cxl/event_engine/path_counters.h"
 
 namespace grpc_cxl::internal {
 
@@ -41,6 +42,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                                                 IsTrustedWithMemory(trust), routes, terms.wait);
       });
   if (!core.ok()) return core.status();
+  PathCounters::OfProcess().memory.Add();
   return StartEndpoint(*std::move(core), terms, poller);
 }
 
