@@ -20,10 +20,10 @@
 #include "grpc_cxl/direct/interceptor.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/message_placement.h"
 #include "grpc_cxl/payload/pool_directory.h"
-#include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl {
 namespace {
@@ -31,15 +31,11 @@ namespace {
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::grpc_event_engine_arg_vtable;
 using internal::ChannelSettings;
-using internal::ServiceName;
+using internal::ChannelTarget;
 using internal::SettingsRegistry;
 
 bool Has(const grpc::ChannelArguments& arguments, const char* key) {
-  const grpc_channel_args all = arguments.c_channel_args();
-  for (size_t i = 0; i < all.num_args; ++i) {
-    if (std::string(key) == all.args[i].key) return true;
-  }
-  return false;
+  return internal::HasArgument(arguments.c_channel_args(), key);
 }
 
 void SetDefault(grpc::ChannelArguments& arguments, const char* key, int value) {
@@ -74,18 +70,19 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       const std::string& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
           interceptors) override {
-    AddDirectCalls(target, arguments, &interceptors);
-    AddPlacement(target, &interceptors);
+    const ChannelTarget where = ChannelTarget::Of(target, arguments.c_channel_args());
+    AddDirectCalls(where, arguments, &interceptors);
+    AddPlacement(where, &interceptors);
     return grpc::experimental::CreateCustomChannelWithInterceptors(
-        target, inner_, Adapt(target, arguments), std::move(interceptors));
+        target, inner_, Adapt(where, arguments), std::move(interceptors));
   }
 
-  bool WantsDirectCalls(const std::string& target) const {
-    return settings_.ok() && settings_->direct_calls && ServiceName::FromTarget(target).ok();
+  bool WantsDirectCalls(const ChannelTarget& target) const {
+    return settings_.ok() && settings_->direct_calls && !target.calls_key.empty();
   }
 
   // Direct calls go around gRPC's core, so they would lose what these arguments ask of calls.
-  bool DirectCallsFor(const std::string& target, const grpc::ChannelArguments& arguments) const {
+  bool DirectCallsFor(const ChannelTarget& target, const grpc::ChannelArguments& arguments) const {
     return WantsDirectCalls(target) && plain_ && !Has(arguments, GRPC_ARG_SERVICE_CONFIG) &&
            !Has(arguments, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM) &&
            !Has(arguments, GRPC_ARG_EXPERIMENTAL_STATS_PLUGINS);
@@ -93,7 +90,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 
   // Last, so that the user's own interceptors see every call.
   void AddDirectCalls(
-      const std::string& target, const grpc::ChannelArguments& arguments,
+      const ChannelTarget& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
     if (!WantsDirectCalls(target)) return;
@@ -101,38 +98,46 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       interceptors->push_back(internal::CountExcludedCalls());
       return;
     }
+    grpc::ChannelArguments with_authority = arguments;
+    if (!target.is_name && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
+      with_authority.SetString(GRPC_ARG_DEFAULT_AUTHORITY, target.authority);
+    }
     interceptors->push_back(internal::MakeDirectInterceptor(
-        internal::CallRoutes::For(ServiceName::FromTarget(target)->str(), number_),
-        settings_->wait(), arguments));
+        internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority));
   }
 
   // After all others, which thus see messages as the application made them.
   void AddPlacement(
-      const std::string& target,
+      const ChannelTarget& target,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
-    const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     // TLS would encrypt them into memory of its own.
-    if (!plain_ || !name.ok()) return;
+    if (!plain_ || target.calls_key.empty()) return;
     interceptors->push_back(
-        internal::MakeClientPlacement(internal::ClientPoolKey(name->str(), number_)));
+        internal::MakeClientPlacement(internal::ClientPoolKey(target.calls_key, number_)));
   }
 
   // What the user set stands; the rest is set as suits shared memory.
-  grpc::ChannelArguments Adapt(const std::string& target,
+  grpc::ChannelArguments Adapt(const ChannelTarget& target,
                                const grpc::ChannelArguments& arguments) const {
-    const absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
-    if (!name.ok() && !ServiceName::IsTarget(target)) return arguments;
+    // An engine of the application's knows nothing of memory.
+    if (!target.is_name && Has(arguments, GRPC_ARG_EVENT_ENGINE)) return arguments;
     grpc::ChannelArguments adapted = arguments;
     std::shared_ptr<EventEngine> engine = Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());
     adapted.SetInt(internal::kSettingsArg, number_);
     if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
+    if (!target.is_name) {
+      if (!target.calls_key.empty()) adapted.SetString(internal::kCallsKeyArg, target.calls_key);
+      // Its connections may be of either kind, so the rest stays gRPC's.
+      return adapted;
+    }
     // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
     adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    if (name.ok() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
+    if (target.name.has_value() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
       // An authority has no path; "shop/payments" is known as "shop.payments".
-      adapted.SetString(GRPC_ARG_DEFAULT_AUTHORITY, absl::StrReplaceAll(name->str(), {{"/", "."}}));
+      adapted.SetString(GRPC_ARG_DEFAULT_AUTHORITY,
+                        absl::StrReplaceAll(target.name->str(), {{"/", "."}}));
     }
     // Without a network there is no bandwidth-delay product to probe for. The probe also
     // sets the window and frame sizes, so without it they need values: those that it

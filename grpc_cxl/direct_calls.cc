@@ -34,8 +34,9 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
   }
   if (acceptors.empty()) {
     return absl::NotFoundError(
-        "the server listens on no cxl: address without TLS: add one with "
-        "AddListeningPort(\"cxl:///name\", grpc_cxl::ServerCredentials())");
+        "the server has registered no address without TLS: add one with "
+        "AddListeningPort(\"0.0.0.0:50051\", grpc_cxl::ServerCredentials()), or with "
+        "\"cxl:///name\"");
   }
   const absl::string_view argument = acceptors[0]->limits().excludes_direct_calls;
   if (!argument.empty()) {

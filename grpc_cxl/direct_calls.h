@@ -14,10 +14,10 @@
 
 namespace grpc_cxl {
 
-// Offers direct calls on the `cxl:` addresses of `server`: unary calls of generated stubs then
-// bypass HTTP/2 and its hand-offs between threads. Clients take the offer by themselves
-// (ChannelOptions::direct_calls). Call it once, after BuildAndStart(); until then, calls go over
-// HTTP/2:
+// Offers direct calls on the addresses of `server` with grpc_cxl's credentials: unary calls of
+// generated stubs then bypass HTTP/2 and its hand-offs between threads. Clients take the offer by
+// themselves (ChannelOptions::direct_calls). grpc_cxl::ServerBuilder does this by itself; with
+// gRPC's builder, call it once, after BuildAndStart(); until then, calls go over HTTP/2:
 //
 //   auto server = builder.BuildAndStart();
 //   grpc_cxl::EnableDirectCalls(*server);
@@ -49,9 +49,10 @@ namespace grpc_cxl {
 //   * Idle times and ages of channels and connections, keepalive, channelz and OpenTelemetry:
 //     docs/direct_calls.md lists every difference.
 //
-// NOT_FOUND when the server listens on no `cxl:` address without TLS. FAILED_PRECONDITION when the
-// process has a global client interceptor, which would take the server's direct calls for calls of
-// its own, or the server has an argument that counts HTTP/2 streams only:
+// NOT_FOUND when no client reaches the server through memory without TLS: there is no such address,
+// ServerOptions::direct_calls says no, or another server has registered it. FAILED_PRECONDITION
+// when the process has a global client interceptor, which would take the server's direct calls for
+// calls of its own, or the server has an argument that counts HTTP/2 streams only:
 // GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or
 // GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS with an age. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
@@ -72,7 +73,7 @@ struct DirectCallStats {
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
-  uint64_t no_slot = 0;        // stream path: 64 calls were under way on every connection
+  uint64_t no_slot = 0;        // stream path: all slots of the connection were taken
   // Stream path: the channel has TLS, a service config, default compression or a stats plugin.
   uint64_t excluded_channel = 0;
   // Stream path: this process has an interceptor for all its client calls
@@ -98,7 +99,7 @@ struct CallPeerIdentity {
   bool knows_secret = false;
 };
 
-// The client process of a call that came over a `cxl:` address, as the kernel identified it;
+// The client process of a call that came through memory, as the kernel identified it;
 // nullopt for other calls. Works for stream and direct calls. Thread-safe.
 //
 // It believes the seal at the end of peer(), which this process makes for each client process, and

@@ -235,6 +235,7 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   const absl::StatusOr<Coherence> coherence = environment.Apply(options.coherence);
   if (!coherence.ok()) return coherence.status();
   settings.coherence = *coherence;
+  settings.direct_calls = options.direct_calls;
   settings.ring_bytes = options.ring_bytes;
   settings.payload_bytes = options.payload_bytes;
   settings.arena_bytes = options.arena_bytes;

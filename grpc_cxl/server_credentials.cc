@@ -4,12 +4,15 @@
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 
+#include <optional>
 #include <string>
 #include <typeinfo>
 #include <utility>
 
 #include "absl/base/no_destructor.h"
+#include "absl/log/log.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
@@ -40,7 +43,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
                        std::shared_ptr<grpc::ServerCredentials> inner)
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
-        direct_calls_(inner == nullptr || IsInsecure(*inner)),
+        insecure_(inner == nullptr || IsInsecure(*inner)),
         inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
   void SetAuthMetadataProcessor(
@@ -58,23 +61,34 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   };
 
   int AddPortToServer(const std::string& address, grpc_server* server) override {
-    grpc_server_credentials* const inner = Access::Of(*inner_);
-    if (!ServiceName::IsTarget(address)) {
-      return grpc_server_add_http2_port(server, address.c_str(), inner);
+    const int context = RegisterContext(server);
+    if (!ServiceName::IsTarget(address)) return AddNetworkPort(address, server, context);
+    const std::string where = absl::StrCat(address, "?options=", context);
+    const internal::CxlListening listening(std::nullopt);
+    return grpc_server_add_http2_port(server, where.c_str(), Access::Of(*inner_));
+  }
+
+  int AddNetworkPort(const std::string& address, grpc_server* server, int context) const {
+    if (!settings_.ok()) {
+      LOG(ERROR) << "cannot listen on " << address << ": " << settings_.status().message();
+      return 0;
     }
-    const std::string where = absl::StrCat(address, "?options=", RegisterContext(server));
-    const internal::CxlListening listening;
-    return grpc_server_add_http2_port(server, where.c_str(), inner);
+    std::optional<internal::CxlListening> listening;
+    // Acceptors of connections from elsewhere need all of gRPC's engine; a region has names only.
+    if (!absl::StartsWith(address, "external:") && !settings_->region.has_value()) {
+      listening.emplace(context);
+    }
+    return grpc_server_add_http2_port(server, address.c_str(), Access::Of(*inner_));
   }
 
   int RegisterContext(const grpc_server* server) const {
     if (!settings_.ok()) return SettingsRegistry<ListenContext>::Register(settings_.status());
     return SettingsRegistry<ListenContext>::Register(
-        ListenContext{*settings_, server, direct_calls_});
+        ListenContext{*settings_, server, insecure_ && settings_->direct_calls});
   }
 
   const absl::StatusOr<ServerSettings> settings_;
-  const bool direct_calls_;
+  const bool insecure_;
   const std::shared_ptr<grpc::ServerCredentials> inner_;
 };
 

@@ -10,15 +10,19 @@
 
 namespace grpc_cxl {
 
-// Credentials that let a server listen on a `cxl:` address; ports on other transports can
-// stand beside it:
+// Credentials with which a server is reached through memory by the clients of this host that have
+// grpc_cxl's credentials:
 //
+//   builder.AddListeningPort("0.0.0.0:50051", grpc_cxl::ServerCredentials());
 //   builder.AddListeningPort("cxl:///payments", grpc_cxl::ServerCredentials());
+//
+// On a network address it listens as before, for everybody, and is found by these clients besides
+// (docs/configuration.md, Network addresses). A `cxl:` address is theirs alone.
 //
 // `inner` secures the connections as it would over TCP: null or grpc::InsecureServerCredentials()
 // for none, or TLS.
 // Call this before BuildAndStart(): it calls grpc_cxl::MakeEngineDefault(), which lets the server
-// listen on `cxl:` addresses. When the address cannot be served, BuildAndStart() returns null as it
+// do so. When the address cannot be served, BuildAndStart() returns null as it
 // does for a taken TCP port, and a log line says why.
 //
 // Options and environment are read here: a variable that changes later has no effect.

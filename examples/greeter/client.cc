@@ -2,7 +2,7 @@
 
 // Says hello to the server of server.cc:
 //
-//   ./bazelw run //examples/greeter:client -- --address=cxl:///greeter --name=Ada
+//   ./bazelw run //examples/greeter:client -- --address=127.0.0.1:50051 --name=Ada
 
 #include <grpcpp/grpcpp.h>
 
@@ -12,7 +12,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/strings/match.h"
 #include "examples/greeter/greeter.grpc.pb.h"
 #include "grpc_cxl/channel_credentials.h"
 
@@ -21,11 +20,8 @@ ABSL_FLAG(std::string, name, "world", "name to greet");
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
-  const std::string address = absl::GetFlag(FLAGS_address);
-
-  std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel(
-      address, absl::StartsWith(address, "cxl:") ? grpc_cxl::ChannelCredentials()
-                                                 : grpc::InsecureChannelCredentials());
+  std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateChannel(absl::GetFlag(FLAGS_address), grpc_cxl::ChannelCredentials());
   std::unique_ptr<greeter::Greeter::Stub> stub = greeter::Greeter::NewStub(channel);
 
   grpc::ClientContext context;

@@ -174,7 +174,7 @@ int main(int argc, char** argv) {
   }
   absl::PrintF(
       "One service and its generated stub over four transports: only the address and the\n"
-      "credentials differ. The server of cxl_direct also calls EnableDirectCalls(). One process\n"
+      "credentials differ. The server of cxl_direct also offers direct calls. One process\n"
       "serves, another calls again and again; transports take turns, %d rounds of %g s.\n\n",
       rounds, seconds);
 #ifndef NDEBUG

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A gRPC server whose address decides how its clients reach it:
+// A gRPC server that the clients of its host reach through memory, and on a network address all
+// others as well:
 //
-//   ./bazelw run //examples/greeter:server -- --address=cxl:///greeter
-//   ./bazelw run //examples/greeter:server -- --address=unix:/tmp/greeter.sock
 //   ./bazelw run //examples/greeter:server -- --address=127.0.0.1:50051
+//   ./bazelw run //examples/greeter:server -- --address=cxl:///greeter
 
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
@@ -14,15 +14,15 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "examples/greeter/greeter_service.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/server_builder.h"
 #include "grpc_cxl/server_credentials.h"
 
 ABSL_FLAG(std::string, address, "cxl:///greeter",
           "address to listen on; TCP port 0 is any free port");
-ABSL_FLAG(bool, direct_calls, false, "on cxl: let unary calls bypass HTTP/2");
+ABSL_FLAG(bool, direct_calls, true, "let unary calls bypass HTTP/2");
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
@@ -34,26 +34,18 @@ int main(int argc, char** argv) {
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
 
   greeter::GreeterService service;
-  grpc::ServerBuilder builder;
+  grpc_cxl::ServerOptions options;
+  options.direct_calls = absl::GetFlag(FLAGS_direct_calls);
+  grpc_cxl::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(address,
-                           absl::StartsWith(address, "cxl:") ? grpc_cxl::ServerCredentials()
-                                                             : grpc::InsecureServerCredentials(),
-                           &port);
+  builder.AddListeningPort(address, grpc_cxl::ServerCredentials(options), &port);
   builder.RegisterService(&service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;  // the log says why
-  if (absl::GetFlag(FLAGS_direct_calls)) {
-    const absl::Status enabled = grpc_cxl::EnableDirectCalls(*server);
-    if (!enabled.ok()) {
-      std::cerr << enabled.message() << std::endl;
-      return 1;
-    }
-  }
   if (absl::EndsWith(address, ":0")) address.replace(address.size() - 1, 1, std::to_string(port));
   std::cout << "Listening on " << address << "; Ctrl-C ends it." << std::endl;
 
   int signal;
   sigwait(&stop_signals, &signal);
-  server->Shutdown();
+  grpc_cxl::Shutdown(*server);
 }

@@ -19,7 +19,7 @@ struct ListenContext {
   ServerSettings settings;
   // The listening grpc_server, used only as a key.
   const void* server = nullptr;
-  // Whether the address may serve direct calls: true without TLS.
+  // Whether the address may serve direct calls: never with TLS.
   bool direct_calls = false;
 
   friend bool operator==(const ListenContext&, const ListenContext&) = default;

@@ -6,6 +6,7 @@
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
+#include "grpc_cxl/event_engine/path_counters.h"
 
 namespace grpc_cxl::internal {
 
@@ -23,22 +24,25 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                      "version of grpc_cxl, or turn direct calls off "
                      "(ChannelOptions::direct_calls)"));
   }
-  const ConnectionTerms terms{.side = Link::Side::kClient,
-                              .name = name,
-                              .peer_identity = peer_identity,
-                              .trust = trust,
-                              .pool_key = pool_key,
-                              .sizes = {.ring_bytes = offer.ring_bytes,
-                                        .payload_bytes = offer.payload_bytes,
-                                        .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0,
-                                        .granted_pages = offer.granted_pages},
-                              .wait = settings.wait()};
+  const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
+  const ConnectionTerms terms{
+      .side = Link::Side::kClient,
+      .name = name,
+      .peer_identity = peer_identity,
+      .trust = trust,
+      .pool_key = pool_key,
+      .sizes = {.ring_bytes = offer.ring_bytes,
+                .payload_bytes = offer.payload_bytes,
+                .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
+                .granted_pages = offer.granted_pages},
+      .wait = settings.wait()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, IsTrustedWithMemory(trust),
-                                                routes, terms.wait);
+        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
+                                                IsTrustedWithMemory(trust), routes, terms.wait);
       });
   if (!core.ok()) return core.status();
+  PathCounters::OfProcess().memory.Add();
   return StartEndpoint(*std::move(core), terms, poller);
 }
 

@@ -5,11 +5,13 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/call_routes.h"
@@ -31,8 +33,10 @@ struct ConnectRequest {
   ChannelSettings settings;
   std::shared_ptr<CallRoutes> routes;  // null: no direct calls
   std::string pool_key;
+  // Whether the server at the other end of this socket may be used, besides its uid; may be empty.
+  std::function<absl::Status(int socket)> check_server = {};
 
-  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls; }
+  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas; }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
   // ConnectionTerms.

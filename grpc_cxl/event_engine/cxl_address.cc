@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/cxl_address.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -60,6 +62,23 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   absl::StatusOr<CxlAddress> parsed = ParseCxlTarget(text);
   if (!parsed.ok()) return std::nullopt;
   return *std::move(parsed);
+}
+
+ResolvedAddress LocalAddress(const ServiceName& name) {
+  const std::optional<TcpAddress> tcp = AddressOfName(name);
+  if (!tcp.has_value()) return EncodeAddress({name});
+  if (tcp->IsIpv4()) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr = tcp->Ipv4();
+    v4.sin_port = htons(tcp->port);
+    return ResolvedAddress(reinterpret_cast<const sockaddr*>(&v4), sizeof(v4));
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_addr = tcp->ip;
+  v6.sin6_port = htons(tcp->port);
+  return ResolvedAddress(reinterpret_cast<const sockaddr*>(&v6), sizeof(v6));
 }
 
 ResolvedAddress PeerAddress(const ServiceName& name, const std::string& peer_identity) {

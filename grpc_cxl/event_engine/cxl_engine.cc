@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/kept_config.h"
 #include "grpc_cxl/event_engine/listener.h"
+#include "grpc_cxl/event_engine/local_first.h"
+#include "grpc_cxl/event_engine/local_server.h"
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/pool_directory.h"
@@ -43,11 +47,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                                                  const EndpointConfig& config,
                                                  MemoryAllocator allocator, Duration timeout) {
   const std::optional<CxlAddress> ours = DecodeAddress(address);
-  if (!ours.has_value()) {
+  const std::optional<int> own = config.GetInt(kSettingsArg);
+  if (!ours.has_value() && !own.has_value()) {  // no credentials of ours
     return inner_->Connect(std::move(on_connect), address, config, std::move(allocator), timeout);
   }
-  const int number =
-      config.GetInt(kSettingsArg).value_or(SettingsRegistry<ChannelSettings>::kDefaults);
+  const int number = own.value_or(SettingsRegistry<ChannelSettings>::kDefaults);
   const absl::StatusOr<ChannelSettings> settings = SettingsRegistry<ChannelSettings>::Find(number);
   if (!settings.ok()) {
     inner_->Run([on_connect = std::move(on_connect), status = settings.status()]() mutable {
@@ -55,13 +59,34 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
     });
     return ConnectionHandle::kInvalid;
   }
-  std::shared_ptr<CallRoutes> routes;
-  if (config.GetInt(kDirectArg) == 1) routes = CallRoutes::For(ours->name.str(), number);
+  const bool direct = config.GetInt(kDirectArg) == 1;
+  if (!ours.has_value()) {
+    const std::optional<LocalServer> local = FindLocalServer(address, *settings);
+    auto kept = local.has_value() ? KeptConfig::Of(config) : nullptr;
+    if (kept == nullptr) {
+      return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
+                             std::move(allocator), timeout);
+    }
+    const std::string key(config.GetString(kCallsKeyArg).value_or(""));
+    ConnectLocalFirst(
+        {.local = {.executor = inner_,
+                   .poller = watchdog_->Assign(),
+                   .name = local->name,
+                   .settings = *settings,
+                   .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
+                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number),
+                   .check_server = [local = *local](int socket) { return local.Check(socket); }},
+         .address = address,
+         .config = std::move(kept),
+         .allocator = std::move(allocator)},
+        timeout, std::move(on_connect));
+    return ConnectionHandle::kInvalid;
+  }
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = ours->name,
                      .settings = *settings,
-                     .routes = std::move(routes),
+                     .routes = direct ? CallRoutes::For(ours->name.str(), number) : nullptr,
                      .pool_key = ClientPoolKey(ours->name.str(), number)},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.

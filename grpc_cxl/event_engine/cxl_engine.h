@@ -10,9 +10,10 @@
 
 namespace grpc_cxl::internal {
 
-// A decorator: serves names, connections and listeners of `cxl:` itself and passes everything else
-// to `inner`. Closures that gRPC runs from one of our polling threads stay there
-// (run-to-completion), as long as they are short.
+// A decorator: serves names, connections and listeners of `cxl:` itself, and connections to network
+// addresses that a server of this host has registered, and passes everything else to `inner`.
+// Closures that gRPC runs from one of our polling threads stay there (run-to-completion), as long
+// as they are short.
 //
 // Hides the extensions of `inner` (QueryExtension answers null): with them, gRPC makes listeners
 // without CreateListener(). So this engine belongs only to channels and servers with `cxl:` names;

@@ -10,24 +10,30 @@ namespace {
 
 using grpc_event_engine::experimental::EventEngine;
 
-thread_local int listening = 0;
+thread_local const CxlListening* listening = nullptr;
 
 }  // namespace
 
-CxlListening::CxlListening() { ++listening; }
+CxlListening::CxlListening(std::optional<int> network) : outer_(listening), network_(network) {
+  listening = this;
+}
 
-CxlListening::~CxlListening() { --listening; }
+CxlListening::~CxlListening() { listening = outer_; }
+
+std::optional<int> CxlListening::Network() {
+  return listening == nullptr ? std::nullopt : listening->network_;
+}
 
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> DefaultEngine::GetDNSResolver(
     const DNSResolver::ResolverOptions& options) {
-  if (listening > 0) return CxlEngine::GetDNSResolver(options);
+  if (listening != nullptr) return CxlEngine::GetDNSResolver(options);
   absl::StatusOr<std::unique_ptr<DNSResolver>> resolver = inner()->GetDNSResolver(options);
   if (!resolver.ok()) return resolver.status();
   return MakeRefusingResolver(inner(), *std::move(resolver));
 }
 
 void* DefaultEngine::QueryExtension(absl::string_view id) {
-  return listening > 0 ? CxlEngine::QueryExtension(id) : inner()->QueryExtension(id);
+  return listening != nullptr ? CxlEngine::QueryExtension(id) : inner()->QueryExtension(id);
 }
 
 }  // namespace grpc_cxl::internal

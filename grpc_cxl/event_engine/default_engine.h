@@ -5,6 +5,7 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <optional>
 
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
@@ -28,13 +29,22 @@ class DefaultEngine final : public CxlEngine {
   void* QueryExtension(absl::string_view id) override;
 };
 
-// While one exists, gRPC listens on a `cxl:` address on this thread.
+// While one exists, gRPC listens on an address with our credentials on this thread.
 class CxlListening {
  public:
-  CxlListening();
+  // `network` is the number of the ListenContext of a network address (SettingsRegistry); a `cxl:`
+  // address holds its number itself.
+  explicit CxlListening(std::optional<int> network);
   CxlListening(const CxlListening&) = delete;
   CxlListening& operator=(const CxlListening&) = delete;
   ~CxlListening();
+
+  // Of the innermost one of this thread.
+  static std::optional<int> Network();
+
+ private:
+  const CxlListening* const outer_;
+  const std::optional<int> network_;
 };
 
 }  // namespace grpc_cxl::internal

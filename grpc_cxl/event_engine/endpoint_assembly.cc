@@ -47,8 +47,7 @@ std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCor
           << WithoutSeal(terms.peer_identity) << "; trust: " << TrustText(terms.trust)
           << (IsTrustedWithMemory(terms.trust) ? " (large messages are parsed where they lie)"
                                                : " (messages are copied before they are parsed)");
-  // Both sides use the service's name as the local address: a client has no name.
-  return std::make_unique<Endpoint>(std::move(core), poller, EncodeAddress({terms.name}),
+  return std::make_unique<Endpoint>(std::move(core), poller, LocalAddress(terms.name),
                                     PeerAddress(terms.name, terms.peer_identity));
 }
 

@@ -13,6 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/default_engine.h"
+#include "grpc_cxl/event_engine/registered_address.h"
+#include "grpc_cxl/rendezvous/network_namespace.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -90,6 +94,14 @@ ServerLimits LimitsOf(const EndpointConfig& server) {
                             server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1))};
 }
 
+std::optional<ServiceName> NameOf(const EventEngine::ResolvedAddress& address, int port) {
+  std::optional<TcpAddress> tcp = TcpAddress::From(address.address(), address.size());
+  const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
+  if (!tcp.has_value() || !space.has_value()) return std::nullopt;
+  tcp->port = static_cast<uint16_t>(port);
+  return tcp->IsAny() ? NameOfAnyAddress(tcp->port, *space) : NameOfAddress(*tcp, *space);
+}
+
 class Listener final : public EventEngine::Listener {
  public:
   Listener(std::shared_ptr<EventEngine> executor, Watchdog* watchdog, std::shared_ptr<Sink> sink,
@@ -102,6 +114,7 @@ class Listener final : public EventEngine::Listener {
 
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
+    for (const auto& address : registered_) address->Stop();
   }
 
   absl::StatusOr<int> Bind(const EventEngine::ResolvedAddress& address) override {
@@ -109,7 +122,9 @@ class Listener final : public EventEngine::Listener {
     const std::optional<CxlAddress> ours = DecodeAddress(address);
     if (!ours.has_value()) {
       uses_inner_ = true;
-      return inner_->Bind(address);
+      const absl::StatusOr<int> port = inner_->Bind(address);
+      if (port.ok()) Register(address, *port);
+      return port;
     }
     absl::StatusOr<std::shared_ptr<Acceptor>> acceptor =
         Acceptor::Listen(executor_, watchdog_, *ours, limits_);
@@ -125,15 +140,24 @@ class Listener final : public EventEngine::Listener {
   absl::Status Start() override {
     if (started_) return absl::FailedPreconditionError("a listener is started only once");
     started_ = true;
-    for (const auto& acceptor : acceptors_) {
-      acceptor->Start([sink = sink_](std::unique_ptr<EventEngine::Endpoint> endpoint) {
-        sink->Accept(std::move(endpoint), sink->NewAllocator("cxl-endpoint"));
-      });
-    }
+    const auto accept = [sink = sink_](std::unique_ptr<EventEngine::Endpoint> endpoint) {
+      sink->Accept(std::move(endpoint), sink->NewAllocator("cxl-endpoint"));
+    };
+    for (const auto& acceptor : acceptors_) acceptor->Start(accept);
+    for (const auto& address : registered_) address->Start(accept);
     return uses_inner_ ? inner_->Start() : absl::OkStatus();
   }
 
  private:
+  // So that the clients of this host find the network address, if it has our credentials.
+  void Register(const EventEngine::ResolvedAddress& address, int port) {
+    const std::optional<int> context = CxlListening::Network();
+    const std::optional<ServiceName> name = NameOf(address, port);
+    if (!context.has_value() || !name.has_value()) return;
+    registered_.push_back(
+        RegisteredAddress::Register(executor_, watchdog_, {*name, *context}, limits_));
+  }
+
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const std::shared_ptr<Sink> sink_;
@@ -142,6 +166,7 @@ class Listener final : public EventEngine::Listener {
   bool uses_inner_ = false;
   bool started_ = false;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
+  std::vector<std::shared_ptr<RegisteredAddress>> registered_;
 };
 
 }  // namespace

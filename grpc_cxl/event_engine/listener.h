@@ -12,7 +12,8 @@
 namespace grpc_cxl::internal {
 
 // A listener for `cxl:` addresses that passes other addresses to a listener of `inner`, as
-// EventEngine::CreateListener.
+// EventEngine::CreateListener. Those of our credentials (CxlListening) are registered for the
+// clients of this host besides.
 absl::StatusOr<std::unique_ptr<grpc_event_engine::experimental::EventEngine::Listener>>
 MakeListener(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner,
              Watchdog* watchdog,

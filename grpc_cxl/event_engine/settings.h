@@ -41,6 +41,7 @@ struct ChannelSettings : EndpointSettings {
 };
 
 struct ServerSettings : EndpointSettings {
+  bool direct_calls = false;
   size_t ring_bytes = 0;
   size_t payload_bytes = 0;
   size_t arena_bytes = 0;

@@ -69,6 +69,10 @@ class SettingsRegistry {
 // The channel argument with the number of a channel's settings, an integer.
 inline constexpr char kSettingsArg[] = "grpc_cxl.options";
 
+// The channel argument, text: under which calls to a network target find their connection
+// (CallRoutes, ClientPoolKey()). Absent where they must not.
+inline constexpr char kCallsKeyArg[] = "grpc_cxl.calls_key";
+
 // The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 

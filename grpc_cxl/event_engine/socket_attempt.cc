@@ -37,6 +37,9 @@ absl::Status SocketAttempt::Dial() {
   socket_ = *std::move(socket);
   const absl::Status trusted = CheckServer(socket_.get(), request().settings.users);
   if (!trusted.ok()) return trusted;
+  if (request().check_server) {
+    if (absl::Status status = request().check_server(socket_.get()); !status.ok()) return status;
+  }
   const std::optional<SharedSecret>& secret = request().settings.users.secret;
   if (secret.has_value()) exchange_.emplace(*secret, request().name.str());
   return SendHello(socket_.get(), request().features() | (exchange_ ? kSharedSecret : kNoFeatures));

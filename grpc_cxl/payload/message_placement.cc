@@ -106,6 +106,8 @@ class ClientFactory final : public ClientInterceptorFactoryInterface {
 
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
     if (!ShouldLook(predictor_, *info)) return nullptr;
+    // Over the network there are no blocks, and nothing is to be gained.
+    if (FindPool(pool_key_) == nullptr) return nullptr;
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) return nullptr;
     return new ClientPlacement(*types->request, PredictorFor(predictor_, *info), info->method(),

@@ -30,7 +30,7 @@ std::string ClientPoolKey(const std::string& name, int options) {
 std::string ServerPoolKey(const std::string& peer) { return absl::StrCat("server of ", peer); }
 
 void EnterPool(const std::string& key, const std::shared_ptr<BlockPool>& pool) {
-  if (pool == nullptr) return;
+  if (pool == nullptr || key.empty()) return;
   Directory& directory = TheDirectory();
   absl::MutexLock lock(directory.mu);
   // Keys of processes that are gone do not pile up.

@@ -2,6 +2,7 @@
 #include "grpc_cxl/rendezvous/dial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -41,11 +42,16 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
   }
 }
 
+std::string SocketFile(const ServiceName& name) { return absl::StrCat(name.FileStem(), ".sock"); }
+
 }  // namespace
 
+bool IsRegistered(const RendezvousDirectory& directory, const ServiceName& name) {
+  return faccessat(directory.fd(), SocketFile(name).c_str(), F_OK, 0) == 0;
+}
+
 absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name) {
-  absl::StatusOr<sockaddr_un> address =
-      SocketAddress(directory.fd(), absl::StrCat(name.FileStem(), ".sock"));
+  absl::StatusOr<sockaddr_un> address = SocketAddress(directory.fd(), SocketFile(name));
   if (!address.ok()) return address.status();
 
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

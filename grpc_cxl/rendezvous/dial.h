@@ -17,6 +17,9 @@ namespace grpc_cxl::internal {
 // PERMISSION_DENIED when this user may not enter the directory.
 absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name);
 
+// Whether a server has registered the name; it may be dead. One system call.
+bool IsRegistered(const RendezvousDirectory& directory, const ServiceName& name);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_DIAL_H_

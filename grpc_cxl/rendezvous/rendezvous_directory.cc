@@ -73,9 +73,10 @@ std::string Absolute(const std::string& path) {
   return failed ? path : absolute;
 }
 
-// Makes a default directory when it is missing, and opens it.
-absl::StatusOr<UniqueFd> OpenDefault(const std::string& path, const std::string& described) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+// Opens a default directory; with `make`, makes it when it is missing.
+absl::StatusOr<UniqueFd> OpenDefault(const std::string& path, const std::string& described,
+                                     bool make) {
+  if (make && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     if (errno != ENOENT) return FileError(errno, "make", described);
     return absl::NotFoundError(absl::StrCat("cannot make ", described,
                                             ": its parent does not exist; set TMPDIR to a "
@@ -104,6 +105,16 @@ bool IsOwnDirectory(const std::string& path) {
 
 absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Open(
     const DirectoryCandidates& candidates) {
+  return OpenFirst(candidates, true);
+}
+
+absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Find(
+    const DirectoryCandidates& candidates) {
+  return OpenFirst(candidates, false);
+}
+
+absl::StatusOr<RendezvousDirectory> RendezvousDirectory::OpenFirst(
+    const DirectoryCandidates& candidates, bool make) {
   RendezvousDirectory directory;
   directory.candidates_ = candidates;
   absl::StatusOr<UniqueFd> fd;
@@ -113,7 +124,7 @@ absl::StatusOr<RendezvousDirectory> RendezvousDirectory::Open(
   };
   const auto made = [&](const std::string& path, absl::string_view origin) {
     directory.path_ = Absolute(path);
-    fd = OpenDefault(directory.path_, Describe(directory.path_, origin));
+    fd = OpenDefault(directory.path_, Describe(directory.path_, origin), make);
   };
   if (!candidates.trusted.empty()) {
     directory.path_ = Absolute(candidates.trusted);

@@ -49,6 +49,9 @@ class RendezvousDirectory {
  public:
   static absl::StatusOr<RendezvousDirectory> Open(const DirectoryCandidates& candidates);
 
+  // The same, but makes none: NOT_FOUND when it is missing.
+  static absl::StatusOr<RendezvousDirectory> Find(const DirectoryCandidates& candidates);
+
   // The directory to which the path leads now. One that was removed is made again, with its mode,
   // if it was our own.
   absl::StatusOr<RendezvousDirectory> Reopen() const;
@@ -58,6 +61,8 @@ class RendezvousDirectory {
 
  private:
   RendezvousDirectory() = default;
+  static absl::StatusOr<RendezvousDirectory> OpenFirst(const DirectoryCandidates& candidates,
+                                                       bool make);
 
   DirectoryCandidates candidates_;
   std::string path_;

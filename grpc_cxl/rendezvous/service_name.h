@@ -32,6 +32,10 @@ class ServiceName {
   // resolves a channel's target, so servers ignore them as well.
   static absl::StatusOr<ServiceName> FromTarget(absl::string_view target);
 
+  // A name that no target can have: it has characters besides those of Parse(), none of them `/`,
+  // `@` or one that gRPC would percent-encode. At most kMaxLength characters.
+  static ServiceName Reserved(std::string name) { return ServiceName(std::move(name)); }
+
   const std::string& str() const { return name_; }
 
   // The name of its files in the rendezvous directory, without the suffix: `/`, which no file name

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_EVENT_ENGINE_CHANNEL_TARGET_H_
+#define GRPC_CXL_EVENT_ENGINE_CHANNEL_TARGET_H_
+
+#include <grpc/grpc.h>
+
+#include <optional>
+#include <string>
+
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl::internal {
+
+bool HasArgument(const grpc_channel_args& arguments, const char* key);
+
+// What a channel's target means to us. A plain value.
+struct ChannelTarget {
+  static ChannelTarget Of(const std::string& target, const grpc_channel_args& arguments);
+
+  bool is_name = false;             // "cxl:..."
+  std::optional<ServiceName> name;  // of a valid one
+
+  // Under which calls find their connection without asking gRPC (call_routes.h, pool_directory.h);
+  // empty: they must not. Only where all calls of the channel go to one server at a time, whichever
+  // connection is taken: to a name, and to the address that pick_first has chosen. With any other
+  // policy the next call may be another server's.
+  std::string calls_key;
+
+  // As gRPC makes it of the target, for a network address.
+  std::string authority;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_CHANNEL_TARGET_H_

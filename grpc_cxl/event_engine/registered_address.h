@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_EVENT_ENGINE_REGISTERED_ADDRESS_H_
+#define GRPC_CXL_EVENT_ENGINE_REGISTERED_ADDRESS_H_
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/event_engine/acceptor.h"
+
+namespace grpc_cxl::internal {
+
+// A network address of a server, registered in the rendezvous directory for the clients of this
+// host. When that cannot be done, as when another server shares the address (SO_REUSEPORT) and has
+// registered it, says so in the log and tries again every few seconds; meanwhile all clients come
+// over the network.
+//
+// Thread-safe; owned by a shared_ptr.
+class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAddress> {
+ public:
+  using EventEngine = Acceptor::EventEngine;
+
+  // Tries at once, after it has removed what killed servers have left.
+  static std::shared_ptr<RegisteredAddress> Register(std::shared_ptr<EventEngine> executor,
+                                                     Watchdog* watchdog, const CxlAddress& address,
+                                                     const ServerLimits& limits);
+
+  // As the functions of Acceptor.
+  void Start(Acceptor::EndpointCallback on_endpoint);
+  void Stop();
+
+ private:
+  RegisteredAddress(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
+                    const CxlAddress& address, const ServerLimits& limits);
+  void Try();
+
+  const std::shared_ptr<EventEngine> executor_;
+  Watchdog* const watchdog_;
+  const CxlAddress address_;
+  const ServerLimits limits_;
+
+  absl::Mutex mu_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  Acceptor::EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<Acceptor> acceptor_ ABSL_GUARDED_BY(mu_);  // null: not registered
+  int failures_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_EVENT_ENGINE_REGISTERED_ADDRESS_H_

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/rendezvous/dead_addresses.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+constexpr size_t kMost = 1000;  // at a time
+
+std::vector<ServiceName> Addresses(int directory) {
+  std::vector<ServiceName> names;
+  const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(fd < 0 ? nullptr : fdopendir(fd), closedir);
+  if (list == nullptr) {
+    if (fd >= 0) close(fd);
+    return names;
+  }
+  while (const dirent* const entry = readdir(list.get())) {
+    absl::string_view stem(entry->d_name);
+    if (names.size() == kMost) break;
+    if (!absl::ConsumeSuffix(&stem, ".lock") || stem.size() > ServiceName::kMaxLength) continue;
+    ServiceName name = ServiceName::Reserved(std::string(stem));
+    if (AddressOfName(name).has_value()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+}  // namespace
+
+void RemoveDeadAddresses(const RendezvousDirectory& directory) {
+  // Who can have the name has it for a moment, and removes its files. A living owner keeps it.
+  for (const ServiceName& name : Addresses(directory.fd())) {
+    (void)NameListener::Listen(directory, name);
+  }
+}
+
+}  // namespace grpc_cxl::internal

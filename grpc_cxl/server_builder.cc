@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/server_builder.h"
+
+#include <grpc/impl/channel_arg_names.h>
+
+#include <algorithm>
+#include <climits>
+#include <utility>
+
+#include "absl/log/log.h"
+#include "absl/status/status.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/event_engine/channel_target.h"
+#include "grpc_cxl/payload_placement.h"
+#include "grpc_cxl/rendezvous/service_name.h"
+
+namespace grpc_cxl {
+
+ServerBuilder::ServerBuilder() { experimental().SetInterceptorCreators({}); }
+
+void ServerBuilder::experimental_type::SetInterceptorCreators(
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+        interceptor_creators) {
+  interceptor_creators.push_back(PayloadPlacement());
+  grpc::ServerBuilder::experimental_type::SetInterceptorCreators(std::move(interceptor_creators));
+}
+
+grpc::ChannelArguments ServerBuilder::BuildChannelArgs() {
+  grpc::ChannelArguments arguments = grpc::ServerBuilder::BuildChannelArgs();
+  const std::vector<Port> addresses = ports();
+  if (!std::all_of(addresses.begin(), addresses.end(),
+                   [](const Port& port) { return internal::ServiceName::IsTarget(port.addr); })) {
+    return arguments;
+  }
+  const auto set_default = [&arguments](const char* key, int value) {
+    if (internal::HasArgument(arguments.c_channel_args(), key)) return;
+    arguments.SetInt(key, value);
+  };
+  set_default(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
+  // As for channels (channel_credentials.cc).
+  set_default(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  set_default(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 4 << 20);
+  set_default(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 << 20);
+  return arguments;
+}
+
+std::unique_ptr<grpc::Server> ServerBuilder::BuildAndStart() {
+  std::unique_ptr<grpc::Server> server = grpc::ServerBuilder::BuildAndStart();
+  if (server == nullptr) return server;
+  const absl::Status enabled = EnableDirectCalls(*server);
+  // NOT_FOUND: no address can have them, or the options say no.
+  if (!enabled.ok() && !absl::IsNotFound(enabled)) LOG(WARNING) << enabled.message();
+  return server;
+}
+
+}  // namespace grpc_cxl

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Network addresses with our credentials at both ends: connections to servers of this host go
+// through memory, all others over the network, and a channel goes from one to the other when a
+// server goes or comes.
+
+#include "test/e2e/network_address.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "grpc_cxl/connection_counters.h"
+#include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/event_engine/channel_target.h"
+#include "test/support/eventually.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class NetworkAddressTest : public ::testing::Test, protected NetworkHost {
+ protected:
+  std::unique_ptr<AddressServer> Ours(const std::string& address) {
+    return std::make_unique<AddressServer>(address, ServerCredentials(server_options()));
+  }
+  static std::unique_ptr<AddressServer> Plain(const std::string& address) {
+    return std::make_unique<AddressServer>(address, grpc::InsecureServerCredentials());
+  }
+};
+
+TEST_F(NetworkAddressTest, EveryAddressOfAServerOnThisHostIsReachedThroughMemory) {
+  for (const std::string listen : {"0.0.0.0:0", "[::]:0", "127.0.0.1:0", "[::1]:0"}) {
+    const auto server = Ours(listen);
+    ASSERT_GT(server->port(), 0) << listen;
+    const bool any = listen == "0.0.0.0:0" || listen == "[::]:0";
+    for (const std::string host :
+         {"127.0.0.1", "127.0.0.2", "[::1]", "ipv4:127.0.0.1", "ipv6:[::1]", "dns:///127.0.0.1"}) {
+      if (!any && !absl::StrContains(host, listen.substr(0, listen.size() - 2))) continue;
+      const uint64_t before = GetConnectionCounters().memory;
+      EXPECT_THAT(Call(At(host, server->port())), StartsWith(kMemory)) << listen << " " << host;
+      EXPECT_EQ(GetConnectionCounters().memory, before + 1);
+    }
+  }
+}
+
+TEST_F(NetworkAddressTest, EitherEndWithoutOurCredentialsIsReachedOverTheNetwork) {
+  const auto ours = Ours("127.0.0.1:0"), plain = Plain("127.0.0.1:0");
+  EXPECT_THAT(Call(At("127.0.0.1", ours->port()), grpc::InsecureChannelCredentials()),
+              StartsWith("ipv4:127.0.0.1"));
+  const uint64_t before = GetConnectionCounters().network;
+  EXPECT_THAT(Call(At("127.0.0.1", plain->port())), StartsWith("ipv4:127.0.0.1"));
+  EXPECT_EQ(GetConnectionCounters().network, before + 1);
+}
+
+TEST_F(NetworkAddressTest, AChannelFollowsItsAddress) {
+  auto server = Ours("127.0.0.1:0");
+  const std::string address = At("127.0.0.1", server->port());
+  const auto channel = Channel(address);
+  EXPECT_THAT(Call(channel), StartsWith(kMemory));
+  server.reset();
+  server = Plain(address);
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+  server.reset();
+  server = Ours(address);
+  EXPECT_THAT(Call(channel), StartsWith(kMemory));
+}
+
+TEST_F(NetworkAddressTest, RoundRobinReachesEachServerByItsOwnPath) {
+  const auto ours = Ours("127.0.0.1:0"), plain = Plain("127.0.0.1:0");
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  const auto channel = grpc::CreateCustomChannel(
+      absl::StrCat("ipv4:127.0.0.1:", ours->port(), ",127.0.0.1:", plain->port()),
+      ChannelCredentials(channel_options()), arguments);
+  EXPECT_TRUE(internal::Eventually([&] {
+    const std::string first = Call(channel), second = Call(channel);
+    return first.substr(0, 4) != second.substr(0, 4);
+  }));
+}
+
+TEST_F(NetworkAddressTest, TheSecondServerOfAnAddressTakesItsEntryOver) {
+  auto first = Ours("127.0.0.1:0");
+  const std::string address = At("127.0.0.1", first->port());
+  const auto second = Ours(address);  // SO_REUSEPORT
+  first.reset();
+  EXPECT_TRUE(
+      internal::Eventually([&] { return absl::StartsWith(Call(Channel(address)), kMemory); }));
+}
+
+TEST_F(NetworkAddressTest, OneServerHasANameAndAnAddress) {
+  const AddressServer server("127.0.0.1:0", ServerCredentials(server_options()), "cxl:///payments");
+  EXPECT_THAT(Call(Channel("cxl:///payments")), HasSubstr("cxl:///payments@"));
+  EXPECT_THAT(Call(At("127.0.0.1", server.port())), StartsWith(kMemory));
+}
+
+std::string TestData(const std::string& file) {
+  std::ifstream in("test/e2e/testdata/" + file);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+TEST_F(NetworkAddressTest, TlsStaysTls) {
+  grpc::SslServerCredentialsOptions tls(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  tls.pem_key_cert_pairs.push_back({TestData("server.key"), TestData("server.pem")});
+  const AddressServer server("127.0.0.1:0",
+                             ServerCredentials(server_options(), grpc::SslServerCredentials(tls)));
+  const std::string target = At("127.0.0.1", server.port());  // a name of the certificate
+  grpc::SslCredentialsOptions trust;
+  trust.pem_root_certs = TestData("ca.pem");
+  const auto client = ChannelCredentials(channel_options(), grpc::SslCredentials(trust));
+  EXPECT_THAT(Call(target, client), StartsWith(kMemory));
+}
+
+TEST_F(NetworkAddressTest, LocalCredentialsTakeMemoryForTheLoopbackInterface) {
+  const AddressServer server(
+      "127.0.0.1:0",
+      ServerCredentials(server_options(), grpc::experimental::LocalServerCredentials(LOCAL_TCP)));
+  EXPECT_THAT(
+      Call(At("127.0.0.1", server.port()),
+           ChannelCredentials(channel_options(), grpc::experimental::LocalCredentials(LOCAL_TCP))),
+      StartsWith(kMemory));
+}
+
+// With pick_first all calls go to one server, so a direct call goes where gRPC's would.
+TEST_F(NetworkAddressTest, CallsAreDirectWhereOneServerIsPicked) {
+  auto server = Ours("127.0.0.1:0");
+  ASSERT_TRUE(EnableDirectCalls(server->server()).ok());
+  const std::string address = At("127.0.0.1", server->port());
+  const auto direct = [&](const std::shared_ptr<grpc::Channel>& channel) {
+    EXPECT_THAT(Call(channel), StartsWith(kMemory));  // connects
+    const uint64_t before = GetDirectCallStats().direct;
+    EXPECT_EQ(Call(channel).find("error"), std::string::npos);
+    return GetDirectCallStats().direct == before + 1;
+  };
+  const auto channel = Channel(address);
+  EXPECT_TRUE(direct(channel));
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  EXPECT_FALSE(
+      direct(grpc::CreateCustomChannel(address, ChannelCredentials(channel_options()), arguments)));
+  server.reset();
+  server = Plain(address);
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityOfTheTarget) {
+  for (const auto& [target, authority] : std::vector<std::pair<std::string, std::string>>{
+           {"dns:///payments:50051", "payments:50051"},
+           {"dns://8.8.8.8/payments:50051", "payments:50051"},
+           {"ipv6:[::1]:50051", "[::1]:50051"},
+           {"payments:50051", "payments:50051"}}) {
+    EXPECT_EQ(internal::ChannelTarget::Of(target, grpc_channel_args{0, nullptr}).authority,
+              authority);
+  }
+}
+
+}  // namespace
+}  // namespace grpc_cxl::e2e

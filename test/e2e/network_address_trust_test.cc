@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Who may answer for a network address: the same address is another server's in another network
+// namespace, and a process that does not listen there cannot have it. All in forked children.
+
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+
+#include "grpc_cxl/connection_counters.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
+#include "test/e2e/log_capture.h"
+#include "test/e2e/network_address.h"
+#include "test/support/eventually.h"
+#include "test/support/forked_child.h"
+#include "test/support/user_namespace.h"
+
+namespace grpc_cxl::e2e {
+namespace {
+
+using internal::ForkedChild;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr int kPort = 50051;  // in a namespace of its own
+
+// A port that nobody else gets: bound, with SO_REUSEPORT, and not listening.
+class Port {
+ public:
+  Port() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    PCHECK(setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address_);
+    PCHECK(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address_), size) == 0);
+    PCHECK(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address_), &size) == 0);
+  }
+  int number() const { return ntohs(address_.sin_port); }
+  internal::TcpAddress address() const {
+    return *internal::TcpAddress::From(reinterpret_cast<const sockaddr*>(&address_),
+                                       sizeof(address_));
+  }
+
+ private:
+  const internal::UniqueFd socket_;
+  sockaddr_in address_ = {};
+};
+
+// Empty when this process is in a network namespace of its own with a loopback interface.
+std::string EnterNetworkNamespace() {
+  internal::EnterUserNamespace(geteuid());
+  if (unshare(CLONE_NEWNET) != 0) {
+    return absl::StrCat("no network namespaces here: ", strerror(errno));
+  }
+  const internal::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq loopback{.ifr_ifrn = {.ifrn_name = "lo"}, .ifr_ifru = {.ifru_flags = IFF_UP}};
+  if (ioctl(socket.get(), SIOCSIFFLAGS, &loopback) == 0) return "";
+  return absl::StrCat("no loopback interface: ", strerror(errno));
+}
+
+// The client's pid as its own server sees it, by the path of a call; in both namespaces `pid` is
+// as the kernel numbers it there.
+std::string ServeAndCall(const NetworkHost& host, const std::string& mine,
+                         const std::string& others) {
+  if (const std::string why = EnterNetworkNamespace(); !why.empty()) return why;
+  const AddressServer server(At("0.0.0.0", kPort), ServerCredentials(host.server_options()));
+  std::ofstream{mine};
+  if (!internal::Eventually([&] { return access(others.c_str(), F_OK) == 0; })) return "alone";
+  const std::string seen = host.Call(At("127.0.0.1", kPort));
+  return absl::StrContains(seen, absl::StrCat("@pid=", getpid(), ",")) ? seen : "not mine: " + seen;
+}
+
+TEST(NetworkAddressTrustTest, AnAddressIsOfItsNetworkNamespace) {
+  if (const std::string why = internal::WhyNoUserNamespace(); !why.empty()) GTEST_SKIP() << why;
+  if (const std::string why = ForkedChild(EnterNetworkNamespace).Join(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
+  const NetworkHost host("/tmp");
+  const std::string a = host.directory() + "/a", b = host.directory() + "/b";
+  ForkedChild first([&] { return ServeAndCall(host, a, b); });
+  ForkedChild second([&] { return ServeAndCall(host, b, a); });
+  EXPECT_THAT(first.Join(), StartsWith(kMemory));
+  EXPECT_THAT(second.Join(), StartsWith(kMemory));
+}
+
+// Registers an address without listening there.
+std::optional<internal::NameListener> Forge(const NetworkHost& host,
+                                            const internal::ServiceName& name) {
+  const auto directory = internal::RendezvousDirectory::Open({.configured = host.directory()});
+  auto listener = internal::NameListener::Listen(directory.value(), name);
+  CHECK(listener.ok()) << listener.status();
+  return *std::move(listener);
+}
+
+// The path of a call to a plain server although somebody else has registered its address, and what
+// the log says.
+std::string CallPlain(const NetworkHost& host, int port) {
+  LogCapture log(absl::LogSeverity::kWarning);
+  const AddressServer server(At("127.0.0.1", port), grpc::InsecureServerCredentials());
+  ChannelOptions options = host.channel_options();
+  options.allowed_uids = {internal::kNobody};
+  const std::string seen =
+      e2e::Call(grpc::CreateChannel(At("127.0.0.1", server.port()), ChannelCredentials(options)));
+  const ConnectionCounters counters = GetConnectionCounters();
+  return absl::StrCat(seen.substr(0, 5), counters.memory, counters.network, counters.declined, " ",
+                      log.text());
+}
+
+TEST(NetworkAddressTrustTest, AnotherUserThatDoesNotListenIsNotBelieved) {
+  if (const std::string why = internal::WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+  const NetworkHost host("/tmp");
+  const Port port;
+  PCHECK(chmod(host.directory().c_str(), 01777) == 0);
+  const auto space = internal::NetworkNamespace::OfThread().value();
+  ForkedChild liar(internal::kNobody, [&] {
+    const auto name = Forge(host, NameOfAddress(port.address(), space));
+    raise(SIGSTOP);
+    pause();
+    return "";
+  });
+  liar.AwaitStopAndContinue();
+  EXPECT_THAT(
+      ForkedChild([&] { return CallPlain(host, port.number()); }).Join(),
+      AllOf(StartsWith("ipv4:011 "), HasSubstr("belongs to uid 0, the server to uid 65534")));
+}
+
+TEST(NetworkAddressTrustTest, AProcessThatListensElsewhereIsNotBelieved) {
+  const NetworkHost host("/tmp");
+  const Port port;
+  const auto space = internal::NetworkNamespace::OfThread().value();
+  const auto name = Forge(host, internal::NameOfAnyAddress(port.number(), space));
+  EXPECT_THAT(
+      ForkedChild([&] { return CallPlain(host, port.number()); }).Join(),
+      AllOf(StartsWith("ipv4:011 "), HasSubstr("another socket than the server's listens there")));
+}
+
+}  // namespace
+}  // namespace grpc_cxl::e2e

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Who may answer for an address, with real listening sockets of this process; and what killed
+// servers leave.
+
+#include "grpc_cxl/rendezvous/address_owner.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/log/check.h"
+#include "absl/status/status_matchers.h"
+#include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/dead_addresses.h"
+#include "grpc_cxl/rendezvous/name_listener.h"
+#include "test/support/forked_child.h"
+#include "test/support/temporary_directory.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+
+TcpAddress Address(const std::string& ip, uint16_t port) {
+  TcpAddress address{.port = port};
+  const std::string mapped = ip.find(':') == std::string::npos ? "::ffff:" + ip : ip;
+  CHECK_EQ(inet_pton(AF_INET6, mapped.c_str(), &address.ip), 1);
+  return address;
+}
+
+struct Listening {
+  UniqueFd socket;
+  uint16_t port;
+};
+
+Listening ListenOn(const std::string& ip, bool only_v6 = false, uint16_t port = 0) {
+  Listening result{.socket = UniqueFd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)), .port = 0};
+  const int fd = result.socket.get(), only = only_v6, on = 1;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = Address(ip, 0).ip;
+  address.sin6_port = htons(port);
+  socklen_t size = sizeof(address);
+  PCHECK(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) == 0);
+  PCHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+  PCHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0);
+  PCHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  result.port = ntohs(address.sin6_port);
+  return result;
+}
+
+const auto kDenied = StatusIs(absl::StatusCode::kPermissionDenied);
+
+TEST(AddressOwnerTest, AnExactEntryNeedsASocketOfTheAddressAndTheUser) {
+  const Listening server = ListenOn("127.0.0.1");
+  const TcpAddress address = Address("127.0.0.1", server.port);
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid()), IsOk());
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid() + 1), kDenied);
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kAny, geteuid()), kDenied);
+  EXPECT_THAT(CheckAnswersFor(Address("127.0.0.2", server.port), AddressEntry::kExact, geteuid()),
+              kDenied);
+}
+
+TEST(AddressOwnerTest, AnEntryForAllNeedsAnAddressOfThisHostThatNoOtherSocketHas) {
+  const Listening server = ListenOn("::");
+  for (const std::string ip : {"127.0.0.1", "127.0.0.9", "::1"}) {
+    EXPECT_THAT(CheckAnswersFor(Address(ip, server.port), AddressEntry::kAny, geteuid()), IsOk());
+  }
+  for (const std::string ip : {"192.0.2.1", "2001:db8::1"}) {  // for documentation only
+    EXPECT_FALSE(CheckAnswersFor(Address(ip, server.port), AddressEntry::kAny, geteuid()).ok());
+  }
+  const Listening other = ListenOn("127.0.0.1", false, server.port);
+  EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", server.port), AddressEntry::kAny, geteuid()),
+              kDenied);
+}
+
+TEST(AddressOwnerTest, AnIpv6SocketMayTakeNoIpv4) {
+  const Listening server = ListenOn("::", /*only_v6=*/true);
+  EXPECT_THAT(CheckAnswersFor(Address("::1", server.port), AddressEntry::kAny, geteuid()), IsOk());
+  EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", server.port), AddressEntry::kAny, geteuid()),
+              kDenied);
+}
+
+TEST(DeadAddressesTest, FilesOfKilledServersGoAndOthersStay) {
+  const TemporaryDirectory place;
+  const RendezvousDirectory directory =
+      RendezvousDirectory::Open({.configured = place.path()}).value();
+  const NetworkNamespace space{.device = 1, .inode = 2};
+  const ServiceName dead = NameOfAddress(Address("fd00::7", 1), space);
+  ForkedChild server([&] {
+    const auto name = NameListener::Listen(directory, dead);
+    raise(SIGSTOP);
+    pause();
+    return "";
+  });
+  server.AwaitStopAndContinue();
+  const auto living = NameListener::Listen(directory, NameOfAnyAddress(1, space));
+  RemoveDeadAddresses(directory);
+  EXPECT_EQ(place.List().size(), 4u);
+  ASSERT_TRUE(server.Kill());
+  RemoveDeadAddresses(directory);
+  EXPECT_EQ(place.List(),
+            (std::vector<std::string>{"tcp=any=1=net1-2.lock", "tcp=any=1=net1-2.sock"}));
+}
+
+}  // namespace
+}  // namespace grpc_cxl::internal
