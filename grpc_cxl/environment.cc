@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/rendezvous/host_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -75,6 +76,18 @@ absl::Status AddIds(absl::string_view variable, const std::string& list, absl::s
                                                      " with commas between them, as 1000,1001"));
     }
     ids->push_back(id);
+  }
+  return absl::OkStatus();
+}
+
+// Adds the hosts of a list such as "payments:50051,payments.prod.svc:50051".
+absl::Status AddHosts(const std::string& list, std::vector<std::string>* hosts) {
+  for (const absl::string_view host : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    if (const auto name = NameOfHost(host); !name.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("GRPC_CXL_ALSO_KNOWN_AS is \"", list,
+                                                     "\", in which ", name.status().message()));
+    }
+    hosts->emplace_back(host);
   }
   return absl::OkStatus();
 }
@@ -144,6 +157,7 @@ Environment Environment::Read() {
       .allowed_uids = Get("GRPC_CXL_ALLOWED_UIDS"),
       .allowed_groups = Get("GRPC_CXL_ALLOWED_GROUPS"),
       .secret_file = Get("GRPC_CXL_SECRET_FILE"),
+      .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
       .preset = Get("GRPC_CXL_PRESET"),
@@ -236,6 +250,11 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   if (!coherence.ok()) return coherence.status();
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
+  settings.also_known_as = options.also_known_as;
+  if (absl::Status status = AddHosts(environment.also_known_as, &settings.also_known_as);
+      !status.ok()) {
+    return status;
+  }
   settings.ring_bytes = options.ring_bytes;
   settings.payload_bytes = options.payload_bytes;
   settings.arena_bytes = options.arena_bytes;

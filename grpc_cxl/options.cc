@@ -13,6 +13,7 @@
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/link/link_layout.h"
+#include "grpc_cxl/rendezvous/host_name.h"
 
 namespace grpc_cxl {
 namespace {
@@ -74,6 +75,11 @@ absl::Status Validate(const ServerOptions& options) {
   if (absl::Status both_ends = Validate(static_cast<const EndpointOptions&>(options));
       !both_ends.ok()) {
     return both_ends;
+  }
+  for (const std::string& host : options.also_known_as) {
+    if (const auto name = internal::NameOfHost(host); !name.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("also_known_as: ", name.status().message()));
+    }
   }
   if (options.ring_bytes < kMinRingBytes || options.ring_bytes > kMaxRingBytes ||
       (options.ring_bytes & (options.ring_bytes - 1)) != 0) {

@@ -109,6 +109,14 @@ struct ServerOptions : EndpointOptions {
   // EnableDirectCalls() (direct_calls.h). Default: yes.
   bool direct_calls = true;
 
+  // Other hosts and ports for which clients reach this server, such as "payments.prod.svc:50051":
+  // those of the targets of their channels, spelled as there, in any network namespace that shares
+  // the rendezvous directory. For services behind virtual addresses, which say nothing about the
+  // server. You vouch that a call to this target may be this server's: nothing can check it.
+  // Default: none. GRPC_CXL_ALSO_KNOWN_AS=a:1,b:2 in the environment adds to them. One server at a
+  // time has a name; others serve the network.
+  std::vector<std::string> also_known_as;
+
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
   // usual message writer and reader wait for each other.

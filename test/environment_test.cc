@@ -28,14 +28,23 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",          "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS", "GRPC_CXL_ALLOWED_GROUPS",
-                                      "GRPC_CXL_SECRET_FILE",  "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",    "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",       "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",       "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES", "GRPC_CXL_POLLING_THREADS",
-                                      "XDG_RUNTIME_DIR",       "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
+                                      "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",
+                                      "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_ALSO_KNOWN_AS",
+                                      "GRPC_CXL_SECRET_FILE",
+                                      "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",
+                                      "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",
+                                      "GRPC_CXL_POLLING_THREADS",
+                                      "XDG_RUNTIME_DIR",
+                                      "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -212,6 +221,7 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_ALLOWED_UIDS", "4294967295", "numbers of users with commas"},
       {"GRPC_CXL_COHERENCE", "maybe", "must be coherent or flush"},
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
+      {"GRPC_CXL_ALSO_KNOWN_AS", "payments:1,no port", "no host and port"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},
       {"GRPC_CXL_POLLING_THREADS", "0", "from 1 to 64"},
       {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},

@@ -100,6 +100,18 @@ TEST_F(NetworkAddressTest, OneServerHasANameAndAnAddress) {
   EXPECT_THAT(Call(At("127.0.0.1", server.port())), StartsWith(kMemory));
 }
 
+TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
+  ServerOptions options = server_options();
+  const auto plain = Plain("127.0.0.1:0");  // in the way of a virtual address
+  const std::string target = At("localhost", plain->port());
+  options.also_known_as = {At("LocalHost", plain->port())};
+  auto server = std::make_unique<AddressServer>("127.0.0.1:0", ServerCredentials(options));
+  const auto channel = Channel("dns:///" + target);
+  EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///name=" + target + "@"));
+  server.reset();
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
 std::string TestData(const std::string& file) {
   std::ifstream in("test/e2e/testdata/" + file);
   std::stringstream text;
