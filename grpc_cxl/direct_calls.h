@@ -73,7 +73,7 @@ struct DirectCallStats {
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
-  uint64_t no_slot = 0;        // stream path: 64 calls were under way on every connection
+  uint64_t no_slot = 0;        // stream path: all slots of the connection were taken
   // Stream path: the channel has TLS, a service config, default compression or a stats plugin.
   uint64_t excluded_channel = 0;
   // Stream path: this process has an interceptor for all its client calls

@@ -13,6 +13,7 @@
 #include "absl/base/no_destructor.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 #ifndef SO_PASSRIGHTS  // newer than some systems' headers
 #define SO_PASSRIGHTS 83
@@ -22,6 +23,8 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kMany = 64;
+constexpr size_t kMostThreads = 4;
+constexpr absl::Duration kIdleThreadLife = absl::Seconds(10);
 
 class Closer {
  public:
@@ -34,13 +37,7 @@ class Closer {
   UniqueFd Take(UniqueFd fd) {
     if (getpid() != owner_) return fd;  // a forked child has no such thread
     absl::MutexLock lock(mu_);
-    if (!started_) {
-      pthread_t thread;
-      if (pthread_create(&thread, nullptr, &Closer::Run, this) != 0) return fd;
-      pthread_setname_np(thread, "cxl_closer");
-      pthread_detach(thread);
-      started_ = true;
-    }
+    if (waiting_.size() >= idle_ && threads_ < kMostThreads && !Start() && threads_ == 0) return fd;
     waiting_.push_back(std::move(fd));
     return UniqueFd();
   }
@@ -51,25 +48,47 @@ class Closer {
   }
 
  private:
-  static void* Run(void* self) {
-    for (;;) static_cast<Closer*>(self)->CloseOne();
+  bool Start() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, &Closer::Run, this) != 0) return false;
+    pthread_setname_np(thread, "cxl_closer");
+    pthread_detach(thread);
+    ++threads_;
+    ++idle_;
+    return true;
   }
 
-  void CloseOne() {
+  static void* Run(void* self) {
+    while (static_cast<Closer*>(self)->CloseOne()) {
+    }
+    return nullptr;
+  }
+
+  // False: there was nothing to do for a while, and the thread has left.
+  bool CloseOne() {
     UniqueFd next;
     {
       absl::MutexLock lock(mu_);
       const auto any = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !waiting_.empty(); };
-      mu_.Await(absl::Condition(&any));
+      const bool found = mu_.AwaitWithTimeout(absl::Condition(&any), kIdleThreadLife);
+      --idle_;
+      if (!found) {
+        --threads_;
+        return false;
+      }
       next = std::move(waiting_.front());
       waiting_.pop_front();
     }
     next.Reset();
+    absl::MutexLock lock(mu_);
+    ++idle_;
+    return true;
   }
 
   const pid_t owner_ = getpid();
   absl::Mutex mu_;
-  bool started_ ABSL_GUARDED_BY(mu_) = false;
+  size_t threads_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t idle_ ABSL_GUARDED_BY(mu_) = 0;  // threads that are not in a close()
   std::deque<UniqueFd> waiting_ ABSL_GUARDED_BY(mu_);
 };
 

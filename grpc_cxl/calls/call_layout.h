@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_CALLS_CALL_LAYOUT_H_
 #define GRPC_CXL_CALLS_CALL_LAYOUT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,6 +25,9 @@
 //   +---------------------------+
 //   | response buffers, 64      |  server only, buffer_bytes each
 //   +---------------------------+
+//
+// An arena has one area, or several, one behind the other, of which the client opens the next as it
+// needs it (ClientCallAreas). They know nothing of each other, but for `more_areas` in the first.
 //
 // A call, step by step (c: client, s: server; "flip" toggles the slot's bit in a bitmap, which
 // tells the other side that the slot has something new):
@@ -89,6 +93,7 @@ struct alignas(kWriterAlignment) CallClientWords {
   SharedU32 ping;       // liveness pings sent
   // Calls posted so far; stored at rest, when all of them are over and their responses read.
   SharedU64 calls_read;
+  SharedU32 more_areas;  // in the first area: how many others the client uses
   // On a line of its own: it changes with every call, while the server watches the others.
   alignas(kWriterAlignment) SharedU32 awake;  // threads that look at slots by themselves
 };
@@ -98,6 +103,7 @@ static_assert(offsetof(CallClientWords, cancelled) == 8);
 static_assert(offsetof(CallClientWords, acked) == 16);
 static_assert(offsetof(CallClientWords, ping) == 24);
 static_assert(offsetof(CallClientWords, calls_read) == 32);
+static_assert(offsetof(CallClientWords, more_areas) == 40);
 
 struct alignas(kWriterAlignment) CallServerWords {
   SharedU64 news;          // counts changes of polled slots
@@ -158,6 +164,13 @@ inline constexpr size_t kCallWordsBytes = kCallClientSlotsAt;
 // Bytes of the whole area.
 constexpr size_t CallAreaBytes(size_t buffer_bytes) {
   return kCallBuffersAt + 2 * kCallSlots * buffer_bytes;
+}
+
+// Most areas of an arena, and how many one with buffers of this size has where both sides know more
+// than one: as many as 8 MiB hold.
+inline constexpr size_t kMostCallAreas = 8;
+constexpr size_t CallAreas(size_t buffer_bytes) {
+  return std::clamp((size_t{8} << 20) / CallAreaBytes(buffer_bytes), size_t{1}, kMostCallAreas);
 }
 
 // At the start of a request buffer (section 8.4); then the method, the metadata, the message.

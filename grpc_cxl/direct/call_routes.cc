@@ -50,7 +50,7 @@ void CallRoutes::Add(std::shared_ptr<const CallRoute> route) {
   routes_.push_back(std::move(route));
 }
 
-void CallRoutes::Remove(const ClientCalls* calls) {
+void CallRoutes::Remove(const ClientCallAreas* calls) {
   std::shared_ptr<const CallRoute> dropped;  // after the lock
   absl::MutexLock lock(mu_);
   for (auto route = routes_.begin(); route != routes_.end(); ++route) {

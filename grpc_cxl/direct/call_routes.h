@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
 
@@ -18,7 +18,7 @@ namespace grpc_cxl::internal {
 struct CallRoute {
   // Keeps the connection's memory mapped. UserIdle() must follow each call.
   std::shared_ptr<LinkOwner> owner;
-  ClientCalls* calls = nullptr;
+  ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
 };
 
@@ -32,7 +32,7 @@ class CallRoutes {
   // Of the connections that take calls, the least busy; null when there is none.
   std::shared_ptr<const CallRoute> LeastBusy() const;
   void Add(std::shared_ptr<const CallRoute> route);
-  void Remove(const ClientCalls* calls);
+  void Remove(const ClientCallAreas* calls);
 
  private:
   mutable absl::Mutex mu_;

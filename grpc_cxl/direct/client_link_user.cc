@@ -5,11 +5,11 @@
 
 namespace grpc_cxl::internal {
 
-ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
+ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, const WaitTerms& wait)
     : calls_(
-          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->polls(),
-          SpinBudget(wait), link->pages()),
+          link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
+          link->polls(), SpinBudget(wait), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       routes_(std::move(routes)) {}
 

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "grpc_cxl/calls/client_calls.h"
+#include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/link/link.h"
@@ -18,9 +18,9 @@ namespace grpc_cxl::internal {
 // can be made.
 class ClientLinkUser final : public LinkUser {
  public:
-  // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see
-  // CallBlocks.
-  ClientLinkUser(Link* link, size_t buffer_bytes, bool trust_peer,
+  // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
+  // see CallBlocks.
+  ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                  std::shared_ptr<CallRoutes> routes, const WaitTerms& wait);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
@@ -34,7 +34,7 @@ class ClientLinkUser final : public LinkUser {
   bool MayRest() const override { return calls_.MayRest(); }
 
  private:
-  ClientCalls calls_;
+  ClientCallAreas calls_;
   const CallBlocks blocks_;
   const std::shared_ptr<CallRoutes> routes_;
 };

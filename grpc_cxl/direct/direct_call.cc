@@ -172,7 +172,7 @@ bool DirectCall::Post(const Message& request,
 }
 
 bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView* view) {
-  ClientCalls& calls = *link_->calls;
+  ClientCallAreas& calls = *link_->calls;
   const size_t head_bytes = RequestHeadBytes(*view);
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();

@@ -9,9 +9,11 @@
 
 namespace grpc_cxl::internal {
 
-ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, bool trust_peer, std::string peer)
+ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
+                               ServerCallAreas::TakeBytes take, bool trust_peer, std::string peer)
     : calls_(
-          link->call_area(), buffer_bytes, [link] { link->Wake(); }, link->view(), link->pages()),
+          link->call_area(), buffer_bytes, areas, std::move(take), [link] { link->Wake(); },
+          link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)) {}
 

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/calls/server_calls.h"
+#include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
@@ -40,9 +40,11 @@ class Cancellable {
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
 class ServerLinkUser final : public LinkUser {
  public:
-  // `link` has a call area with buffers of `buffer_bytes`, and outlives this. `trust_peer`: see
-  // CallBlocks. `peer` is the text of ServerContext::peer() on the stream path.
-  ServerLinkUser(Link* link, size_t buffer_bytes, bool trust_peer, std::string peer);
+  // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `take`: see
+  // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
+  // the stream path.
+  ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, ServerCallAreas::TakeBytes take,
+                 bool trust_peer, std::string peer);
 
   void Start(std::weak_ptr<LinkOwner> owner) override { owner_ = std::move(owner); }
 
@@ -79,7 +81,7 @@ class ServerLinkUser final : public LinkUser {
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
 
-  ServerCalls calls_;
+  ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
@@ -88,9 +90,9 @@ class ServerLinkUser final : public LinkUser {
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept until the last call is over
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
-  Cancellable* running_[kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+  Cancellable* running_[kMostCallAreas * kCallSlots] ABSL_GUARDED_BY(mu_) = {};
   // Cancelled before the handler said Running().
-  uint32_t cancelled_early_[kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+  uint32_t cancelled_early_[kMostCallAreas * kCallSlots] ABSL_GUARDED_BY(mu_) = {};
 };
 
 }  // namespace grpc_cxl::internal

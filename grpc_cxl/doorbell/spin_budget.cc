@@ -21,6 +21,17 @@ constexpr double kLeastSaving = 0.02;
 constexpr double kSecond = 1e9;
 // No more is believed: the waker's stamp may lie, and a process may be stopped before it goes on.
 constexpr double kMostLatencyNs = 300e3;
+// Waits of a trial, without the first ones, in which the other thread may still have slept; and the
+// waits before the next one, more after each trial in vain. A trial costs up to 8 sleeps a wait, so
+// those in vain take at most 5 % and soon less than 1 % of what sleeping costs.
+constexpr int kTrial = 12;
+constexpr int kTrialBegins = 2;
+constexpr int kFirstTrial = 64;
+constexpr int kNextTrial = 2048;
+constexpr int kMostDoublings = 3;
+constexpr double kTrialShare = 0.02;
+constexpr double kLongestTrial = 8;  // times the cost of a sleep
+constexpr double kMostWaits = 0.75;
 // After spinning for so long without a sleep, one measures the latency anew.
 constexpr int64_t kSpunBeforeSleepNs = 1'000'000'000;
 
@@ -30,6 +41,7 @@ SpinBudget::SpinBudget(const WaitTerms& terms)
     : terms_(terms),
       most_ns_(std::max<int64_t>(0, absl::ToInt64Nanoseconds(terms.max_spin))),
       budget_ns_(terms.policy == WaitPolicy::kSpin ? most_ns_ : 0),
+      until_trial_(kFirstTrial),
       saved_ns_(static_cast<double>(absl::ToInt64Nanoseconds(terms.idle_spin))) {}
 
 void SpinBudget::Waited(const PastWait& wait) {
@@ -38,24 +50,58 @@ void SpinBudget::Waited(const PastWait& wait) {
   if (latency_ns_ < 0) return;
   Settle(wait, lateness_ns);
   spun_since_sleep_ns_ = wait.slept ? 0 : spun_since_sleep_ns_ + wait.spun_ns;
-  budget_ns_ = spun_since_sleep_ns_ < kSpunBeforeSleepNs ? Best() : 0;
+  if (trial_left_ > 0) {
+    // The core that another thread had meanwhile is not free for that.
+    const double lost = (1 + terms_.latency_weight) * static_cast<double>(wait.away_ns);
+    const bool crowded = lost > sleep_cost_ns_;
+    if (--trial_left_ > 0 && !crowded) return;
+    trial_left_ = 0;
+    if (crowded || Best(trial_waits_) == 0) {
+      const double pause = std::min(1e9, lost / (kTrialShare * sleep_cost_ns_ + 1));
+      until_trial_ = std::max(kNextTrial << trials_in_vain_, static_cast<int>(pause));
+      trials_in_vain_ = std::min(trials_in_vain_ + 1, kMostDoublings);
+      budget_ns_ = 0;
+      return;
+    }
+    waits_ = trial_waits_;
+    trials_in_vain_ = 0;
+  }
+  budget_ns_ = spun_since_sleep_ns_ < kSpunBeforeSleepNs ? Best(waits_) : 0;
+  if (budget_ns_ == 0 && wait.slept) budget_ns_ = TryOut();
+}
+
+int64_t SpinBudget::TryOut() {
+  if (--until_trial_ > 0) return 0;
+  until_trial_ = kFirstTrial;
+  const int64_t spin = waits_.Most(kMostWaits);
+  if (spin > most_ns_ || static_cast<double>(spin) > kLongestTrial * sleep_cost_ns_ ||
+      static_cast<double>(kTrial * spin) > saved_ns_) {
+    return 0;
+  }
+  trial_left_ = kTrial;
+  trial_waits_ = {};
+  return spin;
 }
 
 double SpinBudget::Learn(const PastWait& wait) {
+  WaitHistogram passed_over;
+  WaitHistogram& waits = trial_left_ == 0                      ? waits_
+                         : trial_left_ > kTrial - kTrialBegins ? passed_over
+                                                               : trial_waits_;
   if (!wait.slept) {
     // What came while another thread had the core came some time since the last look. Earlier waits
     // tell when.
     const double lateness_ns =
-        std::clamp(static_cast<double>(wait.total_ns) - waits_.MeanBelow(wait.total_ns), 0.0,
+        std::clamp(static_cast<double>(wait.total_ns) - waits.MeanBelow(wait.total_ns), 0.0,
                    static_cast<double>(wait.unseen_ns));
-    if (2 * lateness_ns <= static_cast<double>(wait.unseen_ns)) waits_.Add(wait.total_ns);
+    if (2 * lateness_ns <= static_cast<double>(wait.unseen_ns)) waits.Add(wait.total_ns);
     return lateness_ns;
   }
   if (wait.woken_ns >= 0) {
-    waits_.Add(wait.woken_ns);
+    waits.Add(wait.woken_ns);
     LearnLatency(static_cast<double>(wait.total_ns - wait.woken_ns));
   } else if (latency_ns_ >= 0) {
-    waits_.Add(std::max(wait.spun_ns, wait.total_ns - static_cast<int64_t>(latency_ns_)));
+    waits.Add(std::max(wait.spun_ns, wait.total_ns - static_cast<int64_t>(latency_ns_)));
   }
   return 0;
 }
@@ -81,17 +127,12 @@ void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {
     late_cost_ns_ -= late_cost_ns_ * kFading;
     return;
   }
-  const double contended = wait.away_ns > 0 ? spun : 0;
-  spun_ns_ += (spun - spun_ns_) * kNewestSpin;
-  contended_ns_ += (contended - contended_ns_) * kNewestSpin;
   late_cost_ns_ += (terms_.latency_weight * lateness_ns - late_cost_ns_) * kNewestSpin;
 }
 
-int64_t SpinBudget::Best() const {
+int64_t SpinBudget::Best(const WaitHistogram& waits) const {
   if (saved_ns_ < 0) return 0;
-  const double contended = spun_ns_ > 0 ? contended_ns_ / spun_ns_ : 0;
-  const WaitHistogram::Choice best =
-      waits_.Cheapest(1 + terms_.latency_weight * contended, sleep_cost_ns_, most_ns_);
+  const WaitHistogram::Choice best = waits.Cheapest(sleep_cost_ns_, most_ns_);
   const bool pays = best.cost_ns < (1 - kLeastSaving) * sleep_cost_ns_ &&
                     best.cost_ns + late_cost_ns_ < kTolerance * sleep_cost_ns_;
   return pays ? best.spin_ns : 0;

@@ -47,12 +47,18 @@ struct PastWait {
 // process that was stopped, has no thread spin for long. C is not measured but taken to be L:
 // processes took 1.0 to 1.3 of it where L is 60 us.
 //
-// While another thread wants the core, two things more cost latency: time taken from that thread
-// makes a spin cost (1 + latency_weight) t, and what comes while it has the core is seen late. How
-// late is known from the waits before. Spinning stops while that costs more than it saves; the
-// memory of it fades, so that it is tried again.
+// A spinning thread offers the core to others (sched_yield) at every look, so it takes little from
+// a thread that wants it. But what comes while that thread has the core is seen late. How late is
+// known from the waits before. Spinning stops while that costs more than it saves; the memory of it
+// fades, so that it is tried again.
 //
 // Spins in vain may cost what others have saved and `idle_spin` for each second asleep.
+//
+// The waits that were seen tell what a longer spin would have brought if nothing else had changed.
+// But where two threads wait for each other, each finds the other's wake-ups in its own waits: both
+// rightly sleep, although the waits would become short if one of them spun. Only a trial finds
+// that: a sleeping thread now and then spins for a few waits, as long as most of them were, and
+// goes on with what it sees if that costs less than sleeping.
 //
 // Not thread-safe: one per waiting thread.
 class SpinBudget {
@@ -72,21 +78,25 @@ class SpinBudget {
   double Learn(const PastWait& wait);
   void LearnLatency(double latency_ns);
   void Settle(const PastWait& wait, double lateness_ns);
-  int64_t Best() const;
+  int64_t Best(const WaitHistogram& waits) const;
+  // The budget of a thread that would sleep: 0, or that of a trial.
+  int64_t TryOut();
 
   WaitTerms terms_;
   int64_t most_ns_;
   int64_t budget_ns_;
 
   WaitHistogram waits_;
+  // A trial, and how many sleeps there are until the next one.
+  WaitHistogram trial_waits_;
+  int trial_left_ = 0;
+  int until_trial_;
+  int trials_in_vain_ = 0;
   double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
   double sleep_cost_ns_ = 0;  // K
   int64_t spun_since_sleep_ns_ = 0;
-  double saved_ns_;  // by spins, less what spins in vain have cost
-  // Means over the last spins.
-  double spun_ns_ = 0;
-  double contended_ns_ = 0;  // of that, while another thread wanted the core
-  double late_cost_ns_ = 0;
+  double saved_ns_;          // by spins, less what spins in vain have cost
+  double late_cost_ns_ = 0;  // mean over the last spins
 };
 
 }  // namespace grpc_cxl::internal

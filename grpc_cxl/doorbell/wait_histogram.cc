@@ -39,8 +39,19 @@ double WaitHistogram::MeanBelow(int64_t limit_ns) const {
   return count > 0 ? sum / count : static_cast<double>(limit_ns);
 }
 
-WaitHistogram::Choice WaitHistogram::Cheapest(double price, double sleep_cost_ns,
-                                              int64_t most_ns) const {
+int64_t WaitHistogram::Most(double part) const {
+  double all = 0;
+  for (const Class& each : classes_) all += each.count;
+  double left = (1 - part) * all;
+  for (int i = kClasses - 1; i >= 0; --i) {
+    if (classes_[i].count == 0) continue;
+    if (classes_[i].count > left) return Spin(classes_[i]);
+    left -= classes_[i].count;
+  }
+  return INT64_MAX;
+}
+
+WaitHistogram::Choice WaitHistogram::Cheapest(double sleep_cost_ns, int64_t most_ns) const {
   double left = 0;  // of the weight: longer than the spin
   for (const Class& each : classes_) left += each.count;
   if (left == 0) return {0, sleep_cost_ns};
@@ -49,12 +60,11 @@ WaitHistogram::Choice WaitHistogram::Cheapest(double price, double sleep_cost_ns
   double found = 0;  // sum of the waits that end while spinning
   for (const Class& each : classes_) {
     if (each.count == 0) continue;
-    // A little longer than the longest: the next ones differ.
-    const auto spin = static_cast<int64_t>(each.longest + each.longest / 8);
+    const int64_t spin = Spin(each);
     if (spin > most_ns) break;
     found += each.sum;
     left = std::max(0.0, left - each.count);
-    const double cost = price * (found + left * static_cast<double>(spin)) + left * sleep_cost_ns;
+    const double cost = found + left * (static_cast<double>(spin) + sleep_cost_ns);
     if (cost < best.cost_ns) best = {spin, cost};
   }
   best.cost_ns /= all;

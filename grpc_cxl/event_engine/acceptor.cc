@@ -133,9 +133,8 @@ void Acceptor::Answer(WaitingClient& client) {
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
     WaitingClient& client) {
-  auto chosen =
-      ChooseArena(settings_, may_have_direct_calls_ && (client.features() & kDirectCalls) != 0,
-                  client.reserves_on_use(), *budget_, client.quota());
+  auto chosen = ChooseArena(settings_, may_have_direct_calls_ ? client.features() : kNoFeatures,
+                            client.reserves_on_use(), *budget_, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&chosen)) {
     const bool connections = refused->of == ConnectionBudget::Short::kConnections;
     return Refused{connections ? Refusal::kConnectionLimit : Refusal::kArenaBudget,
@@ -154,7 +153,9 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                          .payload_bytes = sizes.payload_bytes,
                          .call_buffer_bytes = static_cast<uint32_t>(settings_.call_buffer_bytes),
                          .granted_pages = granted_pages,
-                         .features = choice.direct_calls ? kDirectCalls : kNoFeatures};
+                         .features = choice.call_areas == 0   ? kNoFeatures
+                                     : choice.call_areas == 1 ? kDirectCalls
+                                                              : kDirectCalls | kMoreCallAreas};
   absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
   // Unmapping the arena returns both, the budget's lease first.
@@ -177,8 +178,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
-        auto made = std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes,
-                                                     IsTrustedWithMemory(terms.trust), peer);
+        auto made = std::make_unique<ServerLinkUser>(
+            link, settings_.call_buffer_bytes, choice.call_areas,
+            [lease = choice.lease](size_t bytes) { return lease->Grow(bytes); },
+            IsTrustedWithMemory(terms.trust), peer);
         user = made.get();
         return made;
       });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/rendezvous/handshake_layout.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -16,13 +17,19 @@ constexpr double kFullPart = 0.25;
 }  // namespace
 
 std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSettings& settings,
-                                                                 bool direct_calls, bool on_use,
+                                                                 uint32_t features, bool on_use,
                                                                  ConnectionBudget& budget,
                                                                  const std::string& quota) {
+  // More areas than one only where the others take no memory until they are opened.
+  const size_t area_bytes = CallAreaBytes(settings.call_buffer_bytes);
+  const size_t areas = (features & kDirectCalls) == 0 ? 0
+                       : on_use && (features & kMoreCallAreas) != 0
+                           ? CallAreas(settings.call_buffer_bytes)
+                           : 1;
   const LinkSizes full{
       .ring_bytes = settings.ring_bytes,
       .payload_bytes = settings.payload_bytes,
-      .call_bytes = direct_calls ? CallAreaBytes(settings.call_buffer_bytes) : 0,
+      .call_bytes = areas * area_bytes,
       .granted_pages = AreaPages(settings.payload_bytes),
   };
   LinkSizes modest = full;
@@ -35,14 +42,17 @@ std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSet
     const size_t needed = ArenaBytes(sizes);
     const size_t arena_bytes =
         sizes.ring_bytes == full.ring_bytes ? std::max(settings.arena_bytes, needed) : needed;
+    const size_t call_areas = sizes.call_bytes > 0 ? areas : 0;
+    const size_t closed = call_areas > 1 ? (call_areas - 1) * area_bytes : 0;
     const size_t account =
-        on_use ? needed - 2 * sizes.payload_bytes + sizes.granted_pages * kPageBytes : arena_bytes;
+        on_use ? needed - 2 * sizes.payload_bytes + sizes.granted_pages * kPageBytes - closed
+               : arena_bytes;
     auto lease = budget.Take(account, quota, part);
     if (auto* refused = std::get_if<ConnectionBudget::Refused>(&lease)) return *std::move(refused);
     return ArenaChoice{
         .sizes = sizes,
         .arena_bytes = arena_bytes,
-        .direct_calls = sizes.call_bytes > 0,
+        .call_areas = call_areas,
         .lease = std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease)))};
   };
 

@@ -17,7 +17,7 @@ namespace grpc_cxl::internal {
 struct ArenaChoice {
   LinkSizes sizes;
   size_t arena_bytes;
-  bool direct_calls;
+  size_t call_areas;  // 0: no direct calls
   std::shared_ptr<ConnectionBudget::Lease> lease;
 };
 
@@ -29,10 +29,10 @@ struct ArenaChoice {
 //   1/2                   256 KiB; more if free  as in the settings
 //   all                   nothing                16 KiB, none
 //
-// `direct_calls`: the client and the server can make them. `on_use`: pages take memory when they
+// `features`: of client and server. `on_use`: pages take memory when they
 // are reserved; else an arena is on the account as a whole.
 std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSettings& settings,
-                                                                 bool direct_calls, bool on_use,
+                                                                 uint32_t features, bool on_use,
                                                                  ConnectionBudget& budget,
                                                                  const std::string& quota);
 

@@ -40,8 +40,8 @@ class WaitingClient {
   // Whether the arena's pages take memory on use only.
   virtual bool reserves_on_use() const = 0;
 
-  // Makes an arena of at least `bytes` and sends it to the client with `offer`, after filling in
-  // the offer's arena_bytes, sealed and coherence.
+  // Makes an arena of at least `bytes`, reserves what a connection begins with, and sends it to the
+  // client with `offer`, after filling in the offer's arena_bytes, sealed and coherence.
   virtual absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) = 0;
   virtual void Refuse(Refusal refusal, const std::string& reason) = 0;
 };

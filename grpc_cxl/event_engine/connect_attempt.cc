@@ -24,20 +24,22 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                      "version of grpc_cxl, or turn direct calls off "
                      "(ChannelOptions::direct_calls)"));
   }
-  const ConnectionTerms terms{.side = Link::Side::kClient,
-                              .name = name,
-                              .peer_identity = peer_identity,
-                              .trust = trust,
-                              .pool_key = pool_key,
-                              .sizes = {.ring_bytes = offer.ring_bytes,
-                                        .payload_bytes = offer.payload_bytes,
-                                        .call_bytes = direct ? CallAreaBytes(buffer_bytes) : 0,
-                                        .granted_pages = offer.granted_pages},
-                              .wait = settings.wait()};
+  const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
+  const ConnectionTerms terms{
+      .side = Link::Side::kClient,
+      .name = name,
+      .peer_identity = peer_identity,
+      .trust = trust,
+      .pool_key = pool_key,
+      .sizes = {.ring_bytes = offer.ring_bytes,
+                .payload_bytes = offer.payload_bytes,
+                .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
+                .granted_pages = offer.granted_pages},
+      .wait = settings.wait()};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, IsTrustedWithMemory(trust),
-                                                routes, terms.wait);
+        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
+                                                IsTrustedWithMemory(trust), routes, terms.wait);
       });
   if (!core.ok()) return core.status();
   PathCounters::OfProcess().memory.Add();

@@ -20,7 +20,9 @@ constexpr auto kHelloTimeout = std::chrono::seconds(10);
 }  // namespace
 
 void PendingHandshake::Start() {
-  OnFdReadable();  // most clients have said hello by now
+  OnFdReadable();  // most clients have said hello by now, and need no place
+  if (ended_.load(std::memory_order_acquire)) return;
+  source_->Queue(shared_from_this());
   bool watched;
   {
     absl::MutexLock lock(mu_);  // keeps the socket

@@ -23,16 +23,19 @@ namespace grpc_cxl::internal {
 class SocketClientSource;
 
 // A connection that has been accepted and whose Hello, or the proof of its secret, has not come.
-// Ends once: with these, with an error, after 10 s, when newer ones displace it, or when the source
-// stops.
+// Ends once: with these, with an error, after 10 s, when it has to give way (PendingHandshakes), or
+// when the source stops.
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
-  PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket)
-      : source_(std::move(source)), poller_(poller), socket_(std::move(socket)) {}
+  // `client` is the process at the other end of `socket`.
+  PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket,
+                   const PeerIdentity& client)
+      : source_(std::move(source)), poller_(poller), client_(client), socket_(std::move(socket)) {}
 
   void Start();
-  // Newer handshakes of the same user need its place.
+  const PeerIdentity& client() const { return client_; }
+  // Another handshake of the same user needs its place.
   void Drop();
   // The source stops: refuses the client.
   void Refuse();
@@ -51,6 +54,7 @@ class PendingHandshake final : public Pollable,
 
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
+  const PeerIdentity client_;
   absl::Mutex mu_;
   UniqueFd socket_;                   // moved out under mu_, by the thread that ended the handshake
   std::optional<ClientHello> hello_;  // used under mu_

@@ -11,30 +11,41 @@
 #include <unordered_map>
 #include <vector>
 
+#include "grpc_cxl/rendezvous/handshake.h"
+
 namespace grpc_cxl::internal {
 
 class PendingHandshake;
 
-// The handshakes of one name that are under way: a short queue for each user, so that a user who
-// connects and says nothing takes the places of that user only. Not thread-safe.
+// The handshakes of one name that wait for their clients: a short queue for each user, so that a
+// user who connects and says nothing takes the places of that user only; and in a full queue the
+// process with most places gives way, so that such a process takes its own. Not thread-safe.
 class PendingHandshakes {
  public:
   // The longest queue, and how many there may be in all queues.
   static constexpr size_t kMostOfUser = 64;
   static constexpr size_t kMost = 256;
 
-  // Adds a handshake of user `uid`. Removes and returns the one that has to go for it, which is the
-  // oldest of the longest queue, or null.
-  std::shared_ptr<PendingHandshake> Add(uid_t uid, std::shared_ptr<PendingHandshake> handshake);
+  // Adds a handshake of `client`. Removes and returns the one that has to go for it, or null: the
+  // oldest of the process that has most in the longest queue. (Processes without a number in our
+  // pid namespace count as one.)
+  std::shared_ptr<PendingHandshake> Add(const PeerIdentity& client,
+                                        std::shared_ptr<PendingHandshake> handshake);
   void Remove(const PendingHandshake* handshake);
   std::vector<std::shared_ptr<PendingHandshake>> TakeAll();
 
  private:
-  using Queue = std::list<std::shared_ptr<PendingHandshake>>;
+  struct Entry {
+    pid_t pid;
+    std::shared_ptr<PendingHandshake> handshake;
+  };
+  using Queue = std::list<Entry>;
   struct Place {
     uid_t uid;
     Queue::iterator at;
   };
+
+  static std::shared_ptr<PendingHandshake> WhoGivesWay(const Queue& queue);
 
   std::map<uid_t, Queue> queues_;  // none is empty
   std::unordered_map<const PendingHandshake*, Place> places_;

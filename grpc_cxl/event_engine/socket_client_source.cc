@@ -9,7 +9,9 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
+#include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
 
@@ -50,6 +52,7 @@ class WaitingSocketClient final : public WaitingClient {
     absl::StatusOr<Arena> arena =
         Arena::Create(bytes, backing_, reserves_on_use() ? Reservation::kOnUse : Reservation::kAll);
     if (!arena.ok()) return arena.status();
+    if (absl::Status reserved = ReserveFirst(*arena, offer); !reserved.ok()) return reserved;
     offer.arena_bytes = arena->size();
     offer.sealed = arena->sealed();
     offer.coherence = memory_.coherence;
@@ -66,6 +69,17 @@ class WaitingSocketClient final : public WaitingClient {
   }
 
  private:
+  // What the connection cannot begin without: a client is told what is missing only instead of the
+  // Welcome.
+  static absl::Status ReserveFirst(const Arena& arena, const ArenaOffer& offer) {
+    const absl::Span<const char> all(arena.data(), arena.size());
+    absl::Status reserved = arena.pages().Reserve(all.first(kLinkControlBytes));
+    if (!reserved.ok() || (offer.features & kDirectCalls) == 0) return reserved;
+    const size_t calls =
+        CallAreaAt({.ring_bytes = offer.ring_bytes, .payload_bytes = offer.payload_bytes});
+    return arena.pages().Reserve(all.subspan(calls, kCallWordsBytes));
+  }
+
   UniqueFd socket_;
   const ClientHello hello_;
   const ArenaBacking backing_;
@@ -119,10 +133,8 @@ void SocketClientSource::Stop() {
 
 void SocketClientSource::AcceptAll() {
   for (int i = 0; i < kMostAtOnce; ++i) {
-    std::shared_ptr<PendingHandshake> displaced;
-    const std::shared_ptr<PendingHandshake> handshake = AcceptOne(&displaced);
+    const std::shared_ptr<PendingHandshake> handshake = AcceptOne();
     if (handshake == nullptr) return;
-    if (displaced != nullptr) displaced->Drop();
     handshake->Start();
   }
   poller_->Enqueue([weak = weak_from_this()] {
@@ -130,8 +142,7 @@ void SocketClientSource::AcceptAll() {
   });
 }
 
-std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne(
-    std::shared_ptr<PendingHandshake>* displaced) {
+std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne() {
   absl::MutexLock lock(mu_);
   if (stopped_) return nullptr;
   absl::StatusOr<UniqueFd> socket = kept_name_->Accept();
@@ -148,10 +159,19 @@ std::shared_ptr<PendingHandshake> SocketClientSource::AcceptOne(
     return nullptr;
   }
   if (!*socket) return nullptr;
-  auto handshake =
-      std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket));
-  *displaced = handshakes_.Add(peer->uid, handshake);
-  return handshake;
+  return std::make_shared<PendingHandshake>(shared_from_this(), poller_, *std::move(socket), *peer);
+}
+
+void SocketClientSource::Queue(std::shared_ptr<PendingHandshake> handshake) {
+  std::shared_ptr<PendingHandshake> displaced;
+  bool stopped;
+  {
+    absl::MutexLock lock(mu_);
+    stopped = stopped_;
+    if (!stopped) displaced = handshakes_.Add(handshake->client(), handshake);
+  }
+  if (stopped) handshake->Refuse();
+  if (displaced != nullptr) displaced->Drop();
 }
 
 void SocketClientSource::Retry() {

@@ -24,7 +24,7 @@ class PendingHandshake;
 //
 //   accepted --Hello--> handed over as a WaitingClient
 //       |
-//       | 10 s, too many newer ones of its user, or Stop()
+//       | 10 s, too many others of its user (PendingHandshakes), or Stop()
 //       v
 //     closed
 //
@@ -53,11 +53,13 @@ class SocketClientSource final : public ClientSource,
 
   void AcceptAll();
   // The next client, waiting for its Hello; null when no client waits or can be accepted.
-  std::shared_ptr<PendingHandshake> AcceptOne(std::shared_ptr<PendingHandshake>* displaced);
+  std::shared_ptr<PendingHandshake> AcceptOne();
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
   // A client has said hello.
   void HandOver(UniqueFd socket, const ClientHello& hello);
+  // `handshake` waits for its client; it ends at once if the source has stopped.
+  void Queue(std::shared_ptr<PendingHandshake> handshake);
   // `handshake` is over.
   void Forget(const PendingHandshake* handshake);
 

@@ -94,10 +94,14 @@ struct LinkSizes {
   size_t granted_pages = kMaxAreaBytes / kPageBytes;
 };
 
-// Bytes an arena needs for them; the sizes must be legal.
+// Where the call area begins; the sizes must be legal.
+constexpr size_t CallAreaAt(const LinkSizes& sizes) {
+  return kLinkControlBytes + 2 * sizes.ring_bytes + 2 * ReturnBytes(sizes.payload_bytes);
+}
+
+// Bytes an arena needs for them.
 constexpr size_t ArenaBytes(const LinkSizes& sizes) {
-  return kLinkControlBytes + 2 * sizes.ring_bytes + 2 * sizes.payload_bytes +
-         2 * ReturnBytes(sizes.payload_bytes) + sizes.call_bytes;
+  return CallAreaAt(sizes) + sizes.call_bytes + 2 * sizes.payload_bytes;
 }
 
 }  // namespace grpc_cxl::internal

@@ -2,6 +2,7 @@
 // Proves that a pool takes memory as blocks need it and no more than its borrower grants, gives it
 // back at rest, and does without while there is none.
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +58,8 @@ class BlockGrowthTest : public ::testing::Test {
     const absl::Span<char> area(arena_->data(), kArea);
     const absl::Span<BlockReturnEntry> entries(
         reinterpret_cast<BlockReturnEntry*>(arena_->data() + kArea), kPages);
+    area_ = area;
+    entries_ = entries;
     owner_ = reinterpret_cast<BlockOwnerWords*>(arena_->data() + kArea + ReturnBytes(kArea));
     returns_ = reinterpret_cast<BlockReturnWords*>(owner_ + 1);
     ASSERT_TRUE(arena_->pages().Reserve({reinterpret_cast<const char*>(owner_), kPageBytes}).ok());
@@ -87,6 +90,8 @@ class BlockGrowthTest : public ::testing::Test {
 
   uint32_t left_ = 500;  // pages of the borrower's budget
   std::shared_ptr<Arena> arena_;
+  absl::Span<char> area_;
+  absl::Span<BlockReturnEntry> entries_;
   BlockOwnerWords* owner_;
   BlockReturnWords* returns_;
   std::shared_ptr<BlockPool> pool_;
@@ -100,7 +105,9 @@ TEST_F(BlockGrowthTest, GrowsWithUseAndShrinksAtRest) {
     EXPECT_EQ(ReservedPages(), 16) << "one extent";
     EXPECT_FALSE(Take(200)) << "the answer is still to come";
     ASSERT_TRUE(borrower_->Asked());
-    EXPECT_FALSE(Take(201)) << "nor a second question";
+    const uint64_t question = owner_->wanted;
+    EXPECT_FALSE(Take(201));
+    EXPECT_EQ(owner_->wanted, question) << "one at a time";
     borrower_->Answer();
     EXPECT_FALSE(borrower_->Asked());
     BlockPool::Block large = Take(200);
@@ -110,6 +117,7 @@ TEST_F(BlockGrowthTest, GrowsWithUseAndShrinksAtRest) {
 
     // A block in use keeps its extents, not the others.
     EXPECT_FALSE(Take(450));
+    EXPECT_FALSE(pool_->Rest()) << "a question is open";
     borrower_->Answer();
     EXPECT_TRUE(Take(100));
     EXPECT_EQ(ReservedPages(), 304);
@@ -120,6 +128,7 @@ TEST_F(BlockGrowthTest, GrowsWithUseAndShrinksAtRest) {
     borrower_->Answer();
     large.Reset();
     EXPECT_TRUE(pool_->Rest());
+    EXPECT_FALSE(Take(200)) << "above what it keeps";
     borrower_->Answer();
     EXPECT_EQ(ReservedPages(), 0);
     EXPECT_FALSE(pool_->MayRest());
@@ -153,6 +162,37 @@ TEST_F(BlockGrowthTest, LoansAreOfGrantedPagesOnly) {
   owner_->wanted = NumberedPages(2, ~0u);
   borrower_->Answer();
   EXPECT_EQ(returns_->granted, NumberedPages(2, kPages));
+}
+
+TEST_F(BlockGrowthTest, APeerThatGrantsMoreIsNotBelieved) {
+  EXPECT_FALSE(Take(200));
+  returns_->granted = NumberedPages(NumberOf(owner_->wanted), kPages);
+  EXPECT_TRUE(Take(200));
+  EXPECT_FALSE(Take(300));
+}
+
+// Its pages may be on our account still.
+TEST_F(BlockGrowthTest, AnUntrustedPeerKeepsItsShareOfTheBudget) {
+  const auto borrower =
+      std::make_shared<BlockBorrower>(arena_, area_, returns_, owner_, entries_, SharedView(),
+                                      BlockGrant{.pages = ArenaPages(Reservation::kOnUse),
+                                                 .begin_pages = 16,
+                                                 .limit = std::make_unique<Budget>(&left_, 16)});
+  owner_->wanted = NumberedPages(1, 2);
+  borrower->Answer();
+  EXPECT_EQ(left_, 500);
+  EXPECT_EQ(returns_->granted, NumberedPages(1, 2));
+}
+
+// As if there were none: a reservation fails, a store crashes.
+TEST_F(BlockGrowthTest, WithoutMemoryThereIsNoBlockAndNoLoan) {
+  const size_t bytes = kArea + ReturnBytes(kArea);
+  ASSERT_EQ(mprotect(arena_->data(), bytes, PROT_READ), 0);
+  EXPECT_FALSE(Take(1));
+  EXPECT_THAT(borrower_->Borrow({0, 1}), StatusIs(absl::StatusCode::kResourceExhausted));
+  ASSERT_EQ(mprotect(arena_->data(), bytes, PROT_READ | PROT_WRITE), 0);
+  EXPECT_TRUE(Take(1));
+  EXPECT_TRUE(borrower_->Borrow({0, 1}).ok());
 }
 
 }  // namespace

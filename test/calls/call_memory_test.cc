@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves that slots of direct calls take memory when they are first used, and that both sides give
-// it back at rest, but never a response that is not read.
+// it back at rest, but never a request or a response that is not read; and that a call without
+// memory is refused.
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +51,7 @@ class CallMemoryTest : public ::testing::Test {
   int Post(const std::string& request) {
     const int slot = client_->Acquire();
     EXPECT_GE(slot, 0);
+    reserved_ = ReservedPages();
     memcpy(client_->RequestBuffer(slot).data(), request.data(), request.size());
     client_->Post(slot, request.size(), SIZE_MAX);
     return slot;
@@ -58,23 +61,35 @@ class CallMemoryTest : public ::testing::Test {
     EXPECT_TRUE(news.status.ok()) << news.status;
     for (ServerCalls::TakenCall& call : news.taken) server_->Respond(call.id, call.request);
   }
-  std::string Wait(int slot) {
+  CallOutcome Outcome(int slot) {
     CallOutcome outcome;
     PastWait past;
     EXPECT_EQ(client_->Wait(slot, 0, 60'000'000'000, &outcome, &past), ClientCalls::Waited::kDone);
+    return outcome;
+  }
+  std::string Wait(int slot) {
+    const CallOutcome outcome = Outcome(slot);
     EXPECT_EQ(outcome.kind, CallOutcome::Kind::kResponse);
     return outcome.response;
+  }
+  // As if there were no memory for the area from `begin` on: a reservation fails, a store crashes.
+  void SetMemoryFrom(size_t begin, bool there) {
+    ASSERT_EQ(mprotect(arena_->data() + begin, arena_->size() - begin,
+                       there ? PROT_READ | PROT_WRITE : PROT_READ),
+              0);
   }
 
   std::optional<Arena> arena_;
   std::optional<ClientCalls> client_;
   std::optional<ServerCalls> server_;
+  size_t reserved_ = 0;  // before the last request was written
 };
 
 TEST_F(CallMemoryTest, GrowsWithSlotsInUseAndGoesAtRest) {
   EXPECT_EQ(ReservedPages(), 0);
   for (int round = 0; round < 2; ++round) {
     const int one = Post("one");
+    EXPECT_EQ(reserved_, round == 0 ? 1 + 1 : 4 + 1) << "a page of slots' words, and a buffer";
     Echo();
     EXPECT_EQ(Wait(one), "one");
     EXPECT_LE(ReservedPages(), 4 + 2) << "at most all slots' words, and two buffers";
@@ -102,12 +117,55 @@ TEST_F(CallMemoryTest, AnUnreadResponseStays) {
   client_->Rest();
   Echo();
   EXPECT_EQ(Wait(early), "early");
+  const int unseen = Post("unseen");
+  client_->Rest();
+  Echo();
+  EXPECT_EQ(Wait(unseen), "unseen");
   // The client has said so, and posts once more before the server looks.
   client_->Rest();
   const int late = Post("late");
   Echo();
   Echo();
   EXPECT_EQ(Wait(late), "late");
+}
+
+TEST_F(CallMemoryTest, AClientThatLiesGetsNoMemoryOfRunningCalls) {
+  Post("running");
+  const ServerCalls::News news = server_->Run();
+  ASSERT_EQ(news.taken.size(), 1);
+  const size_t before = ReservedPages();
+  reinterpret_cast<CallClientWords*>(arena_->data())->calls_read = 1;
+  EXPECT_TRUE(server_->Ready());
+  Echo();
+  EXPECT_EQ(ReservedPages(), before);
+}
+
+TEST_F(CallMemoryTest, WithoutMemoryACallIsRefused) {
+  SetMemoryFrom(kCallClientSlotsAt, false);
+  EXPECT_EQ(client_->Acquire(), -1);
+  SetMemoryFrom(kCallClientSlotsAt, true);
+  const size_t responses = kCallBuffersAt + kCallSlots * kBuffer;
+  for (const char* when : {"at first", "after a rest"}) {
+    SCOPED_TRACE(when);
+    const int refused = Post("refused");
+    SetMemoryFrom(responses, false);
+    Echo();
+    EXPECT_EQ(Outcome(refused).kind, CallOutcome::Kind::kNotRun);
+    SetMemoryFrom(responses, true);
+    const int good = Post("good");
+    Echo();
+    EXPECT_EQ(Wait(good), "good");
+    client_->Rest();
+    Echo();
+  }
+}
+
+// The words of its slots: there is nothing to refuse with.
+TEST_F(CallMemoryTest, WithoutMemoryForWordsTheConnectionEnds) {
+  Post("one");
+  SetMemoryFrom(kCallServerSlotsAt, false);
+  EXPECT_EQ(server_->Run().status.code(), absl::StatusCode::kResourceExhausted);
+  SetMemoryFrom(kCallServerSlotsAt, true);
 }
 
 }  // namespace

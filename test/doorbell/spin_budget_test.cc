@@ -60,7 +60,57 @@ TEST(SpinBudgetTest, OneWakeUpTellsWhetherSpinningPays) {
   }
   for (const auto& [wait_us, wake_up_us] : {std::pair{200, 60}, {30, 8}, {10'000, 150}}) {
     SpinBudget budget = Adaptive();
-    EXPECT_EQ(After(budget, 100, wait_us, wake_up_us), 0);
+    EXPECT_EQ(After(budget, 50, wait_us, wake_up_us), 0);
+  }
+}
+
+// The other thread sleeps, too, and its wake-ups are part of the wait, unless this one spins.
+TEST(SpinBudgetTest, ATrialFindsThatWaitsBecomeShort) {
+  SpinBudget budget = Adaptive();
+  int64_t wait_us = 110;
+  for (int i = 0; i < 100; ++i) {
+    const int64_t spin_us = budget.nanoseconds() / kUs;
+    const bool found = spin_us >= wait_us;
+    budget.Waited(found ? PastWait{.total_ns = wait_us * kUs, .spun_ns = wait_us * kUs}
+                        : Slept(wait_us, 10, spin_us));
+    wait_us = found ? 18 : 110;
+  }
+  EXPECT_GE(budget.nanoseconds(), 18 * kUs);
+  EXPECT_LE(budget.nanoseconds(), 40 * kUs);
+}
+
+TEST(SpinBudgetTest, TrialsInVainCostLittle) {
+  constexpr int kWaits = 100'000;
+  SpinBudget budget = Adaptive();
+  int64_t spun_us = 0;
+  for (int i = 0; i < kWaits; ++i) {
+    const int64_t spin_us = std::min<int64_t>(budget.nanoseconds() / kUs, 110);
+    spun_us += spin_us;
+    budget.Waited(spin_us < 110 ? Slept(110, 10, spin_us)
+                                : PastWait{.total_ns = 110 * kUs, .spun_ns = 110 * kUs});
+  }
+  EXPECT_GT(spun_us, 0);
+  EXPECT_LE(spun_us, kWaits * 30 / 100) << "1 % of what sleeping costs";
+}
+
+// None where it would take the core from another thread, or longer than all spins may.
+TEST(SpinBudgetTest, WhereATrialIsNotTried) {
+  SpinBudget crowded = Adaptive();
+  int trials = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    if (crowded.nanoseconds() == 0) {
+      crowded.Waited(Slept(30, 8));
+    } else {
+      ++trials;
+      crowded.Waited({.total_ns = 3000 * kUs, .away_ns = 3000 * kUs, .unseen_ns = 2970 * kUs});
+    }
+  }
+  EXPECT_GE(trials, 1);
+  EXPECT_LE(trials, 8) << "each took the core from another thread for 3 ms";
+  SpinBudget limited = Adaptive(absl::Microseconds(100));
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(limited.nanoseconds(), 0);
+    limited.Waited(Slept(110, 60));
   }
 }
 

@@ -9,11 +9,13 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -144,8 +146,28 @@ TEST_F(DirectPathTest, WithoutBlocksLargeMessagesTakeTheStreamPath) {
   EXPECT_EQ(paths(&DirectCallStats::too_large), 1u);
 }
 
+// The connection opens call areas as it needs them.
+TEST_F(DirectPathTest, ManyCallsAtATimeAreDirect) {
+  // Memory that is not coherent has one call area (docs/protocol.md, 8.1).
+  const char* const coherence = getenv("GRPC_CXL_COHERENCE");
+  const int kCalls = coherence != nullptr && coherence == absl::string_view("flush") ? 64 : 200;
+  const Paths paths;
+  std::vector<std::thread> callers;
+  for (int i = 1; i <= kCalls; ++i) {
+    callers.emplace_back([&] { EXPECT_TRUE(pair_->Run(CallThatWaitsAtGate()).status.ok()); });
+    ASSERT_TRUE(pair_->control().AwaitAtGate(i));
+  }
+  EXPECT_EQ(paths.direct(), static_cast<uint64_t>(kCalls));
+  pair_->control().OpenGate();
+  for (std::thread& caller : callers) caller.join();
+}
+
 TEST_F(DirectPathTest, CallsBeyondTheSlotsTakeTheStreamPath) {
   constexpr int kCalls = 70;
+  ServerOptions one_area;
+  one_area.call_buffer_bytes = 64 << 10;
+  pair_ =
+      std::make_unique<EchoPair>(TransportKind::kCxlDirect, ServerSettings{.options = one_area});
   const Paths paths;
   std::vector<std::thread> callers;
   for (int i = 0; i < kCalls; ++i) {

@@ -66,6 +66,22 @@ class AcceptorTest : public EngineTest {
     return *std::move(socket);
   }
 
+  // Clients that say nothing; a process that stays with them.
+  std::vector<UniqueFd> Silent(const std::string& directory, size_t count) const {
+    const RendezvousDirectory at = At(directory);
+    std::vector<UniqueFd> sockets;
+    while (sockets.size() < count) {
+      absl::StatusOr<UniqueFd> socket = Dial(at, name_);
+      if (socket.ok()) sockets.push_back(*std::move(socket));
+    }
+    return sockets;
+  }
+  static std::string Stay(const std::vector<UniqueFd>&) {
+    raise(SIGSTOP);
+    pause();
+    return "";
+  }
+
   // The handshake of a client, from beginning to end.
   std::string ShakeHands() const {
     const UniqueFd socket = DialRaw();
@@ -182,17 +198,7 @@ TEST_F(AcceptorTest, ACrowdOfSilentClientsHarmsNobody) {
   TestServer server;
   Start(server);
   for (const uid_t user : {geteuid(), OrdinaryUser()}) {
-    ForkedChild crowd(user, [&] {
-      const RendezvousDirectory at = At(open.path());
-      std::vector<UniqueFd> sockets;
-      while (sockets.size() < 1000) {
-        absl::StatusOr<UniqueFd> socket = Dial(at, name_);
-        if (socket.ok()) sockets.push_back(*std::move(socket));
-      }
-      raise(SIGSTOP);
-      pause();
-      return "";
-    });
+    ForkedChild crowd(user, [&] { return Stay(Silent(open.path(), 1000)); });
     crowd.AwaitStopAndContinue();
     const auto start = std::chrono::steady_clock::now();
     ExpectHello(server, kPayments);
@@ -201,6 +207,22 @@ TEST_F(AcceptorTest, ACrowdOfSilentClientsHarmsNobody) {
   }
   server.Shutdown();
   ExpectNothingLeft();
+}
+
+// A process that connects all the time and says nothing takes its own places: clients of the same
+// user are served, however long they take to say hello.
+TEST_F(AcceptorTest, ASilentProcessGivesWayToOthersOfItsUser) {
+  ForkedChild silent([&] {
+    raise(SIGSTOP);
+    return Stay(Silent(directory_.path(), 200));
+  });
+  const UniqueFd slow = DialRaw();
+  silent.AwaitStopAndContinue();
+  silent.AwaitStopAndContinue();
+  ExpectHello(server_, kPayments);  // accepted after all of them
+  ASSERT_THAT(SendHello(slow.get(), kNoFeatures), IsOk());
+  ASSERT_TRUE(AwaitReadable(slow.get()));
+  EXPECT_THAT(ReceiveWelcome(slow.get(), {}).status(), IsOk());
 }
 
 // Where the kernel can forbid it, a client cannot even send a descriptor.

@@ -30,11 +30,11 @@ class ArenaChoiceTest : public ::testing::Test {
   std::vector<std::string> UntilRefused(bool on_use) {
     std::vector<std::string> kinds;
     for (;;) {
-      auto chosen = ChooseArena(settings_, /*direct_calls=*/true, on_use, *budget_, "");
+      auto chosen = ChooseArena(settings_, /*features=*/kDirectCalls | kMoreCallAreas, on_use, *budget_, "");
       auto* const choice = std::get_if<ArenaChoice>(&chosen);
       if (choice == nullptr) return kinds;
       EXPECT_GE(choice->arena_bytes, ArenaBytes(choice->sizes));
-      EXPECT_EQ(choice->direct_calls, choice->sizes.call_bytes > 0);
+      EXPECT_EQ(choice->call_areas > 0, choice->sizes.call_bytes > 0);
       const std::string kind = choice->sizes.payload_bytes == 0    ? "smallest"
                                : choice->sizes.granted_pages == 64 ? "modest"
                                                                    : "full";

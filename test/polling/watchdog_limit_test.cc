@@ -76,6 +76,8 @@ TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
     last.WaitForNotification();
     return watchdog->hand_overs() > 0;
   }));
+  // As many as were invited then: no invitation from before has waited for a thread.
+  EXPECT_TRUE(Eventually([&] { return poller->working() == 0; }));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ const std::map<std::string, ByteTable> kTables = {
           FIELD(returns.granted)),
     TABLE("BlockDescriptor", BlockDescriptor, FIELD(begin), FIELD(bytes)),
     TABLE("CallClientWords", CallClientWords, FIELD(posted), FIELD(cancelled), FIELD(acked),
-          FIELD(ping), FIELD(calls_read), FIELD(awake)),
+          FIELD(ping), FIELD(calls_read), FIELD(more_areas), FIELD(awake)),
     TABLE("CallServerWords", CallServerWords, FIELD(news), FIELD(cancels_seen), FIELD(accepting),
           FIELD(pong)),
     TABLE("CallClientSlot", CallClientSlot, FIELD(generation), FIELD(request_bytes), FIELD(waiter),

@@ -10,6 +10,7 @@
 """
 
 import argparse
+import copy
 import os
 import re
 import signal
@@ -131,6 +132,17 @@ def make_calls():
         usual.post(slot, image(b"%d" % slot))
     for slot in range(SLOTS):
         check_reflection(usual.finish(slot).message, b"%d" % slot)
+
+    # Another call area (8.1), whose words and slots are its own.
+    usual.store32(usual.calls + 40, lie("C62", usual.areas, 1))
+    usual.wake()
+    other = copy.copy(usual)
+    for base in "calls", "requests", "responses":
+        setattr(other, base, getattr(usual, base) + usual.area)
+    other.generations, other.posted, other.acked = [0] * SLOTS, 0, 0
+    other.look_until(lambda: other.load32(other.calls + PAGE + 16) or None)
+    for slot in 0, 5:
+        check_reflection(other.call(image(b"other"), LOOKING, slot=slot).message, b"other")
 
     # The stream path, with and without loans; messages larger than the ring.
     for connection, copies in ((usual, 3), (usual, 3), (small, 2)):

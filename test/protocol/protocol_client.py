@@ -41,7 +41,7 @@ def fence():  # 1.3; the calling thread is one of those that membarrier orders
 
 
 class Connection:
-    FEATURES = 1
+    FEATURES = 1 | 4
 
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -96,7 +96,9 @@ class Connection:
         require("C17", self.payload % PAGE == 0 and self.payload <= 1 << 30)
         self.granted, self.asked = min(granted, self.payload // PAGE), 0
         require("C18", self.buffer % PAGE == 0 and 0 < self.buffer <= 1 << 20)
-        self.map_arena(fds[0], 24576 + 2 * SLOTS * self.buffer if features & 1 else 0)
+        self.area = 24576 + 2 * SLOTS * self.buffer
+        self.areas = max(1, min(8, (8 << 20) // self.area)) if features & 4 else 1
+        self.map_arena(fds[0], self.areas * self.area if features & 1 else 0)
 
     def map_arena(self, file, call_area):  # 4.2
         entries = -(-4 * self.payload // PAGE // PAGE) * PAGE

@@ -22,6 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/rendezvous/raw_peer.h"
+#include "test/support/await_readable.h"
 #include "test/support/eventually.h"
 #include "test/support/lingering_socket.h"
 #include "test/support/process_state.h"
@@ -301,14 +302,21 @@ TEST_F(HandshakeTest, WakeUpsMayFollowAWelcomeButNoFiles) {
   }
 }
 
-// One lingering socket stops the thread that closes; the others wait behind it.
+// Four lingering sockets stop the threads that close, but no fewer do; the others wait behind them.
 TEST_F(HandshakeTest, AClientWithTooManyFilesToCloseTakesNoMore) {
-  UniqueFd reader;
-  CloseElsewhere(LingeringSocket(&reader));
+  UniqueFd readers[4];
+  const auto start = std::chrono::steady_clock::now();
+  for (UniqueFd& reader : readers) {
+    SocketPair other;
+    CloseElsewhere(std::move(other.theirs));
+    EXPECT_TRUE(AwaitReadable(other.ours.get())) << "closed beside those that linger";
+    CloseElsewhere(LingeringSocket(&reader));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   for (int i = 0; i < 64; ++i) CloseElsewhere(UniqueFd(dup(file_.get())));
   ASSERT_THAT(SendWelcome(peers(), ArenaOffer(), file_.get()), IsOk());
   EXPECT_THAT(ReceiveWelcome(ours(), {}), StatusIs(absl::StatusCode::kResourceExhausted));
-  reader.Reset();
+  for (UniqueFd& reader : readers) reader.Reset();
   EXPECT_TRUE(Eventually([&] { return ReceiveWelcome(ours(), {}).ok(); }));
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that a ring takes memory as it comes to it, and gives it back when it is empty.
+// Proves that a ring takes memory as it comes to it and before it stores anything there, and gives
+// it back when it is empty.
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/arena/arena.h"
@@ -40,6 +43,15 @@ class RingPagesTest : public ::testing::TestWithParam<uint64_t> {
     struct stat file;
     EXPECT_EQ(fstat(arena_->fd(), &file), 0);
     return file.st_blocks * 512 / kPage;
+  }
+  // Whether every page of the next `bytes` to write is there.
+  bool Reserved(size_t bytes) const {
+    std::vector<unsigned char> there(kCapacity / kPage);
+    EXPECT_EQ(mincore(arena_->data(), kCapacity, there.data()), 0);
+    for (uint64_t at = writer_words_.head & -kPage; at < writer_words_.head + bytes; at += kPage) {
+      if ((there[at % kCapacity / kPage] & 1) == 0) return false;
+    }
+    return true;
   }
   // Passes `bytes` through the ring, all at once.
   void Pass(size_t bytes) {
@@ -80,8 +92,20 @@ TEST_P(RingPagesTest, GrowWithUseAndGoAtRest) {
 
     EXPECT_TRUE(writer_->MayRest());
     writer_->Rest();
-    EXPECT_LE(ReservedPages(), 1) << "that of the position";
+    EXPECT_EQ(ReservedPages(), writer_words_.head % kPage != 0) << "that of the position";
     EXPECT_FALSE(writer_->MayRest());
+  }
+}
+
+TEST_P(RingPagesTest, SpaceHasItsPagesBeforeItIsUsed) {
+  for (const size_t bytes :
+       {1, 1000, 9000, 20'000, 1, 30'000, 9000, 40'000, 65'536, 9000, 50'000}) {
+    const size_t space = *writer_->FreeSpace(bytes);
+    EXPECT_GE(space, bytes);
+    EXPECT_TRUE(Reserved(space)) << bytes;
+    Pass(bytes);
+    EXPECT_EQ(writer_->MayRest(), ReservedPages() > 1) << bytes;
+    writer_->Rest();
   }
 }
 

@@ -19,9 +19,9 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(20);
 
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
   std::optional<ReservedPorts> ports;
-  std::string base = "hotel";
-  if (options.transport == "unix") base = options.directory;
-  if (options.transport == "tcp") {
+  std::string base;
+  if (options.transport == "unix" && !options.default_addresses) base = options.directory;
+  if (options.transport == "tcp" && !options.default_addresses) {
     absl::StatusOr<ReservedPorts> taken = ReservedPorts::Take(std::size(kServices));
     if (!taken.ok()) return taken.status();
     base = absl::StrCat(taken->first());
@@ -31,6 +31,9 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
   if (!addresses.ok()) return addresses.status();
 
   std::unique_ptr<Cluster> cluster(new Cluster(options, *std::move(addresses), std::move(ports)));
+  if (options.default_addresses) {
+    if (absl::Status free = cluster->CheckNobodyServes(); !free.ok()) return free;
+  }
   for (const absl::string_view name : kServices) {
     if (absl::Status started = cluster->StartService(std::string(name)); !started.ok()) {
       return started;
@@ -54,6 +57,16 @@ absl::StatusOr<std::unique_ptr<Process>> Cluster::StartProgram(const std::string
                                                                std::vector<std::string> flags) {
   return Process::Start(name, absl::StrCat(options_.programs, "/", name), flags,
                         absl::StrCat(options_.directory, "/", name, ".log"));
+}
+
+// Two servers can share a TCP port (SO_REUSEPORT), and gRPC takes the socket of a unix path away.
+absl::Status Cluster::CheckNobodyServes() const {
+  if (!HealthProbe(addresses_, kServices[0]).Serving(absl::Milliseconds(200))) {
+    return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(
+      absl::StrCat("Another ", kServices[0], " serves there already, at ",
+                   addresses_.AddressOf(kServices[0]), ": end it first."));
 }
 
 absl::Status Cluster::StartService(const std::string& name) {
@@ -105,6 +118,24 @@ absl::Status Cluster::AwaitHealthy() {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Cluster::AwaitIdle() {
+  constexpr absl::Duration kInterval = absl::Milliseconds(20);
+  const absl::Time deadline = absl::Now() + absl::Seconds(2);
+  const auto used = [this] {
+    absl::Duration sum;
+    for (const auto& [name, process] : services_) sum += process->CpuTime();
+    return sum;
+  };
+  absl::Duration before = used();
+  while (true) {
+    const absl::StatusOr<bool> watched = Watch(nullptr, kInterval);
+    if (!watched.ok()) return watched.status();
+    const absl::Duration now = used();
+    if (now - before < kInterval / 10 || absl::Now() > deadline) return absl::OkStatus();
+    before = now;
+  }
 }
 
 }  // namespace hotel_reservation

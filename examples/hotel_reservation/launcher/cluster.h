@@ -24,6 +24,8 @@ struct ClusterOptions {
   std::string directory;  // existing folder for sockets, logs and the database
   std::string database;   // the data set's file; empty: a file in `directory`
   std::string http;       // HOST:PORT of the page; empty: no page
+  // Listen where the programs do and look without flags, instead of at addresses of its own.
+  bool default_addresses = false;
 };
 
 // The processes of the eight services on one transport. On cxl they use $GRPC_CXL_DIR, which the
@@ -31,7 +33,7 @@ struct ClusterOptions {
 class Cluster {
  public:
   // Waits until all are healthy. An error names a service that is not, with its output. CANCELLED
-  // after Ctrl-C.
+  // after Ctrl-C. ALREADY_EXISTS when others serve at the default addresses.
   static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
   ~Cluster();  // ends all of them
 
@@ -56,10 +58,14 @@ class Cluster {
   // Waits until all services are healthy.
   absl::Status AwaitHealthy();
 
+  // Waits until the services use nearly no CPU time, for up to 2 s. Has the errors of Watch().
+  absl::Status AwaitIdle();
+
  private:
   Cluster(ClusterOptions options, AddressBook addresses, std::optional<ReservedPorts> ports)
       : options_(std::move(options)), ports_(std::move(ports)), addresses_(std::move(addresses)) {}
 
+  absl::Status CheckNobodyServes() const;
   absl::Status StartService(const std::string& name);
 
   const ClusterOptions options_;

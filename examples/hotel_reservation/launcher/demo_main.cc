@@ -30,14 +30,17 @@
 #include "bench/harness/temporary_directory.h"
 #include "examples/hotel_reservation/launcher/cluster.h"
 #include "examples/hotel_reservation/launcher/experiment.h"
+#include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/html_report.h"
+#include "examples/hotel_reservation/launcher/load_search.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
 ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
           "transports to compare: tcp, unix, cxl");
 ABSL_FLAG(double, step_seconds, 1,
-          "length of a step; the whole demo takes about 90 times as long, and steps of less than a "
-          "second give poor figures");
+          "length of a step; steps of less than a second give poor figures");
+ABSL_FLAG(double, seconds, 95,
+          "passes that disagree are repeated as long as the demo ends within about this time");
 ABSL_FLAG(std::string, html, "hotel_reservation.html", "file to write the report to");
 ABSL_FLAG(std::string, json, "", "file to write the report to, as JSON");
 ABSL_FLAG(std::string, db, "",
@@ -67,8 +70,7 @@ std::filesystem::path Where(const std::string& file) {
          file;
 }
 
-absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport,
-                                                      const std::string& http,
+absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport, bool serve,
                                                       const TemporaryDirectory& directory) {
   const std::string own = absl::StrCat(directory.path(), "/", transport);
   std::filesystem::create_directory(own);
@@ -77,7 +79,8 @@ absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transpo
                          .programs = Programs(),
                          .directory = own,
                          .database = db.empty() ? "" : Where(db).string(),
-                         .http = http});
+                         .http = serve ? absl::GetFlag(FLAGS_http) : "",
+                         .default_addresses = serve});
 }
 
 absl::Status CannotWrite(const std::string& file) {
@@ -127,25 +130,29 @@ std::string ToJson(const Report& report) {
 absl::Status Compare(const TemporaryDirectory& directory) {
   const std::vector<std::string> transports = absl::GetFlag(FLAGS_transports);
   const std::string html = absl::GetFlag(FLAGS_html), json = absl::GetFlag(FLAGS_json);
+  // The directory for the names on cxl; set before gRPC has threads.
+  setenv("GRPC_CXL_DIR", directory.path().c_str(), /*overwrite=*/1);
   Report report = NewReport();
   for (const std::string& file : {html, json}) {
     if (file.empty()) continue;
     if (absl::Status writable = CheckWritable(file); !writable.ok()) return writable;
   }
   {
-    const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds)};
-    Progress progress(absl::Seconds(effort.step_s * 30 * transports.size()));
+    const Effort effort{.step_s = absl::GetFlag(FLAGS_step_seconds),
+                        .limit_s = absl::GetFlag(FLAGS_seconds)};
+    Progress progress(absl::Seconds(effort.limit_s));
     std::vector<std::unique_ptr<Cluster>> clusters;
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
       absl::StatusOr<std::unique_ptr<Cluster>> cluster =
-          StartCluster(transport, /*http=*/"", directory);
+          StartCluster(transport, /*serve=*/false, directory);
       if (!cluster.ok()) return cluster.status();
       clusters.push_back(*std::move(cluster));
     }
     absl::Status measured = MeasureInTurns(clusters, effort, progress, report);
     if (!measured.ok()) return measured;
   }
+  AddFigures(report);
   std::cout << SummaryText(report);
   if (!html.empty()) {
     if (absl::Status written = Write(HtmlReport(report), html); !written.ok()) return written;
@@ -155,11 +162,13 @@ absl::Status Compare(const TemporaryDirectory& directory) {
 }
 
 absl::Status Serve(const std::string& transport, const TemporaryDirectory& directory) {
-  const std::string http = absl::GetFlag(FLAGS_http);
-  const absl::StatusOr<std::unique_ptr<Cluster>> cluster = StartCluster(transport, http, directory);
+  const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
+      StartCluster(transport, /*serve=*/true, directory);
   if (!cluster.ok()) return cluster.status();
   std::cout << (*cluster)->service("frontend").Output() << "Eight services run on " << transport
-            << "; Ctrl-C ends them." << std::endl;
+            << "; Ctrl-C ends them.\n"
+            << "Load: ./bazelw run -c opt //examples/hotel_reservation:load -- --transport="
+            << transport << std::endl;
   const absl::StatusOr<bool> watched = (*cluster)->Watch(nullptr, absl::InfiniteDuration());
   return absl::IsCancelled(watched.status()) ? absl::OkStatus() : watched.status();
 }
@@ -182,8 +191,6 @@ absl::Status Main() {
   }
   const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  // The directory for the names on cxl; set before gRPC has threads.
-  setenv("GRPC_CXL_DIR", directory->path().c_str(), /*overwrite=*/1);
   return serve.empty() ? Compare(*directory) : Serve(serve, *directory);
 }
 

@@ -3,150 +3,148 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/load_run.h"
+#include "examples/hotel_reservation/launcher/load_search.h"
 
 namespace hotel_reservation {
 namespace {
 
-constexpr double kGrowth = 1.6;
-constexpr int kHalvings = 2;
-constexpr double kHighestPerS = 200'000;
 constexpr char kVictim[] = "rate";
 
-bool KeepsUp(const LoadResult& result) {
-  return result.errors() == 0 && result.p99_ms() <= kP99LimitMs;
-}
-
-// To two digits, which are easy to read.
+// To the next of few values, so that runs of the demo compare at the same load.
 double Round(double per_second) {
-  const double unit = std::pow(10, std::floor(std::log10(per_second)) - 1);
-  return std::round(per_second / unit) * unit;
+  const double unit = std::pow(10, std::floor(std::log10(per_second)));
+  double best = unit;
+  for (const double value : {1.5, 2.0, 3.0, 5.0, 7.0, 10.0}) {
+    if (per_second * per_second > best * value * unit) best = value * unit;  // above their middle
+  }
+  return best;
 }
 
-class Ladder {
+class Experiment {
  public:
-  Ladder(Cluster& cluster, const Effort& effort, Progress& progress, TransportReport& report)
-      : cluster_(cluster),
-        effort_(effort),
-        progress_(progress),
-        report_(report),
-        offered_(effort.first_per_s) {}
+  Experiment(const std::vector<std::unique_ptr<Cluster>>& clusters, const Effort& effort,
+             Progress& progress, Report& report)
+      : clusters_(clusters), effort_(effort), progress_(progress), report_(report) {}
 
-  bool done() const { return done_; }
-
-  absl::Status Step() {
-    const double offered = Round(offered_);
-    const absl::StatusOr<LoadResult> result = Offer(offered);
-    if (!result.ok()) return result.status();
-    if (KeepsUp(*result)) {
-      highest_ = std::max(highest_, offered);
-      report_.set_highest_served_per_s(
-          std::max(report_.highest_served_per_s(), result->served_per_s()));
-    } else {
-      too_high_ = offered;
+  absl::Status Run() {
+    for (const std::unique_ptr<Cluster>& cluster : clusters_) {
+      TransportReport& transport = *report_.add_transports();
+      transport.set_transport(cluster->addresses().transport());
+      transport.set_killed(kVictim);
     }
-    *report_.add_ladder() = *result;
-    ChooseNext();
-    return absl::OkStatus();
+    std::vector<LoadSearch> searches(clusters_.size(), LoadSearch::Coarse());
+    if (absl::Status found = SearchInTurns("rough search", 0.5, searches); !found.ok()) {
+      return found;
+    }
+    report_.set_same_load_per_s(Round(searches[0].Middle() / 2));
+    absl::Duration pass_took;
+    for (int pass = 1;
+         AnotherPass(report_, Seconds(absl::Now() - start_), Seconds(pass_took),
+                     effort_.limit_s - clusters_.size() * kKillSteps * effort_.step_s);
+         ++pass) {
+      const absl::Time pass_start = absl::Now();
+      if (absl::Status measured = MeasurePass(pass, searches); !measured.ok()) return measured;
+      pass_took = absl::Now() - pass_start;
+    }
+    return KillAService();
   }
 
  private:
-  void ChooseNext() {
-    if (too_high_ == 0) {
-      offered_ *= kGrowth;
-      done_ = offered_ > kHighestPerS;
-    } else if (highest_ > 0 && halvings_ < kHalvings) {
-      ++halvings_;
-      offered_ = (highest_ + too_high_) / 2;
-    } else {
-      done_ = true;
-      std::sort(report_.mutable_ladder()->begin(), report_.mutable_ladder()->end(),
-                [](const LoadResult& a, const LoadResult& b) {
-                  return a.offered_per_s() < b.offered_per_s();
-                });
+  static constexpr double kKillSteps = 2.5;  // length of the run in which a service is killed
+
+  static double Seconds(absl::Duration duration) { return absl::ToDoubleSeconds(duration); }
+
+  // Begins at what `searches` found, and replaces them.
+  absl::Status MeasurePass(int pass, std::vector<LoadSearch>& searches) {
+    std::vector<LoadSearch> fine;
+    for (const LoadSearch& search : searches) fine.push_back(LoadSearch::Fine(search.Middle()));
+    searches = std::move(fine);
+    const std::string name = absl::StrFormat("pass %d", pass);
+    if (absl::Status found = SearchInTurns(name, 1, searches); !found.ok()) {
+      return found;
     }
+    for (size_t i = 0; i < clusters_.size(); ++i) {
+      absl::StatusOr<LoadResult> result = Offer(name, i,
+                                                {.per_second = report_.same_load_per_s(),
+                                                 .warmup_s = effort_.step_s / 4,
+                                                 .seconds = effort_.step_s * 1.5});
+      if (!result.ok()) return result.status();
+      Pass& added = *report_.mutable_transports(i)->add_passes();
+      added.set_most_served_per_s(searches[i].highest());
+      *added.mutable_same_load() = *std::move(result);
+    }
+    return absl::OkStatus();
   }
 
-  // Measures again when the services do not keep up, because another program may be the cause.
-  absl::StatusOr<LoadResult> Offer(double per_second) {
-    progress_.Show(report_.transport(), absl::StrFormat("%.0f requests/s", per_second));
-    const LoadOptions options = {
-        .per_second = per_second, .warmup_s = effort_.step_s / 3, .seconds = effort_.step_s};
-    absl::StatusOr<LoadResult> first = RunLoad(cluster_, options);
-    if (!first.ok() || KeepsUp(*first)) return first;
-    absl::StatusOr<LoadResult> second = RunLoad(cluster_, options);
-    return !second.ok() || KeepsUp(*second) ? second : first;
+  // The steps have a share of their length. Too high a load lets latency grow all the time, so that
+  // the limit has the same share.
+  absl::Status SearchInTurns(const std::string& name, double share,
+                             std::vector<LoadSearch>& searches) {
+    const double step_s = effort_.step_s * share, limit_ms = kP99LimitMs * share;
+    bool done = false;
+    while (!done) {
+      done = true;
+      for (size_t i = 0; i < clusters_.size(); ++i) {
+        if (searches[i].done()) continue;
+        done = false;
+        const absl::StatusOr<LoadResult> step = Offer(name, i,
+                                                      {.per_second = searches[i].offered(),
+                                                       .warmup_s = step_s / 4,
+                                                       .seconds = step_s,
+                                                       .deadline_s = 0.5,
+                                                       .p99_limit_ms = limit_ms});
+        if (!step.ok()) return step.status();
+        const StepVerdict verdict = Judge(*step, limit_ms);
+        searches[i].Record(verdict);
+        *report_.mutable_transports(i)->add_steps() = *step;
+        if (verdict == StepVerdict::kKeptUp) continue;
+        if (absl::Status idle = clusters_[i]->AwaitIdle(); !idle.ok()) return idle;
+      }
+    }
+    return absl::OkStatus();
   }
 
-  Cluster& cluster_;
+  absl::Status KillAService() {
+    for (size_t i = 0; i < clusters_.size(); ++i) {
+      absl::StatusOr<LoadResult> result = Offer("a service is killed", i,
+                                                {.per_second = report_.same_load_per_s() / 2,
+                                                 .warmup_s = effort_.step_s / 2,
+                                                 .seconds = effort_.step_s * (kKillSteps - 0.5),
+                                                 .kill = kVictim,
+                                                 .kill_after_s = effort_.step_s / 2});
+      if (!result.ok()) return result.status();
+      *report_.mutable_transports(i)->mutable_kill() = *std::move(result);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LoadResult> Offer(const std::string& name, size_t i, const LoadOptions& options) {
+    progress_.Show(report_.transports(i).transport(),
+                   absl::StrFormat("%s, %.0f requests/s", name, options.per_second));
+    return RunLoad(*clusters_[i], options);
+  }
+
+  const std::vector<std::unique_ptr<Cluster>>& clusters_;
   const Effort effort_;
+  const absl::Time start_ = absl::Now();
   Progress& progress_;
-  TransportReport& report_;
-  double offered_;       // in the next step
-  double highest_ = 0;   // offered, of the steps that kept up
-  double too_high_ = 0;  // offered, of the lowest step that did not; 0: none yet
-  int halvings_ = 0;
-  bool done_ = false;
+  Report& report_;
 };
-
-absl::Status Climb(const std::vector<std::unique_ptr<Cluster>>& clusters, const Effort& effort,
-                   Progress& progress, Report& report) {
-  std::vector<Ladder> ladders;
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    ladders.emplace_back(*clusters[i], effort, progress, *report.mutable_transports(i));
-  }
-  bool done = false;
-  while (!done) {
-    done = true;
-    for (Ladder& ladder : ladders) {
-      if (ladder.done()) continue;
-      if (absl::Status stepped = ladder.Step(); !stepped.ok()) return stepped;
-      done = false;
-    }
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
 absl::Status MeasureInTurns(const std::vector<std::unique_ptr<Cluster>>& clusters,
                             const Effort& effort, Progress& progress, Report& report) {
-  for (const std::unique_ptr<Cluster>& cluster : clusters) {
-    TransportReport& transport = *report.add_transports();
-    transport.set_transport(cluster->addresses().transport());
-    transport.set_killed(kVictim);
-  }
-  if (absl::Status climbed = Climb(clusters, effort, progress, report); !climbed.ok()) {
-    return climbed;
-  }
-  const double same =
-      Round(std::max(report.transports(0).highest_served_per_s() / 2, effort.first_per_s / 4));
-  report.set_same_load_per_s(same);
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    TransportReport& transport = *report.mutable_transports(i);
-    progress.Show(transport.transport(), absl::StrFormat("the same load, %.0f/s", same));
-    absl::StatusOr<LoadResult> result =
-        RunLoad(*clusters[i],
-                {.per_second = same, .warmup_s = effort.step_s / 2, .seconds = effort.step_s * 3});
-    if (!result.ok()) return result.status();
-    *transport.mutable_same_load() = *std::move(result);
-  }
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    TransportReport& transport = *report.mutable_transports(i);
-    progress.Show(transport.transport(), "a service is killed");
-    absl::StatusOr<LoadResult> result = RunLoad(*clusters[i], {.per_second = same / 2,
-                                                               .warmup_s = effort.step_s / 2,
-                                                               .seconds = effort.step_s * 2,
-                                                               .kill = kVictim,
-                                                               .kill_after_s = effort.step_s / 2});
-    if (!result.ok()) return result.status();
-    *transport.mutable_kill() = *std::move(result);
-  }
-  return absl::OkStatus();
+  return Experiment(clusters, effort, progress, report).Run();
 }
 
 }  // namespace hotel_reservation

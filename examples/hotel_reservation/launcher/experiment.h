@@ -12,21 +12,18 @@
 
 namespace hotel_reservation {
 
-// The services keep up with a step of the ladder when no request fails and p99 is at most this.
-inline constexpr double kP99LimitMs = 100;
-
-// The duration of the whole experiment is proportional to `step_s`.
 struct Effort {
-  double step_s = 1;         // of a step of the ladder
-  double first_per_s = 400;  // load offered in the first step
+  double step_s = 1;    // length of a step
+  double limit_s = 90;  // no pass begins that would end later
 };
 
-// Measures the clusters, each on another transport, and adds a TransportReport for each:
-//   * the ladder: the offered load grows by 1.6 until the services do not keep up, and then twice
-//     halves the distance to the highest load with which they did;
-//   * a run with the same load for all, half of the highest of the first cluster;
-//   * a run with half of that load in which a service is killed and started again.
-// The clusters take turns after every step, so that a drift of the machine affects all alike.
+// Measures the clusters, each on another transport, and adds a TransportReport for each. A rough
+// search finds where they stop to keep up. Then come passes (see AnotherPass()),
+// each of them:
+//   * a fine search for the highest load;
+//   * a run with the same load for all, about half of the highest of the first cluster.
+// In a last run with half of that load, a service is killed and started again. The clusters take
+// turns after every step, so that a drift of the machine affects all alike.
 absl::Status MeasureInTurns(const std::vector<std::unique_ptr<Cluster>>& clusters,
                             const Effort& effort, Progress& progress, Report& report);
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/report/svg_chart.h"
+#include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
 namespace hotel_reservation {
@@ -33,6 +35,9 @@ svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; 
 .legend span { margin-right: 1.5em; white-space: nowrap; }
 .legend i { display: inline-block; width: 28px; margin-right: 6px; vertical-align: middle; }
 .note { color: #55607a; }
+td { vertical-align: top; }
+small { display: block; color: #55607a; font-size: 0.75em; line-height: 1.3; }
+.busy { border-left: 4px solid #c2410c; padding-left: 0.7em; font-weight: 600; margin: 0.4em 0; }
 </style></head><body>
 )html";
 
@@ -43,26 +48,63 @@ std::string Color(const std::string& transport) {
 
 std::string Table(const Report& report) {
   std::string html = "<table><tr>";
-  for (const std::string& title : SummaryTitles()) {
+  for (const std::string& title : SummaryTitles(report)) {
     absl::StrAppend(&html, "<th>", EscapeHtml(title), "</th>");
   }
-  for (const std::vector<std::string>& row : SummaryRows(report)) {
-    absl::StrAppend(&html, "</tr>\n<tr>");
-    for (const std::string& cell : row) absl::StrAppend(&html, "<td>", EscapeHtml(cell), "</td>");
+  for (const SummaryRow& row : SummaryRows(report)) {
+    absl::StrAppend(&html, "</tr>\n<tr><td>", EscapeHtml(row.transport), "</td>");
+    for (const SummaryCell& cell : row.cells) {
+      absl::StrAppend(&html, "<td>", cell.claimed ? "<b>" : "", EscapeHtml(cell.text),
+                      cell.claimed ? "</b>" : "");
+      if (cell.lowest != cell.highest) {
+        absl::StrAppend(&html, "<small>", cell.lowest, "<br>", cell.highest, "</small>");
+      }
+      html += "</td>";
+    }
   }
   return html + "</tr></table>\n";
 }
 
+// A point of the chart for steps with nearly the same load: their medians, and the range.
+SvgChart::Point Point(const std::vector<const LoadResult*>& steps,
+                      double (*latency)(const LoadResult&)) {
+  std::vector<double> loads, latencies;
+  for (const LoadResult* step : steps) {
+    loads.push_back(step->offered_per_s());
+    latencies.push_back(latency(*step));
+  }
+  const Spread spread = SpreadOf(latencies);
+  SvgChart::Point point{SpreadOf(loads).median(), spread.median()};
+  if (spread.lowest() < spread.highest()) {
+    point.low = spread.lowest();
+    point.high = spread.highest();
+  }
+  return point;
+}
+
 std::string LoadChart(const Report& report) {
+  constexpr double kNear = 1.05;
   SvgChart chart{"offered load, requests per second", "latency, ms", {}, {}};
   double highest = 0;
   for (const TransportReport& transport : report.transports()) {
     SvgChart::Line p50{transport.transport() + " p50", Color(transport.transport()), false, {}};
     SvgChart::Line p99{transport.transport() + " p99", Color(transport.transport()), true, {}};
-    for (const LoadResult& step : transport.ladder()) {
-      highest = std::max(highest, step.offered_per_s());
-      if (step.p50_ms() > 0) p50.points.emplace_back(step.offered_per_s(), step.p50_ms());
-      if (step.p99_ms() > 0) p99.points.emplace_back(step.offered_per_s(), step.p99_ms());
+    std::vector<const LoadResult*> steps;
+    for (const LoadResult& step : transport.steps()) {
+      if (step.p50_ms() > 0) steps.push_back(&step);
+    }
+    std::sort(steps.begin(), steps.end(), [](const LoadResult* a, const LoadResult* b) {
+      return a->offered_per_s() < b->offered_per_s();
+    });
+    for (auto from = steps.begin(); from != steps.end();) {
+      const auto to = std::find_if(from, steps.end(), [from](const LoadResult* step) {
+        return step->offered_per_s() > (*from)->offered_per_s() * kNear;
+      });
+      const std::vector<const LoadResult*> near(from, to);
+      p50.points.push_back(Point(near, [](const LoadResult& step) { return step.p50_ms(); }));
+      p99.points.push_back(Point(near, [](const LoadResult& step) { return step.p99_ms(); }));
+      highest = std::max(highest, p50.points.back().x);
+      from = to;
     }
     chart.lines.push_back(std::move(p50));
     chart.lines.push_back(std::move(p99));
@@ -102,6 +144,14 @@ std::string Errors(const Report& report) {
   return html.empty() ? "" : absl::StrCat("<ul class=\"note\">", html, "</ul>\n");
 }
 
+std::string TooBusy(const Report& report) {
+  std::string html;
+  for (const std::string& line : report.too_busy()) {
+    absl::StrAppend(&html, "<p class=\"busy\">", EscapeHtml(line), "</p>\n");
+  }
+  return html;
+}
+
 }  // namespace
 
 std::string HtmlReport(const Report& report) {
@@ -113,13 +163,12 @@ std::string HtmlReport(const Report& report) {
                       "and credentials differ. %.0f requests per second are offered to each; "
                       "latencies count from the moment a request was due.</p>\n",
                       report.same_load_per_s()),
-      Table(report),
-      absl::StrFormat(
-          "<p class=\"note\">CPU: of the eight services, per request. RPCs: counted by the "
-          "services behind the frontend. Most served: the highest offered load without an error "
-          "and with p99 up to %.0f ms.</p>\n",
-          report.p99_limit_ms()),
+      Table(report), TooBusy(report), "<p class=\"note\">", EscapeHtml(Method(report)),
+      " Ratios in bold differ by less than 15 % between the passes.</p>\n",
       "<h2>Latency against offered load</h2>\n", LoadChart(report),
+      "<p class=\"note\">A point stands for steps with nearly the same load, with their range. A "
+      "step "
+      "that could no longer be kept up with ended early.</p>\n",
       absl::StrFormat("<h2>Distribution of the latency at %.0f requests per second</h2>\n",
                       report.same_load_per_s()),
       DistributionChart(report), "<h2>A service is killed and started again under load</h2>\n<ul>");

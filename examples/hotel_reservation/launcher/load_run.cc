@@ -17,6 +17,9 @@ absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options)
   flags.push_back(absl::StrCat("--warmup=", options.warmup_s));
   flags.push_back(absl::StrCat("--seconds=", options.seconds));
   flags.push_back(absl::StrCat("--deadline=", options.deadline_s, "s"));
+  if (options.p99_limit_ms > 0) {
+    flags.push_back(absl::StrCat("--p99_limit=", options.p99_limit_ms, "ms"));
+  }
   flags.push_back(absl::StrCat("--json=", file));
   const absl::StatusOr<std::unique_ptr<Process>> load = cluster.StartProgram("load", flags);
   if (!load.ok()) return load.status();

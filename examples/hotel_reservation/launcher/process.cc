@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,6 +83,15 @@ Process::~Process() {
 
 void Process::Signal(int signal) const {
   if (!reaped_) kill(pid_, signal);
+}
+
+absl::Duration Process::CpuTime() const {
+  clockid_t clock;
+  timespec used = {};
+  if (reaped_ || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+    return absl::ZeroDuration();
+  }
+  return absl::DurationFromTimespec(used);
 }
 
 bool Process::Ended(absl::Duration timeout) {

@@ -35,6 +35,9 @@ class Process {
   pid_t pid() const { return pid_; }
   void Signal(int signal) const;
 
+  // That it has used so far; zero once it has ended.
+  absl::Duration CpuTime() const;
+
   // Waits up to `timeout` for its end. True if it has ended.
   bool Ended(absl::Duration timeout);
 

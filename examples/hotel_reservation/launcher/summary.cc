@@ -4,53 +4,53 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bench/report/table.h"
+#include "examples/hotel_reservation/launcher/figures.h"
 
 namespace hotel_reservation {
 namespace {
 
-// p50 of the searches, which are 60 % of the requests and have the longest chain of calls.
-double SearchP50(const LoadResult& result) {
-  for (const KindResult& kind : result.kinds()) {
-    if (kind.kind() == "search") return kind.p50_ms();
-  }
-  return 0;
+SummaryCell Cell(const Spread& spread, int digits) {
+  const auto format = [digits](double value) { return absl::StrFormat("%.*f", digits, value); };
+  return {format(spread.median()), format(spread.lowest()), format(spread.highest())};
 }
 
-const TransportReport* Tcp(const Report& report) {
-  for (const TransportReport& transport : report.transports()) {
-    if (transport.transport() == "tcp") return &transport;
-  }
-  return nullptr;
+SummaryCell RatioCell(const Figure& figure, const Report& report, bool known) {
+  if (!figure.has_to_tcp()) return {"-", "-", "-"};
+  SummaryCell cell = Cell(figure.to_tcp(), 2);
+  if (!known && figure.name() == kMostServed) return {"?", cell.lowest, cell.highest};
+  cell.claimed = report.too_busy().empty() && Agrees(figure.to_tcp(), kNoiseLimit);
+  return cell;
 }
 
-std::string Ratio(double value, double of_tcp) {
-  return value > 0 && of_tcp > 0 ? absl::StrFormat("%.2f", value / of_tcp) : "-";
+// False when the transport's or tcp's passes differ too much.
+bool MostServedIsKnown(const Report& report, const TransportReport& transport) {
+  for (const TransportReport& other : report.transports()) {
+    if (other.transport() == "tcp" && other.too_busy()) return false;
+  }
+  return !transport.too_busy();
 }
 
 }  // namespace
 
-std::vector<std::string> SummaryTitles() {
-  return {"transport", "p50 ms", "p99 ms",       "p99.9 ms", "search p50",    "/ tcp",
-          "CPU us",    "/ tcp",  "RPCs/request", "errors",   "most served/s", "/ tcp"};
+std::vector<std::string> SummaryTitles(const Report& report) {
+  std::vector<std::string> titles = {"transport"};
+  if (report.transports().empty()) return titles;
+  for (const Figure& figure : report.transports(0).figures()) {
+    titles.push_back(figure.name());
+    if (figure.compared()) titles.push_back("/ tcp");
+  }
+  return titles;
 }
 
-std::vector<std::vector<std::string>> SummaryRows(const Report& report) {
-  const TransportReport* tcp = Tcp(report);
-  const TransportReport none;
-  const TransportReport& base = tcp == nullptr ? none : *tcp;
-  std::vector<std::vector<std::string>> rows;
+std::vector<SummaryRow> SummaryRows(const Report& report) {
+  std::vector<SummaryRow> rows;
   for (const TransportReport& transport : report.transports()) {
-    const LoadResult& same = transport.same_load();
-    rows.push_back(
-        {transport.transport(), absl::StrFormat("%.2f", same.p50_ms()),
-         absl::StrFormat("%.2f", same.p99_ms()), absl::StrFormat("%.2f", same.p999_ms()),
-         absl::StrFormat("%.2f", SearchP50(same)),
-         Ratio(SearchP50(same), SearchP50(base.same_load())),
-         absl::StrFormat("%.0f", same.services_cpu_us_per_request()),
-         Ratio(same.services_cpu_us_per_request(), base.same_load().services_cpu_us_per_request()),
-         absl::StrFormat("%.2f", same.rpcs_per_request()), absl::StrCat(same.errors()),
-         absl::StrFormat("%.0f", transport.highest_served_per_s()),
-         Ratio(transport.highest_served_per_s(), base.highest_served_per_s())});
+    SummaryRow& row = rows.emplace_back(SummaryRow{transport.transport(), {}});
+    for (const Figure& figure : transport.figures()) {
+      row.cells.push_back(Cell(figure.value(), figure.digits()));
+      if (!figure.compared()) continue;
+      row.cells.push_back(RatioCell(figure, report, MostServedIsKnown(report, transport)));
+    }
   }
   return rows;
 }
@@ -76,19 +76,41 @@ std::string MachineLine(const Report& report) {
       report.optimized_build() ? "" : " (NOT an optimized build: use -c opt for figures)");
 }
 
+std::string Method(const Report& report) {
+  const int passes = report.transports().empty() ? 0 : report.transports(0).passes_size();
+  return absl::StrFormat(
+      "Medians of %d passes, in which the transports took turns, with the lowest and the "
+      "highest%s. "
+      "A ratio compares figures of the same pass. CPU: of the eight services, per request. RPCs: "
+      "counted by the services behind the frontend. Most served: the highest offered load without "
+      "an error and with p99 up to %.0f ms.",
+      passes, passes >= kPassesToTrim ? " of all but the two outermost" : "",
+      report.p99_limit_ms());
+}
+
 std::string SummaryText(const Report& report) {
-  grpc_cxl::bench::Table table(SummaryTitles(), 1);
-  for (std::vector<std::string>& row : SummaryRows(report)) table.AddRow(std::move(row));
+  grpc_cxl::bench::Table table(SummaryTitles(report), 1);
+  for (const SummaryRow& row : SummaryRows(report)) {
+    std::vector<std::string> medians = {row.transport}, lowest = {"  lowest"},
+                             highest = {"  highest"};
+    for (const SummaryCell& cell : row.cells) {
+      medians.push_back(cell.text);
+      lowest.push_back(cell.lowest);
+      highest.push_back(cell.highest);
+    }
+    for (std::vector<std::string>* cells : {&medians, &lowest, &highest}) {
+      table.AddRow(std::move(*cells));
+    }
+  }
   std::string text = absl::StrFormat(
       "%s\n"
       "Eight services, %.0f requests/s offered to each transport, latency from the moment a "
-      "request was due\n\n%s\n"
-      "CPU: of the eight services, per request. RPCs: counted by the services behind the "
-      "frontend.\n"
-      "Most served: the highest offered load without an error and with p99 up to %.0f ms.\n"
-      "With %s killed and started again under half of that load:\n",
-      MachineLine(report), report.same_load_per_s(), table.ToString(), report.p99_limit_ms(),
-      report.transports().empty() ? "a service" : report.transports(0).killed());
+      "request was due\n\n%s\n",
+      MachineLine(report), report.same_load_per_s(), table.ToString());
+  for (const std::string& line : report.too_busy()) absl::StrAppend(&text, line, "\n");
+  absl::StrAppendFormat(&text, "%s\nWith %s killed and started again under half of that load:\n",
+                        Method(report),
+                        report.transports().empty() ? "a service" : report.transports(0).killed());
   for (const std::string& sentence : KillSentences(report)) {
     absl::StrAppend(&text, "  ", sentence, "\n");
   }

@@ -7,6 +7,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -41,6 +42,8 @@ ABSL_FLAG(double, warmup, 1, "seconds of the same load before it, unmeasured");
 ABSL_FLAG(uint64_t, seed, 1, "seed of the random requests");
 ABSL_FLAG(int, connections, 0, "connections to the frontend; 0: 1 for grpc, 32 for http");
 ABSL_FLAG(absl::Duration, deadline, absl::Seconds(1), "deadline of a request");
+ABSL_FLAG(absl::Duration, p99_limit, absl::InfiniteDuration(),
+          "end as soon as a request has failed or p99 must be above this");
 ABSL_FLAG(std::string, json, "", "file to write the result to, as JSON");
 
 namespace hotel_reservation {
@@ -56,7 +59,8 @@ absl::StatusOr<LoadResult> Run() {
   const absl::StatusOr<AddressBook> addresses =
       AddressBook::Make(absl::GetFlag(FLAGS_transport), absl::GetFlag(FLAGS_base));
   if (!addresses.ok()) return addresses.status();
-  const double rate = absl::GetFlag(FLAGS_rate), seconds = absl::GetFlag(FLAGS_seconds);
+  const double rate = absl::GetFlag(FLAGS_rate);
+  double seconds = absl::GetFlag(FLAGS_seconds);
   const std::string via = absl::GetFlag(FLAGS_via);
   int connections = absl::GetFlag(FLAGS_connections);
   if (!(rate > 0 && rate <= 1e6) || !(seconds > 0) || !(absl::GetFlag(FLAGS_warmup) >= 0) ||
@@ -83,11 +87,12 @@ absl::StatusOr<LoadResult> Run() {
   ServicesUsage usage(*addresses);
   usage.Start();
   const double cpu_start = CpuSeconds();
-  Recorder recorder;
+  Recorder recorder(absl::GetFlag(FLAGS_p99_limit));
   const int64_t sent = SendAtRate(*target, mix, rate, absl::Seconds(seconds), recorder);
   const double cpu = CpuSeconds() - cpu_start;
   const std::optional<ServicesUsage::Difference> used = usage.SinceStart();
 
+  seconds = std::min(seconds, sent / rate);
   LoadResult result;
   result.set_transport(addresses->transport());
   result.set_via(via);
@@ -96,8 +101,8 @@ absl::StatusOr<LoadResult> Run() {
   result.set_seconds(seconds);
   result.set_sent(sent);
   recorder.Fill(result);
-  result.set_served_per_s(result.served() / seconds);
   if (sent > 0) {
+    result.set_served_per_s(result.served() / seconds);
     result.set_generator_cpu_us_per_request(cpu * 1e6 / sent);
     if (used) {
       result.set_services_cpu_us_per_request(used->cpu_ns / 1e3 / sent);

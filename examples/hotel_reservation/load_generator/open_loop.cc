@@ -59,8 +59,9 @@ int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Dur
   // Shared, because the last callback may still be in Remove() when this returns.
   const auto under_way = std::make_shared<UnderWayCount>();
   const int64_t start = NowNs();
-  for (int64_t i = 0; i < requests; ++i) {
-    const auto due = static_cast<int64_t>(i * 1e9 / per_second);
+  int64_t sent = 0;
+  for (; sent < requests && !recorder.LimitBroken(requests); ++sent) {
+    const auto due = static_cast<int64_t>(sent * 1e9 / per_second);
     const FrontendRequest request = mix.Next();
     if (NowNs() < start + due) SleepUntil(start + due);
     recorder.RecordSendLag(absl::Nanoseconds(NowNs() - start - due));
@@ -73,7 +74,7 @@ int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Dur
     });
   }
   under_way->AwaitNone();
-  return requests;
+  return sent;
 }
 
 }  // namespace hotel_reservation

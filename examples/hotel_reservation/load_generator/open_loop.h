@@ -13,8 +13,8 @@ namespace hotel_reservation {
 
 // Sends requests of the mix at a constant rate for `duration`, without waiting for earlier ones, as
 // independent users do. Sends a late request as soon as possible, and counts its latency from the
-// moment it was due, so that a stall shows in every request that it delays. Returns the number of
-// requests once all have ended.
+// moment it was due, so that a stall shows in every request that it delays. Sends no more when the
+// recorder's limit is broken. Returns the number of requests once all have ended.
 int64_t SendAtRate(Target& target, RequestMix& mix, double per_second, absl::Duration duration,
                    Recorder& recorder);
 

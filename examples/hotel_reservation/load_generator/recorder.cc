@@ -46,6 +46,7 @@ void Recorder::Record(size_t kind, absl::Duration due, absl::Duration latency,
       kind == FrontendRequest(ReserveRequest()).index() && absl::IsResourceExhausted(status);
   if (status.ok() || sold_out) {
     all_.Record(latency);
+    if (latency > p99_limit_) slow_.fetch_add(1, std::memory_order_relaxed);
     by_kind_[kind].Record(latency);
     if (!sold_out) return;
   }
@@ -54,6 +55,7 @@ void Recorder::Record(size_t kind, absl::Duration due, absl::Duration latency,
     ++sold_out_;
     return;
   }
+  failed_.fetch_add(1, std::memory_order_relaxed);
   ++errors_[kind];
   first_error_ = std::min(first_error_, due);
   last_error_ = std::max(last_error_, due);
@@ -61,6 +63,12 @@ void Recorder::Record(size_t kind, absl::Duration due, absl::Duration latency,
                                   status.message().substr(0, 200));
   if (texts_.size() >= kMaxTexts && !texts_.contains(text)) text = "others";
   ++texts_[text];
+}
+
+bool Recorder::LimitBroken(int64_t requests) const {
+  return p99_limit_ != absl::InfiniteDuration() &&
+         (failed_.load(std::memory_order_relaxed) > 0 ||
+          slow_.load(std::memory_order_relaxed) > requests / 100);
 }
 
 void Recorder::Fill(LoadResult& result) const {

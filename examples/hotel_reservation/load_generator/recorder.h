@@ -5,6 +5,7 @@
 #include <hdr/hdr_histogram.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -39,11 +40,17 @@ class Histogram {
 // The results of the requests of a run. Thread-safe.
 class Recorder {
  public:
+  // The run is bad when a request fails or p99 is above the limit.
+  explicit Recorder(absl::Duration p99_limit = absl::InfiniteDuration()) : p99_limit_(p99_limit) {}
+
   // A request of kind kKinds[kind] was due at `due` after the start and ended `latency` later.
   void Record(size_t kind, absl::Duration due, absl::Duration latency, const absl::Status& status);
 
   // A request was sent `lag` after it was due.
   void RecordSendLag(absl::Duration lag) { send_lag_.Record(lag); }
+
+  // True when a run of that many requests can only be bad. False without a limit.
+  bool LimitBroken(int64_t requests) const;
 
   // Everything but the rates.
   void Fill(LoadResult& result) const;
@@ -51,7 +58,9 @@ class Recorder {
  private:
   static constexpr size_t kMaxTexts = 10;
 
+  const absl::Duration p99_limit_;
   Histogram all_, send_lag_;
+  std::atomic<int64_t> slow_{0}, failed_{0};  // statistics; order nothing
   std::array<Histogram, std::size(kKinds)> by_kind_;
 
   mutable absl::Mutex mu_;

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves that the demo compares the transports in a table, JSON and HTML, that it leaves no process
-// and no file behind however it ends, and that it says which service has died.
+// and no file behind however it ends, that `load` finds what it serves, and that it says which
+// service has died.
 
 #include <signal.h>
 
 #include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/bench/program.h"
+#include "test/support/spawned_child.h"
 #include "test/support/temporary_directory.h"
 
 namespace hotel_reservation {
@@ -16,6 +21,7 @@ namespace {
 
 using grpc_cxl::internal::Contents;
 using grpc_cxl::internal::Program;
+using grpc_cxl::internal::SpawnedChild;
 using grpc_cxl::internal::TemporaryDirectory;
 using testing::AllOf;
 using testing::ContainsRegex;
@@ -42,17 +48,45 @@ class DemoTest : public testing::Test {
 };
 
 TEST_F(DemoTest, ComparesTransports) {
-  Program demo(
-      kDemo, {"--transports=tcp,cxl", "--step_seconds=0.1", "--html=" + html_, "--json=" + json_});
+  Program demo(kDemo, {"--transports=tcp,cxl", "--step_seconds=0.1", "--seconds=1",
+                       "--html=" + html_, "--json=" + json_});
   EXPECT_EQ(demo.Wait(), 0) << demo.output();
-  EXPECT_THAT(demo.output(), AllOf(ContainsRegex("\ntcp( +[0-9.-]+){11}\n"),
-                                   ContainsRegex("\ncxl( +[0-9.-]+){11}\n"),
-                                   ContainsRegex("  cxl: [0-9]+ of [0-9]+ requests failed"),
-                                   HasSubstr("Report: " + html_)));
+  EXPECT_THAT(demo.output(),
+              AllOf(ContainsRegex("\ntcp( +[0-9.?-]+){11}\n  lowest( +[0-9.-]+){11}\n"
+                                  "  highest( +[0-9.-]+){11}\n"),
+                    ContainsRegex("\ncxl( +[0-9.?-]+){11}\n"),
+                    ContainsRegex("  cxl: [0-9]+ of [0-9]+ requests failed"),
+                    HasSubstr("Report: " + html_)));
   EXPECT_THAT(Contents(html_), AllOf(HasSubstr("<!doctype html>"), HasSubstr("<polyline points=\""),
                                      HasSubstr("</html>"), Not(HasSubstr("<script"))));
-  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl\""), HasSubstr("p999_ms")));
+  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl\""), HasSubstr("p999_ms"),
+                                     HasSubstr("\"lowest\": "), HasSubstr("\"too_busy\": [")));
   demo.ExpectNothingLeft();
+}
+
+TEST(ServeTest, ListensWhereLoadLooks) {
+  const TemporaryDirectory home("/tmp");
+  const std::map<std::string, std::optional<std::string>> environment = {
+      {"TMPDIR", home.path()}, {"GRPC_CXL_DIR", home.path()}};
+  for (const std::string transport : {"unix", "cxl"}) {
+    SpawnedChild demo(kDemo, {"--serve=" + transport, "--http=127.0.0.1:0"},
+                      {.environment = environment, .read_stderr = true});
+    const std::string flag = "--transport=" + transport;
+    ASSERT_TRUE(demo.ReadUntil("Load: ./bazelw run -c opt //examples/hotel_reservation:load -- " +
+                               flag + "\n"))
+        << demo.output();
+    SpawnedChild load("examples/hotel_reservation/load",
+                      {flag, "--rate=50", "--seconds=0.2", "--warmup=0"},
+                      {.environment = environment});
+    EXPECT_EQ(load.Finish(), 0);
+    EXPECT_THAT(load.output(), HasSubstr("served 50/s, 0 errors"));
+    SpawnedChild second(kDemo, {"--serve=" + transport},
+                        {.environment = environment, .read_stderr = true});
+    EXPECT_EQ(second.Finish(), 1);
+    EXPECT_THAT(second.output(), HasSubstr("serves there already"));
+    ASSERT_EQ(kill(demo.pid(), SIGINT), 0);
+    EXPECT_EQ(demo.Finish(), 0) << demo.output();
+  }
 }
 
 TEST_F(DemoTest, LeavesNothingBehind) {

@@ -59,6 +59,15 @@ TEST(OpenLoopTest, CountsLatencyFromTheMomentARequestWasDue) {
   EXPECT_GE(p80, 50);
 }
 
+TEST(OpenLoopTest, EndsWhenP99MustBeAboveTheLimit) {
+  StallingTarget target;
+  RequestMix mix(1);
+  Recorder recorder(absl::Milliseconds(100));
+  const int64_t sent = SendAtRate(target, mix, 1000, absl::Seconds(1), recorder);
+  EXPECT_GE(sent, 11);  // more than ten are bad
+  EXPECT_LT(sent, 300);
+}
+
 class FailingTarget : public Target {
  public:
   void Send(const FrontendRequest& request, Done done) override {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/calls/client_call_areas.h"
+
+#include <utility>
+
+#include "absl/log/check.h"
+
+namespace grpc_cxl::internal {
+
+ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
+                                 std::function<void()> wake_peer, SharedView view, bool polls,
+                                 SpinBudget spin, ArenaPages pages)
+    : memory_(memory),
+      buffer_bytes_(buffer_bytes),
+      count_(count),
+      wake_peer_(std::move(wake_peer)),
+      view_(view),
+      polls_(polls),
+      spin_(std::move(spin)),
+      pages_(pages) {
+  CHECK(count >= 1 && count <= kMostCallAreas);
+  CHECK_GE(memory.size(), count * CallAreaBytes(buffer_bytes));
+  areas_[0] = MakeArea(0);
+}
+
+std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) const {
+  const size_t bytes = CallAreaBytes(buffer_bytes_);
+  return std::make_unique<ClientCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
+                                       view_, polls_, spin_, pages_);
+}
+
+int ClientCallAreas::Acquire() {
+  const size_t areas = open();
+  for (size_t i = 0; i < areas; ++i) {
+    // Nobody looks at an area that the server has not opened.
+    if (i > 0 && !areas_[i]->Accepting()) break;
+    const int slot = areas_[i]->Acquire();
+    if (slot < 0) continue;
+    // The lowest free slot: the area is half full.
+    if (i + 1 == areas && slot >= static_cast<int>(kCallSlots / 2)) Open(i + 1);
+    return static_cast<int>(i * kCallSlots) + slot;
+  }
+  return -1;
+}
+
+void ClientCallAreas::Open(size_t i) {
+  if (i >= count_) return;
+  absl::MutexLock lock(mu_);
+  if (closed_ || i != open_.load(std::memory_order_relaxed)) return;
+  const size_t at = i * CallAreaBytes(buffer_bytes_);
+  if (!pages_.Reserve(memory_.subspan(at, kCallWordsBytes)).ok()) return;
+  areas_[i] = MakeArea(i);
+  open_.store(i + 1, std::memory_order_release);  // matched by open()
+  // Matched by the acquire load in ServerCallAreas::OpenMore(). Only where memory is coherent:
+  // elsewhere there is one area.
+  reinterpret_cast<CallClientWords*>(memory_.data())
+      ->more_areas.store(static_cast<uint32_t>(i), std::memory_order_release);
+  wake_peer_();
+}
+
+bool ClientCallAreas::Ready() const {
+  const size_t areas = open();
+  for (size_t i = 0; i < areas; ++i) {
+    if (areas_[i]->Ready()) return true;
+  }
+  return false;
+}
+
+absl::Status ClientCallAreas::Run() {
+  const size_t areas = open();
+  absl::Status status;
+  for (size_t i = 0; i < areas; ++i) status.Update(areas_[i]->Run());
+  return status;
+}
+
+void ClientCallAreas::Retire() {
+  absl::MutexLock lock(mu_);
+  closed_ = true;
+  for (size_t i = 0; i < open(); ++i) areas_[i]->Retire();
+}
+
+void ClientCallAreas::Ended() {
+  {
+    absl::MutexLock lock(mu_);
+    closed_ = true;
+  }
+  for (size_t i = 0; i < open(); ++i) areas_[i]->Ended();  // runs callbacks
+}
+
+int ClientCallAreas::busy() const {
+  int busy = 0;
+  for (size_t i = 0; i < open(); ++i) busy += areas_[i]->busy();
+  return busy;
+}
+
+uint64_t ClientCallAreas::posts() const {
+  uint64_t posts = 0;
+  for (size_t i = 0; i < open(); ++i) posts += areas_[i]->posts();
+  return posts;
+}
+
+void ClientCallAreas::Rest() {
+  for (size_t i = 0; i < open(); ++i) areas_[i]->Rest();
+}
+
+bool ClientCallAreas::MayRest() const {
+  for (size_t i = 0; i < open(); ++i) {
+    if (areas_[i]->MayRest()) return true;
+  }
+  return false;
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/calls/server_call_areas.h"
+
+#include <utility>
+
+#include "absl/log/check.h"
+
+namespace grpc_cxl::internal {
+
+ServerCallAreas::ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
+                                 TakeBytes take, std::function<void()> wake_peer, SharedView view,
+                                 ArenaPages pages)
+    : memory_(memory),
+      buffer_bytes_(buffer_bytes),
+      count_(count),
+      take_(std::move(take)),
+      wake_peer_(std::move(wake_peer)),
+      view_(view),
+      pages_(pages) {
+  CHECK(count >= 1 && count <= kMostCallAreas);
+  CHECK_GE(memory.size(), count * CallAreaBytes(buffer_bytes));
+  areas_[0] = MakeArea(0);
+}
+
+std::unique_ptr<ServerCalls> ServerCallAreas::MakeArea(size_t i) const {
+  const size_t bytes = CallAreaBytes(buffer_bytes_);
+  return std::make_unique<ServerCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
+                                       view_, pages_);
+}
+
+void ServerCallAreas::SetAccepting(bool accepting) {
+  absl::MutexLock lock(mu_);
+  accepting_ = accepting;
+  for (size_t i = 0; i < open(); ++i) areas_[i]->SetAccepting(accepting);
+}
+
+bool ServerCallAreas::Ready() const {
+  // relaxed: a hint; OpenMore() loads the word again, with acquire. Where memory is not coherent
+  // there is one area, and the word says nothing.
+  if (count_ > 1 && words().more_areas.load(std::memory_order_relaxed) >
+                        seen_more_.load(std::memory_order_relaxed)) {
+    return true;
+  }
+  const size_t areas = open();
+  for (size_t i = 0; i < areas; ++i) {
+    if (areas_[i]->Ready()) return true;
+  }
+  return false;
+}
+
+ServerCalls::News ServerCallAreas::Run() {
+  absl::Status opened = OpenMore();
+  ServerCalls::News news = areas_[0]->Run();
+  news.status.Update(opened);
+  const size_t areas = open();
+  for (size_t i = 1; i < areas; ++i) {
+    const int first = static_cast<int>(i * kCallSlots);
+    ServerCalls::News more = areas_[i]->Run();
+    for (ServerCalls::TakenCall& call : more.taken) {
+      call.id.slot += first;
+      news.taken.push_back(std::move(call));
+    }
+    for (ServerCalls::CallId& call : more.cancelled) {
+      call.slot += first;
+      news.cancelled.push_back(call);
+    }
+    news.status.Update(more.status);
+  }
+  return news;
+}
+
+absl::Status ServerCallAreas::OpenMore() {
+  if (count_ == 1) return absl::OkStatus();
+  // Matched by the release store in ClientCallAreas::Open().
+  const uint32_t more = words().more_areas.load(std::memory_order_acquire);
+  if (more <= seen_more_.load(std::memory_order_relaxed)) return absl::OkStatus();
+  if (more >= count_) {
+    return absl::DataLossError(
+        "the client broke the protocol of direct calls: it uses more call areas than there are");
+  }
+  absl::MutexLock lock(mu_);
+  seen_more_.store(more, std::memory_order_relaxed);
+  // Without memory the area stays closed: `accepting` is 0 there, and its calls take the stream
+  // path.
+  while (open() <= more && Open(open())) {
+  }
+  return absl::OkStatus();
+}
+
+bool ServerCallAreas::Open(size_t i) {
+  const size_t bytes = CallAreaBytes(buffer_bytes_);
+  if (!take_(bytes) || !pages_.Reserve(memory_.subspan(i * bytes, kCallWordsBytes)).ok()) {
+    return false;
+  }
+  areas_[i] = MakeArea(i);
+  areas_[i]->SetAccepting(accepting_);
+  open_.store(i + 1, std::memory_order_release);  // matched by open()
+  return true;
+}
+
+void ServerCallAreas::Respond(ServerCalls::CallId call, std::string response) {
+  ServerCalls& area = *areas_[call.slot / kCallSlots];
+  call.slot %= kCallSlots;
+  area.Respond(call, std::move(response));
+}
+
+uint64_t ServerCallAreas::calls_seen() const {
+  uint64_t calls = 0;
+  for (size_t i = 0; i < open(); ++i) calls += areas_[i]->calls_seen();
+  return calls;
+}
+
+int ServerCallAreas::busy() const {
+  int busy = 0;
+  for (size_t i = 0; i < open(); ++i) busy += areas_[i]->busy();
+  return busy;
+}
+
+int ServerCallAreas::running() const {
+  int running = 0;
+  for (size_t i = 0; i < open(); ++i) running += areas_[i]->running();
+  return running;
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_CALLS_SERVER_CALL_AREAS_H_
+#define GRPC_CXL_CALLS_SERVER_CALL_AREAS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/calls/server_calls.h"
+#include "grpc_cxl/coherence/shared_view.h"
+
+namespace grpc_cxl::internal {
+
+// The server's half of all call areas of a connection; its twin is ClientCallAreas, which says when
+// the next one is opened. Slots are numbered through as there. Functions are those of ServerCalls.
+// Thread-safe.
+class ServerCallAreas {
+ public:
+  // Whether the connection may take so many bytes more.
+  using TakeBytes = std::function<bool(size_t)>;
+
+  // `memory` has `count` areas. `take` is asked for each but the first.
+  ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count, TakeBytes take,
+                  std::function<void()> wake_peer, SharedView view, ArenaPages pages);
+
+  size_t buffer_bytes() const { return buffer_bytes_; }
+  void SetAccepting(bool accepting);
+  bool Ready() const;
+  ServerCalls::News Run();
+  void Respond(ServerCalls::CallId call, std::string response);
+  uint64_t calls_seen() const;
+  int busy() const;
+  int running() const;
+
+ private:
+  size_t open() const { return open_.load(std::memory_order_acquire); }  // matched by Open()
+  const CallClientWords& words() const {
+    return *reinterpret_cast<const CallClientWords*>(memory_.data());
+  }
+  std::unique_ptr<ServerCalls> MakeArea(size_t i) const;
+  // Opens what the client has counted since. DATA_LOSS: there are not so many.
+  absl::Status OpenMore();
+  bool Open(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const absl::Span<char> memory_;
+  const size_t buffer_bytes_;
+  const size_t count_;
+  const TakeBytes take_;
+  const std::function<void()> wake_peer_;
+  const SharedView view_;
+  const ArenaPages pages_;
+
+  absl::Mutex mu_;
+  bool accepting_ ABSL_GUARDED_BY(mu_) = false;
+  std::unique_ptr<ServerCalls> areas_[kMostCallAreas];  // the first open() do not change
+  std::atomic<size_t> open_{1};
+  // `more_areas`, acted upon. Written under mu_, read by Ready(); relaxed: a number by itself.
+  std::atomic<uint32_t> seen_more_{0};
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_CALLS_SERVER_CALL_AREAS_H_
