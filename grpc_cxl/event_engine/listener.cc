@@ -19,6 +19,7 @@
 #include "grpc_cxl/rendezvous/host_name.h"
 #include "grpc_cxl/rendezvous/network_namespace.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
+#include "grpc_cxl/rendezvous/unix_file.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -97,6 +98,7 @@ ServerLimits LimitsOf(const EndpointConfig& server) {
 }
 
 std::optional<ServiceName> NameOf(const EventEngine::ResolvedAddress& address, int port) {
+  if (const auto file = UnixFile::Of(address.address(), address.size())) return file->Name();
   std::optional<TcpAddress> tcp = TcpAddress::From(address.address(), address.size());
   const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
   if (!tcp.has_value() || !space.has_value()) return std::nullopt;

@@ -9,16 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/rendezvous/service_name.h"
-#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kMost = 1000;  // at a time
+
+bool IsAddress(absl::string_view stem) {
+  return absl::StartsWith(stem, "tcp=") || absl::StartsWith(stem, "unix=");
+}
 
 std::vector<ServiceName> Addresses(int directory) {
   std::vector<ServiceName> names;
@@ -33,7 +37,7 @@ std::vector<ServiceName> Addresses(int directory) {
     if (names.size() == kMost) break;
     if (!absl::ConsumeSuffix(&stem, ".lock") || stem.size() > ServiceName::kMaxLength) continue;
     ServiceName name = ServiceName::Reserved(std::string(stem));
-    if (AddressOfName(name).has_value()) names.push_back(std::move(name));
+    if (IsAddress(stem)) names.push_back(std::move(name));
   }
   return names;
 }

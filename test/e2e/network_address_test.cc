@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -110,6 +111,19 @@ TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
   EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///name=" + target + "@"));
   server.reset();
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, AUnixSocketIsReachedThroughMemoryByEveryPath) {
+  const internal::TemporaryDirectory place("/tmp");
+  const std::string path = place.path() + "/socket", link = place.path() + "/link";
+  auto server = Ours("unix:" + path);
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  const auto channel = Channel("unix:" + path);
+  EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///unix="));
+  EXPECT_THAT(Call("unix:" + link), StartsWith("unix-abstract:cxl:///unix="));
+  server.reset();
+  server = Plain("unix:" + path);
+  EXPECT_THAT(Call(channel), StartsWith("unix:"));
 }
 
 std::string TestData(const std::string& file) {
