@@ -128,6 +128,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     adapted.SetInt(internal::kSettingsArg, number_);
     if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
     if (!target.is_name) {
+      adapted.SetString(internal::kHostArg, target.authority);
       if (!target.calls_key.empty()) adapted.SetString(internal::kCallsKeyArg, target.calls_key);
       // Its connections may be of either kind, so the rest stays gRPC's.
       return adapted;

@@ -13,6 +13,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/rendezvous/host_name.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -79,6 +81,18 @@ absl::Status AddIds(absl::string_view variable, const std::string& list, absl::s
   return absl::OkStatus();
 }
 
+// Adds the hosts of a list such as "payments:50051,payments.prod.svc:50051".
+absl::Status AddHosts(const std::string& list, std::vector<std::string>* hosts) {
+  for (const absl::string_view host : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    if (const auto name = NameOfHost(host); !name.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("GRPC_CXL_ALSO_KNOWN_AS is \"", list,
+                                                     "\", in which ", name.status().message()));
+    }
+    hosts->emplace_back(host);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ResolveUsers(const Environment& environment, const EndpointOptions& options,
                           EndpointSettings* settings) {
   TrustedUsers& users = settings->users;
@@ -119,6 +133,12 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   if (options.trusted_directory.empty() && options.rendezvous_directory.empty()) {
     settings->directory.trusted = Absolute(environment.trusted_directory);
   }
+  settings->directory.rollout = options.rollout.empty() ? environment.rollout : options.rollout;
+  if (!settings->directory.rollout.empty() && !IsRollout(settings->directory.rollout)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_ROLLOUT is \"", environment.rollout, "\", but must have 1 to ",
+                     kMaxRolloutLength, " characters of A-Z a-z 0-9 . _ -; shorten a hash"));
+  }
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
   settings->latency_weight = options.latency_weight;
@@ -144,6 +164,8 @@ Environment Environment::Read() {
       .allowed_uids = Get("GRPC_CXL_ALLOWED_UIDS"),
       .allowed_groups = Get("GRPC_CXL_ALLOWED_GROUPS"),
       .secret_file = Get("GRPC_CXL_SECRET_FILE"),
+      .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
+      .rollout = Get("GRPC_CXL_ROLLOUT"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
       .preset = Get("GRPC_CXL_PRESET"),
@@ -236,6 +258,11 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   if (!coherence.ok()) return coherence.status();
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
+  settings.also_known_as = options.also_known_as;
+  if (absl::Status status = AddHosts(environment.also_known_as, &settings.also_known_as);
+      !status.ok()) {
+    return status;
+  }
   settings.ring_bytes = options.ring_bytes;
   settings.payload_bytes = options.payload_bytes;
   settings.arena_bytes = options.arena_bytes;

@@ -81,6 +81,14 @@ struct EndpointOptions {
   // does not map is never one of them.
   std::vector<gid_t> allowed_gids;
 
+  // The version of the whole application that this process belongs to: a pod template's hash, for
+  // example. Processes of different rollouts never meet in shared memory: each rollout finds the
+  // names and addresses that its own servers have registered, and several may serve one name at
+  // the same time. Network addresses of other rollouts are reached over the network. 1 to 12
+  // characters of [A-Za-z0-9._-]; together with a name at most 79. Default: none, which is a
+  // rollout like the others; $GRPC_CXL_ROLLOUT where it is empty. Costs nothing.
+  std::string rollout;
+
   // Uids that are allowed to connect and trusted with all memory of this process: their messages
   // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
   // Default: none. Processes of our own uid or root in our own user and pid namespaces need no
@@ -108,6 +116,14 @@ struct ServerOptions : EndpointOptions {
   // Whether the address may offer direct calls: grpc_cxl::ServerBuilder then does, and
   // EnableDirectCalls() (direct_calls.h). Default: yes.
   bool direct_calls = true;
+
+  // Other hosts and ports for which clients reach this server, such as "payments.prod.svc:50051":
+  // those of the targets of their channels, spelled as there, in any network namespace that shares
+  // the rendezvous directory. For services behind virtual addresses, which say nothing about the
+  // server. You vouch that a call to this target may be this server's: nothing can check it.
+  // Default: none. GRPC_CXL_ALSO_KNOWN_AS=a:1,b:2 in the environment adds to them. One server at a
+  // time has a name; others serve the network.
+  std::vector<std::string> also_known_as;
 
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the

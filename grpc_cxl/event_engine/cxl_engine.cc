@@ -61,7 +61,8 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   }
   const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
-    const std::optional<LocalServer> local = FindLocalServer(address, *settings);
+    const std::string host(config.GetString(kHostArg).value_or(""));
+    const std::optional<LocalServer> local = FindLocalServer(address, host, *settings);
     auto kept = local.has_value() ? KeptConfig::Of(config) : nullptr;
     if (kept == nullptr) {
       return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
@@ -75,7 +76,7 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                    .settings = *settings,
                    .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
                    .pool_key = key.empty() ? "" : ClientPoolKey(key, number),
-                   .check_server = [local = *local](int socket) { return local.Check(socket); }},
+                   .check_server = local->check},
          .address = address,
          .config = std::move(kept),
          .allocator = std::move(allocator)},

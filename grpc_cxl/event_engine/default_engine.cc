@@ -10,7 +10,7 @@ namespace {
 
 using grpc_event_engine::experimental::EventEngine;
 
-thread_local const CxlListening* listening = nullptr;
+thread_local CxlListening* listening = nullptr;
 
 }  // namespace
 
@@ -22,6 +22,10 @@ CxlListening::~CxlListening() { listening = outer_; }
 
 std::optional<int> CxlListening::Network() {
   return listening == nullptr ? std::nullopt : listening->network_;
+}
+
+bool CxlListening::TakeNames() {
+  return listening != nullptr && !std::exchange(listening->names_taken_, true);
 }
 
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> DefaultEngine::GetDNSResolver(

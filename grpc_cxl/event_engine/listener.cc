@@ -15,8 +15,11 @@
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/registered_address.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/rendezvous/host_name.h"
 #include "grpc_cxl/rendezvous/network_namespace.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
+#include "grpc_cxl/rendezvous/unix_file.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -95,6 +98,7 @@ ServerLimits LimitsOf(const EndpointConfig& server) {
 }
 
 std::optional<ServiceName> NameOf(const EventEngine::ResolvedAddress& address, int port) {
+  if (const auto file = UnixFile::Of(address.address(), address.size())) return file->Name();
   std::optional<TcpAddress> tcp = TcpAddress::From(address.address(), address.size());
   const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
   if (!tcp.has_value() || !space.has_value()) return std::nullopt;
@@ -123,7 +127,11 @@ class Listener final : public EventEngine::Listener {
     if (!ours.has_value()) {
       uses_inner_ = true;
       const absl::StatusOr<int> port = inner_->Bind(address);
-      if (port.ok()) Register(address, *port);
+      const std::optional<int> context = CxlListening::Network();
+      if (port.ok() && context.has_value()) {
+        if (const auto name = NameOf(address, *port)) Register(*name, *context);
+        RegisterOtherNames(*context);
+      }
       return port;
     }
     absl::StatusOr<std::shared_ptr<Acceptor>> acceptor =
@@ -134,6 +142,7 @@ class Listener final : public EventEngine::Listener {
       return acceptor.status();
     }
     acceptors_.push_back(*std::move(acceptor));
+    RegisterOtherNames(ours->options);
     return 1;  // every name's "port": gRPC requires a positive number
   }
 
@@ -149,13 +158,18 @@ class Listener final : public EventEngine::Listener {
   }
 
  private:
-  // So that the clients of this host find the network address, if it has our credentials.
-  void Register(const EventEngine::ResolvedAddress& address, int port) {
-    const std::optional<int> context = CxlListening::Network();
-    const std::optional<ServiceName> name = NameOf(address, port);
-    if (!context.has_value() || !name.has_value()) return;
+  // So that the clients of this host find the address. `context` is the number of its settings.
+  void Register(const ServiceName& name, int context) {
     registered_.push_back(
-        RegisteredAddress::Register(executor_, watchdog_, {*name, *context}, limits_));
+        RegisteredAddress::Register(executor_, watchdog_, {name, context}, limits_));
+  }
+
+  void RegisterOtherNames(int context) {
+    const absl::StatusOr<ListenContext> found = SettingsRegistry<ListenContext>::Find(context);
+    if (!found.ok() || found->settings.region.has_value() || !CxlListening::TakeNames()) return;
+    for (const std::string& host : found->settings.also_known_as) {
+      if (const auto name = NameOfHost(host); name.ok()) Register(*name, context);
+    }
   }
 
   const std::shared_ptr<EventEngine> executor_;

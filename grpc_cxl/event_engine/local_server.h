@@ -4,32 +4,33 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "grpc_cxl/event_engine/settings.h"
-#include "grpc_cxl/rendezvous/address_owner.h"
 #include "grpc_cxl/rendezvous/service_name.h"
-#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 
 // A server of this host that has registered a network address.
 struct LocalServer {
   ServiceName name;
-  TcpAddress address;
-  AddressEntry entry;
-
   // Whether the process at the other end of `socket`, which the name led to, may answer for the
-  // address. Errors are those of CheckAnswersFor().
-  absl::Status Check(int socket) const;
+  // address: PERMISSION_DENIED, or an error of CheckAnswersFor().
+  std::function<absl::Status(int socket)> check;
 };
 
-// The server that has registered `address`, unless there is none in the calling thread's network
-// namespace. May be dead, or a liar: see Check(). A few system calls; makes no directory.
+// Unless there is none, the server that has registered
+//   a TCP address, in the calling thread's network namespace: must be whom the kernel would
+//   connect; the file of a unix socket: must have the uid of the file's owner; `host`, the host and
+//   port of the channel's target, among those that it is also known as: must
+//     have our own uid or root's, be one of `trusted_uids`, or prove to know our secret.
+// May be dead, or a liar: see check(). A few system calls; makes no directory.
 std::optional<LocalServer> FindLocalServer(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
-    const EndpointSettings& settings);
+    const std::string& host, const EndpointSettings& settings);
 
 }  // namespace grpc_cxl::internal
 

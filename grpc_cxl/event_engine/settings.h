@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "grpc_cxl/arena_backing.h"
@@ -42,6 +44,7 @@ struct ChannelSettings : EndpointSettings {
 
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
+  std::vector<std::string> also_known_as;
   size_t ring_bytes = 0;
   size_t payload_bytes = 0;
   size_t arena_bytes = 0;

@@ -73,6 +73,9 @@ inline constexpr char kSettingsArg[] = "grpc_cxl.options";
 // (CallRoutes, ClientPoolKey()). Absent where they must not.
 inline constexpr char kCallsKeyArg[] = "grpc_cxl.calls_key";
 
+// The channel argument, text: the host and port of a network target.
+inline constexpr char kHostArg[] = "grpc_cxl.host";
+
 // The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 

@@ -6,9 +6,9 @@
 
 namespace grpc_cxl::internal {
 
-// Removes the files of network addresses (tcp_address.h) whose servers were killed. A server with
-// another port or in another network namespace never takes such a name again, so they would pile
-// up. Files of other users stay. Thread-safe.
+// Removes the files of network addresses (tcp_address.h, unix_file.h) whose servers were killed. A
+// server with another port or in another network namespace never takes such a name again, so they
+// would pile up. Files of other users stay. Thread-safe.
 void RemoveDeadAddresses(const RendezvousDirectory& directory);
 
 }  // namespace grpc_cxl::internal

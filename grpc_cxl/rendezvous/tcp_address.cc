@@ -73,14 +73,18 @@ ServiceName NameOfAnyAddress(uint16_t port, const NetworkNamespace& space) {
 
 std::optional<TcpAddress> AddressOfName(const ServiceName& name) {
   const std::vector<std::string> parts = absl::StrSplit(name.str(), '=');
+  std::string ip = "127.0.0.1", digits;
+  if (parts.size() == 4 && parts[0] == "tcp") {
+    if (parts[1] != "any") ip = parts[1];
+    digits = parts[2];
+  } else if (parts.size() == 2 && parts[0] == "name") {
+    digits = parts[1].substr(parts[1].find(':') + 1);
+  }
   TcpAddress address;
   uint32_t port;
-  if (parts.size() != 4 || parts[0] != "tcp" || !absl::SimpleAtoi(parts[2], &port)) {
-    return std::nullopt;
-  }
-  const std::string ip = parts[1] == "any" ? "127.0.0.1" : parts[1];
   const bool v4 = ip.find(':') == std::string::npos;
-  if (inet_pton(AF_INET6, absl::StrCat(v4 ? "::ffff:" : "", ip).c_str(), &address.ip) != 1) {
+  if (!absl::SimpleAtoi(digits, &port) ||
+      inet_pton(AF_INET6, absl::StrCat(v4 ? "::ffff:" : "", ip).c_str(), &address.ip) != 1) {
     return std::nullopt;
   }
   address.port = static_cast<uint16_t>(port);

@@ -42,7 +42,8 @@ struct TcpAddress {
 ServiceName NameOfAddress(const TcpAddress& address, const NetworkNamespace& space);
 ServiceName NameOfAnyAddress(uint16_t port, const NetworkNamespace& space);
 
-// The address of such a name, 127.0.0.1 for all addresses; nullopt for other names.
+// The address of such a name, 127.0.0.1 for all addresses and for hosts (host_name.h); nullopt for
+// other names.
 std::optional<TcpAddress> AddressOfName(const ServiceName& name);
 
 }  // namespace grpc_cxl::internal

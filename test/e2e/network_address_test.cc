@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -98,6 +99,31 @@ TEST_F(NetworkAddressTest, OneServerHasANameAndAnAddress) {
   const AddressServer server("127.0.0.1:0", ServerCredentials(server_options()), "cxl:///payments");
   EXPECT_THAT(Call(Channel("cxl:///payments")), HasSubstr("cxl:///payments@"));
   EXPECT_THAT(Call(At("127.0.0.1", server.port())), StartsWith(kMemory));
+}
+
+TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
+  ServerOptions options = server_options();
+  const auto plain = Plain("127.0.0.1:0");  // in the way of a virtual address
+  const std::string target = At("localhost", plain->port());
+  options.also_known_as = {At("LocalHost", plain->port())};
+  auto server = std::make_unique<AddressServer>("127.0.0.1:0", ServerCredentials(options));
+  const auto channel = Channel("dns:///" + target);
+  EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///name=" + target + "@"));
+  server.reset();
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, AUnixSocketIsReachedThroughMemoryByEveryPath) {
+  const internal::TemporaryDirectory place("/tmp");
+  const std::string path = place.path() + "/socket", link = place.path() + "/link";
+  auto server = Ours("unix:" + path);
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  const auto channel = Channel("unix:" + path);
+  EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///unix="));
+  EXPECT_THAT(Call("unix:" + link), StartsWith("unix-abstract:cxl:///unix="));
+  server.reset();
+  server = Plain("unix:" + path);
+  EXPECT_THAT(Call(channel), StartsWith("unix:"));
 }
 
 std::string TestData(const std::string& file) {

@@ -137,6 +137,21 @@ TEST(NetworkAddressTrustTest, AnotherUserThatDoesNotListenIsNotBelieved) {
       AllOf(StartsWith("ipv4:011 "), HasSubstr("belongs to uid 0, the server to uid 65534")));
 }
 
+TEST(NetworkAddressTrustTest, AKilledServerIsNotMissed) {
+  const NetworkHost host("/tmp");
+  const Port port;
+  ForkedChild server([&] {
+    const AddressServer ours(At("127.0.0.1", port.number()),
+                             ServerCredentials(host.server_options()));
+    raise(SIGSTOP);
+    pause();
+    return "";
+  });
+  server.AwaitStopAndContinue();
+  ASSERT_TRUE(server.Kill());
+  EXPECT_EQ(ForkedChild([&] { return CallPlain(host, port.number()); }).Join(), "ipv4:010 ");
+}
+
 TEST(NetworkAddressTrustTest, AProcessThatListensElsewhereIsNotBelieved) {
   const NetworkHost host("/tmp");
   const Port port;
