@@ -73,7 +73,7 @@ struct DirectCallStats {
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
-  uint64_t no_slot = 0;        // stream path: all slots of the connection were taken
+  uint64_t no_slot = 0;        // stream path: all open slots of the connection were taken
   // Stream path: the channel has TLS, a service config, default compression or a stats plugin.
   uint64_t excluded_channel = 0;
   // Stream path: this process has an interceptor for all its client calls
@@ -101,6 +101,12 @@ struct CallPeerIdentity {
 
 // The client process of a call that came through memory, as the kernel identified it;
 // nullopt for other calls. Works for stream and direct calls. Thread-safe.
+//
+// It believes the seal at the end of peer(), which this process makes for each client process, and
+// for as long as it lives. A seal could not end with its connection: handlers may outlive that, and
+// the text is all that gRPC tells them. So who has seen another client's peer(), in a log or in an
+// answer, and is a client of a unix socket of any server in this process, can bind its own end to
+// that text and pass for the other client. Where there is such a socket, keep peer() to yourself.
 std::optional<CallPeerIdentity> CallPeer(const grpc::ServerContextBase& context);
 
 }  // namespace grpc_cxl

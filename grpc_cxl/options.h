@@ -133,7 +133,8 @@ struct ServerOptions : EndpointOptions {
 
   // Bytes of the whole arena of one connection: control words, both rings and both
   // directions' blocks. Default 0: just what these need, about 2 * (ring_bytes +
-  // payload_bytes) and up to 8 MiB for direct calls, 13 MiB by default. With memfds, on kernels
+  // payload_bytes) and at most some 8 MiB for direct calls, more only with large call_buffer_bytes:
+  // 13 MiB by default. With memfds, on kernels
   // from 5.14 on, that is address space: a new connection takes some 50 KiB of memory, and more as
   // it is used; where the ends trust each other it gives that back at rest (docs/configuration.md,
   // Memory). Otherwise (other backings, kFlush, regions) a connection takes this much memory from
@@ -143,11 +144,11 @@ struct ServerOptions : EndpointOptions {
 
   // Bytes of each request and each response buffer through which a connection's direct calls pass,
   // a multiple of 4 KiB up to 1 MiB. Default 4 KiB. There are 64 of each, and further sets of 64 as
-  // more calls are under way at a time: 8 in all, or as many as 8 MiB hold. A set takes 24 KiB when
-  // it is first needed, a call two buffers more; where memory is reserved as a whole (arena_bytes),
-  // there is one set. A message that does not fit lies in a payload block; when none is free the
-  // request takes the stream path, and the response comes in pieces. Taken only where the channel
-  // may make direct calls.
+  // more calls are under way at a time: 8 in all, or as many as have 8 MiB of buffers. A set takes
+  // 24 KiB when it is first needed, a call two buffers more; where memory is reserved as a whole
+  // (arena_bytes), there is one set. A message that does not fit lies in a payload block; when none
+  // is free the request takes the stream path, and the response comes in pieces. Taken only where
+  // the channel may make direct calls.
   size_t call_buffer_bytes = 4 << 10;
 
   // Connections at a time, and bytes of all their arenas, for one listening address. Defaults:

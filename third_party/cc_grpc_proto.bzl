@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generated C++ for one .proto file: messages and gRPC stubs."""
 
-def cc_grpc_proto(name, src, **kwargs):
+def cc_grpc_proto(name, src, imports = [], deps = [], **kwargs):
     """A cc_library with the messages and stubs of `src`.
 
     Args:
       name: the library's name.
-      src: a .proto file of this package, without imports of its own.
+      src: a .proto file of this package.
+      imports: the .proto files that it imports.
+      deps: the libraries of these.
       **kwargs: passed to the cc_library.
     """
     stem = src[:-len(".proto")]
     generated = [stem + end for end in [".pb.h", ".pb.cc", ".grpc.pb.h", ".grpc.pb.cc"]]
     native.genrule(
         name = name + "_generated",
-        srcs = [src],
+        srcs = [src] + imports,
         outs = generated,
         cmd = " ".join([
             "$(execpath @com_google_protobuf//:protoc)",
@@ -35,6 +37,6 @@ def cc_grpc_proto(name, src, **kwargs):
         hdrs = [f for f in generated if f.endswith(".h")],
         # Generated code answers to its generators, not to our warnings.
         copts = ["-w"],
-        deps = ["@com_github_grpc_grpc//:grpc++", "@com_google_protobuf//:protobuf"],
+        deps = deps + ["@com_github_grpc_grpc//:grpc++", "@com_google_protobuf//:protobuf"],
         **kwargs
     )

@@ -23,7 +23,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 constexpr size_t kMany = 64;
-constexpr size_t kMostThreads = 4;
+constexpr size_t kMostThreads = 16;
 constexpr absl::Duration kIdleThreadLife = absl::Seconds(10);
 
 class Closer {
@@ -33,9 +33,12 @@ class Closer {
     return *closer;
   }
 
+  // False in a forked child, which shares sockets with its parent and has no such thread.
+  bool IsOurs() const { return getpid() == owner_; }
+
   // Returns what the caller must close.
   UniqueFd Take(UniqueFd fd) {
-    if (getpid() != owner_) return fd;  // a forked child has no such thread
+    if (!IsOurs()) return fd;
     absl::MutexLock lock(mu_);
     if (waiting_.size() >= idle_ && threads_ < kMostThreads && !Start() && threads_ == 0) return fd;
     waiting_.push_back(std::move(fd));
@@ -129,7 +132,9 @@ bool FilesComeNext(int socket) {
 }
 
 void CloseSocket(UniqueFd socket) {
-  if (socket && MayPassDescriptors(socket.get())) CloseElsewhere(std::move(socket));
+  if (!socket || !MayPassDescriptors(socket.get())) return;
+  if (Closer::OfProcess().IsOurs()) shutdown(socket.get(), SHUT_RDWR);
+  CloseElsewhere(std::move(socket));
 }
 
 }  // namespace grpc_cxl::internal

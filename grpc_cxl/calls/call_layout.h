@@ -167,10 +167,10 @@ constexpr size_t CallAreaBytes(size_t buffer_bytes) {
 }
 
 // Most areas of an arena, and how many one with buffers of this size has where both sides know more
-// than one: as many as 8 MiB hold.
+// than one: as many as have 8 MiB of buffers.
 inline constexpr size_t kMostCallAreas = 8;
 constexpr size_t CallAreas(size_t buffer_bytes) {
-  return std::clamp((size_t{8} << 20) / CallAreaBytes(buffer_bytes), size_t{1}, kMostCallAreas);
+  return std::clamp((size_t{8} << 20) / (2 * kCallSlots * buffer_bytes), size_t{1}, kMostCallAreas);
 }
 
 // At the start of a request buffer (section 8.4); then the method, the metadata, the message.

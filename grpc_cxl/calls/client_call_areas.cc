@@ -4,8 +4,15 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 
 namespace grpc_cxl::internal {
+namespace {
+
+const WaitTerms kPark{.policy = WaitPolicy::kPark};
+constexpr int64_t kRetryNs = 100'000'000;
+
+}  // namespace
 
 ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
                                  std::function<void()> wake_peer, SharedView view, bool polls,
@@ -26,7 +33,7 @@ ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, s
 std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) const {
   const size_t bytes = CallAreaBytes(buffer_bytes_);
   return std::make_unique<ClientCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
-                                       view_, polls_, spin_, pages_);
+                                       view_, polls_, i == 0 ? spin_ : SpinBudget(kPark), pages_);
 }
 
 int ClientCallAreas::Acquire() {
@@ -45,10 +52,16 @@ int ClientCallAreas::Acquire() {
 
 void ClientCallAreas::Open(size_t i) {
   if (i >= count_) return;
+  const int64_t now = SteadyNs();
+  const int64_t refused_ns = refused_ns_.load(std::memory_order_relaxed);
+  if (refused_ns != 0 && now - refused_ns < kRetryNs) return;
   absl::MutexLock lock(mu_);
   if (closed_ || i != open_.load(std::memory_order_relaxed)) return;
   const size_t at = i * CallAreaBytes(buffer_bytes_);
-  if (!pages_.Reserve(memory_.subspan(at, kCallWordsBytes)).ok()) return;
+  if (!pages_.Reserve(memory_.subspan(at, kCallWordsBytes)).ok()) {
+    refused_ns_.store(now, std::memory_order_relaxed);
+    return;
+  }
   areas_[i] = MakeArea(i);
   open_.store(i + 1, std::memory_order_release);  // matched by open()
   // Matched by the acquire load in ServerCallAreas::OpenMore(). Only where memory is coherent:
@@ -69,7 +82,9 @@ bool ClientCallAreas::Ready() const {
 absl::Status ClientCallAreas::Run() {
   const size_t areas = open();
   absl::Status status;
-  for (size_t i = 0; i < areas; ++i) status.Update(areas_[i]->Run());
+  for (size_t i = 0; i < areas; ++i) {
+    if (i == 0 || areas_[i]->Ready()) status.Update(areas_[i]->Run());
+  }
   return status;
 }
 

@@ -25,7 +25,8 @@ namespace grpc_cxl::internal {
 //
 // The first area is there from the beginning. The next one is opened when the last one is half
 // full: its words are reserved, `more_areas` counts it, and it carries calls once the server, which
-// may have no memory for it, takes them there. Open areas stay. Thread-safe.
+// may have no memory for it, takes them there. Open areas stay. Threads look out for parked callers
+// in the first area only; those of the others are woken by the server. Thread-safe.
 class ClientCallAreas {
  public:
   // `memory` has `count` areas.
@@ -82,6 +83,8 @@ class ClientCallAreas {
 
   absl::Mutex mu_;  // opening, and its end
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  // When there was no memory for the next area; relaxed: a number by itself.
+  std::atomic<int64_t> refused_ns_{0};
   std::unique_ptr<ClientCalls> areas_[kMostCallAreas];  // the first open() do not change
   std::atomic<size_t> open_{1};
 };

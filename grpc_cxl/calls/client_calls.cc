@@ -135,6 +135,7 @@ ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patienc
   *past = {};
   if (!polls_) waiters_.StartLooking();
   bool done = false;
+  spin_ns = std::min(spin_ns, patience_ns);
   while (spin_ns > 0) {
     done = Look(slot, outcome);
     if (done) break;

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/server_call_areas.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 
 namespace grpc_cxl::internal {
+namespace {
+
+constexpr int64_t kRetryNs = 100'000'000;
+
+}  // namespace
 
 ServerCallAreas::ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
-                                 TakeBytes take, std::function<void()> wake_peer, SharedView view,
-                                 ArenaPages pages)
+                                 std::shared_ptr<CallBudget> budget,
+                                 std::function<void()> wake_peer, SharedView view, ArenaPages pages)
     : memory_(memory),
       buffer_bytes_(buffer_bytes),
       count_(count),
-      take_(std::move(take)),
+      budget_(std::move(budget)),
       wake_peer_(std::move(wake_peer)),
       view_(view),
       pages_(pages) {
@@ -25,7 +32,7 @@ ServerCallAreas::ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, s
 std::unique_ptr<ServerCalls> ServerCallAreas::MakeArea(size_t i) const {
   const size_t bytes = CallAreaBytes(buffer_bytes_);
   return std::make_unique<ServerCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
-                                       view_, pages_);
+                                       view_, pages_, i == 0 ? nullptr : budget_);
 }
 
 void ServerCallAreas::SetAccepting(bool accepting) {
@@ -54,6 +61,7 @@ ServerCalls::News ServerCallAreas::Run() {
   news.status.Update(opened);
   const size_t areas = open();
   for (size_t i = 1; i < areas; ++i) {
+    if (!areas_[i]->Ready()) continue;
     const int first = static_cast<int>(i * kCallSlots);
     ServerCalls::News more = areas_[i]->Run();
     for (ServerCalls::TakenCall& call : more.taken) {
@@ -73,28 +81,37 @@ absl::Status ServerCallAreas::OpenMore() {
   if (count_ == 1) return absl::OkStatus();
   // Matched by the release store in ClientCallAreas::Open().
   const uint32_t more = words().more_areas.load(std::memory_order_acquire);
-  if (more <= seen_more_.load(std::memory_order_relaxed)) return absl::OkStatus();
-  if (more >= count_) {
+  // A smaller number than before says nothing.
+  const uint32_t wanted = std::max(more, seen_more_.load(std::memory_order_relaxed));
+  if (wanted < open()) return absl::OkStatus();
+  if (wanted >= count_) {
     return absl::DataLossError(
         "the client broke the protocol of direct calls: it uses more call areas than there are");
   }
   absl::MutexLock lock(mu_);
-  seen_more_.store(more, std::memory_order_relaxed);
-  // Without memory the area stays closed: `accepting` is 0 there, and its calls take the stream
-  // path.
-  while (open() <= more && Open(open())) {
+  seen_more_.store(wanted, std::memory_order_relaxed);
+  const int64_t now = SteadyNs();
+  if (refused_ns_ != 0 && now - refused_ns_ < kRetryNs) return absl::OkStatus();
+  refused_ns_ = 0;
+  while (open() <= wanted) {
+    if (Open(open())) continue;
+    refused_ns_ = now;
+    break;
   }
   return absl::OkStatus();
 }
 
 bool ServerCallAreas::Open(size_t i) {
-  const size_t bytes = CallAreaBytes(buffer_bytes_);
-  if (!take_(bytes) || !pages_.Reserve(memory_.subspan(i * bytes, kCallWordsBytes)).ok()) {
+  if (!budget_->Take(kCallBuffersAt)) return false;
+  auto area = MakeArea(i);
+  if (!area->ReserveAllWords().ok()) {
+    budget_->Give(kCallBuffersAt);
     return false;
   }
-  areas_[i] = MakeArea(i);
-  areas_[i]->SetAccepting(accepting_);
+  areas_[i] = std::move(area);
   open_.store(i + 1, std::memory_order_release);  // matched by open()
+  // Then: the client may post as soon as it sees this, and somebody must look.
+  areas_[i]->SetAccepting(accepting_);
   return true;
 }
 

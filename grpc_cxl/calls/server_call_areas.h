@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/calls/server_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -21,16 +22,16 @@
 namespace grpc_cxl::internal {
 
 // The server's half of all call areas of a connection; its twin is ClientCallAreas, which says when
-// the next one is opened. Slots are numbered through as there. Functions are those of ServerCalls.
-// Thread-safe.
+// the next one is opened. Without memory for it, calls take the stream path, and it is tried again
+// with news of later calls, at most ten times a second. Slots are numbered through as there.
+// Functions are those of ServerCalls. Thread-safe.
 class ServerCallAreas {
  public:
-  // Whether the connection may take so many bytes more.
-  using TakeBytes = std::function<bool(size_t)>;
-
-  // `memory` has `count` areas. `take` is asked for each but the first.
-  ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count, TakeBytes take,
-                  std::function<void()> wake_peer, SharedView view, ArenaPages pages);
+  // `memory` has `count` areas. `budget` grants the words of each but the first, and their slots'
+  // buffers when these are used.
+  ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
+                  std::shared_ptr<CallBudget> budget, std::function<void()> wake_peer,
+                  SharedView view, ArenaPages pages);
 
   size_t buffer_bytes() const { return buffer_bytes_; }
   void SetAccepting(bool accepting);
@@ -47,20 +48,21 @@ class ServerCallAreas {
     return *reinterpret_cast<const CallClientWords*>(memory_.data());
   }
   std::unique_ptr<ServerCalls> MakeArea(size_t i) const;
-  // Opens what the client has counted since. DATA_LOSS: there are not so many.
+  // Opens what the client has counted. DATA_LOSS: there are not so many.
   absl::Status OpenMore();
   bool Open(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const absl::Span<char> memory_;
   const size_t buffer_bytes_;
   const size_t count_;
-  const TakeBytes take_;
+  const std::shared_ptr<CallBudget> budget_;
   const std::function<void()> wake_peer_;
   const SharedView view_;
   const ArenaPages pages_;
 
   absl::Mutex mu_;
   bool accepting_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t refused_ns_ ABSL_GUARDED_BY(mu_) = 0;  // when there was no memory for the next area
   std::unique_ptr<ServerCalls> areas_[kMostCallAreas];  // the first open() do not change
   std::atomic<size_t> open_{1};
   // `more_areas`, acted upon. Written under mu_, read by Ready(); relaxed: a number by itself.

@@ -22,7 +22,8 @@ absl::Status Broken(absl::string_view how) {
 }  // namespace
 
 ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
-                         std::function<void()> wake_peer, SharedView view, ArenaPages pages)
+                         std::function<void()> wake_peer, SharedView view, ArenaPages pages,
+                         std::shared_ptr<CallBudget> budget)
     : peer_(reinterpret_cast<const CallClientWords*>(area.data())),
       mine_(reinterpret_cast<CallServerWords*>(area.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<const CallClientSlot*>(area.data() + kCallClientSlotsAt)),
@@ -33,6 +34,7 @@ ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
       wake_peer_(std::move(wake_peer)),
       view_(view),
       pages_(pages),
+      budget_(std::move(budget)),
       slots_(new Slot[kCallSlots]) {
   CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
 }
@@ -115,15 +117,8 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   {
     absl::MutexLock lock(state.mu);
     if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
-    if (!words_reserved_) {
-      const absl::Span<const char> words(reinterpret_cast<const char*>(server_slots_),
-                                         kCallSlots * sizeof(CallServerSlot));
-      if (absl::Status status = pages_.Reserve(words); !status.ok()) return status;
-      words_reserved_ = true;
-    }
-    if (!state.reserved) {
-      state.reserved = pages_.Reserve({responses_ + slot * buffer_bytes_, buffer_bytes_}).ok();
-    }
+    if (absl::Status status = ReserveWords(); !status.ok()) return status;
+    if (!state.reserved) state.reserved = ReserveBuffers(slot);
     if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
       return absl::OkStatus();
@@ -151,12 +146,36 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   return absl::OkStatus();
 }
 
+absl::Status ServerCalls::ReserveAllWords() {
+  absl::MutexLock lock(run_mu_);
+  const absl::Span<const char> first(reinterpret_cast<const char*>(peer_), kCallWordsBytes);
+  if (absl::Status status = pages_.Reserve(first); !status.ok()) return status;
+  return ReserveWords();
+}
+
+absl::Status ServerCalls::ReserveWords() {
+  if (words_reserved_) return absl::OkStatus();
+  const absl::Span<const char> words(reinterpret_cast<const char*>(server_slots_),
+                                     kCallSlots * sizeof(CallServerSlot));
+  if (absl::Status status = pages_.Reserve(words); !status.ok()) return status;
+  words_reserved_ = true;
+  return absl::OkStatus();
+}
+
+bool ServerCalls::ReserveBuffers(int slot) {
+  if (budget_ != nullptr && !budget_->Take(2 * buffer_bytes_)) return false;
+  if (pages_.Reserve({responses_ + slot * buffer_bytes_, buffer_bytes_}).ok()) return true;
+  if (budget_ != nullptr) budget_->Give(2 * buffer_bytes_);
+  return false;
+}
+
 void ServerCalls::Rest() {
   for (size_t slot = 0; slot < kCallSlots; ++slot) {
     absl::MutexLock lock(slots_[slot].mu);
     if (slots_[slot].stage != Stage::kIdle || !slots_[slot].reserved) continue;
     pages_.GiveBack({responses_ + slot * buffer_bytes_, buffer_bytes_});
     slots_[slot].reserved = false;
+    if (budget_ != nullptr) budget_->Give(2 * buffer_bytes_);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
 
@@ -34,13 +35,18 @@ class ServerCalls {
     uint32_t generation;
   };
 
-  // As for ClientCalls; `wake_peer` wakes the client.
+  // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot
+  // at the slot's first call; null: they are granted.
   ServerCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
-              SharedView view = {}, ArenaPages pages = {});
+              SharedView view = {}, ArenaPages pages = {},
+              std::shared_ptr<CallBudget> budget = nullptr);
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
   size_t buffer_bytes() const { return buffer_bytes_; }
+
+  // Reserves all words of the area now, before its first call.
+  absl::Status ReserveAllWords();
 
   // Whether calls are taken; at first they are not. Taken calls go on; running() counts all of
   // them when this returns.
@@ -79,12 +85,15 @@ class ServerCalls {
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;
     uint32_t parts ABSL_GUARDED_BY(mu) = 0;
-    bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer
+    bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer; both are granted
   };
 
   absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status Take(int slot, std::vector<TakenCall>* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status SendNext(int slot);
+  // Reserves the slots' words, once.
+  absl::Status ReserveWords() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  bool ReserveBuffers(int slot);
   // Gives the response buffers of idle slots back.
   void Rest();
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
@@ -101,6 +110,7 @@ class ServerCalls {
   const std::function<void()> wake_peer_;
   const SharedView view_;
   const ArenaPages pages_;
+  const std::shared_ptr<CallBudget> budget_;
 
   std::atomic<bool> accepting_{false};
   // seq_cst, with EndpointCore's `shut_down_`: its CloseIfDone() sees the last call go, or the

@@ -10,12 +10,15 @@
 namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
-                               ServerCallAreas::TakeBytes take, bool trust_peer, std::string peer)
+                               std::shared_ptr<CallBudget> budget, bool trust_peer,
+                               std::string peer)
     : calls_(
-          link->call_area(), buffer_bytes, areas, std::move(take), [link] { link->Wake(); },
+          link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
-      peer_(std::move(peer)) {}
+      peer_(std::move(peer)),
+      running_(areas * kCallSlots),
+      cancelled_early_(areas * kCallSlots) {}
 
 std::shared_ptr<ServerLinkUser> ServerLinkUser::Self() {
   const std::shared_ptr<LinkOwner> owner = owner_.lock();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -40,10 +41,10 @@ class Cancellable {
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
 class ServerLinkUser final : public LinkUser {
  public:
-  // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `take`: see
+  // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
   // the stream path.
-  ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, ServerCallAreas::TakeBytes take,
+  ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer);
 
   void Start(std::weak_ptr<LinkOwner> owner) override { owner_ = std::move(owner); }
@@ -90,9 +91,9 @@ class ServerLinkUser final : public LinkUser {
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept until the last call is over
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
-  Cancellable* running_[kMostCallAreas * kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+  std::vector<Cancellable*> running_ ABSL_GUARDED_BY(mu_);  // by slot
   // Cancelled before the handler said Running().
-  uint32_t cancelled_early_[kMostCallAreas * kCallSlots] ABSL_GUARDED_BY(mu_) = {};
+  std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

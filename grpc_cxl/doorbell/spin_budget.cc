@@ -23,14 +23,15 @@ constexpr double kSecond = 1e9;
 constexpr double kMostLatencyNs = 300e3;
 // Waits of a trial, without the first ones, in which the other thread may still have slept; and the
 // waits before the next one, more after each trial in vain. A trial costs up to 8 sleeps a wait, so
-// those in vain take at most 5 % and soon less than 1 % of what sleeping costs.
+// those in vain, after the first, take at most 5 % and soon less than 1 % of what sleeping costs.
 constexpr int kTrial = 12;
 constexpr int kTrialBegins = 2;
 constexpr int kFirstTrial = 64;
 constexpr int kNextTrial = 2048;
 constexpr int kMostDoublings = 3;
 constexpr double kTrialShare = 0.02;
-constexpr double kLongestTrial = 8;  // times the cost of a sleep
+constexpr double kLongestPause = 1e5;  // a process that is stopped in a trial loses much time
+constexpr double kLongestTrial = 8;    // times the cost of a sleep
 constexpr double kMostWaits = 0.75;
 // After spinning for so long without a sleep, one measures the latency anew.
 constexpr int64_t kSpunBeforeSleepNs = 1'000'000'000;
@@ -57,7 +58,7 @@ void SpinBudget::Waited(const PastWait& wait) {
     if (--trial_left_ > 0 && !crowded) return;
     trial_left_ = 0;
     if (crowded || Best(trial_waits_) == 0) {
-      const double pause = std::min(1e9, lost / (kTrialShare * sleep_cost_ns_ + 1));
+      const double pause = std::min(kLongestPause, lost / (kTrialShare * sleep_cost_ns_ + 1));
       until_trial_ = std::max(kNextTrial << trials_in_vain_, static_cast<int>(pause));
       trials_in_vain_ = std::min(trials_in_vain_ + 1, kMostDoublings);
       budget_ns_ = 0;
@@ -122,7 +123,9 @@ void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {
   const double idle_spin = static_cast<double>(absl::ToInt64Nanoseconds(terms_.idle_spin));
   const double slept = static_cast<double>(wait.total_ns - wait.spun_ns - wait.away_ns);
   saved_ns_ += wait.slept ? idle_spin / kSecond * slept - spun : sleep_cost_ns_ - spun;
-  saved_ns_ = std::min(saved_ns_, std::max(idle_spin, static_cast<double>(most_ns_)));
+  // Below as well: a process that is stopped while it looks seems to spin for long.
+  const double limit = std::max(idle_spin, static_cast<double>(most_ns_));
+  saved_ns_ = std::clamp(saved_ns_, -limit, limit);
   if (budget_ns_ == 0) {
     late_cost_ns_ -= late_cost_ns_ * kFading;
     return;

@@ -48,9 +48,11 @@ struct PastWait {
 // processes took 1.0 to 1.3 of it where L is 60 us.
 //
 // A spinning thread offers the core to others (sched_yield) at every look, so it takes little from
-// a thread that wants it. But what comes while that thread has the core is seen late. How late is
-// known from the waits before. Spinning stops while that costs more than it saves; the memory of it
-// fades, so that it is tried again.
+// a thread of its own scheduling group that wants it. (From those of other control groups or
+// sessions it takes its group's share of the core; what that costs them is not counted.) But what
+// comes while another thread has the core is seen late. How late is known from the waits before.
+// Spinning stops while that costs more than it saves; the memory of it fades, so that it is tried
+// again.
 //
 // Spins in vain may cost what others have saved and `idle_spin` for each second asleep.
 //

@@ -178,10 +178,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
-        auto made = std::make_unique<ServerLinkUser>(
-            link, settings_.call_buffer_bytes, choice.call_areas,
-            [lease = choice.lease](size_t bytes) { return lease->Grow(bytes); },
-            IsTrustedWithMemory(terms.trust), peer);
+        auto made =
+            std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes, choice.call_areas,
+                                             std::make_shared<CallBudgetOfLease>(choice.lease),
+                                             IsTrustedWithMemory(terms.trust), peer);
         user = made.get();
         return made;
       });

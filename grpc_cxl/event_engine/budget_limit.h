@@ -8,6 +8,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/blocks/area_limit.h"
+#include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
 
 namespace grpc_cxl::internal {
@@ -41,6 +42,19 @@ class BudgetLimit final : public AreaLimit {
  private:
   const std::shared_ptr<ConnectionBudget::Lease> lease_;
   uint32_t pages_;
+};
+
+// The call areas of one connection, taken from the server's budget. Thread-safe.
+class CallBudgetOfLease final : public CallBudget {
+ public:
+  explicit CallBudgetOfLease(std::shared_ptr<ConnectionBudget::Lease> lease)
+      : lease_(std::move(lease)) {}
+
+  bool Take(size_t bytes) override { return lease_->Grow(bytes); }
+  void Give(size_t bytes) override { lease_->Shrink(bytes); }
+
+ private:
+  const std::shared_ptr<ConnectionBudget::Lease> lease_;
 };
 
 }  // namespace grpc_cxl::internal

@@ -36,7 +36,9 @@ struct ConnectRequest {
   // Whether the server at the other end of this socket may be used, besides its uid; may be empty.
   std::function<absl::Status(int socket)> check_server = {};
 
-  uint32_t features() const { return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas; }
+  uint32_t features() const {
+    return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas;
+  }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
   // ConnectionTerms.

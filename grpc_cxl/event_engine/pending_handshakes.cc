@@ -24,10 +24,10 @@ std::shared_ptr<PendingHandshake> PendingHandshakes::Add(
 std::shared_ptr<PendingHandshake> PendingHandshakes::WhoGivesWay(const Queue& queue) {
   std::unordered_map<pid_t, size_t> places;
   for (const Entry& entry : queue) ++places[entry.pid];
-  return std::max_element(
-             queue.begin(), queue.end(),
-             [&](const Entry& a, const Entry& b) { return places[a.pid] < places[b.pid]; })
-      ->handshake;
+  const auto most = std::max_element(
+      queue.begin(), queue.end(),
+      [&](const Entry& a, const Entry& b) { return places[a.pid] < places[b.pid]; });
+  return places[most->pid] > kMostOfProcess ? most->handshake : queue.front().handshake;
 }
 
 void PendingHandshakes::Remove(const PendingHandshake* handshake) {

@@ -61,8 +61,8 @@ class Watchdog;
 //   as a wake-up takes.
 //
 //   A core is free while fewer threads of the process's pollers are in callbacks than the process
-//   has cores (UsableCores). Other threads and processes are not counted; where they take the
-//   cores, wake-ups take long, and nothing is handed over.
+//   has cores (UsableCores); those whose Seat was vacated do not count. Other threads and processes
+//   are not counted; where they take the cores, wake-ups take long, and nothing is handed over.
 //
 // So closures, and pieces of deferred work, begin in order, but run beside each other and beside
 // the callback that they came of: gRPC's EventEngine::Run() promises no order, and calls of a

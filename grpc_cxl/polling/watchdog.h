@@ -35,7 +35,9 @@ namespace grpc_cxl::internal {
 class Watchdog {
  public:
   // Starts `pollers` (>= 1) polling threads and the watchdog's own. Of all threads, as many work at
-  // once as there are `cores`, but for those that a callback blocks.
+  // once as there are `cores`. A thread that was replaced, or has lost its place, counts no more:
+  // it is taken to be blocked, even if it computes. So callbacks that compute for longer than two
+  // ticks, while others wait, have more threads than there are cores.
   explicit Watchdog(int pollers, int cores = UsableCores());
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;

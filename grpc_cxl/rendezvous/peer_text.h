@@ -19,7 +19,8 @@
 //   peer()         unix-abstract:cxl:///payments@pid=4711,uid=1000
 //
 // What a server calls a client ends with a seal (peer_seal.h): pid=4711,uid=1000,seal=<16 digits>.
-// Without it, a client of the server's unix sockets could bind its own end to any such address.
+// Without it, a client of the server's unix sockets could bind its own end to any such address;
+// with it, to one that it has seen (direct_calls.h, CallPeer()).
 //
 // Thread-safe.
 namespace grpc_cxl::internal {

@@ -132,6 +132,13 @@ TEST(ArenaTest, IsInNoDumpNorInChildrenItIsKeptFrom) {
   }
 }
 
+TEST(ArenaTest, TheKernelIsNotAskedForMemoryThatIsNotThere) {
+  const absl::Span<const char> vast(nullptr, size_t{1} << 46);
+  EXPECT_THAT(
+      ArenaPages(Reservation::kOnUse).Reserve(vast),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("bytes of memory are available")));
+}
+
 TEST(ArenaTest, MovingHandsTheMemoryOver) {
   Arena first = MakeArena(kPage);
   char* const data = first.data();

@@ -2,11 +2,12 @@
 // Both halves of several call areas: the client opens them as it needs them, if the server has
 // memory for them, and a slot of each does what one of the first does.
 
+#include <atomic>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "gtest/gtest.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -55,23 +57,23 @@ class CallAreasTest : public ::testing::Test {
   };
   std::vector<Page> pages_{kAreas * CallAreaBytes(kBuffer) / kPageBytes};
   const absl::Span<char> memory_{pages_[0].bytes, pages_.size() * kPageBytes};
-  size_t left_ = SIZE_MAX;  // of the server's budget
+  struct Budget : CallBudget {
+    bool Take(size_t bytes) override {
+      if (bytes > left) return false;
+      left -= bytes;
+      return true;
+    }
+    void Give(size_t bytes) override { left += bytes; }
+    size_t left = kPlenty;
+  };
+  static constexpr size_t kPlenty = 100 << 20;
+  const std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
   ClientCallAreas client_{memory_,         kBuffer,
                           kAreas,          [] {},
                           SharedView(),
                           /*polls=*/false, SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()),
                           ArenaPages()};
-  ServerCallAreas server_{memory_,
-                          kBuffer,
-                          kAreas,
-                          [this](size_t bytes) {
-                            if (bytes > left_) return false;
-                            left_ -= bytes;
-                            return true;
-                          },
-                          [] {},
-                          SharedView(),
-                          ArenaPages()};
+  ServerCallAreas server_{memory_, kBuffer, kAreas, budget_, [] {}, SharedView(), ArenaPages()};
   std::vector<ServerCalls::TakenCall> taken_;
   std::vector<int> cancelled_;
   std::map<int, CallOutcome> outcomes_;
@@ -102,13 +104,37 @@ TEST_F(CallAreasTest, FewCallsNeedOne) {
     server_.Respond(taken_.back().id, "a");
     ASSERT_TRUE(client_.Run().ok());
   }
-  EXPECT_EQ(left_, SIZE_MAX);
+  EXPECT_EQ(budget_->left, kPlenty);
 }
 
 TEST_F(CallAreasTest, AServerWithoutMemoryKeepsItClosed) {
-  left_ = CallAreaBytes(kBuffer);
-  EXPECT_EQ(PostAll(), 128);
+  budget_->left = kCallBuffersAt - 1;
+  EXPECT_EQ(PostAll(), 64);
   EXPECT_FALSE(server_.Ready());
+  // When there is memory, news of a later call open it.
+  budget_->left = kPlenty;
+  EXPECT_TRUE(Eventually([this] {
+    server_.Run();
+    return Post("q") >= 0;
+  }));
+}
+
+// For each call that they are first used for.
+TEST_F(CallAreasTest, SlotsWithoutMemoryForTheirBuffersAreRefused) {
+  budget_->left = kCallBuffersAt + 2 * kBuffer;
+  EXPECT_GT(PostAll(), 64);
+  EXPECT_EQ(server_.busy(), 65);
+  EXPECT_EQ(budget_->left, 0u);
+  ASSERT_TRUE(client_.Run().ok());
+  EXPECT_EQ(outcomes_[64 + 1].kind, CallOutcome::Kind::kNotRun);
+}
+
+TEST_F(CallAreasTest, AnAreaOpensWithoutACallWhereNoneAreTaken) {
+  for (int i = 0; i < 40; ++i) Post("q");
+  server_.SetAccepting(false);
+  Take();
+  for (int i = 40; i < 64; ++i) Post("q");
+  EXPECT_LT(Post("q"), 0);
 }
 
 TEST_F(CallAreasTest, NoCallBeforeTheServerLooks) {
@@ -136,10 +162,43 @@ TEST_F(CallAreasTest, TheEndReachesAll) {
   EXPECT_LT(client_.Acquire(), 0);
 }
 
-TEST_F(CallAreasTest, ARetiredClientOpensNone) {
-  for (int i = 0; i < 40; ++i) Post("q");
+// Callers, the server and the end of the connection, each on a thread of its own.
+TEST_F(CallAreasTest, ThreadsThatMeet) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> posted{0}, over{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        const int slot = client_.Acquire();
+        if (slot < 0) continue;
+        client_.RequestBuffer(slot)[0] = 'q';
+        client_.Post(slot, 1, SIZE_MAX);
+        ++posted;
+        client_.WhenDone(slot, [&](const CallOutcome&) { ++over; });
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    std::vector<ServerCalls::CallId> held;
+    for (int turn = 0; !stop; ++turn) {
+      for (const auto& call : server_.Run().taken) held.push_back(call.id);
+      if (turn % 64 != 0) continue;  // so that slots become scarce
+      for (const ServerCalls::CallId& call : held) server_.Respond(call, "a");
+      held.clear();
+    }
+    for (const ServerCalls::CallId& call : held) server_.Respond(call, "a");
+  });
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_TRUE(client_.Run().ok());
+    return over > 20'000 && budget_->left < kPlenty;
+  }));
   client_.Retire();
-  EXPECT_LT(client_.Acquire(), 0);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  client_.Ended();
+  EXPECT_EQ(posted, over);
+  EXPECT_EQ(client_.busy(), 0);
 }
 
 TEST_F(CallAreasTest, NoMoreThanThereAre) {

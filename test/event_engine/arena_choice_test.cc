@@ -30,7 +30,8 @@ class ArenaChoiceTest : public ::testing::Test {
   std::vector<std::string> UntilRefused(bool on_use) {
     std::vector<std::string> kinds;
     for (;;) {
-      auto chosen = ChooseArena(settings_, /*features=*/kDirectCalls | kMoreCallAreas, on_use, *budget_, "");
+      auto chosen =
+          ChooseArena(settings_, /*features=*/kDirectCalls | kMoreCallAreas, on_use, *budget_, "");
       auto* const choice = std::get_if<ArenaChoice>(&chosen);
       if (choice == nullptr) return kinds;
       EXPECT_GE(choice->arena_bytes, ArenaBytes(choice->sizes));

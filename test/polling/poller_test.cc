@@ -231,10 +231,12 @@ TEST_F(PollerTest, WhatIsRemovedIsLetGo) {
 // The first signal comes before the pollable is added.
 TEST_F(PollerTest, AForkedChildTakesNothingFromItsParent) {
   const auto pollable = std::make_shared<FakePollable>();
+  const auto childs = std::make_shared<FakePollable>(), next = std::make_shared<FakePollable>();
   poller_->Add(pollable);
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
+    poller_->Add(childs);
     poller_->Remove(pollable.get());
     _exit(0);
   }
@@ -243,6 +245,13 @@ TEST_F(PollerTest, AForkedChildTakesNothingFromItsParent) {
   EXPECT_EQ(status, 0);
   pollable->Signal();
   EXPECT_TRUE(Eventually([&] { return pollable->readable_calls > 0; }));
+  // Its number would be that of the child's.
+  poller_->Add(next);
+  childs->Signal();
+  pollable->Signal();
+  EXPECT_TRUE(Eventually([&] { return pollable->readable_calls > 1; }));
+  EXPECT_EQ(next->readable_calls, 0);
+  poller_->Remove(next.get());
   poller_->Remove(pollable.get());
 }
 

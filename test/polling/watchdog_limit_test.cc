@@ -2,6 +2,7 @@
 // Proves that a process which can have no more threads survives callbacks that block: their
 // poller waits until one of them returns, and goes on.
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <fstream>
@@ -40,6 +41,7 @@ TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "a sanitizer cannot live with a limit on its address space";
 #endif
+  mallopt(M_ARENA_MAX, 1);  // a heap for each thread would come and go by more than a stack's size
   auto* const watchdog = new Watchdog(1, /*cores=*/2);
   Poller* const poller = watchdog->Assign();
   absl::Notification inside, open, second, third;

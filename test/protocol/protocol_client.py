@@ -97,7 +97,7 @@ class Connection:
         self.granted, self.asked = min(granted, self.payload // PAGE), 0
         require("C18", self.buffer % PAGE == 0 and 0 < self.buffer <= 1 << 20)
         self.area = 24576 + 2 * SLOTS * self.buffer
-        self.areas = max(1, min(8, (8 << 20) // self.area)) if features & 4 else 1
+        self.areas = max(1, min(8, (8 << 20) // (2 * SLOTS * self.buffer))) if features & 4 else 1
         self.map_arena(fds[0], self.areas * self.area if features & 1 else 0)
 
     def map_arena(self, file, call_area):  # 4.2

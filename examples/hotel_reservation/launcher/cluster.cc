@@ -120,19 +120,20 @@ absl::Status Cluster::AwaitHealthy() {
   return absl::OkStatus();
 }
 
+absl::Duration Cluster::CpuTime() const {
+  absl::Duration sum;
+  for (const auto& [name, process] : services_) sum += process->CpuTime();
+  return sum;
+}
+
 absl::Status Cluster::AwaitIdle() {
   constexpr absl::Duration kInterval = absl::Milliseconds(20);
   const absl::Time deadline = absl::Now() + absl::Seconds(2);
-  const auto used = [this] {
-    absl::Duration sum;
-    for (const auto& [name, process] : services_) sum += process->CpuTime();
-    return sum;
-  };
-  absl::Duration before = used();
+  absl::Duration before = CpuTime();
   while (true) {
     const absl::StatusOr<bool> watched = Watch(nullptr, kInterval);
     if (!watched.ok()) return watched.status();
-    const absl::Duration now = used();
+    const absl::Duration now = CpuTime();
     if (now - before < kInterval / 10 || absl::Now() > deadline) return absl::OkStatus();
     before = now;
   }

@@ -58,6 +58,9 @@ class Cluster {
   // Waits until all services are healthy.
   absl::Status AwaitHealthy();
 
+  // That the services have used.
+  absl::Duration CpuTime() const;
+
   // Waits until the services use nearly no CPU time, for up to 2 s. Has the errors of Watch().
   absl::Status AwaitIdle();
 

@@ -13,6 +13,7 @@
 #include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/load_run.h"
 #include "examples/hotel_reservation/launcher/load_search.h"
+#include "examples/hotel_reservation/launcher/other_programs.h"
 
 namespace hotel_reservation {
 namespace {
@@ -41,6 +42,7 @@ class Experiment {
       transport.set_transport(cluster->addresses().transport());
       transport.set_killed(kVictim);
     }
+    const OtherPrograms others(clusters_);
     std::vector<LoadSearch> searches(clusters_.size(), LoadSearch::Coarse());
     if (absl::Status found = SearchInTurns("rough search", 0.5, searches); !found.ok()) {
       return found;
@@ -55,6 +57,7 @@ class Experiment {
       if (absl::Status measured = MeasurePass(pass, searches); !measured.ok()) return measured;
       pass_took = absl::Now() - pass_start;
     }
+    report_.set_others_cpu_share(others.Share());
     return KillAService();
   }
 

@@ -109,7 +109,8 @@ void AddFigures(Report& report) {
     if (!runs.empty()) *transport.mutable_same_load() = *runs[(runs.size() - 1) / 2];
 
     const Spread most = MostServed(transport);
-    transport.set_too_busy(!Agrees(most, kNoiseLimit));
+    transport.set_too_busy(transport.passes_size() < kWantedPasses || !Agrees(most, kNoiseLimit) ||
+                           report.others_cpu_share() > kNoiseLimit);
     if (!transport.too_busy()) continue;
     report.add_too_busy(absl::StrFormat(
         "this machine is too busy to tell: most served of %s lay between %.0f and %.0f in %d "

@@ -9,7 +9,8 @@
 
 namespace hotel_reservation {
 
-// Passes that differ by more than this share say nothing.
+// Most served is not told when its passes differ by more than this share, or when other programs
+// took more of the machine.
 inline constexpr double kNoiseLimit = 0.15;
 
 inline constexpr char kMostServed[] = "most served/s";  // the name of a figure

@@ -72,7 +72,8 @@ std::vector<std::string> KillSentences(const Report& report) {
 
 std::string MachineLine(const Report& report) {
   return absl::StrFormat(
-      "gRPC %s, %d cores, %s%s", report.grpc_version(), report.cores(), report.kernel(),
+      "gRPC %s, %d cores, of which other programs took %.0f %%, %s%s", report.grpc_version(),
+      report.cores(), report.others_cpu_share() * 100, report.kernel(),
       report.optimized_build() ? "" : " (NOT an optimized build: use -c opt for figures)");
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // Keeps up below a capacity that is not sharp, and stalls in some of the steps. In a pass, other
 // programs take up to a share of it.
@@ -168,6 +169,15 @@ TEST(FiguresTest, SayThatTheMachineIsTooBusy) {
   EXPECT_THAT(report.too_busy(),
               ElementsAre("this machine is too busy to tell: most served of tcp lay between 4000 "
                           "and 4700 in 3 passes"));
+  EXPECT_TRUE(report.transports(0).too_busy());
+  EXPECT_FALSE(report.transports(1).too_busy());
+  report = WithPasses({4000, 4000, 4000}, {8000, 8000, 8000});
+  report.set_others_cpu_share(0.2);
+  AddFigures(report);
+  EXPECT_THAT(report.too_busy(), SizeIs(2));
+  report = WithPasses({4000, 4000}, {8000, 8000});
+  AddFigures(report);
+  EXPECT_THAT(report.too_busy(), SizeIs(2));
 }
 
 TEST(FiguresTest, APassIsRepeatedWhileItHelpsAndThereIsTime) {
