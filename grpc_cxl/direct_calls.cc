@@ -15,15 +15,38 @@
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/registered_address.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 
 namespace grpc_cxl {
 using internal::Acceptor;
 using internal::CallCounters;
+using internal::RegisteredAddress;
 using internal::ServerLinkUser;
 
+namespace {
+
+// The addresses of a server that it has not registered yet, as another server has.
+std::vector<std::shared_ptr<RegisteredAddress>> Pending(grpc::Server& server) {
+  std::vector<std::shared_ptr<RegisteredAddress>> addresses =
+      internal::FindAddresses(server.c_server());
+  std::erase_if(addresses, [](const auto& address) { return address->IsRegistered(); });
+  return addresses;
+}
+
+std::shared_ptr<internal::Dispatcher> DispatcherFor(grpc::Server& server,
+                                                    const internal::ServiceName& name,
+                                                    const internal::ServerLimits& limits) {
+  return std::make_shared<internal::Dispatcher>(
+      server, absl::StrReplaceAll(name.str(), {{"/", "."}}), limits.max_metadata_bytes);
+}
+
+}  // namespace
+
 absl::Status EnableDirectCalls(grpc::Server& server) {
+  // First the pending: what is registered meanwhile is found as an acceptor then.
+  const std::vector<std::shared_ptr<RegisteredAddress>> pending = Pending(server);
   const std::vector<std::shared_ptr<Acceptor>> acceptors =
       internal::FindAcceptors(server.c_server());
   if (internal::HasGlobalInterceptor()) {
@@ -32,27 +55,30 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
         "(RegisterGlobalClientInterceptorFactory), which would see each direct call of the server "
         "as a client call; pass interceptors to the channels instead");
   }
-  if (acceptors.empty()) {
+  if (acceptors.empty() && pending.empty()) {
     return absl::NotFoundError(
-        "the server has registered no address without TLS: add one with "
+        "the server has no address for clients in memory without TLS: add one with "
         "AddListeningPort(\"0.0.0.0:50051\", grpc_cxl::ServerCredentials()), or with "
         "\"cxl:///name\"");
   }
-  const absl::string_view argument = acceptors[0]->limits().excludes_direct_calls;
-  if (!argument.empty()) {
+  const internal::ServerLimits& limits =
+      acceptors.empty() ? pending[0]->limits() : acceptors[0]->limits();
+  if (!limits.excludes_direct_calls.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("direct calls stay off: the server has ", argument,
+        absl::StrCat("direct calls stay off: the server has ", limits.excludes_direct_calls,
                      ", which counts HTTP/2 streams only; leave it out to have direct calls"));
   }
-  for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
-    acceptor->EnableDirectCalls(std::make_shared<internal::Dispatcher>(
-        server, absl::StrReplaceAll(acceptor->name().str(), {{"/", "."}}),
-        acceptor->limits().max_metadata_bytes));
+  for (const auto& address : pending) {
+    address->EnableDirectCallsLater(DispatcherFor(server, address->name(), limits));
+  }
+  for (const auto& acceptor : acceptors) {
+    acceptor->EnableDirectCalls(DispatcherFor(server, acceptor->name(), limits));
   }
   return absl::OkStatus();
 }
 
 void Shutdown(grpc::Server& server, absl::Time deadline) {
+  for (const auto& address : Pending(server)) address->EnableDirectCallsLater(nullptr);
   std::vector<std::shared_ptr<ServerLinkUser>> connections;
   for (const std::shared_ptr<Acceptor>& acceptor : internal::FindAcceptors(server.c_server())) {
     for (auto& connection : acceptor->RetireDirectCalls()) {

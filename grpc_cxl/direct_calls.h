@@ -49,8 +49,8 @@ namespace grpc_cxl {
 //   * Idle times and ages of channels and connections, keepalive, channelz and OpenTelemetry:
 //     docs/direct_calls.md lists every difference.
 //
-// NOT_FOUND when no client reaches the server through memory without TLS: there is no such address,
-// ServerOptions::direct_calls says no, or another server has registered it. FAILED_PRECONDITION
+// NOT_FOUND when the server has no address with these credentials and without TLS, or
+// ServerOptions::direct_calls says no. FAILED_PRECONDITION
 // when the process has a global client interceptor, which would take the server's direct calls for
 // calls of its own, or the server has an argument that counts HTTP/2 streams only:
 // GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or

@@ -30,6 +30,7 @@ std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& name, int setting
 }
 
 std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
+  if (!any_.load(std::memory_order_relaxed)) return nullptr;  // stored by Add() and Remove()
   absl::MutexLock lock(mu_);
   const std::shared_ptr<const CallRoute>* best = nullptr;
   int best_busy = 0;
@@ -48,6 +49,7 @@ std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
 void CallRoutes::Add(std::shared_ptr<const CallRoute> route) {
   absl::MutexLock lock(mu_);
   routes_.push_back(std::move(route));
+  any_.store(true, std::memory_order_relaxed);  // loaded by LeastBusy()
 }
 
 void CallRoutes::Remove(const ClientCallAreas* calls) {
@@ -57,6 +59,7 @@ void CallRoutes::Remove(const ClientCallAreas* calls) {
     if ((*route)->calls != calls) continue;
     dropped = std::move(*route);
     routes_.erase(route);
+    any_.store(!routes_.empty(), std::memory_order_relaxed);  // loaded by LeastBusy()
     return;
   }
 }

@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_DIRECT_CALL_ROUTES_H_
 #define GRPC_CXL_DIRECT_CALL_ROUTES_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ class CallRoutes {
   void Remove(const ClientCallAreas* calls);
 
  private:
+  // Whether there are routes, for calls on channels that are connected over the network: they take
+  // no lock. Stored under mu_ with the routes; loaded by LeastBusy(), which may be late.
+  std::atomic<bool> any_{false};
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const CallRoute>> routes_ ABSL_GUARDED_BY(mu_);
 };

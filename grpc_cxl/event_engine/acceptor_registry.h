@@ -13,6 +13,7 @@
 namespace grpc_cxl::internal {
 
 class Acceptor;
+class RegisteredAddress;
 
 // An address's settings, passed from server credentials to the listener by SettingsRegistry.
 struct ListenContext {
@@ -35,6 +36,11 @@ struct ServerLimits {
 // The live acceptors of a server that may serve direct calls. Thread-safe.
 void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor);
 std::vector<std::shared_ptr<Acceptor>> FindAcceptors(const void* server);
+
+// The live addresses of a server that may serve direct calls, but perhaps have no acceptor yet.
+// Thread-safe.
+void RegisterAddress(const void* server, const std::shared_ptr<RegisteredAddress>& address);
+std::vector<std::shared_ptr<RegisteredAddress>> FindAddresses(const void* server);
 
 }  // namespace grpc_cxl::internal
 

@@ -7,6 +7,7 @@
 
 #include "absl/log/log.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/dead_addresses.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
@@ -21,15 +22,6 @@ using grpc_event_engine::experimental::EventEngine;
 constexpr EventEngine::Duration kFirstRetry = std::chrono::milliseconds(100);
 constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(5);
 
-void CleanUp(const CxlAddress& address) {
-  const absl::StatusOr<ListenContext> context =
-      SettingsRegistry<ListenContext>::Find(address.options);
-  if (!context.ok()) return;
-  const absl::StatusOr<RendezvousDirectory> directory =
-      RendezvousDirectory::Find(context->settings.directory);
-  if (directory.ok()) RemoveDeadAddresses(*directory);
-}
-
 }  // namespace
 
 std::shared_ptr<RegisteredAddress> RegisteredAddress::Register(
@@ -37,7 +29,14 @@ std::shared_ptr<RegisteredAddress> RegisteredAddress::Register(
     const ServerLimits& limits) {
   std::shared_ptr<RegisteredAddress> registered(
       new RegisteredAddress(std::move(executor), watchdog, address, limits));
-  CleanUp(address);
+  if (const absl::StatusOr<ListenContext> context =
+          SettingsRegistry<ListenContext>::Find(address.options);
+      context.ok()) {
+    const absl::StatusOr<RendezvousDirectory> directory =
+        RendezvousDirectory::Find(context->settings.directory);
+    if (directory.ok()) RemoveDeadAddresses(*directory);
+    if (context->direct_calls) RegisterAddress(context->server, registered);
+  }
   registered->Try();
   return registered;
 }
@@ -56,13 +55,30 @@ void RegisteredAddress::Start(Acceptor::EndpointCallback on_endpoint) {
 void RegisteredAddress::Stop() {
   Acceptor::EndpointCallback dropped;
   std::shared_ptr<Acceptor> acceptor;
+  std::shared_ptr<CallHandler> handler;
   {
     absl::MutexLock lock(mu_);
     stopped_ = true;
     dropped = std::exchange(on_endpoint_, nullptr);
     acceptor = std::exchange(acceptor_, nullptr);
+    handler = std::exchange(handler_, nullptr);
   }
   if (acceptor != nullptr) acceptor->Stop();
+}
+
+void RegisteredAddress::EnableDirectCallsLater(std::shared_ptr<CallHandler> handler) {
+  absl::MutexLock lock(mu_);
+  if (stopped_) return;
+  if (acceptor_ != nullptr && handler != nullptr) {
+    acceptor_->EnableDirectCalls(std::move(handler));
+  } else {
+    handler_.swap(handler);
+  }
+}
+
+bool RegisteredAddress::IsRegistered() {
+  absl::MutexLock lock(mu_);
+  return acceptor_ != nullptr;
 }
 
 void RegisteredAddress::Try() {
@@ -75,6 +91,7 @@ void RegisteredAddress::Try() {
       return (*acceptor)->Stop();
     }
     acceptor_ = *std::move(acceptor);
+    if (handler_ != nullptr) acceptor_->EnableDirectCalls(std::exchange(handler_, nullptr));
     if (on_endpoint_) acceptor_->Start(on_endpoint_);
     return;
   }

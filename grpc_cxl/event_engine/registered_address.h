@@ -29,6 +29,12 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
   void Start(Acceptor::EndpointCallback on_endpoint);
   void Stop();
 
+  // Has `handler` run direct calls as soon as the address has an acceptor; null: nobody.
+  void EnableDirectCallsLater(std::shared_ptr<CallHandler> handler);
+  bool IsRegistered();
+  const ServiceName& name() const { return address_.name; }
+  const ServerLimits& limits() const { return limits_; }
+
  private:
   RegisteredAddress(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
                     const CxlAddress& address, const ServerLimits& limits);
@@ -42,7 +48,8 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   Acceptor::EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
-  std::shared_ptr<Acceptor> acceptor_ ABSL_GUARDED_BY(mu_);  // null: not registered
+  std::shared_ptr<Acceptor> acceptor_ ABSL_GUARDED_BY(mu_);    // null: not registered
+  std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // for a later acceptor, or null
   int failures_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

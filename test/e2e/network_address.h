@@ -4,6 +4,7 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server_builder.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <memory>
@@ -22,7 +23,7 @@ namespace grpc_cxl::e2e {
 // What peer() begins with on a connection to a network address through memory.
 inline constexpr char kMemory[] = "unix-abstract:cxl:///tcp=";
 
-// A server that answers each call with the peer() that it sees.
+// A server that answers each call with the peer() that it sees, and " by " and its pid.
 class AddressServer final : private Echo::Service {
  public:
   AddressServer(const std::string& address, std::shared_ptr<grpc::ServerCredentials> credentials,
@@ -42,7 +43,7 @@ class AddressServer final : private Echo::Service {
  private:
   grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
                      EchoResponse* response) override {
-    response->set_payload(context->peer());
+    response->set_payload(absl::StrCat(context->peer(), " by ", getpid()));
     return grpc::Status::OK;
   }
 
@@ -50,7 +51,7 @@ class AddressServer final : private Echo::Service {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// The peer() of this process in the eyes of the server, or "error: ...".
+// The answer of an AddressServer, or "error: ...".
 inline std::string Call(const std::shared_ptr<grpc::Channel>& channel) {
   const auto stub = Echo::NewStub(channel);
   grpc::ClientContext context;

@@ -90,9 +90,15 @@ TEST_F(NetworkAddressTest, TheSecondServerOfAnAddressTakesItsEntryOver) {
   auto first = Ours("127.0.0.1:0");
   const std::string address = At("127.0.0.1", first->port());
   const auto second = Ours(address);  // SO_REUSEPORT
+  ASSERT_TRUE(EnableDirectCalls(second->server()).ok());
   first.reset();
-  EXPECT_TRUE(
-      internal::Eventually([&] { return absl::StartsWith(Call(Channel(address)), kMemory); }));
+  const uint64_t before = GetDirectCallStats().direct;
+  EXPECT_TRUE(internal::Eventually([&] {
+    const auto channel = Channel(address);  // a new connection, until it is one through memory
+    Call(channel);
+    Call(channel);
+    return GetDirectCallStats().direct > before;
+  }));
 }
 
 TEST_F(NetworkAddressTest, OneServerHasANameAndAnAddress) {

@@ -71,8 +71,7 @@ std::string EnterNetworkNamespace() {
   return absl::StrCat("no loopback interface: ", strerror(errno));
 }
 
-// The client's pid as its own server sees it, by the path of a call; in both namespaces `pid` is
-// as the kernel numbers it there.
+// What the server of this process answers to a call of this process.
 std::string ServeAndCall(const NetworkHost& host, const std::string& mine,
                          const std::string& others) {
   if (const std::string why = EnterNetworkNamespace(); !why.empty()) return why;
@@ -80,7 +79,7 @@ std::string ServeAndCall(const NetworkHost& host, const std::string& mine,
   std::ofstream{mine};
   if (!internal::Eventually([&] { return access(others.c_str(), F_OK) == 0; })) return "alone";
   const std::string seen = host.Call(At("127.0.0.1", kPort));
-  return absl::StrContains(seen, absl::StrCat("@pid=", getpid(), ",")) ? seen : "not mine: " + seen;
+  return absl::EndsWith(seen, absl::StrCat(" by ", getpid())) ? seen : "another server: " + seen;
 }
 
 TEST(NetworkAddressTrustTest, AnAddressIsOfItsNetworkNamespace) {
