@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/host_name.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -132,6 +133,12 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   if (options.trusted_directory.empty() && options.rendezvous_directory.empty()) {
     settings->directory.trusted = Absolute(environment.trusted_directory);
   }
+  settings->directory.rollout = options.rollout.empty() ? environment.rollout : options.rollout;
+  if (!settings->directory.rollout.empty() && !IsRollout(settings->directory.rollout)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_ROLLOUT is \"", environment.rollout, "\", but must have 1 to ",
+                     kMaxRolloutLength, " characters of A-Z a-z 0-9 . _ -; shorten a hash"));
+  }
   settings->wait_policy = options.wait_policy;
   settings->max_spin = options.max_spin;
   settings->latency_weight = options.latency_weight;
@@ -158,6 +165,7 @@ Environment Environment::Read() {
       .allowed_groups = Get("GRPC_CXL_ALLOWED_GROUPS"),
       .secret_file = Get("GRPC_CXL_SECRET_FILE"),
       .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
+      .rollout = Get("GRPC_CXL_ROLLOUT"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
       .preset = Get("GRPC_CXL_PRESET"),

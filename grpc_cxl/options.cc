@@ -14,12 +14,14 @@
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/rendezvous/host_name.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 
 namespace grpc_cxl {
 namespace {
 
 constexpr size_t kMinRingBytes = size_t{4} << 10;
 constexpr size_t kMaxRingBytes = size_t{1} << 30;
+constexpr char kRolloutLimits[] = "1 to 12 characters of A-Z a-z 0-9 . _ -; shorten a hash";
 constexpr absl::Duration kMaxSpin = absl::Seconds(1);  // as GRPC_CXL_SPIN_US
 
 template <typename Value>
@@ -34,6 +36,9 @@ absl::Status Validate(const EndpointOptions& options) {
   if (!options.trusted_directory.empty() && !options.rendezvous_directory.empty()) {
     return Invalid("trusted_directory", absl::StrCat("\"", options.trusted_directory, "\""),
                    "empty when rendezvous_directory is set: it takes its place");
+  }
+  if (!options.rollout.empty() && !internal::IsRollout(options.rollout)) {
+    return Invalid("rollout", absl::StrCat("\"", options.rollout, "\""), kRolloutLimits);
   }
   switch (options.wait_policy) {
     case WaitPolicy::kAdaptive:

@@ -81,6 +81,14 @@ struct EndpointOptions {
   // does not map is never one of them.
   std::vector<gid_t> allowed_gids;
 
+  // The version of the whole application that this process belongs to: a pod template's hash, for
+  // example. Processes of different rollouts never meet in shared memory: each rollout finds the
+  // names and addresses that its own servers have registered, and several may serve one name at
+  // the same time. Network addresses of other rollouts are reached over the network. 1 to 12
+  // characters of [A-Za-z0-9._-]; together with a name at most 79. Default: none, which is a
+  // rollout like the others; $GRPC_CXL_ROLLOUT where it is empty. Costs nothing.
+  std::string rollout;
+
   // Uids that are allowed to connect and trusted with all memory of this process: their messages
   // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
   // Default: none. Processes of our own uid or root in our own user and pid namespaces need no

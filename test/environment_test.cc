@@ -28,23 +28,15 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
-                                      "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",
-                                      "GRPC_CXL_ALLOWED_GROUPS",
-                                      "GRPC_CXL_ALSO_KNOWN_AS",
-                                      "GRPC_CXL_SECRET_FILE",
-                                      "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",
-                                      "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",
-                                      "GRPC_CXL_POLLING_THREADS",
-                                      "XDG_RUNTIME_DIR",
-                                      "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",           "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",  "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_ALSO_KNOWN_AS", "GRPC_CXL_SECRET_FILE",
+                                      "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",        "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
+                                      "GRPC_CXL_ROLLOUT",       "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",  "GRPC_CXL_POLLING_THREADS",
+                                      "XDG_RUNTIME_DIR",        "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -203,6 +195,13 @@ TEST(EnvironmentTest, PollingThreads) {
   EXPECT_THAT(Environment::Read().PollingThreads(3), IsOkAndHolds(3));
 }
 
+TEST(EnvironmentTest, Rollout) {
+  EXPECT_EQ(Resolve({{"GRPC_CXL_ROLLOUT", "7d4b9c6f5"}})->directory.rollout, "7d4b9c6f5");
+  ServerOptions options;
+  options.rollout = "green";
+  EXPECT_EQ(Resolve({{"GRPC_CXL_ROLLOUT", "blue"}}, options)->directory.rollout, "green");
+}
+
 TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
   const char* const kSpin = "0 (sleep at once) to 1000000";
   const struct {
@@ -223,6 +222,8 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
       {"GRPC_CXL_ALSO_KNOWN_AS", "payments:1,no port", "no host and port"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},
+      {"GRPC_CXL_ROLLOUT", "a hash", "1 to 12 characters"},
+      {"GRPC_CXL_ROLLOUT", "0123456789abc", "shorten a hash"},
       {"GRPC_CXL_POLLING_THREADS", "0", "from 1 to 64"},
       {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},
       {"GRPC_CXL_POLLING_THREADS", "all", "from 1 to 64"},

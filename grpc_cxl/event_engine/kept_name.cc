@@ -7,6 +7,7 @@
 #include "absl/log/log.h"
 #include "absl/status/status.h"
 #include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -58,7 +59,7 @@ KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,
       name_(name),
       directory_(std::move(directory)),
       listener_(std::move(listener)),
-      watch_(name) {}
+      watch_(FileStem(directory_, name)) {}
 
 void KeptName::Start(std::function<void()> on_waiting) {
   absl::MutexLock lock(mu_);

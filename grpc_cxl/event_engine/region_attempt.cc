@@ -10,11 +10,16 @@
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/event_engine/region_client_source.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 
 namespace grpc_cxl::internal {
 
 void RegionAttempt::Start(const RegionOptions& options, EventEngine::Duration timeout) {
+  const std::string& rollout = request().settings.directory.rollout;
+  if (absl::Status status = CheckLength(request().name, rollout); !status.ok()) {
+    return Finish(std::move(status));
+  }
   absl::StatusOr<std::shared_ptr<RegionNode>> node = RegionNode::Get(options);
   if (!node.ok()) return Finish(node.status());
   const auto on_done = [self = shared_from_this()](absl::StatusOr<RegionOffer> offer) {
@@ -23,7 +28,8 @@ void RegionAttempt::Start(const RegionOptions& options, EventEngine::Duration ti
       self->Finish(offer.ok() ? self->Open(*std::move(offer)) : offer.status());
     });
   };
-  const uint64_t attempt = (*node)->Connect(request().name.str(), request().features(), on_done);
+  const uint64_t attempt =
+      (*node)->Connect(NameInRollout(request().name, rollout), request().features(), on_done);
   WaitWith(
       request().executor->RunAfter(timeout, [self = shared_from_this(), node = *node, attempt] {
         if (node->Cancel(attempt)) self->Finish(self->TooLate());

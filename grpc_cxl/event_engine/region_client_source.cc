@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 
 namespace grpc_cxl::internal {
@@ -73,6 +74,8 @@ std::unique_ptr<Liveness> LivenessOf(std::shared_ptr<RegionConnection> connectio
 absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
     std::shared_ptr<EventEngine> executor, const RegionOptions& region, const ServiceName& name,
     const EndpointSettings& settings) {
+  const std::string& rollout = settings.directory.rollout;
+  if (absl::Status status = CheckLength(name, rollout); !status.ok()) return status;
   absl::StatusOr<std::shared_ptr<RegionNode>> node = RegionNode::Get(region);
   if (!node.ok()) return node.status();
   absl::StatusOr<MemoryModel> memory = MakeMemoryModel((*node)->region().model().coherence,
@@ -80,10 +83,11 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
   if (!memory.ok()) return memory.status();
   std::shared_ptr<RegionClientSource> source(
       new RegionClientSource(std::move(executor), *node, *memory));
-  absl::StatusOr<uint64_t> listener = (*node)->Listen(
-      name.str(), [weak = std::weak_ptr<RegionClientSource>(source)](const auto& request) {
-        if (const auto self = weak.lock()) self->OnRequest(request);
-      });
+  absl::StatusOr<uint64_t> listener =
+      (*node)->Listen(NameInRollout(name, rollout),
+                      [weak = std::weak_ptr<RegionClientSource>(source)](const auto& request) {
+                        if (const auto self = weak.lock()) self->OnRequest(request);
+                      });
   if (!listener.ok()) return listener.status();
   absl::MutexLock lock(source->mu_);
   source->listener_ = *listener;

@@ -8,19 +8,41 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/base/errno_status.h"
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/socket_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
-absl::Status NotConnected(int error, const std::string& directory, const ServiceName& name) {
-  const std::string who = absl::StrCat("\"", name.str(), "\" in ", directory);
+std::string Quoted(absl::string_view rollout) {
+  return rollout.empty() ? "none" : absl::StrCat("\"", rollout, "\"");
+}
+
+// For who looks in the wrong rollout; empty where none has the name.
+std::string OtherRolloutsText(const RendezvousDirectory& directory, const ServiceName& name) {
+  const std::vector<std::string> others = OtherRollouts(directory, name);
+  if (others.empty()) return "";
+  return absl::StrCat("; other rollouts have the name (",
+                      absl::StrJoin(others, ", ",
+                                    [](std::string* text, const std::string& rollout) {
+                                      text->append(Quoted(rollout));
+                                    }),
+                      "), ours is ", Quoted(directory.rollout()),
+                      ": rollout or GRPC_CXL_ROLLOUT must be the same at both ends");
+}
+
+absl::Status NotConnected(int error, const RendezvousDirectory& directory,
+                          const ServiceName& name) {
+  const std::string who = absl::StrCat("\"", name.str(), "\" in ", directory.path());
   switch (error) {
     case ENOENT:  // no directory or no socket
     case ENOTDIR:
@@ -28,7 +50,8 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
       return absl::UnavailableError(
           absl::StrCat("no server listens on ", who,
                        " (is the server running, and does it use the same directory? "
-                       "GRPC_CXL_DIR in the environment of both sets it)"));
+                       "GRPC_CXL_DIR in the environment of both sets it)",
+                       OtherRolloutsText(directory, name)));
     case EAGAIN:
       return absl::ResourceExhaustedError(
           absl::StrCat("the listener's queue of ", who, " is full; try again later"));
@@ -42,24 +65,27 @@ absl::Status NotConnected(int error, const std::string& directory, const Service
   }
 }
 
-std::string SocketFile(const ServiceName& name) { return absl::StrCat(name.FileStem(), ".sock"); }
+std::string SocketFile(const RendezvousDirectory& directory, const ServiceName& name) {
+  return absl::StrCat(FileStem(directory, name), ".sock");
+}
 
 }  // namespace
 
 bool IsRegistered(const RendezvousDirectory& directory, const ServiceName& name) {
-  return faccessat(directory.fd(), SocketFile(name).c_str(), F_OK, 0) == 0;
+  return faccessat(directory.fd(), SocketFile(directory, name).c_str(), F_OK, 0) == 0;
 }
 
 absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name) {
-  absl::StatusOr<sockaddr_un> address = SocketAddress(directory.fd(), SocketFile(name));
+  if (absl::Status status = CheckLength(name, directory.rollout()); !status.ok()) return status;
+  absl::StatusOr<sockaddr_un> address = SocketAddress(directory.fd(), SocketFile(directory, name));
   if (!address.ok()) return address.status();
 
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return NotConnected(errno, directory.path(), name);
+  if (!socket) return NotConnected(errno, directory, name);
   PassDescriptors(socket.get(), false);  // until the server is known
   // A unix socket connects at once or fails; with O_NONBLOCK it never waits.
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return NotConnected(errno, directory.path(), name);
+    return NotConnected(errno, directory, name);
   }
   return socket;
 }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/rendezvous/file_error.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/name_lock.h"
 
 // The steps, and what a death between them leaves behind
@@ -53,8 +54,9 @@ absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& dir
   NameListener listener;
   listener.name_ = name.str();
   listener.owner_ = getpid();
-  listener.lock_file_ = absl::StrCat(name.FileStem(), ".lock");
-  listener.socket_file_ = absl::StrCat(name.FileStem(), ".sock");
+  if (absl::Status status = CheckLength(name, directory.rollout()); !status.ok()) return status;
+  listener.lock_file_ = absl::StrCat(FileStem(directory, name), ".lock");
+  listener.socket_file_ = absl::StrCat(FileStem(directory, name), ".sock");
   const absl::StatusOr<Restored> begun = listener.Restore(directory);
   if (!begun.ok()) return begun.status();
   return listener;

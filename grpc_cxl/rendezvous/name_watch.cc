@@ -4,13 +4,15 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace grpc_cxl::internal {
 
-NameWatch::NameWatch(const ServiceName& name)
-    : stem_(name.FileStem()), inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
+NameWatch::NameWatch(std::string stem)
+    : stem_(std::move(stem)), inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
 void NameWatch::Watch(int directory) {
   if (!inotify_) return;

@@ -5,14 +5,14 @@
 #include <string>
 
 #include "grpc_cxl/base/unique_fd.h"
-#include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
 // Reports changes of a name's files and of their directory (inotify). Not thread-safe.
 class NameWatch {
  public:
-  explicit NameWatch(const ServiceName& name);
+  // `stem`: of the name's files (name_files.h).
+  explicit NameWatch(std::string stem);
 
   // Non-blocking; readable after a change. -1 when the user has no inotify instance left
   // (fs.inotify.max_user_instances).

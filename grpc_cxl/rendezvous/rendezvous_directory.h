@@ -17,6 +17,7 @@ struct DirectoryCandidates {
   std::string variable{};    // GRPC_CXL_DIR
   std::string runtime{};     // XDG_RUNTIME_DIR
   std::string temporary{};   // TMPDIR; empty: /tmp
+  std::string rollout{};     // of the options or GRPC_CXL_ROLLOUT (name_files.h); empty: none
 
   friend bool operator==(const DirectoryCandidates&, const DirectoryCandidates&) = default;
 };
@@ -55,6 +56,9 @@ class RendezvousDirectory {
   // The directory to which the path leads now. One that was removed is made again, with its mode,
   // if it was our own.
   absl::StatusOr<RendezvousDirectory> Reopen() const;
+
+  // The rollout of the names that this process registers and looks up here (name_files.h).
+  const std::string& rollout() const { return candidates_.rollout; }
 
   const std::string& path() const { return path_; }
   int fd() const { return fd_.get(); }  // O_PATH

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -45,6 +46,28 @@ TEST_F(DialTest, NobodyListensNamesTheDirectoryAndTheVariable) {
   EXPECT_THAT(Dial(at_, name_), nobody);
   std::ofstream(directory_.path() + "/payments.sock") << "no socket";
   EXPECT_THAT(Dial(at_, name_), nobody);
+}
+
+TEST_F(DialTest, ARolloutHasFilesOfItsOwn) {
+  const auto of = [this](const std::string& rollout) {
+    return *RendezvousDirectory::Open({.configured = directory_.path(), .rollout = rollout});
+  };
+  const auto none = NameListener::Listen(at_, name_),
+             blue = NameListener::Listen(of("blue"), name_);
+  ASSERT_THAT(none, IsOk());
+  ASSERT_THAT(blue, IsOk());
+  EXPECT_THAT(Dial(of("blue"), name_), IsOk());
+  EXPECT_TRUE(std::filesystem::exists(directory_.path() + "/payments~blue.lock"));
+  // Names of which ours is a part are other names.
+  std::ofstream(directory_.path() + "/payments2.sock");
+  EXPECT_THAT(Dial(of("green"), name_),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       AllOf(HasSubstr("other rollouts have the name ("), HasSubstr("\"blue\""),
+                             HasSubstr("none"), HasSubstr("), ours is \"green\""))));
+  const ServiceName longest = *ServiceName::Parse(std::string(75, 'x'));
+  EXPECT_THAT(NameListener::Listen(of("blue"), longest), IsOk() /* 80 */);
+  EXPECT_THAT(NameListener::Listen(of("green"), longest),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"green\"")));
 }
 
 TEST_F(DialTest, AListenerWhoseQueueIsFullIsBusy) {
