@@ -183,15 +183,47 @@ TEST_F(NetworkAddressTest, CallsAreDirectWhereOneServerIsPicked) {
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
 }
 
-TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityOfTheTarget) {
-  for (const auto& [target, authority] : std::vector<std::pair<std::string, std::string>>{
-           {"dns:///payments:50051", "payments:50051"},
-           {"dns://8.8.8.8/payments:50051", "payments:50051"},
-           {"ipv6:[::1]:50051", "[::1]:50051"},
-           {"payments:50051", "payments:50051"}}) {
-    EXPECT_EQ(internal::ChannelTarget::Of(target, grpc_channel_args{0, nullptr}).authority,
-              authority);
+internal::ChannelTarget TargetOf(const std::string& target,
+                                 const grpc::ChannelArguments& more = {}) {
+  return internal::ChannelTarget::Of(target, more.c_channel_args());
+}
+
+TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityThatStreamsName) {
+  const internal::TemporaryDirectory place("/tmp");
+  const std::string path = place.path() + "/socket";
+  const auto tcp = Plain("[::]:0"), file = Plain("unix:" + path);
+  for (const std::string host : {"localhost", "dns:localhost", "dns:///localhost", "127.0.0.1",
+                                 "ipv4:127.0.0.1", "ipv6:[::1]", "[::1]"}) {
+    const std::string target = At(host, tcp->port()), authority = TargetOf(target).authority;
+    EXPECT_THAT(Call(Channel(target)), HasSubstr(" for " + authority + " by ")) << target;
   }
+  for (const std::string& target : {"unix:" + path, "unix://" + path}) {
+    const std::string authority = TargetOf(target).authority;
+    EXPECT_THAT(Call(Channel(target)), HasSubstr(" for " + authority + " by ")) << target;
+  }
+  for (const std::string target :
+       {"ipv6:%5B::1%5D:1", "IPV4:127.0.0.1:1", "dns:///a:1?x=y", "xds:///a:1", "other:a:1"}) {
+    EXPECT_EQ(TargetOf(target).authority + TargetOf(target).calls_key, "") << target;
+  }
+}
+
+TEST_F(NetworkAddressTest, OnlyChannelsToOneAddressShareDirectCalls) {
+  for (const std::string one : {"127.0.0.1:1", "ipv6:[::1]:1", "dns:///127.0.0.1:1", "unix:/a"}) {
+    EXPECT_EQ(TargetOf(one).calls_key, TargetOf(one).calls_key);
+  }
+  for (const std::string several : {"ipv4:127.0.0.1:1,127.0.0.2:1", "dns:///a:1", "a:1"}) {
+    EXPECT_NE(TargetOf(several).calls_key, TargetOf(several).calls_key);
+  }
+  for (const char* const way :
+       {GRPC_ARG_EVENT_ENGINE, GRPC_ARG_HTTP_PROXY, GRPC_ARG_ENABLE_HTTP_PROXY}) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(way, 1);
+    EXPECT_EQ(TargetOf("127.0.0.1:1", arguments).calls_key, "");
+  }
+  grpc::ChannelArguments balanced;  // also_known_as would make all of its servers one
+  balanced.SetLoadBalancingPolicyName("round_robin");
+  EXPECT_EQ(TargetOf("dns:///a:1", balanced).calls_key + TargetOf("dns:///a:1", balanced).authority,
+            "");
 }
 
 }  // namespace
