@@ -39,6 +39,7 @@ struct Listening {
   uint16_t port;
 };
 
+// Also on an address that this host does not have.
 Listening ListenOn(const std::string& ip, bool only_v6 = false, uint16_t port = 0) {
   Listening result{.socket = UniqueFd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)), .port = 0};
   const int fd = result.socket.get(), only = only_v6, on = 1;
@@ -49,6 +50,7 @@ Listening ListenOn(const std::string& ip, bool only_v6 = false, uint16_t port = 
   socklen_t size = sizeof(address);
   PCHECK(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) == 0);
   PCHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+  PCHECK(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) == 0);
   PCHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0);
   PCHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
   result.port = ntohs(address.sin6_port);
@@ -64,6 +66,12 @@ TEST(AddressOwnerTest, AnExactEntryNeedsASocketOfTheAddressAndTheUser) {
   EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid() + 1), kDenied);
   EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kAny, geteuid()), kDenied);
   EXPECT_THAT(CheckAnswersFor(Address("127.0.0.2", server.port), AddressEntry::kExact, geteuid()),
+              kDenied);
+}
+
+TEST(AddressOwnerTest, ASocketOutlivesItsAddress) {
+  const Listening server = ListenOn("192.0.2.1");  // for documentation only: no host has it
+  EXPECT_THAT(CheckAnswersFor(Address("192.0.2.1", server.port), AddressEntry::kExact, geteuid()),
               kDenied);
 }
 
