@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -15,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/event_engine/channel_target.h"
@@ -117,6 +120,29 @@ TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
   EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///name=" + target + "@"));
   server.reset();
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, AProxyIsSpokenTo) {
+  ServerOptions options = server_options();
+  options.also_known_as = {"payments:1"};
+  const AddressServer server("127.0.0.1:0", ServerCredentials(options));
+  const internal::UniqueFd proxy(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof(address);
+  const timeval patience = {.tv_sec = 10, .tv_usec = 0};
+  PCHECK(setsockopt(proxy.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+         listen(proxy.get(), 1) == 0 &&
+         getsockname(proxy.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  grpc::ChannelArguments arguments;
+  arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + At("127.0.0.1", ntohs(address.sin_port)));
+  const auto channel = grpc::CreateCustomChannel("dns:///payments:1",
+                                                 ChannelCredentials(channel_options()), arguments);
+  channel->GetState(/*try_to_connect=*/true);
+  const internal::UniqueFd client(accept(proxy.get(), nullptr, nullptr));
+  char said[18] = "";
+  EXPECT_EQ(recv(client.get(), said, sizeof(said), MSG_WAITALL), ssize_t{sizeof(said)});
+  EXPECT_EQ(std::string(said, sizeof(said)), "CONNECT payments:1");
 }
 
 TEST_F(NetworkAddressTest, AUnixSocketIsReachedThroughMemoryByEveryPath) {
