@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/base/steady_clock.h"
@@ -68,8 +69,8 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
     const std::string host(config.GetString(kHostArg).value_or(""));
-    const std::optional<LocalServer> local = FindLocalServer(address, host, *settings);
-    auto kept = local.has_value() ? KeptConfig::Of(config) : nullptr;
+    std::vector<LocalServer> servers = FindLocalServers(address, host, *settings);
+    auto kept = servers.empty() ? nullptr : KeptConfig::Of(config);
     if (kept == nullptr) {
       return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
                              std::move(allocator), timeout);
@@ -78,11 +79,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
     ConnectLocalFirst(
         {.local = {.executor = inner_,
                    .poller = watchdog_->Assign(),
-                   .name = local->name,
+                   .name = servers.front().name,
                    .settings = *settings,
                    .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
-                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number),
-                   .check_server = local->check},
+                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number)},
+         .servers = std::move(servers),
          .address = address,
          .config = std::move(kept),
          .allocator = std::move(allocator)},
