@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +121,19 @@ TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
   EXPECT_THAT(Call(channel), StartsWith("unix-abstract:cxl:///name=" + target + "@"));
   server.reset();
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+}
+
+TEST_F(NetworkAddressTest, ANameInTheEnvironmentIsForTheServerWithThePort) {
+  auto server = Ours("127.0.0.2:0");
+  const int port = server->port();
+  const auto plain = Plain(At("127.0.0.1", port));
+  server.reset();
+  setenv("GRPC_CXL_ALSO_KNOWN_AS", At("localhost", port).c_str(), 1);
+  const auto other = Ours("127.0.0.2:0");
+  EXPECT_THAT(Call(At("localhost", port)), StartsWith("ipv4:"));
+  server = Ours(At("127.0.0.2", port));
+  unsetenv("GRPC_CXL_ALSO_KNOWN_AS");
+  EXPECT_THAT(Call(At("localhost", port)), StartsWith("unix-abstract:cxl:///name="));
 }
 
 TEST_F(NetworkAddressTest, AProxyIsSpokenTo) {
