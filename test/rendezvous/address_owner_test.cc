@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Who may answer for an address, with real listening sockets of this process; and what killed
-// servers leave.
+// Who may answer for an address, with real listening sockets of this process, and who may come
+// through its entry; and what killed servers leave.
 
 #include "grpc_cxl/rendezvous/address_owner.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,10 +17,14 @@
 #include "absl/log/check.h"
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/address_guard.h"
 #include "grpc_cxl/rendezvous/dead_addresses.h"
+#include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/unix_file.h"
 #include "test/support/forked_child.h"
 #include "test/support/temporary_directory.h"
+#include "test/support/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -93,6 +98,36 @@ TEST(AddressOwnerTest, AnIpv6SocketMayTakeNoIpv4) {
   EXPECT_THAT(CheckAnswersFor(Address("::1", server.port), AddressEntry::kAny, geteuid()), IsOk());
   EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", server.port), AddressEntry::kAny, geteuid()),
               kDenied);
+}
+
+TEST(AddressGuardTest, AUnixSocketIsForItsUserAndRoot) {
+  const AddressGuard guard(UnixFile{}.Name());
+  EXPECT_THAT(guard.Admits(-1, geteuid()), IsOk());
+  EXPECT_THAT(guard.Admits(-1, 0), IsOk());
+  EXPECT_THAT(guard.Admits(-1, geteuid() + 1), kDenied);
+}
+
+TEST(AddressGuardTest, TheLoopbackInterfaceIsForItsNetworkNamespace) {
+  if (const std::string why = WhyNoUserNamespace(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory place("/tmp");
+  const auto directory = RendezvousDirectory::Open({.configured = place.path()}).value();
+  for (const std::string ip : {"127.0.0.1", "::1", "fd00::7"}) {
+    const ServiceName name = NameOfAddress(Address(ip, 1), *NetworkNamespace::OfThread());
+    auto listener = NameListener::Listen(directory, name).value();
+    const AddressGuard guard(name);
+    for (const bool elsewhere : {false, true}) {
+      ForkedChild client([&] {
+        if (elsewhere) {
+          EnterUserNamespace(geteuid());
+          if (unshare(CLONE_NEWNET) != 0) return "no network namespaces here";
+        }
+        return Dial(directory, name).ok() ? "" : "not connected";
+      });
+      if (const std::string why = client.Join(); !why.empty()) GTEST_SKIP() << why;
+      const UniqueFd accepted = listener.Accept().value();
+      EXPECT_EQ(guard.Admits(accepted.get(), geteuid()).ok(), !elsewhere || ip == "fd00::7");
+    }
+  }
 }
 
 TEST(DeadAddressesTest, FilesOfKilledServersGoAndOthersStay) {
