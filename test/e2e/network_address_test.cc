@@ -191,6 +191,13 @@ TEST_F(NetworkAddressTest, TlsStaysTls) {
   EXPECT_THAT(Call(target, client), StartsWith(kMemory));
 }
 
+TEST_F(NetworkAddressTest, ServersWithCredentialsOfOtherKindsAreNotRegistered) {
+  const AddressServer server(
+      "127.0.0.1:0", ServerCredentials(server_options(), grpc::XdsServerCredentials(
+                                                             grpc::InsecureServerCredentials())));
+  EXPECT_THAT(Call(At("127.0.0.1", server.port())), StartsWith("ipv4:"));
+}
+
 TEST_F(NetworkAddressTest, LocalCredentialsTakeMemoryForTheLoopbackInterface) {
   const AddressServer server(
       "127.0.0.1:0",
