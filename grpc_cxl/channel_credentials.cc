@@ -128,8 +128,12 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     adapted.SetInt(internal::kSettingsArg, number_);
     if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
     if (!target.is_name) {
-      adapted.SetString(internal::kHostArg, target.authority);
-      if (!target.calls_key.empty()) adapted.SetString(internal::kCallsKeyArg, target.calls_key);
+      // With other policies each address is a server of its own.
+      if (!target.authority.empty()) adapted.SetString(internal::kHostArg, target.authority);
+      // Connections with different keys are not shared.
+      if (plain_ && !target.calls_key.empty()) {
+        adapted.SetString(internal::kCallsKeyArg, target.calls_key);
+      }
       // Its connections may be of either kind, so the rest stays gRPC's.
       return adapted;
     }

@@ -7,8 +7,8 @@
 namespace grpc_cxl {
 
 // The connections that channels with grpc_cxl::ChannelCredentials() have made since the process
-// began, by path. ServerContext::peer() and ClientContext::peer() tell the path of one call:
-// "unix-abstract:cxl:///..." is memory.
+// began, by path. ServerContext::peer() and ClientContext::peer() tell the path of one call that is
+// not direct: "unix-abstract:cxl:///..." is memory. Of direct calls see direct_calls.h.
 struct ConnectionCounters {
   uint64_t memory = 0;   // to `cxl:` names, and to network addresses of servers on this host
   uint64_t network = 0;  // to network addresses

@@ -259,7 +259,7 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
   settings.also_known_as = options.also_known_as;
-  if (absl::Status status = AddHosts(environment.also_known_as, &settings.also_known_as);
+  if (absl::Status status = AddHosts(environment.also_known_as, &settings.process_known_as);
       !status.ok()) {
     return status;
   }

@@ -121,8 +121,8 @@ struct ServerOptions : EndpointOptions {
   // those of the targets of their channels, spelled as there, in any network namespace that shares
   // the rendezvous directory. For services behind virtual addresses, which say nothing about the
   // server. You vouch that a call to this target may be this server's: nothing can check it.
-  // Default: none. GRPC_CXL_ALSO_KNOWN_AS=a:1,b:2 in the environment adds to them. One server at a
-  // time has a name; others serve the network.
+  // Default: none. GRPC_CXL_ALSO_KNOWN_AS=a:1,b:2 in the environment adds those whose port is that
+  // at which the server listens. One server at a time has a name; others serve the network.
   std::vector<std::string> also_known_as;
 
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default

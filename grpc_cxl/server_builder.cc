@@ -28,8 +28,10 @@ void ServerBuilder::experimental_type::SetInterceptorCreators(
 grpc::ChannelArguments ServerBuilder::BuildChannelArgs() {
   grpc::ChannelArguments arguments = grpc::ServerBuilder::BuildChannelArgs();
   const std::vector<Port> addresses = ports();
-  if (!std::all_of(addresses.begin(), addresses.end(),
-                   [](const Port& port) { return internal::ServiceName::IsTarget(port.addr); })) {
+  // Without ports, its connections may come from file descriptors.
+  if (addresses.empty() || !std::all_of(addresses.begin(), addresses.end(), [](const Port& port) {
+        return internal::ServiceName::IsTarget(port.addr);
+      })) {
     return arguments;
   }
   const auto set_default = [&arguments](const char* key, int value) {

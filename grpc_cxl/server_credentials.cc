@@ -37,6 +37,14 @@ bool IsInsecure(const grpc::ServerCredentials& credentials) {
   return typeid(credentials) == typeid(example);
 }
 
+// TLS and its like, but not those of xDS, whose rules match clients by IP addresses.
+bool IsSecure(const grpc::ServerCredentials& credentials) {
+  static const absl::NoDestructor<std::shared_ptr<grpc::ServerCredentials>> secure(
+      grpc::experimental::LocalServerCredentials(LOCAL_TCP));
+  const grpc::ServerCredentials& example = **secure;
+  return typeid(credentials) == typeid(example);
+}
+
 class CxlServerCredentials final : public grpc::ServerCredentials {
  public:
   CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
@@ -44,6 +52,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
       : grpc::ServerCredentials(grpc_insecure_server_credentials_create()),
         settings_(std::move(settings)),
         insecure_(inner == nullptr || IsInsecure(*inner)),
+        registers_(insecure_ || IsSecure(*inner)),
         inner_(inner == nullptr ? grpc::InsecureServerCredentials() : std::move(inner)) {}
 
   void SetAuthMetadataProcessor(
@@ -75,7 +84,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
     }
     std::optional<internal::CxlListening> listening;
     // Acceptors of connections from elsewhere need all of gRPC's engine; a region has names only.
-    if (!absl::StartsWith(address, "external:") && !settings_->region.has_value()) {
+    if (registers_ && !absl::StartsWith(address, "external:") && !settings_->region.has_value()) {
       listening.emplace(context);
     }
     return grpc_server_add_http2_port(server, address.c_str(), Access::Of(*inner_));
@@ -89,6 +98,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
 
   const absl::StatusOr<ServerSettings> settings_;
   const bool insecure_;
+  const bool registers_;  // network addresses, for the clients of this host
   const std::shared_ptr<grpc::ServerCredentials> inner_;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 struct Table {
   absl::Mutex mu;
-  std::map<std::pair<std::string, int>, std::shared_ptr<CallRoutes>> routes ABSL_GUARDED_BY(mu);
+  std::map<std::pair<std::string, int>, std::weak_ptr<CallRoutes>> routes ABSL_GUARDED_BY(mu);
 };
 
 Table& TheTable() {
@@ -21,11 +21,16 @@ Table& TheTable() {
 
 }  // namespace
 
-std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& name, int settings) {
+std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& key, int settings) {
   Table& table = TheTable();
   absl::MutexLock lock(table.mu);
-  std::shared_ptr<CallRoutes>& routes = table.routes[{name, settings}];
-  if (routes == nullptr) routes = std::make_shared<CallRoutes>();
+  std::weak_ptr<CallRoutes>& known = table.routes[{key, settings}];
+  std::shared_ptr<CallRoutes> routes = known.lock();
+  if (routes != nullptr) return routes;
+  routes = std::make_shared<CallRoutes>();
+  known = routes;
+  // Keys of channels that are gone do not pile up.
+  std::erase_if(table.routes, [](const auto& entry) { return entry.second.expired(); });
   return routes;
 }
 

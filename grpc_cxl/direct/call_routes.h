@@ -23,12 +23,12 @@ struct CallRoute {
   CallBlocks blocks;
 };
 
-// The connections for the direct calls of a channel. Channels to one name with equal settings
-// share them, whatever other arguments they have. Thread-safe.
+// The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)
+// and settings share them, whatever other arguments they have. Thread-safe.
 class CallRoutes {
  public:
-  // The object of this name and number of ChannelSettings (see SettingsRegistry).
-  static std::shared_ptr<CallRoutes> For(const std::string& name, int settings);
+  // The object of this key and number of ChannelSettings (see SettingsRegistry).
+  static std::shared_ptr<CallRoutes> For(const std::string& key, int settings);
 
   // Of the connections that take calls, the least busy; null when there is none.
   std::shared_ptr<const CallRoute> LeastBusy() const;

@@ -2,6 +2,9 @@
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "absl/base/no_destructor.h"
 #include "absl/base/thread_annotations.h"
@@ -39,6 +42,16 @@ Table<T>& TableOf() {
   return *table;
 }
 
+struct TakenNames {
+  absl::Mutex mu;
+  std::set<std::pair<const void*, std::string>> names ABSL_GUARDED_BY(mu);
+};
+
+TakenNames& TheTakenNames() {
+  static absl::NoDestructor<TakenNames> names;
+  return *names;
+}
+
 }  // namespace
 
 void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor) {
@@ -55,6 +68,18 @@ void RegisterAddress(const void* server, const std::shared_ptr<RegisteredAddress
 
 std::vector<std::shared_ptr<RegisteredAddress>> FindAddresses(const void* server) {
   return TableOf<RegisteredAddress>().Find(server);
+}
+
+bool TakeName(const void* server, const ServiceName& name) {
+  TakenNames& taken = TheTakenNames();
+  absl::MutexLock lock(taken.mu);
+  return taken.names.emplace(server, name.str()).second;
+}
+
+void GiveNameBack(const void* server, const ServiceName& name) {
+  TakenNames& taken = TheTakenNames();
+  absl::MutexLock lock(taken.mu);
+  taken.names.erase({server, name.str()});
 }
 
 }  // namespace grpc_cxl::internal

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
@@ -41,6 +42,11 @@ std::vector<std::shared_ptr<Acceptor>> FindAcceptors(const void* server);
 // Thread-safe.
 void RegisterAddress(const void* server, const std::shared_ptr<RegisteredAddress>& address);
 std::vector<std::shared_ptr<RegisteredAddress>> FindAddresses(const void* server);
+
+// A server registers each name as which it is also known once, whatever the number of its
+// listeners: true if no listener of it has the name yet. Thread-safe.
+bool TakeName(const void* server, const ServiceName& name);
+void GiveNameBack(const void* server, const ServiceName& name);
 
 }  // namespace grpc_cxl::internal
 

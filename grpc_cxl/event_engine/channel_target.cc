@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/channel_target.h"
 
+#include <arpa/inet.h>
 #include <grpc/impl/channel_arg_names.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
@@ -21,28 +28,69 @@ const grpc_arg* Find(const grpc_channel_args& arguments, const char* key) {
   return nullptr;
 }
 
+bool HasAny(const grpc_channel_args& arguments, std::initializer_list<const char*> keys) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const char* key) { return Find(arguments, key) != nullptr; });
+}
+
 // gRPC's default. Another policy comes from an argument, a service config, or a control plane.
-bool PicksFirst(absl::string_view target, const grpc_channel_args& arguments) {
-  for (const char* key : {GRPC_ARG_SERVICE_CONFIG, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION}) {
-    if (Find(arguments, key) != nullptr) return false;
-  }
-  for (const absl::string_view scheme : {"xds:", "google-c2p"}) {
-    if (absl::StartsWithIgnoreCase(target, scheme)) return false;
+bool PicksFirst(const grpc_channel_args& arguments) {
+  if (HasAny(arguments, {GRPC_ARG_SERVICE_CONFIG, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION})) {
+    return false;
   }
   const grpc_arg* const policy = Find(arguments, GRPC_ARG_LB_POLICY_NAME);
   return policy == nullptr || (policy->type == GRPC_ARG_STRING &&
                                absl::string_view(policy->value.string) == "pick_first");
 }
 
-// Other schemes are part of a host's name to gRPC.
-std::string Authority(absl::string_view target) {
-  for (const absl::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
+// These arguments decide how a channel connects; a connection of another channel knows nothing of
+// them.
+bool ConnectsItsOwnWay(const grpc_channel_args& arguments) {
+  return HasAny(arguments, {GRPC_ARG_EVENT_ENGINE, GRPC_ARG_SOCKET_MUTATOR, GRPC_ARG_HTTP_PROXY,
+                            GRPC_ARG_ADDRESS_HTTP_PROXY, GRPC_ARG_ENABLE_HTTP_PROXY});
+}
+
+bool IsPlain(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+         absl::StrContains("-._~:,[]/", absl::string_view(&c, 1));
+}
+
+// Nullopt for targets about which gRPC and we might disagree.
+std::optional<std::string> Authority(absl::string_view target) {
+  if (!std::all_of(target.begin(), target.end(), IsPlain)) return std::nullopt;
+  for (const absl::string_view scheme : {"dns:", "ipv4:", "ipv6:", "unix:"}) {
     if (!absl::ConsumePrefix(&target, scheme)) continue;
-    if (absl::ConsumePrefix(&target, "//")) target = target.substr(target.find('/') + 1);
+    if (absl::ConsumePrefix(&target, "//")) {
+      const size_t slash = target.find('/');
+      if (slash == absl::string_view::npos) return std::nullopt;
+      target.remove_prefix(slash);
+    }
     absl::ConsumePrefix(&target, "/");
-    break;
+    return absl::StrReplaceAll(target, {{"/", "%2F"}});
+  }
+  // gRPC puts "dns:///" before a host and port, which look like a scheme and a path.
+  const size_t colon = target.rfind(':');
+  const absl::string_view port = colon == absl::string_view::npos ? "" : target.substr(colon + 1);
+  const std::string host = absl::AsciiStrToLower(target.substr(0, colon));
+  for (const absl::string_view scheme : {"dns", "ipv4", "ipv6", "unix", "vsock", "xds"}) {
+    if (host == scheme) return std::nullopt;
+  }
+  if (!std::all_of(port.begin(), port.end(), absl::ascii_isdigit) || absl::StrContains(host, '/') ||
+      (absl::StrContains(host, ':') && !absl::StartsWith(host, "["))) {
+    return std::nullopt;
   }
   return std::string(target);
+}
+
+bool IsOneAddress(absl::string_view target, const std::string& authority) {
+  if (absl::StartsWith(target, "unix:")) return true;
+  std::string host = authority.substr(0, authority.rfind(':'));
+  in6_addr ip;
+  if (host.size() < 2 || host.front() != '[' || host.back() != ']') {
+    return inet_pton(AF_INET, host.c_str(), &ip) == 1;
+  }
+  host = host.substr(1, host.size() - 2);
+  return inet_pton(AF_INET6, host.c_str(), &ip) == 1;
 }
 
 }  // namespace
@@ -61,9 +109,15 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
     result.name = *std::move(name);
     return result;
   }
-  result.authority = Authority(target);
-  // No name has a colon.
-  if (PicksFirst(target, arguments)) result.calls_key = absl::StrCat("net:", target);
+  std::optional<std::string> authority = Authority(target);
+  if (!authority.has_value() || !PicksFirst(arguments)) return result;
+  result.authority = *std::move(authority);
+  if (ConnectsItsOwnWay(arguments)) return result;
+  result.calls_key = absl::StrCat("net:", target);  // no name has a colon
+  if (IsOneAddress(target, result.authority)) return result;
+  // Of several addresses, another channel may have picked another one.
+  static std::atomic<uint64_t> channels{0};  // only counted
+  absl::StrAppend(&result.calls_key, "#", channels.fetch_add(1, std::memory_order_relaxed));
   return result;
 }
 

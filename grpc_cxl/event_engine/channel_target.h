@@ -21,12 +21,13 @@ struct ChannelTarget {
   std::optional<ServiceName> name;  // of a valid one
 
   // Under which calls find their connection without asking gRPC (call_routes.h, pool_directory.h);
-  // empty: they must not. Only where all calls of the channel go to one server at a time, whichever
-  // connection is taken: to a name, and to the address that pick_first has chosen. With any other
-  // policy the next call may be another server's.
+  // empty: they must not. Only where all calls of all channels with the key go to one server at a
+  // time, whichever connection is taken: to a name; to an address; or, with a key of the channel's
+  // own, to that address of several that its pick_first has chosen. With any other policy the next
+  // call may be another server's.
   std::string calls_key;
 
-  // As gRPC makes it of the target, for a network address.
+  // As gRPC makes it of the target, for a network target with gRPC's default policy; may be empty.
   std::string authority;
 };
 

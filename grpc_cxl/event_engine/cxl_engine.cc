@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
@@ -25,6 +27,9 @@ using grpc_event_engine::experimental::EndpointConfig;
 using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::MemoryAllocator;
 using grpc_event_engine::experimental::MemoryAllocatorFactory;
+
+// GRPC_ARG_HTTP_CONNECT_SERVER, which gRPC's public headers do not have: what a proxy connects to.
+constexpr absl::string_view kHttpConnectServerArg = "grpc.http_connect_server";
 
 // One polling thread for every two cores, and at most four: enough to fill the memory bus,
 // few enough to leave the cores to the application.
@@ -48,7 +53,9 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                                                  MemoryAllocator allocator, Duration timeout) {
   const std::optional<CxlAddress> ours = DecodeAddress(address);
   const std::optional<int> own = config.GetInt(kSettingsArg);
-  if (!ours.has_value() && !own.has_value()) {  // no credentials of ours
+  // No credentials of ours, or the address is that of a proxy, to which gRPC then speaks.
+  const bool foreign = !own.has_value() || config.GetString(kHttpConnectServerArg).has_value();
+  if (!ours.has_value() && foreign) {
     return inner_->Connect(std::move(on_connect), address, config, std::move(allocator), timeout);
   }
   const int number = own.value_or(SettingsRegistry<ChannelSettings>::kDefaults);
@@ -62,8 +69,8 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
     const std::string host(config.GetString(kHostArg).value_or(""));
-    const std::optional<LocalServer> local = FindLocalServer(address, host, *settings);
-    auto kept = local.has_value() ? KeptConfig::Of(config) : nullptr;
+    std::vector<LocalServer> servers = FindLocalServers(address, host, *settings);
+    auto kept = servers.empty() ? nullptr : KeptConfig::Of(config);
     if (kept == nullptr) {
       return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
                              std::move(allocator), timeout);
@@ -72,11 +79,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
     ConnectLocalFirst(
         {.local = {.executor = inner_,
                    .poller = watchdog_->Assign(),
-                   .name = local->name,
+                   .name = servers.front().name,
                    .settings = *settings,
                    .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
-                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number),
-                   .check_server = local->check},
+                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number)},
+         .servers = std::move(servers),
          .address = address,
          .config = std::move(kept),
          .allocator = std::move(allocator)},

@@ -24,10 +24,6 @@ std::optional<int> CxlListening::Network() {
   return listening == nullptr ? std::nullopt : listening->network_;
 }
 
-bool CxlListening::TakeNames() {
-  return listening != nullptr && !std::exchange(listening->names_taken_, true);
-}
-
 absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> DefaultEngine::GetDNSResolver(
     const DNSResolver::ResolverOptions& options) {
   if (listening != nullptr) return CxlEngine::GetDNSResolver(options);

@@ -41,14 +41,10 @@ class CxlListening {
 
   // Of the innermost one of this thread.
   static std::optional<int> Network();
-  // True the first time: an address may have several listeners, of which one takes the names as
-  // which the server is also known.
-  static bool TakeNames();
 
  private:
   CxlListening* const outer_;
   const std::optional<int> network_;
-  bool names_taken_ = false;
 };
 
 }  // namespace grpc_cxl::internal

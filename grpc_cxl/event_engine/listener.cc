@@ -12,6 +12,7 @@
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/registered_address.h"
@@ -119,6 +120,7 @@ class Listener final : public EventEngine::Listener {
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
     for (const auto& address : registered_) address->Stop();
+    for (const auto& [server, name] : other_names_) GiveNameBack(server, name);
   }
 
   absl::StatusOr<int> Bind(const EventEngine::ResolvedAddress& address) override {
@@ -130,7 +132,7 @@ class Listener final : public EventEngine::Listener {
       const std::optional<int> context = CxlListening::Network();
       if (port.ok() && context.has_value()) {
         if (const auto name = NameOf(address, *port)) Register(*name, *context);
-        RegisterOtherNames(*context);
+        RegisterOtherNames(*context, *port);
       }
       return port;
     }
@@ -142,7 +144,7 @@ class Listener final : public EventEngine::Listener {
       return acceptor.status();
     }
     acceptors_.push_back(*std::move(acceptor));
-    RegisterOtherNames(ours->options);
+    RegisterOtherNames(ours->options, 0);
     return 1;  // every name's "port": gRPC requires a positive number
   }
 
@@ -164,12 +166,23 @@ class Listener final : public EventEngine::Listener {
         RegisteredAddress::Register(executor_, watchdog_, {name, context}, limits_));
   }
 
-  void RegisterOtherNames(int context) {
+  void RegisterOtherNames(int context, int port) {
     const absl::StatusOr<ListenContext> found = SettingsRegistry<ListenContext>::Find(context);
-    if (!found.ok() || found->settings.region.has_value() || !CxlListening::TakeNames()) return;
+    if (!found.ok() || found->settings.region.has_value()) return;
     for (const std::string& host : found->settings.also_known_as) {
-      if (const auto name = NameOfHost(host); name.ok()) Register(*name, context);
+      if (const auto name = NameOfHost(host); name.ok()) TakeAndRegister(*found, *name, context);
     }
+    // Those of the environment are for one of this process's servers; the port says which.
+    for (const std::string& host : found->settings.process_known_as) {
+      const auto name = NameOfHost(host);
+      if (name.ok() && AddressOfName(*name)->port == port) TakeAndRegister(*found, *name, context);
+    }
+  }
+
+  void TakeAndRegister(const ListenContext& found, const ServiceName& name, int context) {
+    if (!TakeName(found.server, name)) return;
+    other_names_.emplace_back(found.server, name);
+    Register(name, context);
   }
 
   const std::shared_ptr<EventEngine> executor_;
@@ -181,6 +194,7 @@ class Listener final : public EventEngine::Listener {
   bool started_ = false;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
   std::vector<std::shared_ptr<RegisteredAddress>> registered_;
+  std::vector<std::pair<const void*, ServiceName>> other_names_;  // with their servers
 };
 
 }  // namespace

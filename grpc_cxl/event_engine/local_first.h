@@ -5,23 +5,27 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <vector>
 
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/event_engine/kept_config.h"
+#include "grpc_cxl/event_engine/local_server.h"
 
 namespace grpc_cxl::internal {
 
-// A network address that a server of this host has registered.
+// A network address that servers of this host have registered.
 struct LocalFirstRequest {
-  ConnectRequest local;  // to that server; `local.executor` connects over the network
+  ConnectRequest local;  // whatever its name and check; its executor connects over the network
+  std::vector<LocalServer> servers;
   ConnectRequest::EventEngine::ResolvedAddress address;
   std::shared_ptr<const KeptConfig> config;
   grpc_event_engine::experimental::MemoryAllocator allocator;
+  bool declined = false;  // by a server that was alive
 };
 
-// Connects through memory, and over the network if that fails, whatever the reason: a line in the
-// log says it. As Connect() (connector.h). A server that does not answer gets a quarter of
-// `timeout`.
+// Connects through memory to the first of the servers that can be had, and over the network when
+// there is none, whatever the reason: lines in the log say it. As Connect() (connector.h). A server
+// that does not answer gets a quarter of the time that is left.
 void ConnectLocalFirst(LocalFirstRequest request, ConnectRequest::EventEngine::Duration timeout,
                        ConnectRequest::EventEngine::OnConnectCallback on_connect);
 

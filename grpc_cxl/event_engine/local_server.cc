@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/local_server.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/log/log.h"
@@ -30,56 +31,57 @@ std::function<absl::Status(int)> OfUid(std::function<absl::Status(uid_t)> check)
   };
 }
 
-std::optional<LocalServer> FindByAddress(const TcpAddress& address,
-                                         const RendezvousDirectory& directory) {
+void AddByAddress(const TcpAddress& address, const RendezvousDirectory& directory,
+                  std::vector<LocalServer>* servers) {
   const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
   if (!space.has_value()) {
     LOG_FIRST_N(WARNING, 1) << "network addresses are reached over the network only, because "
                                "/proc/thread-self/ns/net is missing; mount /proc";
-    return std::nullopt;
+    return;
   }
   for (const AddressEntry entry : {AddressEntry::kExact, AddressEntry::kAny}) {
     ServiceName name = entry == AddressEntry::kExact ? NameOfAddress(address, *space)
                                                      : NameOfAnyAddress(address.port, *space);
     if (!IsRegistered(directory, name)) continue;
-    return LocalServer{std::move(name), OfUid([address, entry](uid_t uid) {
-                         return CheckAnswersFor(address, entry, uid);
-                       })};
+    servers->push_back({std::move(name), OfUid([address, entry](uid_t uid) {
+                          return CheckAnswersFor(address, entry, uid);
+                        })});
   }
-  return std::nullopt;
 }
 
-std::optional<LocalServer> FindByFile(const UnixFile& file, const RendezvousDirectory& directory) {
-  if (!IsRegistered(directory, file.Name())) return std::nullopt;
-  return LocalServer{
-      file.Name(), OfUid([owner = file.owner](uid_t uid) {
-        if (uid == owner && !MayBeUnmapped(uid)) return absl::OkStatus();
-        return absl::PermissionDeniedError(
-            absl::StrCat("the socket's file belongs to uid ", owner, ", the server to uid ", uid));
-      })};
+void AddByFile(const UnixFile& file, const RendezvousDirectory& directory,
+               std::vector<LocalServer>* servers) {
+  if (!IsRegistered(directory, file.Name())) return;
+  servers->push_back(
+      {file.Name(), OfUid([owner = file.owner](uid_t uid) {
+         if ((uid == owner && !MayBeUnmapped(uid)) || uid == 0) return absl::OkStatus();
+         return absl::PermissionDeniedError(
+             absl::StrCat("the socket's file belongs to uid ", owner, ", the server to uid ", uid));
+       })});
 }
 
-std::optional<LocalServer> FindByHost(const std::string& host, const TrustedUsers& users,
-                                      const RendezvousDirectory& directory) {
+void AddByHost(const std::string& host, const TrustedUsers& users,
+               const RendezvousDirectory& directory, std::vector<LocalServer>* servers) {
   absl::StatusOr<ServiceName> name = NameOfHost(host);
-  if (!name.ok() || !IsRegistered(directory, *name)) return std::nullopt;
+  if (!name.ok() || !IsRegistered(directory, *name)) return;
   const TrustedUsers near{.trusted_uids = users.trusted_uids};
-  return LocalServer{
-      *std::move(name), OfUid([near, secret = users.secret.has_value()](uid_t uid) {
-        if (secret || near.Allows(uid)) return absl::OkStatus();
-        return absl::PermissionDeniedError(absl::StrCat(
-            "the server that says so has uid ", uid,
-            ", which may serve cxl: names but not the hosts of network targets; add it to "
-            "trusted_uids, or give both ends a secret_file"));
-      })};
+  servers->push_back(
+      {*std::move(name), OfUid([near, secret = users.secret.has_value()](uid_t uid) {
+         if (secret || near.Allows(uid)) return absl::OkStatus();
+         return absl::PermissionDeniedError(absl::StrCat(
+             "the server that says so has uid ", uid,
+             ", which may serve cxl: names but not the hosts of network targets; add it to "
+             "trusted_uids, or give both ends a secret_file"));
+       })});
 }
 
 }  // namespace
 
-std::optional<LocalServer> FindLocalServer(const EventEngine::ResolvedAddress& address,
-                                           const std::string& host,
-                                           const EndpointSettings& settings) {
-  if (settings.region.has_value()) return std::nullopt;  // has names only
+std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& address,
+                                          const std::string& host,
+                                          const EndpointSettings& settings) {
+  std::vector<LocalServer> servers;
+  if (settings.region.has_value()) return servers;  // has names only
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
   if (!directory.ok()) {
@@ -87,15 +89,16 @@ std::optional<LocalServer> FindLocalServer(const EventEngine::ResolvedAddress& a
       LOG_EVERY_N_SEC(WARNING, 60) << "network addresses are reached over the network only: "
                                    << directory.status().message();
     }
-    return std::nullopt;
+    return servers;
   }
   if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
-    if (auto found = FindByAddress(*tcp, *directory)) return found;
+    AddByAddress(*tcp, *directory, &servers);
   }
   if (const auto file = UnixFile::Of(address.address(), address.size())) {
-    if (auto found = FindByFile(*file, *directory)) return found;
+    AddByFile(*file, *directory, &servers);
   }
-  return FindByHost(host, settings.users, *directory);
+  AddByHost(host, settings.users, *directory, &servers);
+  return servers;
 }
 
 }  // namespace grpc_cxl::internal

@@ -5,8 +5,8 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <functional>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "grpc_cxl/event_engine/settings.h"
@@ -22,16 +22,14 @@ struct LocalServer {
   std::function<absl::Status(int socket)> check;
 };
 
-// The server for an address of a channel; nullopt: none. It has registered
-//
-//   * the TCP address, in the calling thread's network namespace. It must be whom the kernel would
-//     connect.
-//   * Or the file of the unix socket. It must have the uid of the file's owner.
-//   * Or `host`, the host and port of the channel's target, as one of its own. It must have our own
-//     uid or root's, be one of `trusted_uids`, or prove to know our secret.
-//
-// May be dead, or a liar: see check(). A few system calls; makes no directory.
-std::optional<LocalServer> FindLocalServer(
+// The servers that have registered, in this order:
+// * a TCP address, in the calling thread's network namespace, by itself or with all others: must be
+//   whom the kernel would connect
+// * the file of a unix socket: must have the uid of the file's owner, or be root
+// * `host`, the host and port of the channel's target, among those that it is also known as: must
+//   have our own uid or root's, be one of `trusted_uids`, or prove to know our secret
+// May be dead, or liars: see check(). A few system calls; makes no directory.
+std::vector<LocalServer> FindLocalServers(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
     const std::string& host, const EndpointSettings& settings);
 

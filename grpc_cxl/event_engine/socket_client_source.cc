@@ -106,6 +106,7 @@ SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Po
       poller_(poller),
       kept_name_(std::move(kept_name)),
       name_(name),
+      guard_(name),
       users_(settings.users),
       backing_(settings.backing),
       memory_(memory) {}
@@ -188,6 +189,7 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
+  const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
   auto client =
       std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_, trust);
@@ -197,6 +199,7 @@ void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
     on_client = on_client_;
   }
   if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
+  if (!admitted.ok()) return client->Refuse(Refusal::kUid, std::string(admitted.message()));
   if (backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
     return client->Refuse(Refusal::kUid,
                           "the server's arenas are files or huge pages, which a peer can take away "

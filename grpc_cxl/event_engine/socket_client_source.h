@@ -15,6 +15,7 @@
 #include "grpc_cxl/event_engine/pending_handshakes.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/rendezvous/address_guard.h"
 
 namespace grpc_cxl::internal {
 
@@ -67,6 +68,7 @@ class SocketClientSource final : public ClientSource,
   Poller* const poller_;
   const std::shared_ptr<KeptName> kept_name_;
   const ServiceName name_;
+  const AddressGuard guard_;
   const TrustedUsers users_;
   const ArenaBacking backing_;
   const MemoryModel memory_;

@@ -107,15 +107,14 @@ absl::Status CheckAnswersFor(const TcpAddress& address, AddressEntry entry, uid_
   if (MayBeUnmapped(uid)) {
     return Refuse(address, "the server's user has no number in this user namespace");
   }
-  if (entry == AddressEntry::kAny) {
-    const absl::StatusOr<bool> own = IsOwnAddress(address);
-    if (!own.ok()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the kernel does not tell which addresses are its own (RTM_GETROUTE): ",
-                       own.status().message()));
-    }
-    if (!*own) return Refuse(address, "this address is not one of this network namespace");
+  // A socket listens on after its address has moved to another host.
+  const absl::StatusOr<bool> own = IsOwnAddress(address);
+  if (!own.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the kernel does not tell which addresses are its own (RTM_GETROUTE): ",
+                     own.status().message()));
   }
+  if (!*own) return Refuse(address, "this address is not one of this network namespace");
   absl::StatusOr<std::vector<ListeningSocket>> sockets = ListeningSockets(address.port);
   if (!sockets.ok()) return sockets.status();
   std::erase_if(*sockets, [&](const ListeningSocket& socket) { return !socket.Takes(address); });

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -72,7 +73,9 @@ std::string SocketFile(const RendezvousDirectory& directory, const ServiceName& 
 }  // namespace
 
 bool IsRegistered(const RendezvousDirectory& directory, const ServiceName& name) {
-  return faccessat(directory.fd(), SocketFile(directory, name).c_str(), F_OK, 0) == 0;
+  struct stat found;
+  return fstatat(directory.fd(), SocketFile(directory, name).c_str(), &found, 0) == 0 &&
+         S_ISSOCK(found.st_mode);
 }
 
 absl::StatusOr<UniqueFd> Dial(const RendezvousDirectory& directory, const ServiceName& name) {

@@ -23,7 +23,8 @@ namespace grpc_cxl::e2e {
 // What peer() begins with on a connection to a network address through memory.
 inline constexpr char kMemory[] = "unix-abstract:cxl:///tcp=";
 
-// A server that answers each call with the peer() that it sees, and " by " and its pid.
+// A server that answers each call with the peer() that it sees, " for " and the authority, and
+// " by " and its pid.
 class AddressServer final : private Echo::Service {
  public:
   AddressServer(const std::string& address, std::shared_ptr<grpc::ServerCredentials> credentials,
@@ -43,7 +44,10 @@ class AddressServer final : private Echo::Service {
  private:
   grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
                      EchoResponse* response) override {
-    response->set_payload(absl::StrCat(context->peer(), " by ", getpid()));
+    response->set_payload(absl::StrCat(context->peer(), " for ",
+                                       std::string(context->ExperimentalGetAuthority().data(),
+                                                   context->ExperimentalGetAuthority().size()),
+                                       " by ", getpid()));
     return grpc::Status::OK;
   }
 

@@ -8,6 +8,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -15,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/event_engine/channel_target.h"
@@ -119,6 +123,42 @@ TEST_F(NetworkAddressTest, ATargetIsReachedUnderAnotherNameOfItsServer) {
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
 }
 
+TEST_F(NetworkAddressTest, ANameInTheEnvironmentIsForTheServerWithThePort) {
+  auto server = Ours("127.0.0.2:0");
+  const int port = server->port();
+  const auto plain = Plain(At("127.0.0.1", port));
+  server.reset();
+  setenv("GRPC_CXL_ALSO_KNOWN_AS", At("localhost", port).c_str(), 1);
+  const auto other = Ours("127.0.0.2:0");
+  EXPECT_THAT(Call(At("localhost", port)), StartsWith("ipv4:"));
+  server = Ours(At("127.0.0.2", port));
+  unsetenv("GRPC_CXL_ALSO_KNOWN_AS");
+  EXPECT_THAT(Call(At("localhost", port)), StartsWith("unix-abstract:cxl:///name="));
+}
+
+TEST_F(NetworkAddressTest, AProxyIsSpokenTo) {
+  ServerOptions options = server_options();
+  options.also_known_as = {"payments:1"};
+  const AddressServer server("127.0.0.1:0", ServerCredentials(options));
+  const internal::UniqueFd proxy(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof(address);
+  const timeval patience = {.tv_sec = 10, .tv_usec = 0};
+  PCHECK(setsockopt(proxy.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+         listen(proxy.get(), 1) == 0 &&
+         getsockname(proxy.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  grpc::ChannelArguments arguments;
+  arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + At("127.0.0.1", ntohs(address.sin_port)));
+  const auto channel = grpc::CreateCustomChannel("dns:///payments:1",
+                                                 ChannelCredentials(channel_options()), arguments);
+  channel->GetState(/*try_to_connect=*/true);
+  const internal::UniqueFd client(accept(proxy.get(), nullptr, nullptr));
+  char said[18] = "";
+  EXPECT_EQ(recv(client.get(), said, sizeof(said), MSG_WAITALL), ssize_t{sizeof(said)});
+  EXPECT_EQ(std::string(said, sizeof(said)), "CONNECT payments:1");
+}
+
 TEST_F(NetworkAddressTest, AUnixSocketIsReachedThroughMemoryByEveryPath) {
   const internal::TemporaryDirectory place("/tmp");
   const std::string path = place.path() + "/socket", link = place.path() + "/link";
@@ -149,6 +189,13 @@ TEST_F(NetworkAddressTest, TlsStaysTls) {
   trust.pem_root_certs = TestData("ca.pem");
   const auto client = ChannelCredentials(channel_options(), grpc::SslCredentials(trust));
   EXPECT_THAT(Call(target, client), StartsWith(kMemory));
+}
+
+TEST_F(NetworkAddressTest, ServersWithCredentialsOfOtherKindsAreNotRegistered) {
+  const AddressServer server(
+      "127.0.0.1:0", ServerCredentials(server_options(), grpc::XdsServerCredentials(
+                                                             grpc::InsecureServerCredentials())));
+  EXPECT_THAT(Call(At("127.0.0.1", server.port())), StartsWith("ipv4:"));
 }
 
 TEST_F(NetworkAddressTest, LocalCredentialsTakeMemoryForTheLoopbackInterface) {
@@ -183,15 +230,47 @@ TEST_F(NetworkAddressTest, CallsAreDirectWhereOneServerIsPicked) {
   EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
 }
 
-TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityOfTheTarget) {
-  for (const auto& [target, authority] : std::vector<std::pair<std::string, std::string>>{
-           {"dns:///payments:50051", "payments:50051"},
-           {"dns://8.8.8.8/payments:50051", "payments:50051"},
-           {"ipv6:[::1]:50051", "[::1]:50051"},
-           {"payments:50051", "payments:50051"}}) {
-    EXPECT_EQ(internal::ChannelTarget::Of(target, grpc_channel_args{0, nullptr}).authority,
-              authority);
+internal::ChannelTarget TargetOf(const std::string& target,
+                                 const grpc::ChannelArguments& more = {}) {
+  return internal::ChannelTarget::Of(target, more.c_channel_args());
+}
+
+TEST_F(NetworkAddressTest, DirectCallsNameTheAuthorityThatStreamsName) {
+  const internal::TemporaryDirectory place("/tmp");
+  const std::string path = place.path() + "/socket";
+  const auto tcp = Plain("[::]:0"), file = Plain("unix:" + path);
+  for (const std::string host : {"localhost", "dns:localhost", "dns:///localhost", "127.0.0.1",
+                                 "ipv4:127.0.0.1", "ipv6:[::1]", "[::1]"}) {
+    const std::string target = At(host, tcp->port()), authority = TargetOf(target).authority;
+    EXPECT_THAT(Call(Channel(target)), HasSubstr(" for " + authority + " by ")) << target;
   }
+  for (const std::string& target : {"unix:" + path, "unix://" + path}) {
+    const std::string authority = TargetOf(target).authority;
+    EXPECT_THAT(Call(Channel(target)), HasSubstr(" for " + authority + " by ")) << target;
+  }
+  for (const std::string target :
+       {"ipv6:%5B::1%5D:1", "IPV4:127.0.0.1:1", "dns:///a:1?x=y", "xds:///a:1", "other:a:1"}) {
+    EXPECT_EQ(TargetOf(target).authority + TargetOf(target).calls_key, "") << target;
+  }
+}
+
+TEST_F(NetworkAddressTest, OnlyChannelsToOneAddressShareDirectCalls) {
+  for (const std::string one : {"127.0.0.1:1", "ipv6:[::1]:1", "dns:///127.0.0.1:1", "unix:/a"}) {
+    EXPECT_EQ(TargetOf(one).calls_key, TargetOf(one).calls_key);
+  }
+  for (const std::string several : {"ipv4:127.0.0.1:1,127.0.0.2:1", "dns:///a:1", "a:1"}) {
+    EXPECT_NE(TargetOf(several).calls_key, TargetOf(several).calls_key);
+  }
+  for (const char* const way :
+       {GRPC_ARG_EVENT_ENGINE, GRPC_ARG_HTTP_PROXY, GRPC_ARG_ENABLE_HTTP_PROXY}) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(way, 1);
+    EXPECT_EQ(TargetOf("127.0.0.1:1", arguments).calls_key, "");
+  }
+  grpc::ChannelArguments balanced;  // also_known_as would make all of its servers one
+  balanced.SetLoadBalancingPolicyName("round_robin");
+  EXPECT_EQ(TargetOf("dns:///a:1", balanced).calls_key + TargetOf("dns:///a:1", balanced).authority,
+            "");
 }
 
 }  // namespace

@@ -151,6 +151,19 @@ TEST(NetworkAddressTrustTest, AKilledServerIsNotMissed) {
   EXPECT_EQ(ForkedChild([&] { return CallPlain(host, port.number()); }).Join(), "ipv4:010 ");
 }
 
+TEST(NetworkAddressTrustTest, ALiarDoesNotHideTheServer) {
+  const NetworkHost host("/tmp");
+  const auto space = internal::NetworkNamespace::OfThread().value();
+  ForkedChild process([&] {
+    const AddressServer server("0.0.0.0:0", ServerCredentials(host.server_options()));
+    internal::TcpAddress address = Port().address();
+    address.port = server.port();
+    const auto lie = Forge(host, NameOfAddress(address, space));
+    return host.Call(At("127.0.0.1", server.port()));
+  });
+  EXPECT_THAT(process.Join(), StartsWith("unix-abstract:cxl:///tcp=any="));
+}
+
 TEST(NetworkAddressTrustTest, AProcessThatListensElsewhereIsNotBelieved) {
   const NetworkHost host("/tmp");
   const Port port;

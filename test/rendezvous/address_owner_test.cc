@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Who may answer for an address, with real listening sockets of this process; and what killed
-// servers leave.
+// Who may answer for an address, with real listening sockets of this process, and who may come
+// through its entry; and what killed servers leave.
 
 #include "grpc_cxl/rendezvous/address_owner.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,10 +17,14 @@
 #include "absl/log/check.h"
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/rendezvous/address_guard.h"
 #include "grpc_cxl/rendezvous/dead_addresses.h"
+#include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
+#include "grpc_cxl/rendezvous/unix_file.h"
 #include "test/support/forked_child.h"
 #include "test/support/temporary_directory.h"
+#include "test/support/user_namespace.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -39,6 +44,7 @@ struct Listening {
   uint16_t port;
 };
 
+// Also on an address that this host does not have.
 Listening ListenOn(const std::string& ip, bool only_v6 = false, uint16_t port = 0) {
   Listening result{.socket = UniqueFd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)), .port = 0};
   const int fd = result.socket.get(), only = only_v6, on = 1;
@@ -49,6 +55,7 @@ Listening ListenOn(const std::string& ip, bool only_v6 = false, uint16_t port = 
   socklen_t size = sizeof(address);
   PCHECK(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) == 0);
   PCHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+  PCHECK(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) == 0);
   PCHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0);
   PCHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
   result.port = ntohs(address.sin6_port);
@@ -64,6 +71,12 @@ TEST(AddressOwnerTest, AnExactEntryNeedsASocketOfTheAddressAndTheUser) {
   EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid() + 1), kDenied);
   EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kAny, geteuid()), kDenied);
   EXPECT_THAT(CheckAnswersFor(Address("127.0.0.2", server.port), AddressEntry::kExact, geteuid()),
+              kDenied);
+}
+
+TEST(AddressOwnerTest, ASocketOutlivesItsAddress) {
+  const Listening server = ListenOn("192.0.2.1");  // for documentation only: no host has it
+  EXPECT_THAT(CheckAnswersFor(Address("192.0.2.1", server.port), AddressEntry::kExact, geteuid()),
               kDenied);
 }
 
@@ -85,6 +98,36 @@ TEST(AddressOwnerTest, AnIpv6SocketMayTakeNoIpv4) {
   EXPECT_THAT(CheckAnswersFor(Address("::1", server.port), AddressEntry::kAny, geteuid()), IsOk());
   EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", server.port), AddressEntry::kAny, geteuid()),
               kDenied);
+}
+
+TEST(AddressGuardTest, AUnixSocketIsForItsUserAndRoot) {
+  const AddressGuard guard(UnixFile{}.Name());
+  EXPECT_THAT(guard.Admits(-1, geteuid()), IsOk());
+  EXPECT_THAT(guard.Admits(-1, 0), IsOk());
+  EXPECT_THAT(guard.Admits(-1, geteuid() + 1), kDenied);
+}
+
+TEST(AddressGuardTest, TheLoopbackInterfaceIsForItsNetworkNamespace) {
+  if (const std::string why = WhyNoUserNamespace(); !why.empty()) GTEST_SKIP() << why;
+  const TemporaryDirectory place("/tmp");
+  const auto directory = RendezvousDirectory::Open({.configured = place.path()}).value();
+  for (const std::string ip : {"127.0.0.1", "::1", "fd00::7"}) {
+    const ServiceName name = NameOfAddress(Address(ip, 1), *NetworkNamespace::OfThread());
+    auto listener = NameListener::Listen(directory, name).value();
+    const AddressGuard guard(name);
+    for (const bool elsewhere : {false, true}) {
+      ForkedChild client([&] {
+        if (elsewhere) {
+          EnterUserNamespace(geteuid());
+          if (unshare(CLONE_NEWNET) != 0) return "no network namespaces here";
+        }
+        return Dial(directory, name).ok() ? "" : "not connected";
+      });
+      if (const std::string why = client.Join(); !why.empty()) GTEST_SKIP() << why;
+      const UniqueFd accepted = listener.Accept().value();
+      EXPECT_EQ(guard.Admits(accepted.get(), geteuid()).ok(), !elsewhere || ip == "fd00::7");
+    }
+  }
 }
 
 TEST(DeadAddressesTest, FilesOfKilledServersGoAndOthersStay) {
