@@ -123,11 +123,6 @@ ssize_t PeekMessage(int socket, bool* has_files) {
   return size;
 }
 
-bool FilesComeNext(int socket) {
-  bool has_files;
-  return PeekMessage(socket, &has_files) >= 0 && has_files;
-}
-
 void CloseSocket(UniqueFd socket) {
   if (socket && MayPassDescriptors(socket.get())) CloseElsewhere(std::move(socket));
 }
