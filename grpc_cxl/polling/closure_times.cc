@@ -31,12 +31,27 @@ bool ClosureTimes::AreShort() const {
 
 void ClosureTimes::Note(int64_t took_ns, std::optional<int64_t> worked_ns) {
   Follow(took_ns_, took_ns);
-  if (worked_ns.has_value()) Follow(worked_ns_, *worked_ns);
+  if (!worked_ns.has_value()) return;
+  Follow(worked_ns_, *worked_ns);
+  // Half of the limit: one closure of 200 us is enough to have all measured that follow.
+  if (worked_ns_.load(std::memory_order_relaxed) >= kShort / 2) return;
+  const uint32_t random =
+      random_.load(std::memory_order_relaxed) * 1'664'525 + 1'013'904'223;  // Numerical Recipes
+  random_.store(random, std::memory_order_relaxed);
+  leave_out_.store(random >> 28, std::memory_order_relaxed);  // 0 to 15
+}
+
+bool ClosureTimes::MeasureNext() {
+  if (took_ns_.load(std::memory_order_relaxed) < kShort) return false;
+  const uint32_t left = leave_out_.load(std::memory_order_relaxed);
+  if (left == 0) return true;
+  leave_out_.store(left - 1, std::memory_order_relaxed);
+  return false;
 }
 
 ClosureTimes::Timing::Timing(ClosureTimes& times, int64_t start_ns)
     : times_(times), start_ns_(start_ns) {
-  if (times_.took_ns_.load(std::memory_order_relaxed) >= kShort) before_ = DoneSoFar();
+  if (times_.MeasureNext()) before_ = DoneSoFar();
 }
 
 int64_t ClosureTimes::Timing::End() {

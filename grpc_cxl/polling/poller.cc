@@ -111,6 +111,7 @@ void Poller::Lead() {
     }
     const int64_t now = SteadyNs();
     progress ? waits_.Worked(began, now) : waits_.FoundNothing();
+    if (progress) watchdog_->NoteProgress(now);
     const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
     if (!progress || look) Cool(now);
@@ -130,10 +131,12 @@ void Poller::Lead() {
   }
 }
 
-bool Poller::Call(Seat& seat, const std::shared_ptr<Entry>& entry,
+bool Poller::Call(Seat& seat, int64_t now, const std::shared_ptr<Entry>& entry,
                   absl::FunctionRef<void()> callback) {
   ++callbacks_;
-  if (seat.Call([this] { watchdog_->NoteBusy(); }, callback)) return true;
+  if (seat.Call(
+          now, [this, now] { watchdog_->NoteBusy(now); }, callback))
+    return true;
   // The callback may have read bytes off the descriptor after the new leader had put the
   // pollable to sleep. The new leader gets no event for those bytes, so it is told here.
   if (entry != nullptr) {
@@ -150,24 +153,27 @@ Poller::Turn Poller::RunReadable(Seat& seat) {
     const std::shared_ptr<Entry> entry = std::move(readable_.front());
     readable_.pop_front();
     if (entry->removed.load(std::memory_order_acquire)) continue;
+    const int64_t now = SteadyNs();
     if (!entry->hot) {
       entry->pollable->Awake();
       std::erase(napping_, entry);
-      Heat(entry, SteadyNs());
+      Heat(entry, now);
     }
-    if (!Call(seat, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
+    if (!Call(seat, now, entry, [&] { entry->pollable->OnFdReadable(); })) return Turn::kDeposed;
   }
   return Turn::kProgress;
 }
 
 Poller::Turn Poller::RunHot(Seat& seat) {
   Turn turn = Turn::kNothing;
+  int64_t now = 0;  // not known yet
   for (size_t i = 0; i < hot_.size(); ++i) {
     if (!hot_[i]->pollable->Ready()) continue;
     const std::shared_ptr<Entry> entry = hot_[i];
     if (entry->removed.load(std::memory_order_acquire)) continue;
-    if (!Call(seat, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
-    entry->active_ns = SteadyNs();
+    if (now == 0) now = SteadyNs();
+    if (!Call(seat, now, entry, [&] { entry->pollable->Run(); })) return Turn::kDeposed;
+    entry->active_ns = now = SteadyNs();
     entry->naps = BackOff();
     turn = Turn::kProgress;
   }

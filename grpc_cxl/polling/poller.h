@@ -117,7 +117,7 @@ class Poller {
   // There is no thread for the last invitation.
   void CannotHelp();
 
-  // For the watchdog, all four. The leader's seat is the first.
+  // For the watchdog, all of these. The leader's seat is the first.
   size_t seats() const { return seats_.size(); }
   const Seat& seat(size_t i) const { return seats_[i]; }
   // Vacates the seat if its thread is still in the callback that `busy` counted. True for the
@@ -125,6 +125,11 @@ class Poller {
   bool VacateIfStuckIn(size_t seat, uint64_t busy);
   // How many threads are in callbacks, about to be, or invited for that.
   int working() const;
+  // Whether a callback runs, or there is a helper, which may begin one. (One that came just now may
+  // be missed: see `helpers_`.)
+  bool MayBeInCallback() const {
+    return seats_[0].in_callback() || helpers_.load(std::memory_order_relaxed) > 0;
+  }
 
  private:
   struct Entry {
@@ -142,8 +147,9 @@ class Poller {
   // The result of one turn.
   enum class Turn { kNothing, kProgress, kDeposed };  // in the order of std::max()
   // Calls `callback` without the lock; false when the seat was vacated meanwhile. `entry` is the
-  // callback's pollable; null for closures.
-  bool Call(Seat& seat, const std::shared_ptr<Entry>& entry, absl::FunctionRef<void()> callback);
+  // callback's pollable; null for closures. `now` is SteadyNs().
+  bool Call(Seat& seat, int64_t now, const std::shared_ptr<Entry>& entry,
+            absl::FunctionRef<void()> callback);
   // Takes the oldest piece of work for `seat`, and has a helper woken when the next one waits for
   // too long. A helper gets only such pieces itself.
   WorkQueue::Work Take(const Seat& seat, WorkQueue::Kind kind, int64_t now);

@@ -49,7 +49,7 @@ Poller::Turn Poller::RunQueue(Seat& seat) {
     if (!IsLeader(seat)) start = GiveWay();
     WorkQueue::Work closure = Take(seat, WorkQueue::kClosure, start);
     if (closure == nullptr) break;
-    const bool keeps = Call(seat, /*entry=*/nullptr, [&] {
+    const bool keeps = Call(seat, start, /*entry=*/nullptr, [&] {
       ClosureTimes::Timing timing(closure_times_, start);
       closure();
       closure = nullptr;
@@ -66,7 +66,7 @@ Poller::Turn Poller::RunDeferred(Seat& seat) {
   const int64_t now = IsLeader(seat) ? SteadyNs() : GiveWay();
   WorkQueue::Work work = Take(seat, WorkQueue::kDeferred, now);
   if (work == nullptr) return Turn::kNothing;
-  const bool keeps = Call(seat, /*entry=*/nullptr, [&] {
+  const bool keeps = Call(seat, now, /*entry=*/nullptr, [&] {
     work();
     work = nullptr;
   });

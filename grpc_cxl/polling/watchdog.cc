@@ -12,11 +12,10 @@
 #include "absl/log/check.h"
 #include "absl/log/log.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/base/steady_clock.h"
 
 namespace grpc_cxl::internal {
 namespace {
-
-constexpr int64_t kTickNs = 2'000'000;
 
 // How long a thread waits for other work after it was replaced in a blocked callback.
 constexpr absl::Duration kIdleThreadLife = absl::Seconds(10);
@@ -27,64 +26,88 @@ constexpr int kMostHelpers = 63;
 }  // namespace
 
 Watchdog::Watchdog(int pollers, int cores)
-    : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)), cores_(cores), watched_(pollers) {
+    : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)), cores_(cores), pollers_(pollers) {
   PCHECK(timer_) << "no file descriptor left for the polling threads; raise the limit (ulimit -n)";
-  for (Watched& watched : watched_) {
-    watched.poller = std::make_unique<Poller>(this, std::clamp(cores - 1, 0, kMostHelpers));
-    watched.last_busy.resize(watched.poller->seats());
+  for (auto& poller : pollers_) {
+    poller = std::make_unique<Poller>(this, std::clamp(cores - 1, 0, kMostHelpers));
   }
   std::thread([this] {
     pthread_setname_np(pthread_self(), "cxl_watchdog");
     Watch();
   }).detach();
-  for (Watched& watched : watched_) {
-    CHECK(Staff(watched.poller.get())) << "no thread left for polling";
+  for (const auto& poller : pollers_) {
+    CHECK(Staff(poller.get())) << "no thread left for polling";
   }
 }
 
 Poller* Watchdog::Assign() {
-  return watched_[next_.fetch_add(1, std::memory_order_relaxed) % watched_.size()].poller.get();
+  return pollers_[next_.fetch_add(1, std::memory_order_relaxed) % pollers_.size()].get();
 }
 
-void Watchdog::Arm() {
-  if (armed_.exchange(true, std::memory_order_seq_cst)) return;
+void Watchdog::Arm(int64_t due_ns) {
+  absl::MutexLock lock(timer_mu_);
+  if (armed_.load(std::memory_order_relaxed) && due_ns_.load(std::memory_order_relaxed) <= due_ns) {
+    return;
+  }
+  SetTimer(due_ns);
+}
+
+void Watchdog::PutOff(int64_t now) {
+  for (const auto& poller : pollers_) {
+    if (poller->MayBeInCallback()) return;
+  }
+  absl::MutexLock lock(timer_mu_);
+  if (DueSoon(now)) SetTimer(now + kLookNs);
+}
+
+void Watchdog::SetTimer(int64_t due_ns) {
+  armed_.store(true, std::memory_order_seq_cst);
+  due_ns_.store(due_ns, std::memory_order_relaxed);
   itimerspec once{};
-  once.it_value.tv_nsec = kTickNs;
-  PCHECK(timerfd_settime(timer_.get(), 0, &once, nullptr) == 0);
+  once.it_value.tv_sec = due_ns / 1'000'000'000;
+  once.it_value.tv_nsec = due_ns % 1'000'000'000;
+  PCHECK(timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &once, nullptr) == 0);
 }
 
 void Watchdog::Watch() {
   for (;;) {
     uint64_t expirations;
     if (read(timer_.get(), &expirations, sizeof(expirations)) < 0) continue;  // EINTR
-    armed_.store(false, std::memory_order_seq_cst);                           // step a
-    bool active = false;
-    for (Watched& watched : watched_) active |= Look(watched);
-    if (active) Arm();
+    {
+      absl::MutexLock lock(timer_mu_);
+      armed_.store(false, std::memory_order_seq_cst);  // step a
+    }
+    const int64_t now = SteadyNs();
+    int64_t next = kNever;
+    for (const auto& poller : pollers_) next = std::min(next, Look(*poller, now));
+    if (next != kNever) Arm(next);
   }
 }
 
-bool Watchdog::Look(Watched& watched) {
-  bool active = false;
-  for (size_t i = 0; i < watched.last_busy.size(); ++i) {
-    const uint64_t busy = watched.poller->seat(i).busy();  // step b
-    active |= busy % 2 == 1;
-    const bool stuck = busy % 2 == 1 && busy == watched.last_busy[i];
-    watched.last_busy[i] = busy;
-    if (!stuck || !watched.poller->VacateIfStuckIn(i, busy)) continue;
+int64_t Watchdog::Look(Poller& poller, int64_t now) {
+  int64_t next = kNever;
+  for (size_t i = 0; i < poller.seats(); ++i) {
+    const uint64_t busy = poller.seat(i).busy();  // step b
+    if (busy % 2 == 0) continue;
+    const int64_t blocked_ns = poller.seat(i).began_ns() + kBlockedNs;
+    if (now < blocked_ns) {
+      next = std::min(next, blocked_ns);
+      continue;
+    }
+    if (!poller.VacateIfStuckIn(i, busy)) continue;
     takeovers_.fetch_add(1, std::memory_order_relaxed);
-    if (!Staff(watched.poller.get())) {
+    if (!Staff(&poller)) {
       LOG_EVERY_N_SEC(ERROR, 1)
           << "a callback blocks a polling thread of grpc_cxl, and no other thread can be "
              "started; its connections wait until a callback returns";
     }
   }
-  return active;
+  return next;
 }
 
 bool Watchdog::HasFreeCore(int besides) const {
   int working = besides;
-  for (const Watched& watched : watched_) working += watched.poller->working();
+  for (const auto& poller : pollers_) working += poller->working();
   return working < cores_;
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves what counts as a long closure: sleeping does, computing does when it takes much longer, an
-// interruption by another thread does not.
+// interruption by another thread does not; and that few short ones are measured.
 
 #include "grpc_cxl/polling/closure_times.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -13,6 +16,18 @@
 
 #include "grpc_cxl/base/steady_clock.h"
 #include "gtest/gtest.h"
+
+namespace {
+
+int g_measured = 0;  // calls of getrusage(): two for each closure that is measured
+
+}  // namespace
+
+// Stands in front of the C library's.
+extern "C" int getrusage(__rusage_who_t who, rusage* usage) noexcept {
+  ++g_measured;
+  return static_cast<int>(syscall(SYS_getrusage, who, usage));
+}
 
 namespace grpc_cxl::internal {
 namespace {
@@ -68,6 +83,28 @@ TEST(ClosureTimesTest, AreShortWhenTheyOnlyWaited) {
   ClosureTimes times;
   for (int i = 0; i < 100; ++i) times.Note(1'000'000'000, 1000);
   EXPECT_TRUE(times.AreShort());
+}
+
+TEST(ClosureTimesTest, MostAreNotMeasuredWhileTheyAreShort) {
+  ClosureTimes times;
+  const auto run = [&](int closures, int64_t sleep_ns) {
+    const int before = g_measured;
+    for (int i = 0; i < closures; ++i) {
+      ClosureTimes::Timing timing(times, SteadyNs() - kLong);  // as if it had been interrupted
+      if (sleep_ns > 0) Sleep(sleep_ns);
+      timing.End();
+    }
+    return (g_measured - before) / 2;
+  };
+  run(100, 0);
+  const int measured = run(1000, 0);
+  EXPECT_GT(measured, 1000 / 16);
+  EXPECT_LT(measured, 1000 / 4);
+  EXPECT_TRUE(times.AreShort());
+  int slept = 0;
+  for (; times.AreShort() && slept < 100; ++slept) run(1, kLong);
+  EXPECT_LE(slept, 15 + 4);
+  EXPECT_EQ(run(20, kLong), 20) << "all, while they are long";
 }
 
 // Both threads keep to one core, so that each sched_yield() lets the other run for a while:
