@@ -126,11 +126,6 @@ ssize_t PeekMessage(int socket, bool* has_files) {
   return size;
 }
 
-bool FilesComeNext(int socket) {
-  bool has_files;
-  return PeekMessage(socket, &has_files) >= 0 && has_files;
-}
-
 void CloseSocket(UniqueFd socket) {
   if (!socket || !MayPassDescriptors(socket.get())) return;
   if (Closer::OfProcess().IsOurs()) shutdown(socket.get(), SHUT_RDWR);

@@ -31,8 +31,6 @@ bool MayPassDescriptors(int socket);
 // waiting, and whether the message has file descriptors. Receives none: to receive and drop one may
 // take as long as to close it.
 ssize_t PeekMessage(int socket, bool* has_files);
-// Whether there is a message, and it has some.
-bool FilesComeNext(int socket);
 
 // Closes a connection's unix socket: elsewhere if files may be in its queue.
 void CloseSocket(UniqueFd socket);

@@ -142,9 +142,12 @@ std::string EncodeResponseHead(const ResponseView& response, size_t message_byte
   head.has_message = response.has_message ? 1 : 0;
   head.message_bytes = message_bytes;
   head.block = response.block;
-  std::string out(sizeof(head) + response.status_message.size() + response.status_details.size() +
-                      head.initial_metadata_bytes + head.trailing_metadata_bytes,
-                  '\0');
+  const size_t head_bytes = sizeof(head) + response.status_message.size() +
+                            response.status_details.size() + head.initial_metadata_bytes +
+                            head.trailing_metadata_bytes;
+  std::string out;
+  out.reserve(head_bytes + message_bytes);
+  out.resize(head_bytes);
   Writer writer(out.data());
   writer.Struct(head);
   writer.Bytes(response.status_message);

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -25,7 +25,8 @@ inline constexpr uint64_t kNoTimeout = UINT64_MAX;
 inline constexpr absl::string_view kAuthorityKey = ":authority";
 inline constexpr absl::string_view kUserAgentKey = "user-agent";
 
-using MetadataView = std::vector<std::pair<absl::string_view, absl::string_view>>;
+// So many entries as most calls have take no allocation.
+using MetadataView = absl::InlinedVector<std::pair<absl::string_view, absl::string_view>, 6>;
 
 struct RequestView {
   uint64_t timeout_ns = kNoTimeout;
@@ -54,7 +55,7 @@ struct ResponseView {
   BlockDescriptor block{};  // bytes not 0: the message is there instead
 };
 
-// The bytes of a response up to its message, which follows them.
+// The bytes of a response up to its message, which follows them: there is capacity for it.
 std::string EncodeResponseHead(const ResponseView& response, size_t message_bytes);
 
 // DATA_LOSS when the bytes are not exactly a response.

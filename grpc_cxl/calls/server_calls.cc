@@ -74,8 +74,7 @@ absl::Status ServerCalls::Look(News* news) {
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
   calls_seen_.fetch_add(__builtin_popcountll(left), std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
-    if (absl::Status status = Take(__builtin_ctzll(left), &news->taken); !status.ok())
-      return status;
+    if (absl::Status status = Take(__builtin_ctzll(left), news); !status.ok()) return status;
   }
   const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
   left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
@@ -108,7 +107,7 @@ absl::Status ServerCalls::Look(News* news) {
   return absl::OkStatus();
 }
 
-absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
+absl::Status ServerCalls::Take(int slot, News* news) {
   Slot& state = slots_[slot];
   view_.Refresh(&client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
@@ -142,7 +141,7 @@ absl::Status ServerCalls::Take(int slot, std::vector<TakenCall>* taken) {
   }
   const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
   view_.Acquire(request);
-  taken->push_back({{slot, generation}, std::string(request.data(), request.size())});
+  news->taken.push_back({{slot, generation}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
 

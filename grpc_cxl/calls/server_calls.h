@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
@@ -58,8 +59,8 @@ class ServerCalls {
   };
   // News from the client.
   struct News {
-    std::vector<TakenCall> taken;   // each needs its Respond(), also after an error
-    std::vector<CallId> cancelled;  // of running calls
+    absl::InlinedVector<TakenCall, 1> taken;  // each needs its Respond(), also after an error
+    std::vector<CallId> cancelled;            // of running calls
     absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
   // For the polling thread: whether the client has news, and acting upon them.
@@ -89,7 +90,7 @@ class ServerCalls {
   };
 
   absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
-  absl::Status Take(int slot, std::vector<TakenCall>* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  absl::Status Take(int slot, News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   absl::Status SendNext(int slot);
   // Reserves the slots' words, once.
   absl::Status ReserveWords() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);

@@ -108,7 +108,6 @@ class RunningCall final : public Cancellable {
       message_bytes = 0;
     }
     std::string bytes = EncodeResponseHead(view, message_bytes);
-    bytes.reserve(bytes.size() + message_bytes);
     for (const grpc::Slice& slice : slices) {
       bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
     }

@@ -43,9 +43,9 @@ void ServerLinkUser::Retire() {
 
 void ServerLinkUser::Finished() {
   std::shared_ptr<CallHandler> dropped;
-  {
+  if (retired_) {
     absl::MutexLock lock(mu_);
-    if (retired_ && !Busy()) dropped.swap(handler_);
+    if (!Busy()) dropped.swap(handler_);
   }
   if (const auto owner = owner_.lock()) owner->UserIdle();
 }

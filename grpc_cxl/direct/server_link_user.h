@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_DIRECT_SERVER_LINK_USER_H_
 #define GRPC_CXL_DIRECT_SERVER_LINK_USER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -90,7 +91,8 @@ class ServerLinkUser final : public LinkUser {
   absl::Mutex mu_;
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // kept until the last call is over
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
-  bool retired_ ABSL_GUARDED_BY(mu_) = false;
+  // Stored under mu_. seq_cst, with calls_: the last call goes before Retire() looks, or sees this.
+  std::atomic<bool> retired_{false};
   std::vector<Cancellable*> running_ ABSL_GUARDED_BY(mu_);  // by slot
   // Cancelled before the handler said Running().
   std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);

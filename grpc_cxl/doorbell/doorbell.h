@@ -32,7 +32,7 @@ namespace grpc_cxl::internal {
 // The sleeping half. Not thread-safe.
 class DoorbellSleeper {
  public:
-  // `mine` is this side's word; `fd` a connected unix socket, not owned.
+  // `mine` is this side's word; `fd` a connected unix socket (SOCK_SEQPACKET), not owned.
   DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view = {});
 
   // Steps 1 and 2. The caller does 3 and 4. A call while asleep begins a new nap, which
@@ -48,13 +48,19 @@ class DoorbellSleeper {
   // Takes the pending wake-up bytes off the socket, without blocking. kPeerGone when the
   // peer closed it or died, or sent file descriptors, which only a hostile one does; what it
   // published before is still there to be read.
-  // kFlooded: after 256 reads there was still more, and the peer's end may stand behind it.
+  // kFlooded: after 256 messages there was still more, and the peer's end may stand behind it.
   // Call again before sleeping; an edge-triggered epoll set does not tell a second time.
   Line Drain();
 
   int fd() const { return fd_; }
 
  private:
+  // What one read has found in the socket's queue.
+  enum class Queue { kMore, kEmpty, kEnded };  // kMore: maybe
+  Queue ReadSome();
+  Queue ReadOne();
+  static Queue AfterError();
+
   DoorbellWords* const mine_;
   const int fd_;
   const bool may_have_files_;  // the kernel lets the peer send some: look before each read

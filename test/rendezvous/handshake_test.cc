@@ -302,9 +302,9 @@ TEST_F(HandshakeTest, WakeUpsMayFollowAWelcomeButNoFiles) {
   }
 }
 
-// Four lingering sockets stop the threads that close, but no fewer do; the others wait behind them.
+// Sixteen lingering sockets stop the threads that close, but no fewer do; the others wait behind them.
 TEST_F(HandshakeTest, AClientWithTooManyFilesToCloseTakesNoMore) {
-  UniqueFd readers[4];
+  UniqueFd readers[16];
   const auto start = std::chrono::steady_clock::now();
   for (UniqueFd& reader : readers) {
     SocketPair other;
