@@ -53,9 +53,7 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                                                  MemoryAllocator allocator, Duration timeout) {
   const std::optional<CxlAddress> ours = DecodeAddress(address);
   const std::optional<int> own = config.GetInt(kSettingsArg);
-  // No credentials of ours, or the address is that of a proxy, to which gRPC then speaks.
-  const bool foreign = !own.has_value() || config.GetString(kHttpConnectServerArg).has_value();
-  if (!ours.has_value() && foreign) {
+  if (!ours.has_value() && !own.has_value()) {  // no credentials of ours
     return inner_->Connect(std::move(on_connect), address, config, std::move(allocator), timeout);
   }
   const int number = own.value_or(SettingsRegistry<ChannelSettings>::kDefaults);
@@ -69,7 +67,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
     const std::string host(config.GetString(kHostArg).value_or(""));
-    std::vector<LocalServer> servers = FindLocalServers(address, host, *settings);
+    std::vector<LocalServer> servers;
+    // Else the address is a proxy's, to which gRPC then speaks.
+    if (!config.GetString(kHttpConnectServerArg).has_value()) {
+      servers = FindLocalServers(address, host, *settings);
+    }
     auto kept = servers.empty() ? nullptr : KeptConfig::Of(config);
     if (kept == nullptr) {
       return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
