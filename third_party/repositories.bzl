@@ -11,7 +11,7 @@ load("//third_party:prefix.bzl", "alias_repository", "files_repository", "grpc_c
 _ABSL = {
     "absl/base": ["core_headers", "no_destructor"],
     "absl/cleanup": ["cleanup"],
-    "absl/container": ["flat_hash_map"],
+    "absl/container": ["flat_hash_map", "inlined_vector"],
     "absl/crc": ["crc32c"],
     "absl/flags": ["flag", "parse", "usage"],
     "absl/functional": ["any_invocable", "function_ref"],
