@@ -19,10 +19,8 @@ namespace grpc_cxl::internal {
 namespace {
 
 // How often descriptors are looked at while a pollable is hot: often enough for a new connection,
-// seldom enough to cost little (a look takes about 0.5 us). A burst of work is mostly over before
-// it is time to look, and the sleep that follows looks as well.
-constexpr int64_t kLookInterval = 25'000;         // ns
-constexpr int64_t kLookIntervalAtWork = 100'000;  // ns
+// seldom enough to cost little (a look takes about 0.5 us).
+constexpr int64_t kLookInterval = 25'000;  // ns
 
 }  // namespace
 
@@ -114,7 +112,7 @@ void Poller::Lead() {
     const int64_t now = SteadyNs();
     progress ? waits_.Worked(began, now) : waits_.FoundNothing();
     if (progress) watchdog_->NoteProgress(now);
-    const bool look = now - looked > (progress ? kLookIntervalAtWork : kLookInterval);
+    const bool look = now - looked > kLookInterval;
     // A leader with work is awake anyway; a hot pollable costs it only a look.
     if (!progress || look) Cool(now);
     LookAtNapping(now);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves what the poller promises while nobody blocks: closures run in order, one at a time;
 // descriptors and ready memory lead to calls; pollables come and go from any thread and from
-// inside callbacks; what is removed is let go; the sleep protocol is kept step by step; and a
-// leader with work seldom asks the kernel for more.
+// inside callbacks; what is removed is let go; the sleep protocol is kept step by step.
 
 #include "grpc_cxl/polling/poller.h"
 
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,24 +19,11 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "test/polling/fake_pollable.h"
 #include "test/support/budget.h"
 #include "test/support/eventually.h"
-
-namespace {
-
-std::atomic<int> g_waits = 0;  // calls of epoll_wait()
-
-}  // namespace
-
-// Stands in front of the C library's.
-extern "C" int epoll_wait(int fd, epoll_event* events, int most, int timeout) {
-  ++g_waits;
-  return epoll_pwait(fd, events, most, timeout, nullptr);
-}
 
 namespace grpc_cxl::internal {
 namespace {
@@ -49,28 +34,6 @@ class PollerTest : public ::testing::Test {
  protected:
   Poller* const poller_ = OnePoller();
 };
-
-TEST_F(PollerTest, ALeaderWithWorkSeldomAsksForMore) {
-  const auto pollable = std::make_shared<FakePollable>(), other = std::make_shared<FakePollable>();
-  std::atomic<bool> stop{false};
-  pollable->on_run = [&] {
-    if (!stop) pollable->OfferWork();
-  };
-  poller_->Add(other);
-  poller_->Add(pollable);
-  pollable->OfferWork();
-  pollable->Signal();
-  ASSERT_TRUE(Eventually([&] { return pollable->run_calls > 0; }));
-  const absl::Time start = absl::Now();
-  const int waits = g_waits;
-  absl::SleepFor(absl::Milliseconds(50));
-  EXPECT_LE(g_waits - waits, (absl::Now() - start) / absl::Microseconds(90));
-  other->Signal();
-  EXPECT_TRUE(Eventually([&] { return other->readable_calls > 0; }));
-  stop = true;
-  for (const auto& each : {pollable, other}) poller_->Remove(each.get());
-  Flush(poller_);
-}
 
 TEST_F(PollerTest, ClosuresRunInOrderOneAtATime) {
   for (bool undisturbed = false; !undisturbed;) {
