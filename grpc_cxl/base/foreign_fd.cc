@@ -33,12 +33,9 @@ class Closer {
     return *closer;
   }
 
-  // False in a forked child, which shares sockets with its parent and has no such thread.
-  bool IsOurs() const { return getpid() == owner_; }
-
   // Returns what the caller must close.
   UniqueFd Take(UniqueFd fd) {
-    if (!IsOurs()) return fd;
+    if (getpid() != owner_) return fd;  // a forked child has no such thread
     absl::MutexLock lock(mu_);
     if (waiting_.size() >= idle_ && threads_ < kMostThreads && !Start() && threads_ == 0) return fd;
     waiting_.push_back(std::move(fd));
@@ -127,9 +124,7 @@ ssize_t PeekMessage(int socket, bool* has_files) {
 }
 
 void CloseSocket(UniqueFd socket) {
-  if (!socket || !MayPassDescriptors(socket.get())) return;
-  if (Closer::OfProcess().IsOurs()) shutdown(socket.get(), SHUT_RDWR);
-  CloseElsewhere(std::move(socket));
+  if (socket && MayPassDescriptors(socket.get())) CloseElsewhere(std::move(socket));
 }
 
 }  // namespace grpc_cxl::internal

@@ -11,8 +11,7 @@
 // Descriptors whose close() may take as long as a peer likes: files that it passed to us (a TCP
 // socket with SO_LINGER, a file in its own FUSE file system), and unix sockets with such files in
 // their queue. They are closed by threads of their own: at most 16, and none after 10 s of rest.
-// Files whose close() blocks delay others only when there are as many. Peers see the end of a socket
-// at once.
+// Files whose close() blocks delay others only when there are as many.
 namespace grpc_cxl::internal {
 
 // Never blocks. In a forked child, and where no thread can be made, it closes `fd` at once.
