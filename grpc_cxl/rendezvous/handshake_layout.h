@@ -22,8 +22,8 @@ inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 
 // Features a side offers (section 1.4); a connection uses those that both offer.
 inline constexpr uint32_t kNoFeatures = 0;
-inline constexpr uint32_t kDirectCalls = 1;   // the arena has a call area
-inline constexpr uint32_t kSharedSecret = 2;  // both prove that they know a secret
+inline constexpr uint32_t kDirectCalls = 1;    // the arena has a call area
+inline constexpr uint32_t kSharedSecret = 2;   // both prove that they know a secret
 inline constexpr uint32_t kMoreCallAreas = 4;  // the arena has CallAreas() call areas
 
 // Why a server refuses a connection (section 3.4); zero: accepted.

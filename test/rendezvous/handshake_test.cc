@@ -302,7 +302,8 @@ TEST_F(HandshakeTest, WakeUpsMayFollowAWelcomeButNoFiles) {
   }
 }
 
-// Sixteen lingering sockets stop the threads that close, but no fewer do; the others wait behind them.
+// Sixteen lingering sockets stop the threads that close, but no fewer do; the others wait behind
+// them.
 TEST_F(HandshakeTest, AClientWithTooManyFilesToCloseTakesNoMore) {
   UniqueFd readers[16];
   const auto start = std::chrono::steady_clock::now();
