@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/dead_addresses.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
@@ -26,26 +22,17 @@ bool IsAddress(absl::string_view stem) {
 }
 
 std::vector<ServiceName> Addresses(const RendezvousDirectory& directory) {
+  const std::string& rollout = directory.rollout();
+  const std::string suffix = rollout.empty() ? ".lock" : absl::StrCat("~", rollout, ".lock");
   std::vector<ServiceName> names;
-  const int fd = openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(fd < 0 ? nullptr : fdopendir(fd), closedir);
-  if (list == nullptr) {
-    if (fd >= 0) close(fd);
-    return names;
-  }
-  while (const dirent* const entry = readdir(list.get())) {
-    absl::string_view stem(entry->d_name);
-    if (names.size() == kMost) break;
-    if (!absl::ConsumeSuffix(&stem, ".lock") || stem.size() > ServiceName::kMaxLength) continue;
+  ForEachFile(directory, [&](absl::string_view stem) {
+    if (!absl::ConsumeSuffix(&stem, suffix) || stem.size() > ServiceName::kMaxLength) return true;
     // Those of other rollouts are theirs.
-    if (!directory.rollout().empty() &&
-        !absl::ConsumeSuffix(&stem, absl::StrCat("~", directory.rollout()))) {
-      continue;
+    if (IsAddress(stem) && !absl::StrContains(stem, '~')) {
+      names.push_back(ServiceName::Reserved(std::string(stem)));
     }
-    if (absl::StrContains(stem, '~')) continue;
-    ServiceName name = ServiceName::Reserved(std::string(stem));
-    if (IsAddress(stem)) names.push_back(std::move(name));
-  }
+    return names.size() < kMost;
+  });
   return names;
 }
 

@@ -24,6 +24,19 @@ std::string With(std::string name, absl::string_view rollout) {
 
 }  // namespace
 
+void ForEachFile(const RendezvousDirectory& directory,
+                 absl::FunctionRef<bool(absl::string_view)> each) {
+  const int fd = openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(fd < 0 ? nullptr : fdopendir(fd), closedir);
+  if (list == nullptr) {
+    if (fd >= 0) close(fd);
+    return;
+  }
+  const dirent* entry;
+  while ((entry = readdir(list.get())) != nullptr && each(entry->d_name)) {
+  }
+}
+
 bool IsRollout(absl::string_view text) {
   return !text.empty() && text.size() <= kMaxRolloutLength &&
          std::all_of(text.begin(), text.end(), [](char c) {
@@ -50,22 +63,15 @@ absl::Status CheckLength(const ServiceName& name, absl::string_view rollout) {
 std::vector<std::string> OtherRollouts(const RendezvousDirectory& directory,
                                        const ServiceName& name) {
   std::vector<std::string> others;
-  const int fd = openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(fd < 0 ? nullptr : fdopendir(fd), closedir);
-  if (list == nullptr) {
-    if (fd >= 0) close(fd);
-    return others;
-  }
-  while (const dirent* const entry = readdir(list.get())) {
-    absl::string_view rest(entry->d_name);
+  ForEachFile(directory, [&](absl::string_view rest) {
     if (!absl::ConsumeSuffix(&rest, ".sock") || !absl::ConsumePrefix(&rest, name.FileStem())) {
-      continue;
+      return true;
     }
     const bool is_rollout = absl::ConsumePrefix(&rest, "~") && IsRollout(rest);
-    if ((!rest.empty() && !is_rollout) || rest == directory.rollout()) continue;
+    if ((!rest.empty() && !is_rollout) || rest == directory.rollout()) return true;
     others.emplace_back(rest);
-    if (others.size() == kMostOthers) break;
-  }
+    return others.size() < kMostOthers;
+  });
   return others;
 }
 

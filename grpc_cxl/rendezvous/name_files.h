@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
@@ -20,6 +21,10 @@ namespace grpc_cxl::internal {
 // The longest rollout: with it the longest name of a network address just fits into the address of
 // a unix socket.
 inline constexpr size_t kMaxRolloutLength = 12;
+
+// Calls `each` with the name of every file of the directory, in no order, until it returns false.
+void ForEachFile(const RendezvousDirectory& directory,
+                 absl::FunctionRef<bool(absl::string_view)> each);
 
 // [A-Za-z0-9._-], 1 to kMaxRolloutLength of them.
 bool IsRollout(absl::string_view text);
