@@ -16,6 +16,7 @@
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/rendezvous/dead_addresses.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
 #include "test/rendezvous/at.h"
@@ -68,6 +69,17 @@ TEST_F(DialTest, ARolloutHasFilesOfItsOwn) {
   EXPECT_THAT(NameListener::Listen(of("blue"), longest), IsOk() /* 80 */);
   EXPECT_THAT(NameListener::Listen(of("green"), longest),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"green\"")));
+}
+
+TEST_F(DialTest, AddressesOfTheDeadAreRemovedAndNoOthers) {
+  const std::string dead = directory_.path() + "/tcp=any=1=net4-1";
+  const auto living = NameListener::Listen(at_, ServiceName::Reserved("tcp=any=2=net4-1"));
+  ASSERT_THAT(living, IsOk());
+  for (const std::string end : {".lock", "~blue.lock"}) std::ofstream(dead + end) << "";
+  RemoveDeadAddresses(at_);
+  EXPECT_FALSE(std::filesystem::exists(dead + ".lock"));
+  EXPECT_TRUE(std::filesystem::exists(dead + "~blue.lock"));
+  EXPECT_THAT(Dial(at_, ServiceName::Reserved("tcp=any=2=net4-1")), IsOk());
 }
 
 TEST_F(DialTest, AListenerWhoseQueueIsFullIsBusy) {
