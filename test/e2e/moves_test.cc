@@ -32,6 +32,7 @@
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "test/e2e/network_address.h"
+#include "test/event_engine/test_server.h"
 #include "test/support/eventually.h"
 
 namespace grpc_cxl::e2e {
@@ -195,6 +196,32 @@ TEST_F(MovesTest, NoConnectionIsLostToAServerThatTakesNone) {
   }
   EXPECT_EQ(GetConnectionCounters().moved, before.moved);
   EXPECT_EQ(GetConnectionCounters().network, before.network);
+}
+
+// It has our credentials, but is no gRPC server, or is about to end.
+TEST_F(MovesTest, NorToAServerThatDropsWhatItTakes) {
+  const std::string name = At("localhost", remote_.port());
+  const auto channel = Channel(name);
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+  const ConnectionCounters before = GetConnectionCounters();
+  ServerOptions options = server_options();
+  options.also_known_as = {name};
+  internal::TestServer local;
+  ASSERT_EQ(local.Bind("cxl:///payments", options).value(), 1);
+  ASSERT_TRUE(local.listener().Start().ok());
+  std::atomic<bool> stop{false};
+  std::atomic<int> dropped{0};
+  std::thread drop([&] {
+    while (!stop) dropped += local.Accept(absl::Milliseconds(10)) != nullptr ? 1 : 0;
+  });
+  EXPECT_TRUE(Eventually([&] { return dropped > 1; }));
+  EXPECT_THAT(Call(channel), StartsWith("ipv4:"));
+  EXPECT_EQ(GetConnectionCounters().moved, before.moved);
+  EXPECT_EQ(GetConnectionCounters().network, before.network);
+  // A channel that connects now.
+  EXPECT_THAT(NetworkHost::Call(name), StartsWith("ipv4:"));
+  stop = true;
+  drop.join();
 }
 
 TEST_F(MovesTest, TheDirectoryMayBeMadeLater) {
