@@ -60,6 +60,8 @@ class Arena {
   size_t size() const { return size_; }
   bool sealed() const { return sealed_; }
   ArenaPages pages() const { return pages_; }
+  // The file's inode, which all who have it see, also in /proc/PID/maps; 0 for a part of a region.
+  uint64_t inode() const { return inode_; }
 
   // Keeps the memory out of the children of this process: a forked child finds zeros of its own
   // there, and IsInherited() is true in it. Crash dumps have no arena in any case.
@@ -77,6 +79,7 @@ class Arena {
   ForkGuard fork_guard_;
   char* data_ = nullptr;
   size_t size_ = 0;
+  uint64_t inode_ = 0;
   bool sealed_ = false;
   ArenaPages pages_;
 };

@@ -53,6 +53,7 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     absl::MutexLock lock(write_mu_);
     CHECK(!write_.callback) << "a second Write() while one is pending";
     sender_.Start();
+    writes_.AddAlone();
     absl::StatusOr<bool> done = TryWrite(data);
     if (done.ok() && !*done) done = TryWriteOrAsk(data);
     if (done.ok() && *done) return true;
@@ -118,6 +119,13 @@ void EndpointCore::RestIfIdle() {
     CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
   }
   RestAfter(kRestAgainAfter);  // blocks that are held may be free then
+}
+
+void EndpointCore::FillStatus(StatusConnection* entry) const {
+  entry->writes = writes_;
+  entry->reads = reads_;
+  link_->FillStatus(entry);
+  if (user_ != nullptr) user_->FillStatus(entry);
 }
 
 void EndpointCore::UserIdle() {
@@ -233,6 +241,8 @@ absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
     End(received.status());
   } else if (!*received && ended) {
     return EndReason();
+  } else if (*received) {
+    reads_.AddAlone();
   }
   return received;
 }

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/slice_receiver.h"
 #include "grpc_cxl/endpoint/slice_sender.h"
@@ -23,6 +24,7 @@
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -80,6 +82,9 @@ class EndpointCore final : public Pollable,
   // Closes the stream and fails what is pending with CANCELLED, on the executor. The
   // connection ends as soon as the link's user is idle.
   void Shutdown();
+
+  // Sets what is known about the connection. From any thread.
+  void FillStatus(StatusConnection* entry) const;
 
   // LinkOwner.
   void UserIdle() override;
@@ -143,6 +148,8 @@ class EndpointCore final : public Pollable,
   const std::unique_ptr<LinkUser> user_;
   Poller* poller_ = nullptr;  // set once, by Start()
   const WaitTerms wait_;
+
+  Counter writes_, reads_;  // each added to under the lock below
 
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);

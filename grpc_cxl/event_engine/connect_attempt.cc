@@ -35,11 +35,11 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                 .payload_bytes = offer.payload_bytes,
                 .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
                 .granted_pages = offer.granted_pages},
-      .wait = settings.wait()};
+      .settings = settings};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
-                                                IsTrustedWithMemory(trust), routes, terms.wait);
+        return std::make_unique<ClientLinkUser>(
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait());
       });
   if (!core.ok()) return core.status();
   PathCounters::OfProcess().memory.Add();

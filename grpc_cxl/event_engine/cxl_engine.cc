@@ -17,6 +17,7 @@
 #include "grpc_cxl/event_engine/local_server.h"
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/polling/usable_cores.h"
 
@@ -38,7 +39,9 @@ int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCore
 }  // namespace
 
 CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
-    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {}
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {
+  StatusTable::OfProcess().SetWatchdog(watchdog_);
+}
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
@@ -67,25 +70,30 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
     const std::string host(config.GetString(kHostArg).value_or(""));
-    std::vector<LocalServer> servers;
-    // Else the address is a proxy's, to which gRPC then speaks.
-    if (!config.GetString(kHttpConnectServerArg).has_value()) {
+    LocalServers servers;
+    if (config.GetString(kHttpConnectServerArg).has_value()) {  // to which gRPC then speaks
+      servers.why_none = "the address is a proxy's";
+    } else {
       servers = FindLocalServers(address, host, *settings);
     }
-    auto kept = servers.empty() ? nullptr : KeptConfig::Of(config);
+    auto kept = servers.list.empty() ? nullptr : KeptConfig::Of(config);
     if (kept == nullptr) {
-      return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
-                             std::move(allocator), timeout);
+      if (servers.why_none.empty()) {
+        servers.why_none = "the channel has arguments that only the network can serve";
+      }
+      return inner_->Connect(
+          CountNetwork(std::move(on_connect), address, *settings, std::move(servers.why_none)),
+          address, config, std::move(allocator), timeout);
     }
     const std::string key(config.GetString(kCallsKeyArg).value_or(""));
     ConnectLocalFirst(
         {.local = {.executor = inner_,
                    .poller = watchdog_->Assign(),
-                   .name = servers.front().name,
+                   .name = servers.list.front().name,
                    .settings = *settings,
                    .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
                    .pool_key = key.empty() ? "" : ClientPoolKey(key, number)},
-         .servers = std::move(servers),
+         .servers = std::move(servers.list),
          .address = address,
          .config = std::move(kept),
          .allocator = std::move(allocator)},

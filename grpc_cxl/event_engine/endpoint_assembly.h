@@ -10,9 +10,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/client_source.h"
+#include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/poller.h"
@@ -29,7 +29,7 @@ struct ConnectionTerms {
   PeerTrust trust;
   std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
-  WaitTerms wait;
+  const EndpointSettings& settings;
 };
 
 // Makes a connection's link and the core over it. `make_user` is called for a link with a call

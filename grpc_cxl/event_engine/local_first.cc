@@ -12,9 +12,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/log/log.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
+#include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -51,14 +55,24 @@ bool IsDeclined(const std::string& name, const absl::Status& status) {
   return true;
 }
 
+std::string TextOf(const EventEngine::ResolvedAddress& address) {
+  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
+    return absl::StrCat(tcp->IsIpv4() ? tcp->Ip() : absl::StrCat("[", tcp->Ip(), "]"), ":",
+                        tcp->port);
+  }
+  return address.address()->sa_family == AF_UNIX ? "a unix socket" : "another address";
+}
+
 void Try(LocalFirstRequest request, Clock::time_point deadline,
          EventEngine::OnConnectCallback on_connect) {
   const EventEngine::Duration left =
       std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
   if (request.servers.empty()) {
     if (request.declined) PathCounters::OfProcess().declined.Add();
-    request.local.executor->Connect(CountNetwork(std::move(on_connect)), request.address,
-                                    *request.config, std::move(request.allocator), left);
+    request.local.executor->Connect(CountNetwork(std::move(on_connect), request.address,
+                                                 request.local.settings, std::move(request.why)),
+                                    request.address, *request.config, std::move(request.allocator),
+                                    left);
     return;
   }
   ConnectRequest local = request.local;
@@ -71,15 +85,23 @@ void Try(LocalFirstRequest request, Clock::time_point deadline,
            on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
             if (result.ok()) return on_connect(std::move(result));
             if (IsDeclined(name, result.status())) request.declined = true;
+            request.why = std::string(result.status().message());
             Try(std::move(request), deadline, std::move(on_connect));
           });
 }
 
 }  // namespace
 
-EventEngine::OnConnectCallback CountNetwork(EventEngine::OnConnectCallback on_connect) {
-  return [on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-    if (result.ok()) PathCounters::OfProcess().network.Add();
+EventEngine::OnConnectCallback CountNetwork(EventEngine::OnConnectCallback on_connect,
+                                            const EventEngine::ResolvedAddress& address,
+                                            const EndpointSettings& settings, std::string reason) {
+  return [on_connect = std::move(on_connect), address, settings,
+          reason = std::move(reason)](ConnectAttempt::Result result) mutable {
+    if (result.ok()) {
+      PathCounters::OfProcess().network.Add();
+      StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      ShowStatus(settings);
+    }
     on_connect(std::move(result));
   };
 }

@@ -5,6 +5,7 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "grpc_cxl/event_engine/connect_attempt.h"
@@ -21,6 +22,7 @@ struct LocalFirstRequest {
   std::shared_ptr<const KeptConfig> config;
   grpc_event_engine::experimental::MemoryAllocator allocator;
   bool declined = false;  // by a server that was alive
+  std::string why = {};   // the last one was not to be had
 };
 
 // Connects through memory to the first of the servers that can be had, and over the network when
@@ -29,9 +31,11 @@ struct LocalFirstRequest {
 void ConnectLocalFirst(LocalFirstRequest request, ConnectRequest::EventEngine::Duration timeout,
                        ConnectRequest::EventEngine::OnConnectCallback on_connect);
 
-// `on_connect` that counts the connection as one over the network.
+// `on_connect` that counts the connection as one over the network, because of `reason`.
 ConnectRequest::EventEngine::OnConnectCallback CountNetwork(
-    ConnectRequest::EventEngine::OnConnectCallback on_connect);
+    ConnectRequest::EventEngine::OnConnectCallback on_connect,
+    const ConnectRequest::EventEngine::ResolvedAddress& address, const EndpointSettings& settings,
+    std::string reason);
 
 }  // namespace grpc_cxl::internal
 

@@ -32,27 +32,27 @@ std::function<absl::Status(int)> OfUid(std::function<absl::Status(uid_t)> check)
 }
 
 void AddByAddress(const TcpAddress& address, const RendezvousDirectory& directory,
-                  std::vector<LocalServer>* servers) {
+                  LocalServers* servers) {
   const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
   if (!space.has_value()) {
     LOG_FIRST_N(WARNING, 1) << "network addresses are reached over the network only, because "
                                "/proc/thread-self/ns/net is missing; mount /proc";
+    servers->why_none = "/proc/thread-self/ns/net is missing; mount /proc";
     return;
   }
   for (const AddressEntry entry : {AddressEntry::kExact, AddressEntry::kAny}) {
     ServiceName name = entry == AddressEntry::kExact ? NameOfAddress(address, *space)
                                                      : NameOfAnyAddress(address.port, *space);
     if (!IsRegistered(directory, name)) continue;
-    servers->push_back({std::move(name), OfUid([address, entry](uid_t uid) {
-                          return CheckAnswersFor(address, entry, uid);
-                        })});
+    servers->list.push_back({std::move(name), OfUid([address, entry](uid_t uid) {
+                               return CheckAnswersFor(address, entry, uid);
+                             })});
   }
 }
 
-void AddByFile(const UnixFile& file, const RendezvousDirectory& directory,
-               std::vector<LocalServer>* servers) {
+void AddByFile(const UnixFile& file, const RendezvousDirectory& directory, LocalServers* servers) {
   if (!IsRegistered(directory, file.Name())) return;
-  servers->push_back(
+  servers->list.push_back(
       {file.Name(), OfUid([owner = file.owner](uid_t uid) {
          if ((uid == owner && !MayBeUnmapped(uid)) || uid == 0) return absl::OkStatus();
          return absl::PermissionDeniedError(
@@ -61,11 +61,11 @@ void AddByFile(const UnixFile& file, const RendezvousDirectory& directory,
 }
 
 void AddByHost(const std::string& host, const TrustedUsers& users,
-               const RendezvousDirectory& directory, std::vector<LocalServer>* servers) {
+               const RendezvousDirectory& directory, LocalServers* servers) {
   absl::StatusOr<ServiceName> name = NameOfHost(host);
   if (!name.ok() || !IsRegistered(directory, *name)) return;
   const TrustedUsers near{.trusted_uids = users.trusted_uids};
-  servers->push_back(
+  servers->list.push_back(
       {*std::move(name), OfUid([near, secret = users.secret.has_value()](uid_t uid) {
          if (secret || near.Allows(uid)) return absl::OkStatus();
          return absl::PermissionDeniedError(absl::StrCat(
@@ -77,11 +77,13 @@ void AddByHost(const std::string& host, const TrustedUsers& users,
 
 }  // namespace
 
-std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& address,
-                                          const std::string& host,
-                                          const EndpointSettings& settings) {
-  std::vector<LocalServer> servers;
-  if (settings.region.has_value()) return servers;  // has names only
+LocalServers FindLocalServers(const EventEngine::ResolvedAddress& address, const std::string& host,
+                              const EndpointSettings& settings) {
+  LocalServers servers;
+  if (settings.region.has_value()) {
+    servers.why_none = "in a region there are names only (unset GRPC_CXL_REGION)";
+    return servers;
+  }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
   if (!directory.ok()) {
@@ -89,6 +91,7 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
       LOG_EVERY_N_SEC(WARNING, 60) << "network addresses are reached over the network only: "
                                    << directory.status().message();
     }
+    servers.why_none = std::string(directory.status().message());
     return servers;
   }
   if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
@@ -98,6 +101,12 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
     AddByFile(*file, *directory, &servers);
   }
   AddByHost(host, settings.users, *directory, &servers);
+  if (servers.list.empty() && servers.why_none.empty()) {
+    const std::string& rollout = directory->rollout();
+    servers.why_none =
+        absl::StrCat("no server has registered this address in ", directory->path(),
+                     rollout.empty() ? "" : absl::StrCat(" for the rollout \"", rollout, "\""));
+  }
   return servers;
 }
 

@@ -22,6 +22,11 @@ struct LocalServer {
   std::function<absl::Status(int socket)> check;
 };
 
+struct LocalServers {
+  std::vector<LocalServer> list;
+  std::string why_none;  // a sentence, if the list is empty
+};
+
 // The servers that have registered, in this order:
 // * a TCP address, in the calling thread's network namespace, by itself or with all others: must be
 //   whom the kernel would connect
@@ -29,7 +34,7 @@ struct LocalServer {
 // * `host`, the host and port of the channel's target, among those that it is also known as: must
 //   have our own uid or root's, be one of `trusted_uids`, or prove to know our secret
 // May be dead, or liars: see check(). A few system calls; makes no directory.
-std::vector<LocalServer> FindLocalServers(
+LocalServers FindLocalServers(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
     const std::string& host, const EndpointSettings& settings);
 
