@@ -20,7 +20,7 @@ using grpc_event_engine::experimental::EventEngine;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{3};
 
 absl::StatusOr<std::string> Try(const ServiceName& name, const ChannelSettings& settings,
                                 std::function<absl::Status(int)> check_server) {

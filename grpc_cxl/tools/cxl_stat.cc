@@ -2,8 +2,10 @@
 
 // Shows what grpc_cxl does on this host:
 //
-//   cxl_stat --once [--width=N]   tables
+//   cxl_stat --once [--width=N]
 //   cxl_stat --json
+//   cxl_stat why TARGET
+//   cxl_stat doctor
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -22,11 +24,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/tools/doctor.h"
 #include "grpc_cxl/tools/host_status.h"
 #include "grpc_cxl/tools/status_json.h"
 #include "grpc_cxl/tools/status_report.h"
+#include "grpc_cxl/tools/why.h"
 
 ABSL_FLAG(bool, once, false, "print tables, then end");
 ABSL_FLAG(bool, json, false, "print all there is as JSON, then end");
@@ -38,19 +43,21 @@ ABSL_FLAG(int, width, -1,
 
 namespace {
 
+using grpc_cxl::internal::ChannelSettings;
 using grpc_cxl::internal::HostStatus;
-using grpc_cxl::internal::RendezvousDirectory;
 
 constexpr char kUsage[] =
-    "cxl_stat --once [--width=N]\n"
-    "cxl_stat --json";
+    "cxl_stat --once [--width=N]   processes and connections, as tables\n"
+    "cxl_stat --json               all there is to know about them\n"
+    "cxl_stat why TARGET           whether a channel of this user reaches cxl:///payments, \n"
+    "                              payments:50051, ... through memory, and why it does not\n"
+    "cxl_stat doctor               what this machine and this user lack, and what to do";
 
-absl::StatusOr<RendezvousDirectory> OpenDirectory() {
+absl::StatusOr<ChannelSettings> Settings() {
   grpc_cxl::ChannelOptions options;
   options.rendezvous_directory = absl::GetFlag(FLAGS_dir);
-  const auto settings = grpc_cxl::internal::ResolveOptions(options);
-  if (!settings.ok()) return settings.status();
-  return RendezvousDirectory::Find(settings->directory);
+  options.status_page = false;
+  return grpc_cxl::internal::ResolveOptions(options);
 }
 
 size_t Width() {
@@ -61,10 +68,20 @@ size_t Width() {
 }
 
 absl::Status Run(const std::vector<std::string>& words) {
-  if (!words.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("no such command: ", words[0], "\n", kUsage));
+  const absl::StatusOr<ChannelSettings> settings = Settings();
+  if (!settings.ok()) return settings.status();
+  if (words.size() == 2 && words[0] == "why") {
+    const absl::StatusOr<std::string> why = grpc_cxl::internal::Why(words[1], *settings);
+    if (!why.ok()) return why.status();
+    std::cout << *why << std::endl;
+    return absl::OkStatus();
   }
-  const absl::StatusOr<RendezvousDirectory> directory = OpenDirectory();
+  if (words.size() == 1 && words[0] == "doctor") {
+    std::cout << grpc_cxl::internal::FindingsText(grpc_cxl::internal::Examine(*settings));
+    return absl::OkStatus();
+  }
+  if (!words.empty()) return absl::InvalidArgumentError(absl::StrCat("usage:\n", kUsage));
+  const auto directory = grpc_cxl::internal::RendezvousDirectory::Find(settings->directory);
   if (!directory.ok()) return directory.status();
   const HostStatus host = grpc_cxl::internal::ReadHostStatus(*directory);
   if (absl::GetFlag(FLAGS_json)) {
