@@ -56,9 +56,10 @@ absl::StatusOr<std::string> ProbeName(const ServiceName& name, const ChannelSett
   return Try(name, settings, nullptr);
 }
 
-AddressProbe ProbeAddress(const EventEngine::ResolvedAddress& address, const std::string& host,
+AddressProbe ProbeAddress(const sockaddr* address, socklen_t size, const std::string& host,
                           const ChannelSettings& settings) {
-  LocalServers found = FindLocalServers(address, host, settings);
+  LocalServers found =
+      FindLocalServers(EventEngine::ResolvedAddress(address, size), host, settings);
   AddressProbe probe{.servers = {}, .why_none = std::move(found.why_none)};
   for (LocalServer& server : found.list) {
     probe.servers.push_back({server.name, Try(server.name, settings, std::move(server.check))});

@@ -2,14 +2,13 @@
 #ifndef GRPC_CXL_EVENT_ENGINE_PROBE_H_
 #define GRPC_CXL_EVENT_ENGINE_PROBE_H_
 
-#include <grpc/event_engine/event_engine.h>
-
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 
@@ -30,9 +29,8 @@ struct AddressProbe {
   std::vector<Server> servers;
   std::string why_none;  // if there are no servers
 };
-AddressProbe ProbeAddress(
-    const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
-    const std::string& host, const ChannelSettings& settings);
+AddressProbe ProbeAddress(const sockaddr* address, socklen_t size, const std::string& host,
+                          const ChannelSettings& settings);
 
 }  // namespace grpc_cxl::internal
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/tools/why.h"
 
-#include <grpc/event_engine/event_engine.h>
 #include <netdb.h>
 
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -27,7 +27,14 @@
 namespace grpc_cxl::internal {
 namespace {
 
-using Address = grpc_event_engine::experimental::EventEngine::ResolvedAddress;
+// A socket's address.
+struct Address {
+  Address(const void* of, socklen_t its_size) : size(its_size) { std::memcpy(&bytes, of, size); }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
+
+  sockaddr_storage bytes{};
+  socklen_t size;
+};
 
 std::string Through(const std::string& peer) {
   return absl::StrCat("through memory: the server is the process with ", peer);
@@ -40,7 +47,7 @@ absl::StatusOr<std::vector<Address>> ResolvePath(absl::string_view path) {
   if (!address.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" is no path of a unix socket"));
   }
-  return std::vector{Address(reinterpret_cast<const sockaddr*>(&*address), sizeof(*address))};
+  return std::vector{Address(&*address, sizeof(*address))};
 }
 
 absl::StatusOr<std::vector<Address>> Resolve(absl::string_view host_and_port) {
@@ -66,7 +73,7 @@ absl::StatusOr<std::vector<Address>> Resolve(absl::string_view host_and_port) {
 
 // What other files of the directory say about an address that nobody has registered for us.
 std::string Elsewhere(const RendezvousDirectory& directory, const Address& address) {
-  const auto tcp = TcpAddress::From(address.address(), address.size());
+  const auto tcp = TcpAddress::From(address.get(), address.size);
   if (!tcp.has_value()) return "";
   std::string text;
   ForEachFile(directory, [&](absl::string_view file) {
@@ -97,7 +104,7 @@ std::string ForName(const ServiceName& name, const ChannelSettings& settings) {
 
 std::string ForAddress(const Address& address, const std::string& host,
                        const ChannelSettings& settings) {
-  const AddressProbe probe = ProbeAddress(address, host, settings);
+  const AddressProbe probe = ProbeAddress(address.get(), address.size, host, settings);
   std::string text = absl::StrCat("over the network: ", probe.why_none);
   if (probe.servers.empty()) {
     const auto directory = RendezvousDirectory::Find(settings.directory);
@@ -164,7 +171,7 @@ absl::StatusOr<std::string> Why(const std::string& target, const ChannelSettings
   if (!addresses.ok()) return addresses.status();
   std::string text;
   for (const Address& address : *addresses) {
-    const auto tcp = TcpAddress::From(address.address(), address.size());
+    const auto tcp = TcpAddress::From(address.get(), address.size);
     const std::string shown =
         tcp.has_value() ? DisplayName(absl::StrCat("tcp=", tcp->Ip(), "=", tcp->port).c_str())
                         : std::string(rest);
