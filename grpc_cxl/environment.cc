@@ -177,6 +177,7 @@ Environment Environment::Read() {
       .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
       .polling_threads = Get("GRPC_CXL_POLLING_THREADS"),
       .status = Get("GRPC_CXL_STATUS"),
+      .log = Get("GRPC_CXL_LOG"),
   };
 }
 
@@ -199,6 +200,11 @@ absl::Status Environment::Apply(EndpointSettings* settings) const {
         absl::StrCat("GRPC_CXL_STATUS is \"", status, "\", but must be on or off"));
   }
   if (!status.empty()) settings->status_page = status == "on";
+  if (!log.empty() && log != "debug") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_LOG is \"", log, "\", but must be debug, or unset"));
+  }
+  settings->log_connections = log == "debug";
   return ApplyDistance(*this, &settings->distance);
 }
 

@@ -82,9 +82,9 @@ bool Arena::CanReserveOnUse(const ArenaBacking& backing) {
 }
 
 absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing,
-                                    Reservation reservation) {
+                                    Reservation reservation, const std::string& label) {
   if (!CanReserveOnUse(backing)) reservation = Reservation::kAll;
-  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation);
+  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation, label);
   if (!file.ok()) return file.status();
   absl::StatusOr<char*> data = Map(file->fd.get(), file->size, 0, reservation);
   if (!data.ok()) return data.status();

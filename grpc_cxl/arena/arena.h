@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/arena/arena_pages.h"
@@ -27,9 +28,11 @@ class Arena {
   // kMemfd, and kernels before 5.14, reserve all pages whatever `reservation` says.
   // RESOURCE_EXHAUSTED when the memory cannot be had; INVALID_ARGUMENT, NOT_FOUND,
   // PERMISSION_DENIED or FAILED_PRECONDITION when the backing cannot be used. The text says
-  // what to change. With kAll about 0.3 ms per MiB, with kOnUse 30 us.
+  // what to change. `label`, at most 200 bytes, is for people who look at /proc/PID/maps: a memfd
+  // is called grpc_cxl:label there. With kAll about 0.3 ms per MiB, with kOnUse 30 us.
   static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing,
-                                      Reservation reservation = Reservation::kAll);
+                                      Reservation reservation = Reservation::kAll,
+                                      const std::string& label = "");
 
   // Whether Create() with kOnUse reserves on use.
   static bool CanReserveOnUse(const ArenaBacking& backing);

@@ -18,6 +18,11 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
       receiver_(link_.get(), trust_peer),
       sender_(link_.get()) {}
 
+void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
+  absl::MutexLock lock(end_mu_);
+  on_end_ = std::move(on_end);
+}
+
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
   if (poller_->Add(shared_from_this())) return;
@@ -291,10 +296,13 @@ bool EndpointCore::Fail(Callback callback, absl::Status status) {
 }
 
 void EndpointCore::End(absl::Status reason) {
+  absl::AnyInvocable<void(const absl::Status&)> on_end;
   {
     absl::MutexLock lock(end_mu_);
-    if (end_reason_.ok()) end_reason_ = std::move(reason);
+    on_end = std::exchange(on_end_, nullptr);
+    if (end_reason_.ok()) end_reason_ = reason;
   }
+  if (on_end) on_end(reason);
   // Matched by the acquire loads in Ready(), TryRead() and TryWrite().
   ended_.store(true, std::memory_order_release);
   FullFence();  // matched by the one in Read(): it sees the end, or Ready() sees its `pending`

@@ -72,6 +72,9 @@ class EndpointCore final : public Pollable,
                std::shared_ptr<EventEngine> executor, bool trust_peer,
                std::unique_ptr<LinkUser> user = nullptr);
 
+  // Has `on_end` called once, with the reason, when the connection ends. Before Start().
+  void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
+
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
 
@@ -149,14 +152,14 @@ class EndpointCore final : public Pollable,
   Poller* poller_ = nullptr;  // set once, by Start()
   const WaitTerms wait_;
 
-  Counter writes_, reads_;  // each added to under the lock below
-
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);
   SliceReceiver receiver_ ABSL_GUARDED_BY(read_mu_);
+  Counter reads_;  // added to under read_mu_; so is writes_
   absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(read_mu_);
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
+  Counter writes_;
 
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.
@@ -172,6 +175,7 @@ class EndpointCore final : public Pollable,
   std::atomic<bool> ended_{false};
   absl::Mutex end_mu_;
   absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
+  absl::AnyInvocable<void(const absl::Status&)> on_end_ ABSL_GUARDED_BY(end_mu_);
 };
 
 }  // namespace grpc_cxl::internal

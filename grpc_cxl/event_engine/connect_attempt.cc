@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 
@@ -69,6 +70,12 @@ void ConnectAttempt::Finish(Result result) {
     timer = timer_;
   }
   if (!on_connect) return;
+  if (!result.ok()) {
+    LogConnection(request_.settings, [&] {
+      return absl::StrCat("cxl:///", request_.name.str(),
+                          ": no connection: ", result.status().message());
+    });
+  }
   EndWaiting();
   if (timer != EventEngine::TaskHandle::kInvalid) request_.executor->Cancel(timer);
   on_connect(std::move(result));

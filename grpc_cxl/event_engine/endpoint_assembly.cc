@@ -3,14 +3,15 @@
 
 #include <utility>
 
-#include "absl/log/log.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/endpoint/endpoint.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/status_publisher.h"
 #include "grpc_cxl/event_engine/status_table.h"
@@ -30,6 +31,22 @@ uint32_t NumberIn(absl::string_view identity, absl::string_view key) {
     if (absl::ConsumePrefix(&part, key) && absl::SimpleAtoi(part, &number)) return number;
   }
   return 0;
+}
+
+// "cxl:///payments: the connection to the server with pid=4711,uid=1000".
+std::string ConnectionText(const ConnectionTerms& terms) {
+  return absl::StrCat("cxl:///", terms.name.str(), ": the connection to ",
+                      terms.side == Link::Side::kClient ? "the server" : "a client", " with ",
+                      WithoutSeal(terms.peer_identity));
+}
+
+std::string BeginText(const ConnectionTerms& terms) {
+  return absl::StrCat(
+      ConnectionText(terms), " is made, through memory; trust: ", TrustText(terms.trust),
+      IsTrustedWithMemory(terms.trust) ? " (large messages are parsed where they lie)"
+                                       : " (messages are copied before they are parsed)",
+      "; rings of ", terms.sizes.ring_bytes, " bytes, blocks of ", terms.sizes.payload_bytes, ", ",
+      terms.sizes.call_bytes == 0 ? "no direct calls" : "direct calls");
 }
 
 StatusConnection IdentityOf(const ConnectionTerms& terms) {
@@ -77,11 +94,17 @@ std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCor
                                                      const ConnectionTerms& terms, Poller* poller) {
   StatusTable::OfProcess().AddConnection(IdentityOf(terms), core);
   ShowStatus(terms.settings);
-  VLOG(1) << "cxl:///" << terms.name.str() << ": connected to "
-          << (terms.side == Link::Side::kClient ? "the server" : "a client") << " with "
-          << WithoutSeal(terms.peer_identity) << "; trust: " << TrustText(terms.trust)
-          << (IsTrustedWithMemory(terms.trust) ? " (large messages are parsed where they lie)"
-                                               : " (messages are copied before they are parsed)");
+  LogConnection(terms.settings, [&] { return BeginText(terms); });
+  core->OnEnd([settings = terms.settings, connection = ConnectionText(terms),
+               weak = std::weak_ptr<EndpointCore>(core)](const absl::Status& reason) {
+    LogConnection(settings, [&] {
+      StatusConnection figures{};
+      if (const auto self = weak.lock()) self->FillStatus(&figures);
+      return absl::StrCat(connection, " has ended: ", reason.message(), "; it has carried ",
+                          figures.calls, " direct calls, ", figures.writes, " writes and ",
+                          figures.reads, " reads");
+    });
+  });
   return std::make_unique<Endpoint>(std::move(core), poller, LocalAddress(terms.name),
                                     PeerAddress(terms.name, terms.peer_identity));
 }

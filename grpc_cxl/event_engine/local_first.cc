@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 #include "grpc_cxl/event_engine/status_publisher.h"
@@ -100,6 +101,10 @@ EventEngine::OnConnectCallback CountNetwork(EventEngine::OnConnectCallback on_co
     if (result.ok()) {
       PathCounters::OfProcess().network.Add();
       StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      LogConnection(settings, [&] {
+        return absl::StrCat(TextOf(address),
+                            ": the connection is made, over the network: ", reason);
+      });
       ShowStatus(settings);
     }
     on_connect(std::move(result));

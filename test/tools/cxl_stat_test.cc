@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,11 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
   const std::string narrow = Run({"--once", "--width=80"});
   EXPECT_THAT(narrow, ContainsRegex(both));
   EXPECT_THAT(narrow, Not(ContainsRegex("\n[^\n]{81,}\n")));
+
+  std::stringstream maps;
+  maps << std::ifstream("/proc/" + std::to_string(server.pid()) + "/maps").rdbuf();
+  EXPECT_THAT(maps.str(),
+              HasSubstr("/memfd:grpc_cxl:e2e/echo,pid=" + std::to_string(client.pid()) + ",uid="));
 
   server.Kill();
   EXPECT_EQ(Json()["processes"].size(), 1);

@@ -87,6 +87,23 @@ TEST_F(WhyTest, OfAnAddress) {
                     HasSubstr("another rollout has (tcp=127.0.0.1=")));
 }
 
+TEST_F(WhyTest, TheLogSaysTheSame) {
+  const SpawnOptions debug{
+      .environment = {{"GRPC_CXL_DIR", directory_.path()}, {"GRPC_CXL_LOG", "debug"}},
+      .read_stderr = true};
+  SpawnedChild server("examples/greeter/server", {"--address=cxl:///greeter"}, debug);
+  ASSERT_TRUE(server.ReadUntil("Listening"));
+  SpawnedChild client("examples/greeter/client", {"--address=cxl:///greeter"}, debug);
+  EXPECT_EQ(client.Finish(), 0);
+  const std::string made = "is made, through memory; trust: the same namespaces";
+  EXPECT_THAT(client.output(),
+              AllOf(HasSubstr("cxl:///greeter: the connection to the server with pid=" +
+                              std::to_string(server.pid())),
+                    HasSubstr(made)));
+  EXPECT_TRUE(server.ReadUntil("has ended: cxl peer closed the connection or died"));
+  EXPECT_THAT(server.output(), HasSubstr(made));
+}
+
 TEST_F(WhyTest, TheDoctorComes) {
   SpawnedChild tool("grpc_cxl/tools/cxl_stat", {"doctor", "--dir=" + directory_.path()},
                     {.environment = {}, .read_stderr = true});
