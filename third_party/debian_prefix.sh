@@ -18,7 +18,7 @@ dest=$1
 packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libgtest-dev libgmock-dev libbenchmark-dev
   libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev
-  nlohmann-json3-dev libftxui-dev"
+  nlohmann-json3-dev libftxui-dev prometheus-cpp-dev"
 from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
 # The host's own C library headers are used for compiling.
 not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"

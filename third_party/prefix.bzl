@@ -47,6 +47,7 @@ _OTHER_LIBRARIES = {
     ),
     "json": (["nlohmann"], [], [], _CXL_STAT),
     "libcrypto": (["openssl"], ["crypto"], [], "grpc_cxl"),
+    "prometheus": (["prometheus"], ["prometheus-cpp-pull", "prometheus-cpp-core"], [], _CXL_STAT),
     "sqlite3": (["sqlite3.h"], ["sqlite3"], [], _HOTEL),
 }
 

@@ -115,8 +115,8 @@ def grpc_cxl_repositories():
     # For //grpc_cxl/tools:cxl_stat alone.
     alias_repository(
         name = "tool_libraries",
-        packages = {"": ["ftxui", "json"]},
-        targets = {name: name for name in ["ftxui", "json"]},
+        packages = {"": ["ftxui", "json", "prometheus"]},
+        targets = {name: name for name in ["ftxui", "json", "prometheus"]},
     )
     # For //examples/hotel_reservation alone.
     alias_repository(

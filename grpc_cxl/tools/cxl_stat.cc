@@ -4,6 +4,7 @@
 //
 //   cxl_stat --once [--width=N]
 //   cxl_stat --json
+//   cxl_stat --listen=127.0.0.1:9464
 //   cxl_stat why TARGET
 //   cxl_stat doctor
 
@@ -28,6 +29,7 @@
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/tools/doctor.h"
+#include "grpc_cxl/tools/exporter.h"
 #include "grpc_cxl/tools/host_status.h"
 #include "grpc_cxl/tools/status_json.h"
 #include "grpc_cxl/tools/status_report.h"
@@ -35,6 +37,8 @@
 
 ABSL_FLAG(bool, once, false, "print tables, then end");
 ABSL_FLAG(bool, json, false, "print all there is as JSON, then end");
+ABSL_FLAG(std::string, listen, "",
+          "the address, such as 127.0.0.1:9464, at which to answer Prometheus");
 ABSL_FLAG(std::string, dir, "",
           "the rendezvous directory; by default that of this program's environment, as for every "
           "channel and server (docs/configuration.md)");
@@ -49,6 +53,8 @@ using grpc_cxl::internal::HostStatus;
 constexpr char kUsage[] =
     "cxl_stat --once [--width=N]   processes and connections, as tables\n"
     "cxl_stat --json               all there is to know about them\n"
+    "cxl_stat --listen=127.0.0.1:9464\n"
+    "                              answers Prometheus, at /metrics\n"
     "cxl_stat why TARGET           whether a channel of this user reaches cxl:///payments, \n"
     "                              payments:50051, ... through memory, and why it does not\n"
     "cxl_stat doctor               what this machine and this user lack, and what to do";
@@ -81,6 +87,9 @@ absl::Status Run(const std::vector<std::string>& words) {
     return absl::OkStatus();
   }
   if (!words.empty()) return absl::InvalidArgumentError(absl::StrCat("usage:\n", kUsage));
+  if (const std::string address = absl::GetFlag(FLAGS_listen); !address.empty()) {
+    return grpc_cxl::internal::ServeMetrics(address, settings->directory);
+  }
   const auto directory = grpc_cxl::internal::RendezvousDirectory::Find(settings->directory);
   if (!directory.ok()) return directory.status();
   const HostStatus host = grpc_cxl::internal::ReadHostStatus(*directory);
