@@ -10,7 +10,6 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "grpc_cxl/calls/call_layout.h"
-#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/status_publisher.h"
@@ -61,6 +60,23 @@ StatusConnection IdentityOf(const ConnectionTerms& terms) {
   return entry;
 }
 
+// On the status page and in the log.
+void Show(const std::shared_ptr<EndpointCore>& core, const ConnectionTerms& terms) {
+  StatusTable::OfProcess().AddConnection(IdentityOf(terms), core);
+  ShowStatus(terms.settings);
+  LogConnection(terms.settings, [&] { return BeginText(terms); });
+  core->OnEnd([settings = terms.settings, connection = ConnectionText(terms),
+               weak = std::weak_ptr<EndpointCore>(core)](const absl::Status& reason) {
+    LogConnection(settings, [&] {
+      StatusConnection figures{};
+      if (const auto self = weak.lock()) self->FillStatus(&figures);
+      return absl::StrCat(connection, " has ended: ", reason.message(), "; it has carried ",
+                          figures.calls, " direct calls, ", figures.writes, " writes and ",
+                          figures.reads, " reads");
+    });
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
@@ -90,21 +106,9 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
   return core;
 }
 
-std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
-                                                     const ConnectionTerms& terms, Poller* poller) {
-  StatusTable::OfProcess().AddConnection(IdentityOf(terms), core);
-  ShowStatus(terms.settings);
-  LogConnection(terms.settings, [&] { return BeginText(terms); });
-  core->OnEnd([settings = terms.settings, connection = ConnectionText(terms),
-               weak = std::weak_ptr<EndpointCore>(core)](const absl::Status& reason) {
-    LogConnection(settings, [&] {
-      StatusConnection figures{};
-      if (const auto self = weak.lock()) self->FillStatus(&figures);
-      return absl::StrCat(connection, " has ended: ", reason.message(), "; it has carried ",
-                          figures.calls, " direct calls, ", figures.writes, " writes and ",
-                          figures.reads, " reads");
-    });
-  });
+std::unique_ptr<Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
+                                        const ConnectionTerms& terms, Poller* poller) {
+  if (!terms.is_probe) Show(core, terms);
   return std::make_unique<Endpoint>(std::move(core), poller, LocalAddress(terms.name),
                                     PeerAddress(terms.name, terms.peer_identity));
 }

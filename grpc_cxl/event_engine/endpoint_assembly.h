@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/settings.h"
@@ -30,6 +31,7 @@ struct ConnectionTerms {
   std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
   const EndpointSettings& settings;
+  bool is_probe = false;  // not worth showing
 };
 
 // Makes a connection's link and the core over it. `make_user` is called for a link with a call
@@ -40,8 +42,8 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     std::function<std::unique_ptr<LinkUser>(Link*)> make_user);
 
 // Adds the core to `poller`, which reads from the peer from now on.
-std::unique_ptr<grpc_event_engine::experimental::EventEngine::Endpoint> StartEndpoint(
-    std::shared_ptr<EndpointCore> core, const ConnectionTerms& terms, Poller* poller);
+std::unique_ptr<Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
+                                        const ConnectionTerms& terms, Poller* poller);
 
 }  // namespace grpc_cxl::internal
 

@@ -33,7 +33,8 @@ absl::StatusOr<std::string> Try(const ServiceName& name, const ChannelSettings& 
            .settings = settings,
            .routes = nullptr,
            .pool_key = "",
-           .check_server = std::move(check_server)},
+           .check_server = std::move(check_server),
+           .is_probe = true},
           kPatience, [&](absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> endpoint) {
             if (endpoint.ok()) {
               const auto& peer = (*endpoint)->GetPeerAddress();
@@ -58,10 +59,9 @@ absl::StatusOr<std::string> ProbeName(const ServiceName& name, const ChannelSett
 
 AddressProbe ProbeAddress(const sockaddr* address, socklen_t size, const std::string& host,
                           const ChannelSettings& settings) {
-  LocalServers found =
-      FindLocalServers(EventEngine::ResolvedAddress(address, size), host, settings);
-  AddressProbe probe{.servers = {}, .why_none = std::move(found.why_none)};
-  for (LocalServer& server : found.list) {
+  AddressProbe probe;
+  for (LocalServer& server : FindLocalServers(EventEngine::ResolvedAddress(address, size), host,
+                                              settings, &probe.why_none)) {
     probe.servers.push_back({server.name, Try(server.name, settings, std::move(server.check))});
     if (probe.servers.back().reached.ok()) break;
   }
