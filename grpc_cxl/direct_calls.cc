@@ -91,6 +91,11 @@ void Shutdown(grpc::Server& server, absl::Time deadline) {
   server.Shutdown(absl::ToChronoTime(deadline));
 }
 
+ServedCallStats GetServedCallStats() {
+  const internal::ServedCounters& counters = internal::ServedCounters::OfProcess();
+  return {.taken = counters.taken, .refused = counters.refused};
+}
+
 DirectCallStats GetDirectCallStats() {
   const CallCounters& counters = CallCounters::OfProcess();
   return {

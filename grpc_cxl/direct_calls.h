@@ -88,6 +88,16 @@ struct DirectCallStats {
 // Thread-safe; a few loads.
 DirectCallStats GetDirectCallStats();
 
+// The direct calls that came to this process's servers since it began.
+struct ServedCallStats {
+  uint64_t taken = 0;    // and so run
+  uint64_t refused = 0;  // made on the stream path after all: the server was shutting down, or had
+                         // no memory for them; or cancelled before they were taken
+};
+
+// Thread-safe; a few loads.
+ServedCallStats GetServedCallStats();
+
 // A client process.
 struct CallPeerIdentity {
   pid_t pid = 0;  // as this process's pid namespace numbers it; 0 when it has no number there

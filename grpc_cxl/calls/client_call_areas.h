@@ -17,6 +17,7 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -61,6 +62,7 @@ class ClientCallAreas {
   void Ended();
   int busy() const;
   uint64_t posts() const;
+  void FillStatus(StatusConnection* entry) const;
   void Rest();
   bool MayRest() const;
 

@@ -109,6 +109,7 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   Call& call = calls_[slot];
   absl::MutexLock lock(call.mu);
   posts_.fetch_add(1, std::memory_order_relaxed);
+  bytes_out_.Add(request_bytes);
   ++call.generation;
   call.live = true;
   call.parts = 0;
@@ -319,6 +320,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     view_.Acquire(part);
     call.response.append(part.data(), part.size());
   }
+  bytes_in_.Add(bytes);
   ++call.parts;
   if (whole) {
     *outcome = {call.too_large ? CallOutcome::Kind::kTooLarge : CallOutcome::Kind::kResponse,

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/calls/slot_waiters.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -111,6 +112,9 @@ class ClientCalls {
   int busy() const;
   // Calls posted so far.
   uint64_t posts() const { return posts_.load(std::memory_order_relaxed); }
+  // Bytes of the buffers, of requests and responses.
+  uint64_t bytes_out() const { return bytes_out_; }
+  uint64_t bytes_in() const { return bytes_in_; }
 
   // Gives the memory of free slots back until their next call, and has the server do the same if
   // all are free.
@@ -174,6 +178,7 @@ class ClientCalls {
   std::atomic<bool> broken_{false};
   std::atomic<uint64_t> seen_news_{0};  // of the polling thread
   std::atomic<uint64_t> posts_{0};      // relaxed: a number by itself
+  Counter bytes_out_, bytes_in_;
   // Slots whose memory is reserved. Bit i changes only with slot i owned; relaxed, as free_ orders.
   std::atomic<uint64_t> reserved_{0};
   const std::unique_ptr<Call[]> calls_;

@@ -120,6 +120,7 @@ absl::Status ServerCalls::Take(int slot, News* news) {
     if (!state.reserved) state.reserved = ReserveBuffers(slot);
     if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      ++news->refused;
       return absl::OkStatus();
     }
     state.stage = Stage::kRunning;
@@ -136,11 +137,13 @@ absl::Status ServerCalls::Take(int slot, News* news) {
       running_.fetch_sub(1, std::memory_order_seq_cst);
       busy_.fetch_sub(1, std::memory_order_seq_cst);
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      ++news->refused;
       return absl::OkStatus();
     }
   }
   const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
   view_.Acquire(request);
+  bytes_in_.AddAlone(bytes);
   news->taken.push_back({{slot, generation}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
@@ -202,6 +205,7 @@ void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
+  bytes_out_.Add(bytes);
   state.sent += bytes;
   const bool whole = state.sent == state.response.size();
   const uint32_t word =

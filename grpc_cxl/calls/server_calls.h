@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -61,6 +62,7 @@ class ServerCalls {
   struct News {
     absl::InlinedVector<TakenCall, 1> taken;  // each needs its Respond(), also after an error
     std::vector<CallId> cancelled;            // of running calls
+    uint32_t refused = 0;                     // calls that were not taken
     absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
   // For the polling thread: whether the client has news, and acting upon them.
@@ -73,6 +75,9 @@ class ServerCalls {
 
   // Calls seen so far.
   uint64_t calls_seen() const { return calls_seen_.load(std::memory_order_relaxed); }
+  // Bytes of the buffers, of responses and requests.
+  uint64_t bytes_out() const { return bytes_out_; }
+  uint64_t bytes_in() const { return bytes_in_; }
   // Taken calls whose last part is not sent yet, and those of them without a response.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
@@ -126,6 +131,7 @@ class ServerCalls {
   std::atomic<uint64_t> seen_acked_{0};
   std::atomic<uint64_t> seen_read_{0};
   std::atomic<uint64_t> calls_seen_{0};  // posted so far; relaxed, counted under run_mu_
+  Counter bytes_out_, bytes_in_;
   bool words_reserved_ ABSL_GUARDED_BY(run_mu_) = false;  // of the slots
   const std::unique_ptr<Slot[]> slots_;
 };

@@ -25,6 +25,17 @@ struct CallCounters {
   }
 };
 
+// Direct calls that came to this process's servers; public as ServedCallStats (direct_calls.h).
+struct ServedCounters {
+  Counter taken;
+  Counter refused;
+
+  static ServedCounters& OfProcess() {
+    static ServedCounters counters;
+    return counters;
+  }
+};
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_DIRECT_CALL_COUNTERS_H_

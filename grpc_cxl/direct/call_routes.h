@@ -9,11 +9,19 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/status/latency_histogram.h"
 
 namespace grpc_cxl::internal {
+
+// What became of a connection's direct calls.
+struct RouteCounters {
+  Counter not_taken;
+  LatencyHistogram latency;  // of those with a response
+};
 
 // A connection for direct calls.
 struct CallRoute {
@@ -21,6 +29,7 @@ struct CallRoute {
   std::shared_ptr<LinkOwner> owner;
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
+  RouteCounters* counters = nullptr;
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

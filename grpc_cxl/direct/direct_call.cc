@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/keepalive.h"
@@ -61,6 +62,10 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   if (absl::Status returned = ReturnUnread(link.blocks, response->block); !returned.ok()) {
     link.owner->End(returned);
   }
+}
+
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns) {
+  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
 }
 
 // Now, not earlier: interceptors of the user's may set both.
@@ -217,8 +222,10 @@ void DirectCall::WaitHere() {
       slot_, spin.nanoseconds(), deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs,
       &outcome, &past);
   spin.Waited(past);
+  waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
+      CountLatency(*link_, outcome, waited_ns_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -235,6 +242,7 @@ void DirectCall::WaitElsewhere() {
   }
   WatchServer(channel_, link_, detached);
   const std::shared_ptr<const CallRoute> link = link_;
+  const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   // From here on a timer may end the call and delete this object.
@@ -247,8 +255,9 @@ void DirectCall::WaitElsewhere() {
     }));
   }
   // The slot waits for its outcome even after the deadline.
-  link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
+  link->calls->WhenDone(slot, [detached, engine, link, lent, began_ns](CallOutcome outcome) {
     if (DirectCall* const call = detached->Take()) {
+      CountLatency(*link, outcome, SteadyNs() - began_ns);
       if (engine != nullptr) engine->Cancel(detached->timer());
       call->End(std::move(outcome));
     } else {
@@ -296,6 +305,7 @@ void DirectCall::End(CallOutcome outcome) {
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
+    link_->counters->not_taken.Add();
     methods_->Proceed();
   } else {
     methods_->Hijack();

@@ -78,6 +78,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   uint64_t started_in_ = 0;
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
+  int64_t waited_ns_ = 0;  // by WaitHere()
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;

@@ -16,6 +16,7 @@
 #include "grpc_cxl/event_engine/region_client_source.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 
@@ -67,7 +68,11 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       limits_(limits),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
-      source_(std::move(source)) {}
+      source_(std::move(source)),
+      served_(StatusTable::OfProcess().AddName(name.str(), settings_.directory.rollout,
+                                               may_have_direct_calls_)) {
+  ShowStatus(settings_);
+}
 
 void Acceptor::Start(EndpointCallback on_endpoint) {
   {
@@ -87,6 +92,7 @@ void Acceptor::Stop() {
     dropped = std::exchange(on_endpoint_, nullptr);
   }
   source_->Stop();
+  served_->End();
   const absl::Time deadline = absl::Now() + kShutdownPatience;
   for (const auto& connection : RetireDirectCalls()) connection->AwaitResponses(deadline);
 }
@@ -126,8 +132,10 @@ void Acceptor::Answer(WaitingClient& client) {
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
                                 << client.who() << ": " << refused->reason;
+    served_->Refused(refused->reason);
     return client.Refuse(refused->refusal, refused->reason);
   }
+  served_->Accepted();
   on_endpoint(std::get<0>(std::move(opened)));
 }
 
@@ -174,7 +182,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                               .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,
-                              .wait = settings_.wait()};
+                              .settings = settings_};
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {

@@ -20,6 +20,7 @@
 #include "grpc_cxl/event_engine/connection_budget.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
@@ -89,6 +90,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServerLimits limits_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
+  const std::shared_ptr<ServedName> served_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -12,9 +12,14 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/log/log.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
+#include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -49,6 +54,14 @@ bool IsDeclined(const std::string& name, const absl::Status& status) {
                  << ", but is not reached through memory: " << status.message();
   }
   return true;
+}
+
+std::string TextOf(const EventEngine::ResolvedAddress& address) {
+  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
+    return absl::StrCat(tcp->IsIpv4() ? tcp->Ip() : absl::StrCat("[", tcp->Ip(), "]"), ":",
+                        tcp->port);
+  }
+  return address.address()->sa_family == AF_UNIX ? "a unix socket" : "another address";
 }
 
 // How it went with all of them.
@@ -99,6 +112,23 @@ EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const MovingAddress::
   };
 }
 
+EventEngine::OnConnectCallback NoteNetwork(const EventEngine::ResolvedAddress& address,
+                                           const EndpointSettings& settings, std::string reason,
+                                           EventEngine::OnConnectCallback on_connect) {
+  return [address, settings, reason = std::move(reason),
+          on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+    if (result.ok()) {
+      StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      ShowStatus(settings);
+      LogConnection(settings, [&] {
+        return absl::StrCat(TextOf(address),
+                            ": the connection is made, over the network: ", reason);
+      });
+    }
+    on_connect(std::move(result));
+  };
+}
+
 void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
                        EventEngine::OnConnectCallback on_connect) {
   const Clock::time_point deadline = Clock::now() + timeout;
@@ -110,6 +140,9 @@ void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
            if (tried.result.ok()) return on_connect(std::move(tried.result));
            if (tried.declined) PathCounters::OfProcess().declined.Add();
            const std::shared_ptr<EventEngine> executor = request.local.executor;
+           on_connect =
+               NoteNetwork(request.address, request.local.settings,
+                           std::string(tried.result.status().message()), std::move(on_connect));
            executor->Connect(
                OverNetwork(std::move(request.moves), tried.declined, std::move(on_connect)),
                request.address, *request.config, std::move(request.allocator), Left(deadline));

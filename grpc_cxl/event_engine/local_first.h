@@ -5,6 +5,7 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -43,6 +44,12 @@ void Probe(ConnectRequest local, std::vector<LocalServer> servers,
 ConnectRequest::EventEngine::OnConnectCallback OverNetwork(
     std::shared_ptr<const MovingAddress::Terms> moves, bool declined,
     ConnectRequest::EventEngine::OnConnectCallback on_connect);
+
+// `on_connect` that notes, for people, that a connection to `address` is over the network because
+// of `reason`.
+ConnectRequest::EventEngine::OnConnectCallback NoteNetwork(
+    const ConnectRequest::EventEngine::ResolvedAddress& address, const EndpointSettings& settings,
+    std::string reason, ConnectRequest::EventEngine::OnConnectCallback on_connect);
 
 }  // namespace grpc_cxl::internal
 

@@ -44,6 +44,9 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
   const std::string host(config.GetString(kHostArg).value_or(""));
   std::shared_ptr<const MovingAddress::Terms> moves;
   std::vector<LocalServer> servers;
+  std::string why_none =
+      "the address is a proxy's, or the channel has arguments that only the "
+      "network can serve";
   // Else the address is a proxy's, to which gRPC then speaks.
   if (!config.GetString(kHttpConnectServerArg).has_value() && KeptConfig::CanBe(config)) {
     if (plain && Retries(config)) {
@@ -53,9 +56,10 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                                .executor = channel.engine,
                                .watchdog = channel.watchdog});
     }
-    servers = FindLocalServers(address, host, channel.settings);
+    servers = FindLocalServers(address, host, channel.settings, &why_none);
   }
   if (servers.empty()) {
+    on_connect = NoteNetwork(address, channel.settings, std::move(why_none), std::move(on_connect));
     return channel.engine->Connect(
         OverNetwork(std::move(moves), /*declined=*/false, std::move(on_connect)), address, config,
         std::move(allocator), timeout);
