@@ -38,14 +38,15 @@ constexpr size_t kMostOffers = 64;
 
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
     const std::shared_ptr<Acceptor::EventEngine>& executor, Watchdog* watchdog,
-    const ServiceName& name, const ServerSettings& settings) {
+    const ServiceName& name, const ServerSettings& settings, const ServiceName& guarded_as) {
   if (settings.region.has_value()) {
     return RegionClientSource::Open(executor, *settings.region, name, settings);
   }
   const absl::StatusOr<MemoryModel> memory =
       MakeMemoryModel(settings.coherence, settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
-  return SocketClientSource::Open(executor, watchdog->Assign(), name, settings, *memory);
+  return SocketClientSource::Open(executor, watchdog->Assign(), name, settings, *memory,
+                                  guarded_as);
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
       SettingsRegistry<ListenContext>::Find(address.options);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
-      OpenClientSource(executor, watchdog, address.name, context->settings);
+      OpenClientSource(executor, watchdog, address.name, context->settings, address.name);
   if (!source.ok()) return source.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
                                                   address.name, *context, limits));
@@ -220,7 +221,7 @@ std::string Acceptor::Offer(const std::string& identity) {
     if (stopped_ || handler_ == nullptr || offered_.size() >= kMostOffers) return "";
   }
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
-      OpenClientSource(executor_, watchdog_, name, settings_);
+      OpenClientSource(executor_, watchdog_, name, settings_, name_);
   if (!source.ok()) return "";
   {
     absl::MutexLock lock(mu_);

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -122,10 +123,19 @@ class KeysServer final : private Echo::Service {
   }
   ~KeysServer() override { Shutdown(*server_, absl::Now()); }
   int port() const { return port_; }
+  // How often it ran the call with this payload.
+  int runs(const std::string& payload) {
+    absl::MutexLock lock(mu_);
+    return runs_[payload];
+  }
 
  private:
-  grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
+  grpc::Status Unary(grpc::ServerContext* context, const EchoRequest* request,
                      EchoResponse* response) override {
+    {
+      absl::MutexLock lock(mu_);
+      ++runs_[request->payload()];
+    }
     for (const auto& [key, value] : context->client_metadata()) {
       const std::string text(key.data(), key.size());
       if (text == "cxl-offer" || text == "cxl-answer") response->set_payload(text);
@@ -135,6 +145,8 @@ class KeysServer final : private Echo::Service {
   }
 
   const std::string answer_;
+  absl::Mutex mu_;
+  std::map<std::string, int> runs_ ABSL_GUARDED_BY(mu_);
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -221,6 +233,37 @@ TEST_F(VirtualAddressTest, NamesThatWereOfferedEnd) {
     return true;
   }));
   EXPECT_TRUE(IsDirect(channel));
+}
+
+TEST_F(VirtualAddressTest, NoCallIsMadeTwiceWhenConnectionsEnd) {
+  const auto server = Ours(server_options());
+  Proxy proxy(server->port());
+  const auto stub = Echo::NewStub(Channel(At("127.0.0.1", proxy.port())));
+  std::atomic<bool> stop{false};
+  std::atomic<int> next{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        const std::string id = absl::StrCat(next++);
+        grpc::ClientContext context;
+        context.set_wait_for_ready(true);
+        EchoRequest request;
+        request.set_payload(id);
+        EchoResponse response;
+        const bool ok = stub->Unary(&context, request, &response).ok();
+        const int runs = server->runs(id);
+        EXPECT_TRUE(ok ? runs == 1 : runs <= 1) << id << " " << ok << " " << runs;
+      }
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    const uint64_t before = GetDirectCallStats().direct;
+    EXPECT_TRUE(Eventually([&] { return GetDirectCallStats().direct > before + 20; }));
+    proxy.Cut();
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(VirtualAddressTest, TheNextServerIsFoundInTheSameWay) {
