@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "grpc_cxl/check_requirements.h"
+
 namespace grpc_cxl {
 
 namespace internal {
