@@ -52,7 +52,7 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
   if (!source.ok()) return source.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
                                                   address.name, *context, limits));
-  if (context->direct_calls) RegisterAcceptor(context->server, acceptor);
+  RegisterAcceptor(context->server, acceptor);
   return acceptor;
 }
 
@@ -63,6 +63,7 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       watchdog_(watchdog),
       name_(name),
       settings_(context.settings),
+      plain_(context.plain),
       may_have_direct_calls_(context.direct_calls),
       limits_(limits),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
@@ -79,7 +80,7 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
   });
 }
 
-void Acceptor::Stop() {
+void Acceptor::Close() {
   EndpointCallback dropped;
   {
     absl::MutexLock lock(mu_);
@@ -87,6 +88,29 @@ void Acceptor::Stop() {
     dropped = std::exchange(on_endpoint_, nullptr);
   }
   source_->Stop();
+}
+
+std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::Drain() {
+  Close();
+  return RetireDirectCalls();
+}
+
+bool Acceptor::IsDrained() {
+  std::vector<std::shared_ptr<EndpointCore>> open;
+  {
+    absl::MutexLock lock(mu_);
+    for (const auto& weak : cores_) {
+      if (auto core = weak.lock(); core != nullptr && !core->IsOver()) {
+        open.push_back(std::move(core));
+      }
+    }
+  }
+  for (const auto& core : open) core->SendGoaway();
+  return open.empty();
+}
+
+void Acceptor::Stop() {
+  Close();
   const absl::Time deadline = absl::Now() + kShutdownPatience;
   for (const auto& connection : RetireDirectCalls()) connection->AwaitResponses(deadline);
 }
@@ -187,13 +211,16 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
   // Before the poller reads from the client: the first call must find direct calls enabled.
-  if (user != nullptr) Enlist(std::shared_ptr<ServerLinkUser>(*core, user));
+  Enlist(*core, user);
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
-void Acceptor::Enlist(const std::shared_ptr<ServerLinkUser>& connection) {
+void Acceptor::Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user) {
   absl::MutexLock lock(mu_);
-  if (retired_) return;
+  std::erase_if(cores_, [](const auto& weak) { return weak.expired(); });
+  if (plain_) cores_.push_back(core);
+  if (retired_ || user == nullptr) return;
+  const std::shared_ptr<ServerLinkUser> connection(core, user);
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
   connections_.push_back(connection);
   if (handler_ != nullptr) connection->SetHandler(handler_);

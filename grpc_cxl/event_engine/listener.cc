@@ -15,6 +15,7 @@
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/default_engine.h"
+#include "grpc_cxl/event_engine/network_listener.h"
 #include "grpc_cxl/event_engine/registered_address.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/host_name.h"
@@ -114,12 +115,13 @@ class Listener final : public EventEngine::Listener {
       : executor_(std::move(executor)),
         watchdog_(watchdog),
         sink_(std::move(sink)),
-        inner_(std::move(inner)),
+        inner_(std::make_shared<NetworkListener>(std::move(inner))),
         limits_(limits) {}
 
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
     for (const auto& address : registered_) address->Stop();
+    inner_->Close();
     for (const auto& [server, name] : other_names_) GiveNameBack(server, name);
   }
 
@@ -131,6 +133,9 @@ class Listener final : public EventEngine::Listener {
       const absl::StatusOr<int> port = inner_->Bind(address);
       const std::optional<int> context = CxlListening::Network();
       if (port.ok() && context.has_value()) {
+        if (const auto found = SettingsRegistry<ListenContext>::Find(*context); found.ok()) {
+          RegisterNetworkListener(found->server, inner_);
+        }
         if (const auto name = NameOf(address, *port)) Register(*name, *context);
         RegisterOtherNames(*context, *port);
       }
@@ -188,7 +193,7 @@ class Listener final : public EventEngine::Listener {
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const std::shared_ptr<Sink> sink_;
-  const std::unique_ptr<EventEngine::Listener> inner_;
+  const std::shared_ptr<NetworkListener> inner_;
   const ServerLimits limits_;
   bool uses_inner_ = false;
   bool started_ = false;

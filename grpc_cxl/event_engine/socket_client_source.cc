@@ -93,7 +93,7 @@ absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory) {
   absl::StatusOr<std::shared_ptr<KeptName>> kept =
-      KeptName::Open(executor, poller, settings.directory, name);
+      KeptName::Open(executor, poller, settings.directory, name, settings.take_over);
   if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
       std::move(executor), poller, *std::move(kept), name, settings, memory));
@@ -189,6 +189,7 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
+  if (hello.takes_over) return kept_name_->AddSuccessor(std::move(socket));
   const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
   auto client =
