@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
@@ -69,7 +70,7 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     if (done.ok() && !*done) done = TryWriteOrAsk(data);
     if (done.ok() && *done) {
       written_ = true;
-      if (goaway_ == Goaway::kDue) MaybeSendGoaway();
+      if (goaway_due_) MaybeSendGoaway();
       return true;
     }
     if (!done.ok()) return Fail(std::move(on_writable), done.status());
@@ -88,8 +89,9 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
 
 void EndpointCore::SendGoaway() {
   absl::MutexLock lock(write_mu_);
-  if (goaway_ == Goaway::kNone) goaway_ = Goaway::kDue;
-  if (goaway_ == Goaway::kDue && written_ && !write_.callback) MaybeSendGoaway();
+  if (SteadyNs() < next_goaway_ns_) return;
+  goaway_due_ = true;
+  if (written_ && !write_.callback) MaybeSendGoaway();
 }
 
 void EndpointCore::MaybeSendGoaway() {
@@ -101,7 +103,10 @@ void EndpointCore::MaybeSendGoaway() {
   SliceBuffer frame;
   frame.Append(grpc_event_engine::experimental::Slice::FromCopiedBuffer(kGoaway, sizeof(kGoaway)));
   sender_.Start();
-  if (const auto sent = sender_.Send(frame); sent.ok() && *sent) goaway_ = Goaway::kSent;
+  if (const auto sent = sender_.Send(frame); !sent.ok() || !*sent) return;
+  goaway_due_ = false;
+  goaway_pause_ns_ *= 2;
+  next_goaway_ns_ = SteadyNs() + goaway_pause_ns_;
 }
 
 void EndpointCore::Shutdown() {
@@ -252,7 +257,7 @@ std::optional<EndpointCore::Over> EndpointCore::LookAtWrite() ABSL_NO_THREAD_SAF
     if (!done.ok() || *done) {
       over = Over{Take(write_), done.status()};
       written_ = true;
-      if (goaway_ == Goaway::kDue) MaybeSendGoaway();
+      if (goaway_due_) MaybeSendGoaway();
     } else {
       write_.pending.store(true, std::memory_order_relaxed);
     }

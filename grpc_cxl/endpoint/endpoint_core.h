@@ -79,8 +79,9 @@ class EndpointCore final : public Pollable,
 
   // For a server whose stream is HTTP/2 as gRPC writes it: whole frames, no TLS. Asks the client to
   // make new calls elsewhere, by a GOAWAY behind gRPC's first write or a later one; calls under way
-  // go on, and the client closes the connection after the last. Call it again, because it needs
-  // space in the ring, until IsOver() or the server's patience ends.
+  // go on, and the client closes the connection after the last. Call it again and again until
+  // IsOver(): it needs space in the ring, and gRPC overlooks a GOAWAY that comes as soon as the
+  // connection is made (StartWatch() of its transport), so it is repeated, ever more seldom.
   void SendGoaway();
   // Whether the connection is closed for good, with its direct calls.
   bool IsOver() const { return closed_.load(std::memory_order_relaxed); }  // a flag by itself
@@ -161,7 +162,9 @@ class EndpointCore final : public Pollable,
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
   bool written_ ABSL_GUARDED_BY(write_mu_) = false;  // a write, which has begun HTTP/2
-  enum class Goaway { kNone, kDue, kSent } goaway_ ABSL_GUARDED_BY(write_mu_) = Goaway::kNone;
+  bool goaway_due_ ABSL_GUARDED_BY(write_mu_) = false;
+  int64_t goaway_pause_ns_ ABSL_GUARDED_BY(write_mu_) = 5'000'000;  // before the next
+  int64_t next_goaway_ns_ ABSL_GUARDED_BY(write_mu_) = 0;
 
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.
