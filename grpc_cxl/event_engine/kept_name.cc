@@ -91,6 +91,7 @@ void KeptName::TakeFromOwner() {
   if (!listener_.has_value()) return;
   absl::Status owned =
       taken.ok() ? listener_->Adopt(directory_, *std::move(taken)) : taken.status();
+  if (owned.ok()) take_over_ = std::move(take_over);
   // The owner may have left meanwhile. If it has not, Check() tries again.
   if (!owned.ok()) owned = listener_->Restore(directory_).status();
   if (!owned.ok()) {
@@ -130,13 +131,9 @@ KeptName::Ending KeptName::TakeAll() {
     if (*watched != nullptr) ending.watched.push_back(std::exchange(*watched, nullptr));
   }
   ending.successor = std::move(successor_);
+  ending.take_over = std::exchange(take_over_, std::nullopt);
   ending.listener = std::exchange(listener_, std::nullopt);
   return ending;
-}
-
-void KeptName::End(Ending ending) {
-  // First: a successor has the same socket, so closing ours does not end the watch.
-  for (const auto& watched : ending.watched) poller_->Remove(watched.get());
 }
 
 void KeptName::Stop() {
@@ -144,17 +141,17 @@ void KeptName::Stop() {
   Ending ending;
   {
     absl::MutexLock lock(mu_);
-    if (listener_.has_value() && successor_) HandOver();
+    if (listener_.has_value() && successor_ && !handed_over_) HandOver();
     ending = TakeAll();
-    take_over_.reset();
     dropped.swap(on_waiting_);
   }
-  End(std::move(ending));
+  // First: a successor has the same socket, so closing ours does not end the watch.
+  for (const auto& watched : ending.watched) poller_->Remove(watched.get());
 }
 
 void KeptName::AddSuccessor(UniqueFd socket) {
   absl::MutexLock lock(mu_);
-  if (waiting_ == nullptr || !listener_.has_value() || !listener_->IsOwner()) {
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) {
     return SendRefusal(socket.get(), Refusal::kShuttingDown, "the server is shutting down");
   }
   if (successor_) {
@@ -167,20 +164,23 @@ void KeptName::AddSuccessor(UniqueFd socket) {
 }
 
 void KeptName::OnSuccessor() {
-  Ending ending;
-  {
-    absl::MutexLock lock(mu_);
-    if (!successor_) return;
-    const absl::StatusOr<bool> now = ReceiveNow(successor_.get());
-    if (now.ok() && !*now) return;
-    if (now.ok() && HandOver()) {
-      ending = TakeAll();
-    } else {  // it has gone
-      ending.watched.push_back(std::exchange(succession_, nullptr));
-      ending.successor = std::move(successor_);
-    }
-  }
-  End(std::move(ending));
+  absl::MutexLock lock(mu_);
+  if (!successor_) return;
+  const absl::StatusOr<bool> now = ReceiveNow(successor_.get());
+  if (now.ok() && !*now) return;
+  if (now.ok() && !handed_over_ && HandOver()) return WatchSocket();
+  // It has gone.
+  poller_->Remove(succession_.get());
+  succession_ = nullptr;
+  successor_.Reset();
+  if (std::exchange(handed_over_, false)) CheckAfter(EventEngine::Duration(0));
+}
+
+void KeptName::WatchSocket() {
+  // In this order: a successor has the same socket, so closing ours does not end the watch.
+  poller_->Remove(waiting_.get());
+  listener_->DropRetired();
+  waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
 }
 
 bool KeptName::HandOver() {
@@ -233,8 +233,8 @@ void KeptName::Check() {
   absl::MutexLock lock(mu_);
   if (check_due_ != kNever) executor_->Cancel(check_);
   check_due_ = kNever;
-  if (waiting_ == nullptr || !listener_.has_value() || !listener_->IsOwner())
-    return;  // stopped, or a forked child's copy
+  // Stopped, another's, or a forked child's copy.
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) return;
   const absl::Status status = Restore();
   if (!status.ok() && status.message() != last_error_) {
     const bool taken = absl::IsAlreadyExists(status);
@@ -256,11 +256,7 @@ absl::Status KeptName::Restore() {
   const absl::StatusOr<NameListener::Restored> restored = listener_->Restore(*directory);
   directory_ = *std::move(directory);
   watch_.Watch(listener_->directory());
-  if (waiting_->fd() != listener_->fd()) {
-    poller_->Remove(waiting_.get());
-    listener_->DropRetired();
-    waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
-  }
+  if (waiting_->fd() != listener_->fd()) WatchSocket();
   if (!restored.ok()) return restored.status();
   if (*restored != NameListener::Restored::kNothing) {
     LOG(WARNING) << "cxl:///" << name_.str() << ": restored the files of this name in "

@@ -27,9 +27,9 @@ namespace grpc_cxl::internal {
 // server has taken the name without that, says so, and takes it again as soon as it is free.
 //
 //     Open() --name free-----------------> owned --AddSuccessor()--> owned, one successor asks
-//        |                                   ^                            | it is ready, or Stop()
-//        | name served, `take_over`          |                            v
-//        '------> its owner is asked --Start()                        handed over
+//        |                                  ^  ^                          | it is ready, or Stop()
+//        | name served, `take_over`         |  |                          v
+//        '------> its owner is asked --Start() '---the successor dies--- handed over
 //
 // Thread-safe; owned by a shared_ptr.
 class KeptName final : public std::enable_shared_from_this<KeptName> {
@@ -70,15 +70,16 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   struct Ending {
     std::vector<std::shared_ptr<Watched>> watched;
     UniqueFd successor;
-    std::optional<NameListener> listener;
+    std::optional<TakeOver> take_over;
+    std::optional<NameListener> listener;  // goes first
   };
   Ending TakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void End(Ending ending);
   // To the successor; whether that was possible.
   bool HandOver() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Until then the name is its owner's.
   void TakeFromOwner();
   void OnSuccessor();
+  void WatchSocket() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);  // instead of the one before
 
   // Has the poller call `on_readable` for `fd`. When it cannot, Check() looks instead.
   std::shared_ptr<Watched> Watch(int fd, void (KeptName::*on_readable)());
@@ -95,9 +96,10 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
 
   absl::Mutex mu_;
   RendezvousDirectory directory_ ABSL_GUARDED_BY(mu_);
-  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped, or handed over
-  std::optional<TakeOver> take_over_ ABSL_GUARDED_BY(mu_);     // from Open() to Start()
-  UniqueFd successor_ ABSL_GUARDED_BY(mu_);
+  std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
+  // Kept open, so that the owner before us learns when we end.
+  std::optional<TakeOver> take_over_ ABSL_GUARDED_BY(mu_);
+  UniqueFd successor_ ABSL_GUARDED_BY(mu_);  // kept open as well
   bool handed_over_ ABSL_GUARDED_BY(mu_) = false;
   NameWatch watch_ ABSL_GUARDED_BY(mu_);
   std::function<void()> on_waiting_ ABSL_GUARDED_BY(mu_);

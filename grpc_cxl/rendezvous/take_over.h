@@ -25,7 +25,8 @@ struct TakenName {
   UniqueFd socket;  // listens
 };
 
-// The successor's side. Not thread-safe.
+// The successor's side; also tells the owner, as long as it lives, that the successor does. Not
+// thread-safe.
 class TakeOver {
  public:
   // Asks the owner for its name; both must be of one user. Blocks for up to a second. UNAVAILABLE:

@@ -62,11 +62,14 @@ struct Seen {
 
 class RestartTest : public ::testing::TestWithParam<Way> {
  protected:
+  std::vector<std::string> Flags(int number, bool take_over = true) const {
+    return {"--address=" + address_, absl::StrCat("--number=", number),
+            absl::StrCat("--take_over=", take_over),
+            "--directory=" + (GetParam().ours ? directory_.path() : "")};
+  }
   std::unique_ptr<internal::SpawnedChild> Start(int number) const {
-    std::vector<std::string> flags = {"--address=" + address_, absl::StrCat("--number=", number),
-                                      "--take_over"};
-    if (GetParam().ours) flags.push_back("--directory=" + directory_.path());
-    auto server = std::make_unique<internal::SpawnedChild>("test/e2e/restart_server", flags);
+    auto server =
+        std::make_unique<internal::SpawnedChild>("test/e2e/restart_server", Flags(number));
     EXPECT_EQ(server->ReadLine(), "serving");
     return server;
   }
@@ -90,6 +93,17 @@ class RestartTest : public ::testing::TestWithParam<Way> {
         arguments);
   }
 
+  // Which server a new channel reaches.
+  int Reached() const {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    EchoResponse response;
+    const grpc::Status status = Echo::NewStub(Channel())->Unary(&context, {}, &response);
+    int number = -1;
+    EXPECT_TRUE(status.ok() && absl::SimpleAtoi(response.payload(), &number));
+    return number;
+  }
+
   void Call(const std::atomic<bool>& stop, Seen* seen) const {
     const std::shared_ptr<grpc::Channel> channel = Channel();
     Connect(*channel);
@@ -99,7 +113,6 @@ class RestartTest : public ::testing::TestWithParam<Way> {
     for (Clock::time_point next = Clock::now(); !stop; next += kPeriod) {
       std::this_thread::sleep_until(next);
       grpc::ClientContext context;
-      context.set_wait_for_ready(Number("PATIENT", 0) != 0);
       EchoResponse response;
       const Clock::time_point begin = Clock::now();
       const grpc::Status status = stub->Unary(&context, {}, &response);
@@ -133,11 +146,6 @@ TEST_P(RestartTest, LosesNoCall) {
   int run = 0;
   for (int i = 0; i < restarts; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // some load, not a result
-    if (Number("GAP", 0) != 0) {
-      run += Stop(*server);
-      server = Start(i + 2);
-      continue;
-    }
     auto next = Start(i + 2);
     run += Stop(*server);
     server = std::move(next);
@@ -157,6 +165,33 @@ TEST_P(RestartTest, LosesNoCall) {
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(seen.comebacks, 0);
   EXPECT_EQ(run, static_cast<int>(seen.ms.size()));
+}
+
+// Whenever a successor is killed, the server that was there before has its name, and gives it to
+// the next one.
+TEST_P(RestartTest, ASuccessorThatDiesTakesNothingAlong) {
+  if (!GetParam().ours || GetParam().direct) GTEST_SKIP() << "once for each kind of address";
+  const auto server = Start(1);
+  for (int i = 0; i < 8; ++i) {
+    internal::SpawnedChild successor("test/e2e/restart_server", Flags(2));
+    if (i == 7) {
+      EXPECT_EQ(successor.ReadLine(), "serving");
+      EXPECT_EQ(Reached(), 2);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(25 * i));  // where it dies
+    successor.Kill();
+    EXPECT_EQ(Reached(), 1);
+  }
+  const auto last = Start(3);
+  EXPECT_EQ(Reached(), 3);
+}
+
+TEST_P(RestartTest, AServerThatDoesNotTakeOverLeavesTheNameWhereItIs) {
+  if (!GetParam().ours || GetParam().network) GTEST_SKIP() << "they share the network address";
+  const auto server = Start(1);
+  internal::SpawnedChild other("test/e2e/restart_server", Flags(2, /*take_over=*/false));
+  EXPECT_NE(other.Finish(absl::Minutes(1)), 0);
+  EXPECT_EQ(Reached(), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, RestartTest,
