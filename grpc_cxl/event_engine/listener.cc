@@ -159,9 +159,13 @@ class Listener final : public EventEngine::Listener {
     const auto accept = [sink = sink_](std::unique_ptr<EventEngine::Endpoint> endpoint) {
       sink->Accept(std::move(endpoint), sink->NewAllocator("cxl-endpoint"));
     };
+    // Before names are taken over: the server that had them may leave at once.
+    if (uses_inner_) {
+      if (absl::Status status = inner_->Start(); !status.ok()) return status;
+    }
     for (const auto& acceptor : acceptors_) acceptor->Start(accept);
     for (const auto& address : registered_) address->Start(accept);
-    return uses_inner_ ? inner_->Start() : absl::OkStatus();
+    return absl::OkStatus();
   }
 
  private:

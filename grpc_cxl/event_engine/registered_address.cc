@@ -20,7 +20,7 @@ using grpc_event_engine::experimental::EventEngine;
 // Between attempts: from the first, which another server that cleans up may have spoilt, to the
 // last.
 constexpr EventEngine::Duration kFirstRetry = std::chrono::milliseconds(100);
-constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(5);
+constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(1);
 
 }  // namespace
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server for restart_test.cc: answers each call with its number. Prints "serving"; shuts down at
-// the end of its input, and prints how many calls it has run.
+// A server for restart_test.cc: answers each call with its number. Prints "serving"; shuts down
+// when another server has taken over, or at the end of its input, and prints how many calls it has
+// run.
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -29,6 +32,7 @@ ABSL_FLAG(std::string, address, "", "where to listen");
 ABSL_FLAG(std::string, directory, "", "the rendezvous directory; empty: gRPC's own credentials");
 ABSL_FLAG(std::string, number, "", "of this server");
 ABSL_FLAG(bool, take_over, false, "ServerOptions::take_over");
+ABSL_FLAG(bool, leave, true, "shut down when another server has taken over");
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -61,8 +65,10 @@ int Main() {
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   CHECK(server != nullptr);
   std::cout << "serving" << std::endl;
-  std::string line;
-  std::getline(std::cin, line);
+  pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  while (poll(&input, 1, /*ms=*/5) == 0 &&
+         !(absl::GetFlag(FLAGS_leave) && AwaitTakeOver(*server, absl::InfinitePast()))) {
+  }
   Shutdown(*server, absl::Now() + absl::Seconds(20));
   std::cout << service.calls() << std::endl;
   return 0;

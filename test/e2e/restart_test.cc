@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A server is restarted again and again under load: the next one takes its name or address over,
-// then it shuts down. No call fails, none runs twice, and no caller comes back to a server that it
+// and it shuts down. No call fails, none runs twice, and no caller comes back to a server that it
 // has left. RESTARTS in the environment says how often, and GRPC_S_OWN=1 runs the same with gRPC's
 // own credentials, for comparison.
 
@@ -67,9 +67,10 @@ class RestartTest : public ::testing::TestWithParam<Way> {
             absl::StrCat("--take_over=", take_over),
             "--directory=" + (GetParam().ours ? directory_.path() : "")};
   }
-  std::unique_ptr<internal::SpawnedChild> Start(int number) const {
-    auto server =
-        std::make_unique<internal::SpawnedChild>("test/e2e/restart_server", Flags(number));
+  std::unique_ptr<internal::SpawnedChild> Start(int number, bool leave = true) const {
+    std::vector<std::string> flags = Flags(number);
+    flags.push_back(absl::StrCat("--leave=", leave));
+    auto server = std::make_unique<internal::SpawnedChild>("test/e2e/restart_server", flags);
     EXPECT_EQ(server->ReadLine(), "serving");
     return server;
   }
@@ -171,7 +172,7 @@ TEST_P(RestartTest, LosesNoCall) {
 // the next one.
 TEST_P(RestartTest, ASuccessorThatDiesTakesNothingAlong) {
   if (!GetParam().ours || GetParam().direct) GTEST_SKIP() << "once for each kind of address";
-  const auto server = Start(1);
+  const auto server = Start(1, /*leave=*/false);
   for (int i = 0; i < 8; ++i) {
     internal::SpawnedChild successor("test/e2e/restart_server", Flags(2));
     if (i == 7) {
