@@ -38,9 +38,9 @@ class OfferAnswers;
 //     application has not set: no keepalive timer and no bandwidth probe, frames and windows of
 //     4 MiB. With a network address, arguments stay gRPC's: they count for all connections.
 //
-// To let direct calls finish, end the server with grpc_cxl::Shutdown(*server) instead of
-// server->Shutdown(), which waits 10 ms for them: gRPC has no hook that would come before it closes
-// the in-process channel through which they run. Without direct calls both are the same.
+// End the server with grpc_cxl::Shutdown(*server) (direct_calls.h) instead of server->Shutdown(),
+// which ends calls that arrive at that moment, and waits 10 ms for direct calls: gRPC has no hook
+// that would come before.
 class ServerBuilder : public grpc::ServerBuilder {
  public:
   ServerBuilder();

@@ -64,7 +64,7 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
   if (!source.ok()) return source.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
                                                   address.name, *context, limits));
-  if (context->direct_calls) RegisterAcceptor(context->server, acceptor);
+  RegisterAcceptor(context->server, acceptor);
   return acceptor;
 }
 
@@ -75,6 +75,7 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       watchdog_(watchdog),
       name_(name),
       settings_(context.settings),
+      plain_(context.plain),
       may_have_direct_calls_(context.direct_calls),
       limits_(limits),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
@@ -95,22 +96,48 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
   });
 }
 
-void Acceptor::Stop() {
+void Acceptor::Close() {
   EndpointCallback dropped;
   std::map<std::string, std::shared_ptr<ClientSource>> offered;
-  std::vector<std::weak_ptr<HeldEndpoint>> held;
   {
     absl::MutexLock lock(mu_);
     stopped_ = true;
     dropped = std::exchange(on_endpoint_, nullptr);
     offered.swap(offered_);
-    held.swap(held_);
   }
   source_->Stop();
   served_->End();
   for (const auto& [name, source] : offered) source->Stop();
+}
+
+std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::Drain() {
+  Close();
+  return RetireDirectCalls();
+}
+
+bool Acceptor::IsDrained() {
+  std::vector<std::shared_ptr<EndpointCore>> open;
+  {
+    absl::MutexLock lock(mu_);
+    for (const auto& weak : cores_) {
+      if (auto core = weak.lock(); core != nullptr && !core->IsOver()) {
+        open.push_back(std::move(core));
+      }
+    }
+  }
+  for (const auto& core : open) core->SendGoaway();
+  return open.empty();
+}
+
+void Acceptor::Stop() {
+  Close();
   const absl::Time deadline = absl::Now() + kShutdownPatience;
   for (const auto& connection : RetireDirectCalls()) connection->AwaitResponses(deadline);
+  std::vector<std::weak_ptr<HeldEndpoint>> held;
+  {
+    absl::MutexLock lock(mu_);
+    held.swap(held_);
+  }
   for (const auto& weak : held) {
     if (const auto endpoint = weak.lock()) endpoint->Drop();
   }
@@ -147,7 +174,7 @@ void Acceptor::Answer(WaitingClient& client) {
     on_endpoint = on_endpoint_;
   }
   if (!on_endpoint) return client.Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  auto opened = Open(client);
+  auto opened = Open(client, /*carries_http2=*/true);
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
                                 << client.who() << ": " << refused->reason;
@@ -159,7 +186,7 @@ void Acceptor::Answer(WaitingClient& client) {
 }
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
-    WaitingClient& client) {
+    WaitingClient& client, bool carries_http2) {
   auto chosen = ChooseArena(settings_, may_have_direct_calls_ ? client.features() : kNoFeatures,
                             client.reserves_on_use(), *budget_, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&chosen)) {
@@ -214,7 +241,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
   // Before the poller reads from the client: the first call must find direct calls enabled.
-  if (user != nullptr) Enlist(std::shared_ptr<ServerLinkUser>(*core, user));
+  Enlist(*core, user, carries_http2);
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
@@ -265,7 +292,7 @@ void Acceptor::EndOffer(const std::string& name) {
 }
 
 void Acceptor::AnswerOffered(WaitingClient& client) {
-  auto opened = Open(client);
+  auto opened = Open(client, /*carries_http2=*/false);
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     return client.Refuse(refused->refusal, refused->reason);
   }
@@ -281,9 +308,13 @@ void Acceptor::AnswerOffered(WaitingClient& client) {
   held->Drop();
 }
 
-void Acceptor::Enlist(const std::shared_ptr<ServerLinkUser>& connection) {
+void Acceptor::Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user,
+                      bool carries_http2) {
   absl::MutexLock lock(mu_);
-  if (retired_) return;
+  std::erase_if(cores_, [](const auto& weak) { return weak.expired(); });
+  if (plain_ && carries_http2) cores_.push_back(core);
+  if (retired_ || user == nullptr) return;
+  const std::shared_ptr<ServerLinkUser> connection(core, user);
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
   connections_.push_back(connection);
   if (handler_ != nullptr) connection->SetHandler(handler_);

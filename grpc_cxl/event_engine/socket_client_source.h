@@ -44,6 +44,7 @@ class SocketClientSource final : public ClientSource,
 
   void Start(OnClient on_client) override;
   void Stop() override;
+  bool AwaitTakeOver(absl::Time deadline) override { return kept_name_->AwaitTakeOver(deadline); }
 
  private:
   friend class PendingHandshake;
@@ -58,7 +59,7 @@ class SocketClientSource final : public ClientSource,
   std::shared_ptr<PendingHandshake> AcceptOne();
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
-  // A client has said hello.
+  // A client has said hello, or a successor.
   void HandOver(UniqueFd socket, const ClientHello& hello);
   // `handshake` waits for its client; it ends at once if the source has stopped.
   void Queue(std::shared_ptr<PendingHandshake> handshake);
