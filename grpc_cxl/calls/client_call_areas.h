@@ -43,6 +43,9 @@ class ClientCallAreas {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit) {
     return Of(slot).Post(In(slot), request_bytes, response_limit);
   }
+  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback) {
+    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback));
+  }
   ClientCalls::Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
                            PastWait* past) {
     return Of(slot).Wait(In(slot), spin_ns, patience_ns, outcome, past);
