@@ -74,6 +74,8 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
       !IsMessageOf(methods->GetSendMessage(), *types_.request) || !IsPlain(*context_)) {
     return false;
   }
+  // Then this call waits for its turn.
+  if (link_ != nullptr && link_->calls->Crowded()) return false;
   const Message& message = *static_cast<const Message*>(methods->GetSendMessage());
   const size_t bytes = message.ByteSizeLong();
   // gRPC reports what it does not send.
