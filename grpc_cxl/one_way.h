@@ -22,10 +22,11 @@ namespace grpc_cxl {
 //   * Over the network, or where there is no space for the request, OK means that this process
 //     makes the call in the background, over HTTP/2. It is lost as well when this process ends
 //     first. A failure is counted (DirectCallStats::one_way_failed) and logged.
-//   * Back pressure: when 512 calls are under way in memory and 512 in the background, the call
-//     waits for its answer as if this had not been called. It does so, too, where it must: with
-//     call credentials or compression, by the completion-queue API, generic stubs,
-//     ClientUnaryReactor. Then the status is the call's own.
+//   * Back pressure: when more than three quarters of the connection's slots (up to 512) are in
+//     use, or 512 calls are under way in the background, the call waits for its answer as if this
+//     had not been called. It does so, too, where it must: with call credentials or compression, by
+//     the completion-queue API, generic stubs, ClientUnaryReactor. Then the status and the response
+//     are the call's own.
 // The calls run in no particular order, at most once. A cancellation comes too late as soon as the
 // call has returned. Interceptors see the call that returns OK; the server's, the one that runs.
 // On other channels it is an ordinary call, with a metadata entry "cxl-one-way" that means nothing.
