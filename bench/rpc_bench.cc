@@ -10,6 +10,7 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --apis=pingpong --pin=no,yes --html=/tmp/r.html
 //   ./bazelw run -c opt //bench:rpc_bench -- --sizes=64 --apis=callback --concurrency=64
 //       --transports=tcp,cxl,cxl_direct --handler_cpu_us=100
+//   ./bazelw run -c opt //bench:rpc_bench -- --transports=tcp,network --sizes=64,65536 --rounds=101
 //   ./bazelw run -c opt //bench:rpc_bench -- --blocking
 //   ./bazelw run -c opt //bench:rpc_bench -- --parts
 //   ./bazelw run -c opt //bench:rpc_bench -- --cxl_preset=local,expander,switch,pool
@@ -49,7 +50,7 @@
 using List = std::vector<std::string>;
 
 ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}),
-          "transports to compare: tcp, unix, inproc, cxl, cxl_direct");
+          "transports to compare: tcp, network, unix, inproc, cxl, cxl_direct");
 ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
 ABSL_FLAG(
     List, apis, List({"sync"}),

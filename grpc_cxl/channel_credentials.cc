@@ -136,6 +136,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     if (!target.is_name) {
       // With other policies each address is a server of its own.
       if (!target.authority.empty()) adapted.SetString(internal::kHostArg, target.authority);
+      if (plain_) adapted.SetInt(internal::kPlainArg, 1);
       // Connections with different keys are not shared.
       if (plain_ && !target.calls_key.empty()) {
         adapted.SetString(internal::kCallsKeyArg, target.calls_key);

@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "grpc_cxl/check_requirements.h"
+
 namespace grpc_cxl {
 
 // A context for calls that a handler makes to serve its own call:

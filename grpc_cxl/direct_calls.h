@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/check_requirements.h"
 
 namespace grpc_cxl {
 

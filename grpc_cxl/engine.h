@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "grpc_cxl/check_requirements.h"
 
 namespace grpc_cxl {
 

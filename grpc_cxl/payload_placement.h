@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "grpc_cxl/check_requirements.h"
+
 namespace grpc_cxl {
 
 // For servers that send large messages: an interceptor that serialises them straight into

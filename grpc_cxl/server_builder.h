@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "grpc_cxl/check_requirements.h"
+
 namespace grpc_cxl {
 
 // gRPC's builder for a server with grpc_cxl::ServerCredentials(). What such a server would have to

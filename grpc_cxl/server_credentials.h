@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "grpc_cxl/check_requirements.h"
 #include "grpc_cxl/options.h"
 
 namespace grpc_cxl {

@@ -10,10 +10,19 @@
 # kept in ${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-~/.cache}/grpc_cxl} and shared by all
 # clones; with a complete cache no network is used.
 #
+# The prefix serves Bazel (prefix.bzl) and, with the toolchain.cmake in its root, CMake. It may be
+# moved until something is built with it.
+#
 # gRPC >= 1.80 is only in Debian's `experimental` suite; all else comes from `sid`,
 # because experimental's newest Abseil may not be the one gRPC was built with.
 set -eu
 
+case ${1:--} in
+  -*)
+    echo "usage: debian_prefix.sh DESTINATION" >&2
+    exit 2
+    ;;
+esac
 dest=$1
 packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libgtest-dev libgmock-dev libbenchmark-dev
@@ -34,7 +43,8 @@ for tool in apt-get dpkg flock sha256sum; do
 done
 
 arch=$(dpkg --print-architecture)
-recipe=$(sha256sum <"$0" | cut -c1-12)
+# Of all that decides which packages are fetched.
+recipe=$(echo "1 $packages $from_experimental" | sha256sum | cut -c1-12)
 # No fallback to /tmp: there, anybody could put packages in front of us.
 [ -n "${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-${HOME:-}}}" ] ||
   fail "there is no place for downloads: set HOME, XDG_CACHE_HOME or GRPC_CXL_CACHE."
@@ -100,10 +110,44 @@ flock 9  # two clones that build for the first time: the second one uses the fir
 downloaded || download
 exec 9>&-
 
-mkdir -p "$dest"
+mkdir -p "$dest" || fail "$dest cannot be made: name a folder that you can write to."
+[ -z "$(ls -A "$dest")" ] || [ -e "$dest/toolchain.cmake" ] ||
+  fail "$dest is not empty: name a folder that does not exist yet."
 for deb in "$cache"/*.deb; do
   name=${deb##*/}
   name=${name%%_*}
   case " $not_unpacked " in *" $name "*) continue ;; esac
   dpkg -x "$deb" "$dest" || fail "$deb could not be unpacked: delete $cache and try again."
 done
+
+# Its programs run with its own C library, wherever it lies.
+mkdir -p "$dest/usr/libexec/grpc_cxl"
+for program in "$dest"/usr/bin/*; do
+  [ ! -L "$program" ] || continue
+  case $(od -An -tx1 -N4 "$program") in *7f*45*4c*46*) ;; *) continue ;; esac
+  mv "$program" "$dest/usr/libexec/grpc_cxl/"
+  cat >"$program" <<'EOF'
+#!/bin/sh
+program=$(readlink -f "$0")
+usr=${program%/bin/*}
+for loader in "$usr"/lib/*/ld-linux* "$usr"/lib/*/ld64*; do
+  [ -e "$loader" ] && exec "$loader" --library-path "${loader%/*}" "$usr/libexec/grpc_cxl/${program##*/}" "$@"
+done
+echo "$0: its C library is missing: make the prefix anew with debian_prefix.sh" >&2
+exit 127
+EOF
+  chmod +x "$program"
+done
+
+# protoc looks for timestamp.proto and the like beside its executable, which is the loader then.
+for loader in "$dest"/usr/lib/*/ld-linux* "$dest"/usr/lib/*/ld64*; do
+  [ ! -e "$loader" ] || ln -sfn ../../include "${loader%/*}/include"
+done
+
+# pkg-config finds it, wherever it lies.
+find "$dest/usr" -name '*.pc' -type f | while read -r file; do
+  up=$(echo "${file#"$dest/usr/"}" | sed 's#[^/]*$##; s#[^/]*/#/..#g')
+  sed -i "s#=/usr\$#=\${pcfiledir}$up#; s#=/usr/#=\${pcfiledir}$up/#" "$file"
+done
+
+cp "${0%/*}/debian_prefix.cmake" "$dest/toolchain.cmake"

@@ -183,6 +183,7 @@ def _prefix_impl(ctx):
     else:
         ctx.report_progress("Unpacking gRPC from Debian's packages")
         prefix = str(ctx.path("prefix"))
+        ctx.path(Label("//third_party:debian_prefix.cmake"))  # the script takes it along
         result = ctx.execute([ctx.path(Label("//third_party:debian_prefix.sh")), prefix], timeout = 1800)
         if result.return_code != 0:
             fail(result.stderr.strip())
@@ -222,7 +223,8 @@ def _prefix_impl(ctx):
     for entry in lib.readdir():
         if entry.basename.startswith("ld-linux") or entry.basename.startswith("ld64"):
             link.append("-Wl,--dynamic-linker,%s" % entry)
-            run = "%s --library-path %s " % (entry, lib)
+            if not ctx.path("%s/libexec/grpc_cxl" % root).exists:  # else its programs do so themselves
+                run = "%s --library-path %s " % (entry, lib)
             runtime = ["-l:libstdc++.so.6", "-l:libc.so.6"]
     for tool in ["protoc", "grpc_cpp_plugin"]:
         path = _first_existing(ctx, ["%s/bin/%s" % (root, tool)], tool, prefix)
@@ -252,12 +254,15 @@ def _aliases_impl(ctx):
             target = ctx.attr.targets.get(name, ctx.attr.default_target)
             lines.append("alias(name = \"%s\", actual = \"@grpc_cxl_prefix//:%s\")" % (name, target))
         ctx.file((package + "/" if package else "") + "BUILD.bazel", "\n".join(lines) + "\n")
+    for label, path in ctx.attr.files.items():
+        ctx.symlink(label, path)
 
 alias_repository = repository_rule(
     doc = "Labels of a well-known repository, each an alias for a target of @grpc_cxl_prefix.",
     implementation = _aliases_impl,
     attrs = {
         "default_target": attr.string(),
+        "files": attr.label_keyed_string_dict(doc = "file -> its path in the repository"),
         "packages": attr.string_list_dict(doc = "package -> target names"),
         "targets": attr.string_dict(doc = "target name -> name in @grpc_cxl_prefix, where it is not the default"),
     },

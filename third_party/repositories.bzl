@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The repositories grpc_cxl is built with, for its own WORKSPACE.
+"""The repositories grpc_cxl is built with, for its own WORKSPACE and for those of its users.
 
 The labels are those of gRPC's own Bazel workspace, so the BUILD files also load
 in a workspace that builds gRPC from source; such a workspace brings its own
@@ -7,6 +7,7 @@ repositories and does not call this.
 """
 
 load("//third_party:prefix.bzl", "alias_repository", "files_repository", "grpc_cxl_prefix")
+load("//third_party:protobuf.bzl", "protobuf_repository")
 
 _ABSL = {
     "absl/base": ["core_headers", "no_destructor"],
@@ -86,8 +87,10 @@ def grpc_cxl_repositories():
         name = "com_github_grpc_grpc",
         packages = {
             "": ["grpc++", "grpc++_reflection", "grpc_authorization_provider"],
+            "bazel": [],
             "src/compiler": ["grpc_cpp_plugin"],
         },
+        files = {Label("//third_party:cc_grpc_library.bzl"): "bazel/cc_grpc_library.bzl"},
         targets = {
             "grpc++": "grpc++",
             "grpc++_reflection": "grpc++_reflection",
@@ -95,11 +98,7 @@ def grpc_cxl_repositories():
             "grpc_cpp_plugin": "bin/grpc_cpp_plugin",
         },
     )
-    alias_repository(
-        name = "com_google_protobuf",
-        packages = {"": ["protobuf", "protoc"]},
-        targets = {"protobuf": "protobuf", "protoc": "bin/protoc"},
-    )
+    protobuf_repository(name = "com_google_protobuf")
     alias_repository(
         name = "com_google_googletest",
         packages = {"": ["gtest", "gtest_main"]},

@@ -12,9 +12,10 @@ namespace grpc_cxl::internal {
 
 using grpc_event_engine::experimental::EventEngine;
 
-absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
-    LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity,
-    PeerTrust trust) const {
+absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
+                                                               const ArenaOffer& offer,
+                                                               const std::string& peer_identity,
+                                                               PeerTrust trust) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -42,7 +43,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                                                 IsTrustedWithMemory(trust), routes, terms.wait);
       });
   if (!core.ok()) return core.status();
-  PathCounters::OfProcess().memory.Add();
+  if (!is_probe) PathCounters::OfProcess().memory.Add();
   return StartEndpoint(*std::move(core), terms, poller);
 }
 

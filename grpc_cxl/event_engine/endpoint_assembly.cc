@@ -5,7 +5,6 @@
 
 #include "absl/log/log.h"
 #include "grpc_cxl/calls/call_layout.h"
-#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
@@ -40,8 +39,8 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
   return core;
 }
 
-std::unique_ptr<EventEngine::Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
-                                                     const ConnectionTerms& terms, Poller* poller) {
+std::unique_ptr<Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
+                                        const ConnectionTerms& terms, Poller* poller) {
   VLOG(1) << "cxl:///" << terms.name.str() << ": connected to "
           << (terms.side == Link::Side::kClient ? "the server" : "a client") << " with "
           << WithoutSeal(terms.peer_identity) << "; trust: " << TrustText(terms.trust)

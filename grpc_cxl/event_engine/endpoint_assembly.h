@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/link/link.h"
@@ -40,8 +41,8 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
     std::function<std::unique_ptr<LinkUser>(Link*)> make_user);
 
 // Adds the core to `poller`, which reads from the peer from now on.
-std::unique_ptr<grpc_event_engine::experimental::EventEngine::Endpoint> StartEndpoint(
-    std::shared_ptr<EndpointCore> core, const ConnectionTerms& terms, Poller* poller);
+std::unique_ptr<Endpoint> StartEndpoint(std::shared_ptr<EndpointCore> core,
+                                        const ConnectionTerms& terms, Poller* poller);
 
 }  // namespace grpc_cxl::internal
 

@@ -51,42 +51,77 @@ bool IsDeclined(const std::string& name, const absl::Status& status) {
   return true;
 }
 
-void Try(LocalFirstRequest request, Clock::time_point deadline,
-         EventEngine::OnConnectCallback on_connect) {
-  const EventEngine::Duration left =
-      std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
-  if (request.servers.empty()) {
-    if (request.declined) PathCounters::OfProcess().declined.Add();
-    request.local.executor->Connect(CountNetwork(std::move(on_connect)), request.address,
-                                    *request.config, std::move(request.allocator), left);
-    return;
-  }
-  ConnectRequest local = request.local;
-  local.name = request.servers.front().name;
-  const std::string name = local.name.str();
-  local.check_server = std::move(request.servers.front().check);
-  request.servers.erase(request.servers.begin());
-  Connect(std::move(local), left / 4,
-          [request = std::move(request), name, deadline,
-           on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-            if (result.ok()) return on_connect(std::move(result));
-            if (IsDeclined(name, result.status())) request.declined = true;
-            Try(std::move(request), deadline, std::move(on_connect));
+// How it went with all of them.
+struct Tried {
+  ConnectAttempt::Result result = absl::UnavailableError("no server");  // the last one's
+  bool declined = false;  // by a server that was alive
+};
+using OnTried = absl::AnyInvocable<void(Tried)>;
+
+EventEngine::Duration Left(Clock::time_point deadline) {
+  return std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
+}
+
+void TryAll(ConnectRequest local, std::vector<LocalServer> servers, Clock::time_point deadline,
+            Tried tried, OnTried on_tried) {
+  if (servers.empty()) return on_tried(std::move(tried));
+  ConnectRequest next = local;
+  next.name = servers.front().name;
+  next.check_server = std::move(servers.front().check);
+  servers.erase(servers.begin());
+  const std::string name = next.name.str();
+  Connect(std::move(next), Left(deadline) / 4,
+          [local = std::move(local), servers = std::move(servers), name, deadline,
+           declined = tried.declined,
+           on_tried = std::move(on_tried)](ConnectAttempt::Result result) mutable {
+            if (result.ok()) {
+              servers.clear();
+            } else {
+              declined |= IsDeclined(name, result.status());
+            }
+            TryAll(std::move(local), std::move(servers), deadline, {std::move(result), declined},
+                   std::move(on_tried));
           });
 }
 
 }  // namespace
 
-EventEngine::OnConnectCallback CountNetwork(EventEngine::OnConnectCallback on_connect) {
-  return [on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const MovingAddress::Terms> moves,
+                                           bool declined,
+                                           EventEngine::OnConnectCallback on_connect) {
+  return [moves = std::move(moves), declined,
+          on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
     if (result.ok()) PathCounters::OfProcess().network.Add();
+    if (result.ok() && moves != nullptr) {
+      result = MovingAddress::Keep(*moves, *std::move(result), declined);
+    }
     on_connect(std::move(result));
   };
 }
 
 void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
                        EventEngine::OnConnectCallback on_connect) {
-  Try(std::move(request), Clock::now() + timeout, std::move(on_connect));
+  const Clock::time_point deadline = Clock::now() + timeout;
+  ConnectRequest local = request.local;
+  std::vector<LocalServer> servers = std::move(request.servers);
+  TryAll(std::move(local), std::move(servers), deadline, {},
+         [request = std::move(request), deadline,
+          on_connect = std::move(on_connect)](Tried tried) mutable {
+           if (tried.result.ok()) return on_connect(std::move(tried.result));
+           if (tried.declined) PathCounters::OfProcess().declined.Add();
+           const std::shared_ptr<EventEngine> executor = request.local.executor;
+           executor->Connect(
+               OverNetwork(std::move(request.moves), tried.declined, std::move(on_connect)),
+               request.address, *request.config, std::move(request.allocator), Left(deadline));
+         });
+}
+
+void Probe(ConnectRequest local, std::vector<LocalServer> servers, EventEngine::Duration timeout,
+           absl::AnyInvocable<void(absl::Status)> on_probed) {
+  TryAll(std::move(local), std::move(servers), Clock::now() + timeout, {},
+         [on_probed = std::move(on_probed)](Tried tried) mutable {
+           on_probed(tried.result.status());
+         });
 }
 
 }  // namespace grpc_cxl::internal

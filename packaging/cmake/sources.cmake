@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+# Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
+
+set(GRPC_CXL_PUBLIC_HEADERS
+    grpc_cxl/arena_backing.h
+    grpc_cxl/channel_credentials.h
+    grpc_cxl/check_requirements.h
+    grpc_cxl/client_context.h
+    grpc_cxl/connection_counters.h
+    grpc_cxl/direct_calls.h
+    grpc_cxl/engine.h
+    grpc_cxl/memory_distance.h
+    grpc_cxl/options.h
+    grpc_cxl/payload_counters.h
+    grpc_cxl/payload_placement.h
+    grpc_cxl/server_builder.h
+    grpc_cxl/server_credentials.h
+    grpc_cxl/wait_policy.h
+)
+
+set(GRPC_CXL_SOURCES
+    grpc_cxl/arena/arena.cc
+    grpc_cxl/arena/arena_file.cc
+    grpc_cxl/arena/arena_pages.cc
+    grpc_cxl/arena/available_memory.cc
+    grpc_cxl/arena/fork_guard.cc
+    grpc_cxl/arena/memory_gate.cc
+    grpc_cxl/arena/populate.cc
+    grpc_cxl/base/foreign_fd.cc
+    grpc_cxl/blocks/block_borrower.cc
+    grpc_cxl/blocks/block_pool.cc
+    grpc_cxl/blocks/granted_limit.cc
+    grpc_cxl/blocks/page_runs.cc
+    grpc_cxl/calls/call_codec.cc
+    grpc_cxl/calls/client_call_areas.cc
+    grpc_cxl/calls/client_calls.cc
+    grpc_cxl/calls/server_call_areas.cc
+    grpc_cxl/calls/server_calls.cc
+    grpc_cxl/calls/slot_waiters.cc
+    grpc_cxl/channel_credentials.cc
+    grpc_cxl/client_context.cc
+    grpc_cxl/coherence/cache_lines.cc
+    grpc_cxl/coherence/calibrated_wait.cc
+    grpc_cxl/coherence/far_memory.cc
+    grpc_cxl/coherence/memory_model.cc
+    grpc_cxl/connection_counters.cc
+    grpc_cxl/direct/call_routes.cc
+    grpc_cxl/direct/client_link_user.cc
+    grpc_cxl/direct/direct_call.cc
+    grpc_cxl/direct/dispatcher.cc
+    grpc_cxl/direct/hijacked_response.cc
+    grpc_cxl/direct/interceptor.cc
+    grpc_cxl/direct/keepalive.cc
+    grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/server_link_user.cc
+    grpc_cxl/direct/sync_caller_hint.cc
+    grpc_cxl/direct_calls.cc
+    grpc_cxl/doorbell/doorbell.cc
+    grpc_cxl/doorbell/futex.cc
+    grpc_cxl/doorbell/spin_budget.cc
+    grpc_cxl/doorbell/wait_histogram.cc
+    grpc_cxl/endpoint/endpoint_core.cc
+    grpc_cxl/endpoint/slice_receiver.cc
+    grpc_cxl/endpoint/slice_sender.cc
+    grpc_cxl/engine.cc
+    grpc_cxl/environment.cc
+    grpc_cxl/event_engine/acceptor.cc
+    grpc_cxl/event_engine/acceptor_registry.cc
+    grpc_cxl/event_engine/arena_choice.cc
+    grpc_cxl/event_engine/channel_target.cc
+    grpc_cxl/event_engine/connect_attempt.cc
+    grpc_cxl/event_engine/connection_budget.cc
+    grpc_cxl/event_engine/connector.cc
+    grpc_cxl/event_engine/cxl_address.cc
+    grpc_cxl/event_engine/cxl_engine.cc
+    grpc_cxl/event_engine/default_engine.cc
+    grpc_cxl/event_engine/endpoint_assembly.cc
+    grpc_cxl/event_engine/kept_config.cc
+    grpc_cxl/event_engine/kept_name.cc
+    grpc_cxl/event_engine/listener.cc
+    grpc_cxl/event_engine/local_first.cc
+    grpc_cxl/event_engine/local_server.cc
+    grpc_cxl/event_engine/pending_handshake.cc
+    grpc_cxl/event_engine/pending_handshakes.cc
+    grpc_cxl/event_engine/region_attempt.cc
+    grpc_cxl/event_engine/region_client_source.cc
+    grpc_cxl/event_engine/registered_address.cc
+    grpc_cxl/event_engine/resolver.cc
+    grpc_cxl/event_engine/socket_attempt.cc
+    grpc_cxl/event_engine/socket_client_source.cc
+    grpc_cxl/link/link.cc
+    grpc_cxl/link/record_reader.cc
+    grpc_cxl/link/record_writer.cc
+    grpc_cxl/options.cc
+    grpc_cxl/payload/block_slices.cc
+    grpc_cxl/payload/message_placement.cc
+    grpc_cxl/payload/message_types.cc
+    grpc_cxl/payload/pool_directory.cc
+    grpc_cxl/payload_counters.cc
+    grpc_cxl/payload_placement.cc
+    grpc_cxl/polling/closure_times.cc
+    grpc_cxl/polling/poll_waits.cc
+    grpc_cxl/polling/poller.cc
+    grpc_cxl/polling/poller_work.cc
+    grpc_cxl/polling/usable_cores.cc
+    grpc_cxl/polling/watchdog.cc
+    grpc_cxl/region/membership.cc
+    grpc_cxl/region/peer_lease.cc
+    grpc_cxl/region/region.cc
+    grpc_cxl/region/region_allocator.cc
+    grpc_cxl/region/region_answers.cc
+    grpc_cxl/region/region_beat.cc
+    grpc_cxl/region/region_connection.cc
+    grpc_cxl/region/region_connector.cc
+    grpc_cxl/region/region_entries.cc
+    grpc_cxl/region/region_file.cc
+    grpc_cxl/region/region_format.cc
+    grpc_cxl/region/region_listener.cc
+    grpc_cxl/region/region_node.cc
+    grpc_cxl/region/region_servers.cc
+    grpc_cxl/rendezvous/address_guard.cc
+    grpc_cxl/rendezvous/address_owner.cc
+    grpc_cxl/rendezvous/ask_kernel.cc
+    grpc_cxl/rendezvous/datagram.cc
+    grpc_cxl/rendezvous/dead_addresses.cc
+    grpc_cxl/rendezvous/dial.cc
+    grpc_cxl/rendezvous/file_error.cc
+    grpc_cxl/rendezvous/handshake.cc
+    grpc_cxl/rendezvous/host_name.cc
+    grpc_cxl/rendezvous/message_fault.cc
+    grpc_cxl/rendezvous/name_files.cc
+    grpc_cxl/rendezvous/name_listener.cc
+    grpc_cxl/rendezvous/name_lock.cc
+    grpc_cxl/rendezvous/name_socket.cc
+    grpc_cxl/rendezvous/name_watch.cc
+    grpc_cxl/rendezvous/network_namespace.cc
+    grpc_cxl/rendezvous/own_address.cc
+    grpc_cxl/rendezvous/peer_seal.cc
+    grpc_cxl/rendezvous/peer_text.cc
+    grpc_cxl/rendezvous/peer_trust.cc
+    grpc_cxl/rendezvous/process_number.cc
+    grpc_cxl/rendezvous/rendezvous_directory.cc
+    grpc_cxl/rendezvous/secret_exchange.cc
+    grpc_cxl/rendezvous/service_name.cc
+    grpc_cxl/rendezvous/shared_secret.cc
+    grpc_cxl/rendezvous/socket_address.cc
+    grpc_cxl/rendezvous/tcp_address.cc
+    grpc_cxl/rendezvous/trusted_users.cc
+    grpc_cxl/rendezvous/unix_file.cc
+    grpc_cxl/rendezvous/user_namespace.cc
+    grpc_cxl/ring/ring_pages.cc
+    grpc_cxl/ring/ring_reader.cc
+    grpc_cxl/ring/ring_writer.cc
+    grpc_cxl/server_builder.cc
+    grpc_cxl/server_credentials.cc
+)
+
+set(GRPC_CXL_LIBRARIES
+    OpenSSL::Crypto
+    absl::any_invocable
+    absl::check
+    absl::core_headers
+    absl::function_ref
+    absl::inlined_vector
+    absl::log
+    absl::no_destructor
+    absl::span
+    absl::status
+    absl::statusor
+    absl::strings
+    absl::synchronization
+    absl::time
+    gRPC::grpc++
+    protobuf::libprotobuf
+)
+
+set(GRPC_CXL_TOOLS_LIST
+    cxl_region
+)
+
+set(GRPC_CXL_cxl_region_SOURCES
+    grpc_cxl/tools/cxl_region.cc
+    grpc_cxl/tools/region_report.cc
+)
+
+set(GRPC_CXL_cxl_region_LIBRARIES
+    absl::flags
+    absl::flags_parse
+    absl::flags_usage
+    absl::status
+    absl::str_format
+    absl::strings
+    absl::time
+)
