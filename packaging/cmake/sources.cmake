@@ -10,6 +10,7 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/direct_calls.h
     grpc_cxl/engine.h
     grpc_cxl/memory_distance.h
+    grpc_cxl/one_way.h
     grpc_cxl/options.h
     grpc_cxl/payload_counters.h
     grpc_cxl/payload_placement.h
@@ -44,6 +45,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/coherence/far_memory.cc
     grpc_cxl/coherence/memory_model.cc
     grpc_cxl/connection_counters.cc
+    grpc_cxl/direct/background_calls.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/direct_call.cc
@@ -52,6 +54,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -59,7 +63,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/doorbell/futex.cc
     grpc_cxl/doorbell/spin_budget.cc
     grpc_cxl/doorbell/wait_histogram.cc
+    grpc_cxl/endpoint/drainable_endpoint.cc
     grpc_cxl/endpoint/endpoint_core.cc
+    grpc_cxl/endpoint/frame_walker.cc
     grpc_cxl/endpoint/slice_receiver.cc
     grpc_cxl/endpoint/slice_sender.cc
     grpc_cxl/engine.cc
@@ -67,6 +73,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor.cc
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
+    grpc_cxl/event_engine/arrivals.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
     grpc_cxl/event_engine/connection_budget.cc
@@ -80,6 +87,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/listener.cc
     grpc_cxl/event_engine/local_first.cc
     grpc_cxl/event_engine/local_server.cc
+    grpc_cxl/event_engine/moving_address.cc
+    grpc_cxl/event_engine/network_connect.cc
     grpc_cxl/event_engine/pending_handshake.cc
     grpc_cxl/event_engine/pending_handshakes.cc
     grpc_cxl/event_engine/region_attempt.cc
@@ -91,6 +100,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/link/link.cc
     grpc_cxl/link/record_reader.cc
     grpc_cxl/link/record_writer.cc
+    grpc_cxl/one_way.cc
     grpc_cxl/options.cc
     grpc_cxl/payload/block_slices.cc
     grpc_cxl/payload/message_placement.cc
@@ -124,6 +134,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
+    grpc_cxl/rendezvous/directory_watch.cc
     grpc_cxl/rendezvous/file_error.cc
     grpc_cxl/rendezvous/handshake.cc
     grpc_cxl/rendezvous/host_name.cc
