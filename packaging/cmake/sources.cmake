@@ -12,6 +12,7 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/direct_calls.h
     grpc_cxl/engine.h
     grpc_cxl/memory_distance.h
+    grpc_cxl/one_way.h
     grpc_cxl/options.h
     grpc_cxl/payload_counters.h
     grpc_cxl/payload_placement.h
@@ -47,6 +48,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/coherence/memory_model.cc
     grpc_cxl/connection_counters.cc
     grpc_cxl/connection_status.cc
+    grpc_cxl/direct/background_calls.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/direct_call.cc
@@ -56,6 +58,10 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/offer_answer.cc
+    grpc_cxl/direct/offer_call.cc
+    grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -74,6 +80,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
     grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
     grpc_cxl/event_engine/connection_budget.cc
@@ -105,6 +112,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/link/link.cc
     grpc_cxl/link/record_reader.cc
     grpc_cxl/link/record_writer.cc
+    grpc_cxl/one_way.cc
     grpc_cxl/options.cc
     grpc_cxl/payload/block_slices.cc
     grpc_cxl/payload/message_placement.cc
@@ -141,6 +149,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/directory_watch.cc
     grpc_cxl/rendezvous/file_error.cc
     grpc_cxl/rendezvous/handshake.cc
+    grpc_cxl/rendezvous/host_identity.cc
     grpc_cxl/rendezvous/host_name.cc
     grpc_cxl/rendezvous/message_fault.cc
     grpc_cxl/rendezvous/name_files.cc
@@ -149,6 +158,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/name_socket.cc
     grpc_cxl/rendezvous/name_watch.cc
     grpc_cxl/rendezvous/network_namespace.cc
+    grpc_cxl/rendezvous/offered_name.cc
     grpc_cxl/rendezvous/own_address.cc
     grpc_cxl/rendezvous/own_trust.cc
     grpc_cxl/rendezvous/peer_seal.cc
@@ -160,6 +170,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/service_name.cc
     grpc_cxl/rendezvous/shared_secret.cc
     grpc_cxl/rendezvous/socket_address.cc
+    grpc_cxl/rendezvous/take_over.cc
     grpc_cxl/rendezvous/tcp_address.cc
     grpc_cxl/rendezvous/trusted_users.cc
     grpc_cxl/rendezvous/unix_file.cc
