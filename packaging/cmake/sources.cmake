@@ -52,6 +52,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/offer_answer.cc
+    grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -59,7 +61,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/doorbell/futex.cc
     grpc_cxl/doorbell/spin_budget.cc
     grpc_cxl/doorbell/wait_histogram.cc
+    grpc_cxl/endpoint/drainable_endpoint.cc
     grpc_cxl/endpoint/endpoint_core.cc
+    grpc_cxl/endpoint/frame_walker.cc
     grpc_cxl/endpoint/slice_receiver.cc
     grpc_cxl/endpoint/slice_sender.cc
     grpc_cxl/engine.cc
@@ -67,6 +71,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor.cc
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
+    grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
     grpc_cxl/event_engine/connection_budget.cc
@@ -80,6 +86,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/listener.cc
     grpc_cxl/event_engine/local_first.cc
     grpc_cxl/event_engine/local_server.cc
+    grpc_cxl/event_engine/moving_address.cc
+    grpc_cxl/event_engine/network_connect.cc
     grpc_cxl/event_engine/pending_handshake.cc
     grpc_cxl/event_engine/pending_handshakes.cc
     grpc_cxl/event_engine/region_attempt.cc
@@ -124,8 +132,10 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
+    grpc_cxl/rendezvous/directory_watch.cc
     grpc_cxl/rendezvous/file_error.cc
     grpc_cxl/rendezvous/handshake.cc
+    grpc_cxl/rendezvous/host_identity.cc
     grpc_cxl/rendezvous/host_name.cc
     grpc_cxl/rendezvous/message_fault.cc
     grpc_cxl/rendezvous/name_files.cc
@@ -134,6 +144,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/name_socket.cc
     grpc_cxl/rendezvous/name_watch.cc
     grpc_cxl/rendezvous/network_namespace.cc
+    grpc_cxl/rendezvous/offered_name.cc
     grpc_cxl/rendezvous/own_address.cc
     grpc_cxl/rendezvous/peer_seal.cc
     grpc_cxl/rendezvous/peer_text.cc
