@@ -132,6 +132,15 @@ struct ServerOptions : EndpointOptions {
   // at which the server listens. One server at a time has a name; others serve the network.
   std::vector<std::string> also_known_as;
 
+  // Whether the server takes its names, and the registration of its network addresses, from a
+  // server of the same user that serves them, as soon as it serves itself: for a restart without a
+  // gap. New connections are then its own; those of the other server stay with it until it ends
+  // with grpc_cxl::Shutdown() (direct_calls.h), which loses no call. Default: no, so that a second
+  // server started by mistake is an error; GRPC_CXL_TAKE_OVER=1 in the environment says yes. Not in
+  // a region. Costs nothing; where the other server is stopped, BuildAndStart() takes up to a
+  // second longer.
+  bool take_over = false;
+
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
   // usual message writer and reader wait for each other.

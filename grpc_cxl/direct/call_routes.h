@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
+#include "grpc_cxl/direct/offer.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/status/latency_histogram.h"
@@ -44,12 +45,19 @@ class CallRoutes {
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCallAreas* calls);
 
+  // An offer for the next call over the network to make, instead of an earlier one.
+  void SetOffer(std::shared_ptr<const DirectOffer> offer);
+  // Once; null when there is none.
+  std::shared_ptr<const DirectOffer> TakeOffer();
+
  private:
   // Whether there are routes, for calls on channels that are connected over the network: they take
   // no lock. Stored under mu_ with the routes; loaded by LeastBusy(), which may be late.
   std::atomic<bool> any_{false};
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const CallRoute>> routes_ ABSL_GUARDED_BY(mu_);
+  std::atomic<bool> any_offer_{false};  // in the same way
+  std::shared_ptr<const DirectOffer> offer_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

@@ -19,6 +19,7 @@
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/missing_descriptor.h"
+#include "grpc_cxl/direct/offer_call.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -72,7 +73,8 @@ class Factory final : public ClientInterceptorFactoryInterface {
     std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
     if (link == nullptr) {
       CallCounters::OfProcess().no_connection.Add();
-      return nullptr;
+      std::shared_ptr<const DirectOffer> offer = channel_.routes->TakeOffer();
+      return offer == nullptr ? nullptr : new OfferCall(std::move(offer));
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) {

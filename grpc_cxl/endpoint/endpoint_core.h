@@ -82,6 +82,15 @@ class EndpointCore final : public Pollable,
   bool Read(Callback on_read, SliceBuffer* buffer);
   bool Write(Callback on_writable, SliceBuffer* data);
 
+  // For a server whose stream is HTTP/2 as gRPC writes it: whole frames, no TLS. Asks the client to
+  // make new calls elsewhere, by a GOAWAY behind gRPC's first write or a later one; calls under way
+  // go on, and the client closes the connection after the last. Call it again and again until
+  // IsOver(): it needs space in the ring, and gRPC overlooks a GOAWAY that comes as soon as the
+  // connection is made (StartWatch() of its transport), so it is repeated, ever more seldom.
+  void SendGoaway();
+  // Whether the connection is closed for good, with its direct calls.
+  bool IsOver() const { return closed_.load(std::memory_order_relaxed); }  // a flag by itself
+
   // Closes the stream and fails what is pending with CANCELLED, on the executor. The
   // connection ends as soon as the link's user is idle.
   void Shutdown();
@@ -125,6 +134,8 @@ class EndpointCore final : public Pollable,
   absl::StatusOr<bool> TryRead(SliceBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(read_mu_);
   absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  // After a write: what SendGoaway() wants, if there is space.
+  void MaybeSendGoaway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   // Sees to it that the connection gives memory back when it has been at rest for a while: by a
   // timer, which runs only while there is something to give.
@@ -160,6 +171,10 @@ class EndpointCore final : public Pollable,
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
   Counter writes_;
+  bool written_ ABSL_GUARDED_BY(write_mu_) = false;  // a write, which has begun HTTP/2
+  bool goaway_due_ ABSL_GUARDED_BY(write_mu_) = false;
+  int64_t goaway_pause_ns_ ABSL_GUARDED_BY(write_mu_) = 5'000'000;  // before the next
+  int64_t next_goaway_ns_ ABSL_GUARDED_BY(write_mu_) = 0;
 
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.

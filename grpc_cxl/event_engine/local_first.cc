@@ -14,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/endpoint/accompanied_endpoint.h"
+#include "grpc_cxl/event_engine/beside.h"
 #include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
@@ -99,16 +101,23 @@ void TryAll(ConnectRequest local, std::vector<LocalServer> servers, Clock::time_
 
 }  // namespace
 
-EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const MovingAddress::Terms> moves,
-                                           bool declined,
+EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const NetworkTerms> terms, bool declined,
                                            EventEngine::OnConnectCallback on_connect) {
-  return [moves = std::move(moves), declined,
+  return [terms = std::move(terms), declined,
           on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-    if (result.ok()) PathCounters::OfProcess().network.Add();
-    if (result.ok() && moves != nullptr) {
-      result = MovingAddress::Keep(*moves, *std::move(result), declined);
+    if (!result.ok()) return on_connect(std::move(result));
+    PathCounters::OfProcess().network.Add();
+    std::unique_ptr<EventEngine::Endpoint> connection = *std::move(result);
+    if (terms->moves.has_value()) {
+      connection = MovingAddress::Keep(*terms->moves, std::move(connection), declined);
     }
-    on_connect(std::move(result));
+    if (terms->offers.has_value()) {
+      if (std::shared_ptr<Beside> beside = Beside::Offer(*terms->offers)) {
+        connection =
+            std::make_unique<AccompaniedEndpoint>(std::move(connection), std::move(beside));
+      }
+    }
+    on_connect(std::move(connection));
   };
 }
 
@@ -144,7 +153,7 @@ void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
                NoteNetwork(request.address, request.local.settings,
                            std::string(tried.result.status().message()), std::move(on_connect));
            executor->Connect(
-               OverNetwork(std::move(request.moves), tried.declined, std::move(on_connect)),
+               OverNetwork(std::move(request.network), tried.declined, std::move(on_connect)),
                request.address, *request.config, std::move(request.allocator), Left(deadline));
          });
 }

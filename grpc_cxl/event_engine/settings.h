@@ -46,6 +46,7 @@ struct ChannelSettings : EndpointSettings {
 
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
+  bool take_over = false;
   std::vector<std::string> also_known_as;
   std::vector<std::string> process_known_as;  // only for the address with the same port
   size_t ring_bytes = 0;

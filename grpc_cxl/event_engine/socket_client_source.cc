@@ -94,22 +94,23 @@ class WaitingSocketClient final : public WaitingClient {
 
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
-    const ServerSettings& settings, const MemoryModel& memory) {
+    const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as) {
   absl::StatusOr<std::shared_ptr<KeptName>> kept =
-      KeptName::Open(executor, poller, settings.directory, name);
+      KeptName::Open(executor, poller, settings.directory, name, settings.take_over);
   if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
-      std::move(executor), poller, *std::move(kept), name, settings, memory));
+      std::move(executor), poller, *std::move(kept), name, settings, memory, guarded_as));
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
                                        std::shared_ptr<KeptName> kept_name, const ServiceName& name,
-                                       const ServerSettings& settings, const MemoryModel& memory)
+                                       const ServerSettings& settings, const MemoryModel& memory,
+                                       const ServiceName& guarded_as)
     : executor_(std::move(executor)),
       poller_(poller),
       kept_name_(std::move(kept_name)),
       name_(name),
-      guard_(name),
+      guard_(guarded_as),
       users_(settings.users),
       backing_(settings.backing),
       memory_(memory) {}
@@ -192,6 +193,7 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
+  if (hello.takes_over) return kept_name_->AddSuccessor(std::move(socket));
   const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
   auto client = std::make_unique<WaitingSocketClient>(name_, std::move(socket), hello, backing_,
