@@ -103,7 +103,7 @@ class Publisher {
       GiveUp(file.status());
       return false;
     }
-    file_ = *std::move(file);
+    file_.emplace(*std::move(file));
     return true;
   }
 

@@ -108,6 +108,12 @@ absl::StatusOr<StatusFile> StatusFile::Create(int directory) {
   return absl::UnavailableError("another process removes each status page as soon as it is made");
 }
 
+StatusFile::~StatusFile() {
+  // Before it is closed: then the number may be another file's.
+  int fd = fd_.get();
+  if (fd >= 0) g_open_file.compare_exchange_strong(fd, -1, std::memory_order_relaxed);
+}
+
 absl::Status StatusFile::Write(absl::string_view bytes) {
   // Beyond this limit the kernel would end the process (SIGXFSZ).
   rlimit limit;

@@ -33,7 +33,7 @@ class StatusFile {
   static absl::StatusOr<StatusFile> Create(int directory);
 
   StatusFile(StatusFile&&) = default;
-  StatusFile& operator=(StatusFile&&) = default;
+  ~StatusFile();  // the file stays, and is a dead owner's
 
   // Replaces the content. Not at once: readers compare checksums.
   absl::Status Write(absl::string_view bytes);

@@ -48,6 +48,7 @@ ABSL_FLAG(int, width, -1,
 namespace {
 
 using grpc_cxl::internal::ChannelSettings;
+using grpc_cxl::internal::DirectoryCandidates;
 using grpc_cxl::internal::HostStatus;
 
 constexpr char kUsage[] =
@@ -64,6 +65,12 @@ absl::StatusOr<ChannelSettings> Settings() {
   options.rendezvous_directory = absl::GetFlag(FLAGS_dir);
   options.status_page = false;
   return grpc_cxl::internal::ResolveOptions(options);
+}
+
+// Where the pages are. Nothing in them is believed, so a directory that is named may be anybody's.
+DirectoryCandidates PagesOf(const ChannelSettings& settings) {
+  const std::string named = absl::GetFlag(FLAGS_dir);
+  return named.empty() ? settings.directory : DirectoryCandidates{.trusted = named};
 }
 
 size_t Width() {
@@ -88,9 +95,9 @@ absl::Status Run(const std::vector<std::string>& words) {
   }
   if (!words.empty()) return absl::InvalidArgumentError(absl::StrCat("usage:\n", kUsage));
   if (const std::string address = absl::GetFlag(FLAGS_listen); !address.empty()) {
-    return grpc_cxl::internal::ServeMetrics(address, settings->directory);
+    return grpc_cxl::internal::ServeMetrics(address, PagesOf(*settings));
   }
-  const auto directory = grpc_cxl::internal::RendezvousDirectory::Find(settings->directory);
+  const auto directory = grpc_cxl::internal::RendezvousDirectory::Find(PagesOf(*settings));
   if (!directory.ok()) return directory.status();
   const HostStatus host = grpc_cxl::internal::ReadHostStatus(*directory);
   if (absl::GetFlag(FLAGS_json)) {

@@ -126,6 +126,17 @@ TEST_F(StatusFileTest, AChildDoesNotKeepItsParentsPageAlive) {
   close(child_lives[0]);
 }
 
+TEST_F(StatusFileTest, AChildClosesNothingElse) {
+  ASSERT_THAT(StatusFile::Create(directory()), IsOk());
+  // Have the numbers that were the file's.
+  const UniqueFd one(open("/dev/zero", O_RDONLY)), other(open("/dev/zero", O_RDONLY));
+  ForkedChild child([&]() -> std::string {
+    char byte;
+    return read(one.get(), &byte, 1) == 1 && read(other.get(), &byte, 1) == 1 ? "" : "closed";
+  });
+  EXPECT_EQ(child.Join(), "");
+}
+
 TEST_F(StatusFileTest, AFullFileSystemIsAnError) {
   auto file = StatusFile::Create(directory());
   ASSERT_THAT(file, IsOk());

@@ -4,6 +4,7 @@
 // hostile pages do no harm.
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -101,6 +102,25 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
   client.Kill();
   EXPECT_EQ(Json()["processes"].size(), 0);
   EXPECT_THAT(directory_.List(), SizeIs(2)) << "only those of the name are left";
+}
+
+// A client that may not write there has no page, and its calls do not notice.
+TEST_F(CxlStatTest, WithoutAPageCallsGoOn) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can start processes of another user";
+  ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
+  const SpawnOptions allow{.environment = {{"GRPC_CXL_ALLOWED_UIDS", "4711"}}};
+  e2e::Child server("server", e2e::TransportKind::kCxlDirect, directory_.path(), {}, allow);
+  ASSERT_EQ(server.ReadLine(), "serving");
+  e2e::Child client("client", e2e::TransportKind::kCxlDirect, directory_.path(), {"--uid=4711"});
+  EXPECT_EQ(client.ReadLine(), "unary 0 ");
+  json all;
+  ASSERT_TRUE(Eventually([&] {
+    all = Json();
+    return all["processes"].size() == 1 && !all["processes"][0]["connections"].empty();
+  }));
+  EXPECT_EQ(all["processes"][0]["pid"], server.pid());
+  EXPECT_EQ(all["processes"][0]["connections"][0]["trust"], "a stranger");
+  EXPECT_THAT(Run({"--once"}), ContainsRegex("e2e/echo +:" + std::to_string(client.pid()) + " "));
 }
 
 TEST_F(CxlStatTest, HostilePagesDoNoHarm) {
