@@ -7,7 +7,10 @@ namespace grpc_cxl {
 
 ConnectionCounters GetConnectionCounters() {
   const internal::PathCounters& counters = internal::PathCounters::OfProcess();
-  return {.memory = counters.memory, .network = counters.network, .declined = counters.declined};
+  return {.memory = counters.memory,
+          .network = counters.network,
+          .declined = counters.declined,
+          .moved = counters.moved};
 }
 
 }  // namespace grpc_cxl

@@ -15,6 +15,9 @@ struct ConnectionCounters {
   // Attempts that went on over the network although a server of this host has registered the
   // address: it did not answer, refused, or was not trusted. A line in the log says why.
   uint64_t declined = 0;
+  // Of the connections over the network, those that were told to end because a server of this host
+  // has appeared at their address, so that the next one is made through memory.
+  uint64_t moved = 0;
 };
 
 // Thread-safe; a few loads.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct_calls.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,12 +10,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/network_listener.h"
 #include "grpc_cxl/event_engine/registered_address.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
@@ -27,12 +31,26 @@ using internal::ServerLinkUser;
 
 namespace {
 
+// How long a server waits for clients that it has sent away. They leave within milliseconds unless
+// they have calls under way, for which gRPC's shutdown waits as well, or are stopped.
+constexpr absl::Duration kClientsPatience = absl::Seconds(5);
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(1);
+
 // The addresses of a server that it has not registered yet, as another server has.
 std::vector<std::shared_ptr<RegisteredAddress>> Pending(grpc::Server& server) {
   std::vector<std::shared_ptr<RegisteredAddress>> addresses =
       internal::FindAddresses(server.c_server());
-  std::erase_if(addresses, [](const auto& address) { return address->IsRegistered(); });
+  std::erase_if(addresses, [](const auto& address) {
+    return !address->may_have_direct_calls() || address->IsRegistered();
+  });
   return addresses;
+}
+
+// Of those that may have direct calls.
+std::vector<std::shared_ptr<Acceptor>> DirectAcceptors(grpc::Server& server) {
+  std::vector<std::shared_ptr<Acceptor>> acceptors = internal::FindAcceptors(server.c_server());
+  std::erase_if(acceptors, [](const auto& acceptor) { return !acceptor->may_have_direct_calls(); });
+  return acceptors;
 }
 
 std::shared_ptr<internal::Dispatcher> DispatcherFor(grpc::Server& server,
@@ -47,8 +65,7 @@ std::shared_ptr<internal::Dispatcher> DispatcherFor(grpc::Server& server,
 absl::Status EnableDirectCalls(grpc::Server& server) {
   // First the pending: what is registered meanwhile is found as an acceptor then.
   const std::vector<std::shared_ptr<RegisteredAddress>> pending = Pending(server);
-  const std::vector<std::shared_ptr<Acceptor>> acceptors =
-      internal::FindAcceptors(server.c_server());
+  const std::vector<std::shared_ptr<Acceptor>> acceptors = DirectAcceptors(server);
   if (internal::HasGlobalInterceptor()) {
     return absl::FailedPreconditionError(
         "direct calls stay off: this process has an interceptor for all its client calls "
@@ -78,17 +95,40 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
 }
 
 void Shutdown(grpc::Server& server, absl::Time deadline) {
-  for (const auto& address : Pending(server)) address->EnableDirectCallsLater(nullptr);
-  std::vector<std::shared_ptr<ServerLinkUser>> connections;
-  for (const std::shared_ptr<Acceptor>& acceptor : internal::FindAcceptors(server.c_server())) {
-    for (auto& connection : acceptor->RetireDirectCalls()) {
-      connections.push_back(std::move(connection));
-    }
+  for (const auto& listener : internal::FindNetworkListeners(server.c_server())) {
+    listener->Close();
   }
+  for (const auto& address : internal::FindAddresses(server.c_server())) address->TryNoMore();
+  const std::vector<std::shared_ptr<Acceptor>> acceptors =
+      internal::FindAcceptors(server.c_server());
+  std::vector<std::shared_ptr<ServerLinkUser>> connections;
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
+    for (auto& connection : acceptor->Drain()) connections.push_back(std::move(connection));
+  }
+  const auto are_drained = [&acceptors] {
+    bool drained = true;
+    for (const auto& acceptor : acceptors) drained &= acceptor->IsDrained();
+    return drained;
+  };
+  const absl::Time patience = std::min(deadline, absl::Now() + kClientsPatience);
+  while (!are_drained() && absl::Now() < patience) absl::SleepFor(kBetweenLooks);
   for (const auto& connection : connections) connection->AwaitResponses(deadline);
   connections.clear();
   if (deadline == absl::InfiniteFuture()) return server.Shutdown();
   server.Shutdown(absl::ToChronoTime(deadline));
+}
+
+ServedCallStats GetServedCallStats() {
+  const internal::ServedCounters& counters = internal::ServedCounters::OfProcess();
+  return {.taken = counters.taken, .refused = counters.refused};
+}
+
+bool AwaitTakeOver(grpc::Server& server, absl::Time deadline) {
+  const std::vector<std::shared_ptr<Acceptor>> acceptors =
+      internal::FindAcceptors(server.c_server());
+  bool taken = !acceptors.empty();
+  for (const auto& acceptor : acceptors) taken &= acceptor->AwaitTakeOver(deadline);
+  return taken;
 }
 
 DirectCallStats GetDirectCallStats() {
@@ -103,6 +143,8 @@ DirectCallStats GetDirectCallStats() {
       .excluded_channel = counters.excluded_channel,
       .global_interceptor = counters.global_interceptor,
       .no_descriptor = counters.no_descriptor,
+      .one_way = counters.one_way,
+      .one_way_failed = counters.one_way_failed,
   };
 }
 

@@ -44,7 +44,7 @@ namespace grpc_cxl {
 //     GRPC_ARG_DEFAULT_AUTHORITY has.
 //   * Server::Shutdown() waits 10 ms for direct calls, whatever its deadline; calls that run
 //     longer end UNAVAILABLE, because gRPC closes its in-process channel at once. Shutdown()
-//     below waits for them as gRPC does for others.
+//     below waits for them as for others.
 //   * peer() is the channel's target. debug_error_string() is empty. Initial metadata comes with
 //     the response, however early the handler sends it.
 //   * Idle times and ages of channels and connections, keepalive, channelz and OpenTelemetry:
@@ -58,12 +58,19 @@ namespace grpc_cxl {
 // GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS with an age. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
 
-// Shuts `server` down with its direct calls: lets running ones finish until `deadline`
-// (default: however long they take), then calls server.Shutdown(deadline). From the first
-// moment no direct call is taken, but other calls are, until the last direct call is over:
-// a client notices only the slower path. Blocks; thread-safe. For servers without direct calls,
-// it is server.Shutdown(deadline).
+// Shuts `server` down in order: gives its names up, sends its clients away, lets calls that run
+// finish until `deadline` (default: however long they take), then calls server.Shutdown(deadline).
+// Clients make their next calls elsewhere, so none fails if another server has taken over
+// (ServerOptions::take_over); with server.Shutdown() alone, calls that arrive as it begins end
+// CANCELLED, and direct calls that run are cut off. Where clients cannot be told, because their
+// connections have TLS or come over the network, it is server.Shutdown(deadline) for them. Blocks;
+// thread-safe. For any server.
 void Shutdown(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
+
+// Waits until other servers have taken over all names and network addresses of `server`
+// (ServerOptions::take_over), or until `deadline`; whether they have. False at once for a server
+// without any. The server goes on to serve its connections: Shutdown() is next. Thread-safe.
+bool AwaitTakeOver(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
 
 // Which path the unary calls of this process took on channels that may make direct calls.
 // Counted since the process began.
@@ -83,10 +90,25 @@ struct DirectCallStats {
   // Stream path: the descriptor of the service is not linked into this program. A log line names
   // the service and says how to link it.
   uint64_t no_descriptor = 0;
+  // Calls of DoNotWait() (one_way.h) that returned at once, not counted above; and of those, as far
+  // as this process knows, the ones that did not run or failed: lost with a connection, or in the
+  // background with another status than OK.
+  uint64_t one_way = 0;
+  uint64_t one_way_failed = 0;
 };
 
 // Thread-safe; a few loads.
 DirectCallStats GetDirectCallStats();
+
+// The direct calls that came to this process's servers since it began.
+struct ServedCallStats {
+  uint64_t taken = 0;    // and so run
+  uint64_t refused = 0;  // made on the stream path after all: the server was shutting down, or had
+                         // no memory for them; or cancelled before they were taken
+};
+
+// Thread-safe; a few loads.
+ServedCallStats GetServedCallStats();
 
 // A client process.
 struct CallPeerIdentity {

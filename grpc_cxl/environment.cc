@@ -35,6 +35,13 @@ absl::Status In(const char* variable, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(variable, ": ", status.message()));
 }
 
+absl::StatusOr<bool> Flag(absl::string_view variable, const std::string& text) {
+  if (text.empty() || text == "0") return false;
+  if (text == "1") return true;
+  return absl::InvalidArgumentError(
+      absl::StrCat(variable, " is \"", text, "\", but must be 0 or 1"));
+}
+
 absl::Status ApplySpin(const std::string& text, EndpointSettings* settings) {
   if (text.empty()) return absl::OkStatus();
   int64_t microseconds;
@@ -144,6 +151,7 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   settings->latency_weight = options.latency_weight;
   settings->idle_spin = options.idle_spin;
   settings->distance = options.distance;
+  settings->status_page = options.status_page;
   if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
   // Not theirs, but credentials are where errors show.
   if (const auto threads = environment.PollingThreads(0); !threads.ok()) return threads.status();
@@ -165,6 +173,7 @@ Environment Environment::Read() {
       .allowed_groups = Get("GRPC_CXL_ALLOWED_GROUPS"),
       .secret_file = Get("GRPC_CXL_SECRET_FILE"),
       .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
+      .take_over = Get("GRPC_CXL_TAKE_OVER"),
       .rollout = Get("GRPC_CXL_ROLLOUT"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
@@ -175,6 +184,8 @@ Environment Environment::Read() {
       .host = Get("GRPC_CXL_HOST"),
       .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
       .polling_threads = Get("GRPC_CXL_POLLING_THREADS"),
+      .status = Get("GRPC_CXL_STATUS"),
+      .log = Get("GRPC_CXL_LOG"),
   };
 }
 
@@ -187,11 +198,19 @@ DirectoryCandidates Environment::Directory(const std::string& configured) const 
 
 absl::Status Environment::Apply(EndpointSettings* settings) const {
   if (absl::Status status = ApplySpin(spin_us, settings); !status.ok()) return status;
-  if (!check_flushes.empty() && check_flushes != "0" && check_flushes != "1") {
+  const absl::StatusOr<bool> checks = Flag("GRPC_CXL_CHECK_FLUSHES", check_flushes);
+  if (!checks.ok()) return checks.status();
+  settings->check_flushes = *checks;
+  if (!status.empty() && status != "on" && status != "off") {
     return absl::InvalidArgumentError(
-        absl::StrCat("GRPC_CXL_CHECK_FLUSHES is \"", check_flushes, "\", but must be 0 or 1"));
+        absl::StrCat("GRPC_CXL_STATUS is \"", status, "\", but must be on or off"));
   }
-  settings->check_flushes = check_flushes == "1";
+  if (!status.empty()) settings->status_page = status == "on";
+  if (!log.empty() && log != "debug") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_LOG is \"", log, "\", but must be debug, or unset"));
+  }
+  settings->log_connections = log == "debug";
   return ApplyDistance(*this, &settings->distance);
 }
 
@@ -259,6 +278,9 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
   settings.also_known_as = options.also_known_as;
+  const absl::StatusOr<bool> take_over = Flag("GRPC_CXL_TAKE_OVER", environment.take_over);
+  if (!take_over.ok()) return take_over.status();
+  settings.take_over = options.take_over || *take_over;
   if (absl::Status status = AddHosts(environment.also_known_as, &settings.process_known_as);
       !status.ok()) {
     return status;

@@ -89,6 +89,13 @@ struct EndpointOptions {
   // rollout like the others; $GRPC_CXL_ROLLOUT where it is empty. Costs nothing.
   std::string rollout;
 
+  // Whether the process has a status page, a file in the rendezvous directory from which cxl_stat
+  // tells what is going on (docs/configuration.md, Status page). Default: yes. A process has one if
+  // one of its channels or servers wants it; it shows all of their connections. Costs a thread that
+  // wakes once a second and copies figures that are counted anyway. GRPC_CXL_STATUS=on|off in the
+  // environment overrides it.
+  bool status_page = true;
+
   // Uids that are allowed to connect and trusted with all memory of this process: their messages
   // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
   // Default: none. Processes of our own uid or root in our own user and pid namespaces need no
@@ -124,6 +131,15 @@ struct ServerOptions : EndpointOptions {
   // Default: none. GRPC_CXL_ALSO_KNOWN_AS=a:1,b:2 in the environment adds those whose port is that
   // at which the server listens. One server at a time has a name; others serve the network.
   std::vector<std::string> also_known_as;
+
+  // Whether the server takes its names, and the registration of its network addresses, from a
+  // server of the same user that serves them, as soon as it serves itself: for a restart without a
+  // gap. New connections are then its own; those of the other server stay with it until it ends
+  // with grpc_cxl::Shutdown() (direct_calls.h), which loses no call. Default: no, so that a second
+  // server started by mistake is an error; GRPC_CXL_TAKE_OVER=1 in the environment says yes. Not in
+  // a region. Costs nothing; where the other server is stopped, BuildAndStart() takes up to a
+  // second longer.
+  bool take_over = false;
 
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the

@@ -14,6 +14,10 @@
 
 namespace grpc_cxl {
 
+namespace internal {
+class OfferAnswers;
+}
+
 // gRPC's builder for a server with grpc_cxl::ServerCredentials(). What such a server would have to
 // call besides, BuildAndStart() does by itself:
 //
@@ -24,15 +28,19 @@ namespace grpc_cxl {
 //
 //   * It enables direct calls (direct_calls.h), unless ServerOptions::direct_calls says no. When
 //     they cannot be had, a line in the log says why.
+//   * It answers clients that came over the network by an address that says nothing, a service's or
+//   a
+//     proxy's, and are of this host: their unary calls become direct calls (docs/configuration.md,
+//     Network addresses).
 //   * It places the payload of large messages (payload_placement.h), behind the interceptors of
 //     experimental().SetInterceptorCreators().
 //   * If all addresses are `cxl:`, it sets the arguments that suit shared memory and that the
 //     application has not set: no keepalive timer and no bandwidth probe, frames and windows of
 //     4 MiB. With a network address, arguments stay gRPC's: they count for all connections.
 //
-// To let direct calls finish, end the server with grpc_cxl::Shutdown(*server) instead of
-// server->Shutdown(), which waits 10 ms for them: gRPC has no hook that would come before it closes
-// the in-process channel through which they run. Without direct calls both are the same.
+// End the server with grpc_cxl::Shutdown(*server) (direct_calls.h) instead of server->Shutdown(),
+// which ends calls that arrive at that moment, and waits 10 ms for direct calls: gRPC has no hook
+// that would come before.
 class ServerBuilder : public grpc::ServerBuilder {
  public:
   ServerBuilder();
@@ -41,15 +49,22 @@ class ServerBuilder : public grpc::ServerBuilder {
 
   class experimental_type : public grpc::ServerBuilder::experimental_type {
    public:
-    using grpc::ServerBuilder::experimental_type::experimental_type;
+    explicit experimental_type(ServerBuilder* builder)
+        : grpc::ServerBuilder::experimental_type(builder), builder_(builder) {}
     void SetInterceptorCreators(
         std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
             interceptor_creators);
+
+   private:
+    ServerBuilder* const builder_;
   };
   experimental_type experimental() { return experimental_type(this); }
 
  protected:
   grpc::ChannelArguments BuildChannelArgs() override;
+
+ private:
+  std::shared_ptr<internal::OfferAnswers> answers_;
 };
 
 }  // namespace grpc_cxl

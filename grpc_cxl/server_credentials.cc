@@ -93,7 +93,7 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   int RegisterContext(const grpc_server* server) const {
     if (!settings_.ok()) return SettingsRegistry<ListenContext>::Register(settings_.status());
     return SettingsRegistry<ListenContext>::Register(
-        ListenContext{*settings_, server, insecure_ && settings_->direct_calls});
+        ListenContext{*settings_, server, insecure_, insecure_ && settings_->direct_calls});
   }
 
   const absl::StatusOr<ServerSettings> settings_;

@@ -28,15 +28,27 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",           "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",  "GRPC_CXL_ALLOWED_GROUPS",
-                                      "GRPC_CXL_ALSO_KNOWN_AS", "GRPC_CXL_SECRET_FILE",
-                                      "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",        "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
-                                      "GRPC_CXL_ROLLOUT",       "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",  "GRPC_CXL_POLLING_THREADS",
-                                      "XDG_RUNTIME_DIR",        "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
+                                      "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",
+                                      "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_ALSO_KNOWN_AS",
+                                      "GRPC_CXL_SECRET_FILE",
+                                      "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",
+                                      "GRPC_CXL_ROLLOUT",
+                                      "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",
+                                      "GRPC_CXL_POLLING_THREADS",
+                                      "GRPC_CXL_TAKE_OVER",
+                                      "GRPC_CXL_STATUS",
+                                      "GRPC_CXL_LOG",
+                                      "XDG_RUNTIME_DIR",
+                                      "TMPDIR"};
 
 // With these variables and no others.
 absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
@@ -176,6 +188,15 @@ TEST(EnvironmentTest, Memory) {
   EXPECT_FALSE(Resolve({{"GRPC_CXL_CHECK_FLUSHES", "0"}})->check_flushes);
 }
 
+TEST(EnvironmentTest, TakeOver) {
+  ServerOptions takes;
+  takes.take_over = true;
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_TAKE_OVER", "1"}})->take_over);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_TAKE_OVER", "0"}})->take_over);
+  EXPECT_TRUE(Resolve({}, takes)->take_over);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_TAKE_OVER", "yes"}}).ok());
+}
+
 TEST(EnvironmentTest, Region) {
   const absl::StatusOr<ServerSettings> settings = Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"},
                                                            {"GRPC_CXL_HOST", "3"},
@@ -200,6 +221,20 @@ TEST(EnvironmentTest, Rollout) {
   ServerOptions options;
   options.rollout = "green";
   EXPECT_EQ(Resolve({{"GRPC_CXL_ROLLOUT", "blue"}}, options)->directory.rollout, "green");
+}
+
+TEST(EnvironmentTest, Log) {
+  EXPECT_FALSE(Resolve({})->log_connections);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_LOG", "debug"}})->log_connections);
+}
+
+TEST(EnvironmentTest, StatusPage) {
+  EXPECT_TRUE(Resolve({})->status_page);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_STATUS", "off"}})->status_page);
+  ServerOptions options;
+  options.status_page = false;
+  EXPECT_FALSE(Resolve({}, options)->status_page);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_STATUS", "on"}}, options)->status_page);
 }
 
 TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
@@ -228,6 +263,8 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},
       {"GRPC_CXL_POLLING_THREADS", "all", "from 1 to 64"},
       {"GRPC_CXL_REGION_BYTES", "1G", "a number of bytes"},
+      {"GRPC_CXL_STATUS", "no", "must be on or off"},
+      {"GRPC_CXL_LOG", "loud", "must be debug"},
   };
   for (const auto& c : kCases) {
     EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"}, {c.name, c.value}}),

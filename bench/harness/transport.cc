@@ -24,7 +24,8 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr absl::string_view kTransports[] = {"tcp", "unix", "inproc", "cxl", "cxl_direct"};
+constexpr absl::string_view kTransports[] = {"tcp",    "network", "unix",
+                                             "inproc", "cxl",     "cxl_direct"};
 constexpr absl::string_view kWaits[] = {"adaptive", "park", "spin"};
 
 // The N of spin=N.
@@ -63,9 +64,11 @@ Options CxlOptions(const Path& path) {
 }
 
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Path& path) {
-  if (!IsCxl(path.transport())) return grpc::InsecureChannelCredentials();
+  if (!IsCxl(path.transport()) && path.transport() != "network") {
+    return grpc::InsecureChannelCredentials();
+  }
   ChannelOptions options = CxlOptions<ChannelOptions>(path);
-  options.direct_calls = path.transport() == "cxl_direct";
+  options.direct_calls = path.transport() != "cxl";
   // Channels with equal options share the connection of their direct calls. A nanosecond makes the
   // options differ and changes nothing else.
   options.max_spin += absl::Nanoseconds(path.connection());
@@ -105,7 +108,7 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
   path.set_transport(transport);
   path.set_wait(wait);
   path.set_directory(directory);
-  if (transport == "tcp") {
+  if (IsTcp(path)) {
     path.set_address("127.0.0.1:0");
   } else if (transport == "unix" || transport == "inproc") {  // inproc does not use it
     path.set_address(absl::StrCat("unix:", directory, "/socket"));
@@ -115,6 +118,8 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
   }
   return path;
 }
+
+bool IsTcp(const Path& path) { return path.transport() == "tcp" || path.transport() == "network"; }
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();

@@ -19,6 +19,8 @@ namespace grpc_cxl::bench {
 //
 //   transport   address                 wait
 //   tcp         127.0.0.1:PORT          kernel
+//   network     127.0.0.1:PORT          kernel; grpc_cxl's credentials at the client alone, so that
+//                                       nothing is local: what they cost then
 //   unix        unix:DIRECTORY/socket   kernel
 //   inproc      none: the server is in  gRPC
 //               the client's process
@@ -34,6 +36,9 @@ absl::StatusOr<std::vector<std::string>> Waits(absl::string_view transport,
 // `transport` must have passed Waits(). The port of a tcp address is 0 until a server listens.
 Path MakePath(absl::string_view service, absl::string_view transport, absl::string_view wait,
               absl::string_view directory);
+
+// Whether the address is one of TCP.
+bool IsTcp(const Path& path);
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path);
 

@@ -173,9 +173,8 @@ int RelayServerMain() {
     const absl::StatusOr<int> port = server->Start(&start.path());
     if (!port.ok()) return port.status();
     Reply reply;
-    reply.mutable_server_started()->set_address(start.path().transport() == "tcp"
-                                                    ? absl::StrCat("127.0.0.1:", *port)
-                                                    : start.path().address());
+    reply.mutable_server_started()->set_address(
+        IsTcp(start.path()) ? absl::StrCat("127.0.0.1:", *port) : start.path().address());
     return reply;
   });
 }

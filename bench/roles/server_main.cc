@@ -54,8 +54,7 @@ int ServerMain() {
     return 1;
   }
   CHECK_OK(Started(path, *server));
-  const Reply started =
-      StartedOn(path.transport() == "tcp" ? absl::StrCat("127.0.0.1:", port) : path.address());
+  const Reply started = StartedOn(IsTcp(path) ? absl::StrCat("127.0.0.1:", port) : path.address());
   if (SendMessage(kControlFd, started).ok()) {
     ReceiveMessage(kControlFd, request).IgnoreError();  // end of file: the coordinator hung up
   }

@@ -27,8 +27,21 @@ class Endpoint final : public grpc_event_engine::experimental::EventEngine::Endp
   // Pending operations end with CANCELLED, on another thread.
   ~Endpoint() override { core_->Shutdown(); }
 
+  // Before gRPC has it: waits for the peer's first bytes, which the first Read() then gets. True:
+  // they are there. False: `on_greeted` will be called, not from inside this, with an error if none
+  // come.
+  bool AwaitGreeting(absl::AnyInvocable<void(absl::Status)> on_greeted) {
+    greeting_ = std::make_unique<grpc_event_engine::experimental::SliceBuffer>();
+    return core_->Read(std::move(on_greeted), greeting_.get());
+  }
+
   bool Read(absl::AnyInvocable<void(absl::Status)> on_read,
             grpc_event_engine::experimental::SliceBuffer* buffer, ReadArgs) override {
+    if (greeting_ != nullptr) {
+      buffer->Swap(*greeting_);
+      greeting_ = nullptr;
+      return true;
+    }
     return core_->Read(std::move(on_read), buffer);
   }
   bool Write(absl::AnyInvocable<void(absl::Status)> on_writable,
@@ -41,6 +54,7 @@ class Endpoint final : public grpc_event_engine::experimental::EventEngine::Endp
 
  private:
   const std::shared_ptr<EndpointCore> core_;
+  std::unique_ptr<grpc_event_engine::experimental::SliceBuffer> greeting_;  // null: none
   const ResolvedAddress local_;
   const ResolvedAddress peer_;
 };

@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/endpoint/endpoint_core.h"
 
+#include <grpc/event_engine/slice.h>
+
 #include <utility>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 
 namespace grpc_cxl::internal {
+namespace {
+
+// An HTTP/2 frame (RFC 9113, section 6.8) that excludes no call that the client has begun.
+constexpr uint8_t kGoaway[] = {
+    0,    0,    8,    7,    0, 0, 0, 0, 0,  // of 8 bytes, kind GOAWAY, no flags, no stream
+    0x7f, 0xff, 0xff, 0xff,                 // the last stream: any
+    0,    0,    0,    0,                    // NO_ERROR
+};
+
+}  // namespace
 
 EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
                            std::shared_ptr<EventEngine> executor, bool trust_peer,
@@ -17,6 +30,11 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
       wait_(wait),
       receiver_(link_.get(), trust_peer),
       sender_(link_.get()) {}
+
+void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
+  absl::MutexLock lock(end_mu_);
+  on_end_ = std::move(on_end);
+}
 
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
@@ -53,9 +71,14 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     absl::MutexLock lock(write_mu_);
     CHECK(!write_.callback) << "a second Write() while one is pending";
     sender_.Start();
+    writes_.AddAlone();
     absl::StatusOr<bool> done = TryWrite(data);
     if (done.ok() && !*done) done = TryWriteOrAsk(data);
-    if (done.ok() && *done) return true;
+    if (done.ok() && *done) {
+      written_ = true;
+      if (goaway_due_) MaybeSendGoaway();
+      return true;
+    }
     if (!done.ok()) return Fail(std::move(on_writable), done.status());
     self = shared_from_this();
     write_.Store(std::move(on_writable), data);
@@ -68,6 +91,28 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     return Fail(std::move(over->callback), over->status);
   }
   return false;
+}
+
+void EndpointCore::SendGoaway() {
+  absl::MutexLock lock(write_mu_);
+  if (SteadyNs() < next_goaway_ns_) return;
+  goaway_due_ = true;
+  if (written_ && !write_.callback) MaybeSendGoaway();
+}
+
+void EndpointCore::MaybeSendGoaway() {
+  if (Finished() || shut_down_.load(std::memory_order_relaxed)) return;
+  // Whole or not at all: a rest would have to come before gRPC's next write.
+  constexpr size_t kNeeded = 2 * sizeof(kGoaway);  // with its record's header
+  const absl::StatusOr<size_t> space = link_->FreeSpace(kNeeded);
+  if (!space.ok() || *space < kNeeded) return;
+  SliceBuffer frame;
+  frame.Append(grpc_event_engine::experimental::Slice::FromCopiedBuffer(kGoaway, sizeof(kGoaway)));
+  sender_.Start();
+  if (const auto sent = sender_.Send(frame); !sent.ok() || !*sent) return;
+  goaway_due_ = false;
+  goaway_pause_ns_ *= 2;
+  next_goaway_ns_ = SteadyNs() + goaway_pause_ns_;
 }
 
 void EndpointCore::Shutdown() {
@@ -118,6 +163,13 @@ void EndpointCore::RestIfIdle() {
     CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
   }
   RestAfter(kRestAgainAfter);  // blocks that are held may be free then
+}
+
+void EndpointCore::FillStatus(StatusConnection* entry) const {
+  entry->writes = writes_;
+  entry->reads = reads_;
+  link_->FillStatus(entry);
+  if (user_ != nullptr) user_->FillStatus(entry);
 }
 
 void EndpointCore::UserIdle() {
@@ -217,6 +269,8 @@ std::optional<EndpointCore::Over> EndpointCore::LookAtWrite() ABSL_NO_THREAD_SAF
     const absl::StatusOr<bool> done = TryWriteOrAsk(write_.buffer);
     if (!done.ok() || *done) {
       over = Over{Take(write_), done.status()};
+      written_ = true;
+      if (goaway_due_) MaybeSendGoaway();
     } else {
       write_.pending.store(true, std::memory_order_relaxed);
     }
@@ -233,6 +287,8 @@ absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
     End(received.status());
   } else if (!*received && ended) {
     return EndReason();
+  } else if (*received) {
+    reads_.AddAlone();
   }
   return received;
 }
@@ -281,10 +337,13 @@ bool EndpointCore::Fail(Callback callback, absl::Status status) {
 }
 
 void EndpointCore::End(absl::Status reason) {
+  absl::AnyInvocable<void(const absl::Status&)> on_end;
   {
     absl::MutexLock lock(end_mu_);
-    if (end_reason_.ok()) end_reason_ = std::move(reason);
+    on_end = std::exchange(on_end_, nullptr);
+    if (end_reason_.ok()) end_reason_ = reason;
   }
+  if (on_end) on_end(reason);
   // Matched by the acquire loads in Ready(), TryRead() and TryWrite().
   ended_.store(true, std::memory_order_release);
   FullFence();  // matched by the one in Read(): it sees the end, or Ready() sees its `pending`

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/slice_receiver.h"
 #include "grpc_cxl/endpoint/slice_sender.h"
@@ -23,6 +24,7 @@
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -70,6 +72,9 @@ class EndpointCore final : public Pollable,
                std::shared_ptr<EventEngine> executor, bool trust_peer,
                std::unique_ptr<LinkUser> user = nullptr);
 
+  // Has `on_end` called once, with the reason, when the connection ends. Before Start().
+  void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
+
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
 
@@ -77,9 +82,21 @@ class EndpointCore final : public Pollable,
   bool Read(Callback on_read, SliceBuffer* buffer);
   bool Write(Callback on_writable, SliceBuffer* data);
 
+  // For a server whose stream is HTTP/2 as gRPC writes it: whole frames, no TLS. Asks the client to
+  // make new calls elsewhere, by a GOAWAY behind gRPC's first write or a later one; calls under way
+  // go on, and the client closes the connection after the last. Call it again and again until
+  // IsOver(): it needs space in the ring, and gRPC overlooks a GOAWAY that comes as soon as the
+  // connection is made (StartWatch() of its transport), so it is repeated, ever more seldom.
+  void SendGoaway();
+  // Whether the connection is closed for good, with its direct calls.
+  bool IsOver() const { return closed_.load(std::memory_order_relaxed); }  // a flag by itself
+
   // Closes the stream and fails what is pending with CANCELLED, on the executor. The
   // connection ends as soon as the link's user is idle.
   void Shutdown();
+
+  // Sets what is known about the connection. From any thread.
+  void FillStatus(StatusConnection* entry) const;
 
   // LinkOwner.
   void UserIdle() override;
@@ -117,6 +134,8 @@ class EndpointCore final : public Pollable,
   absl::StatusOr<bool> TryRead(SliceBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(read_mu_);
   absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  // After a write: what SendGoaway() wants, if there is space.
+  void MaybeSendGoaway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   // Sees to it that the connection gives memory back when it has been at rest for a while: by a
   // timer, which runs only while there is something to give.
@@ -147,9 +166,15 @@ class EndpointCore final : public Pollable,
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);
   SliceReceiver receiver_ ABSL_GUARDED_BY(read_mu_);
+  Counter reads_;  // added to under read_mu_; so is writes_
   absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(read_mu_);
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
+  Counter writes_;
+  bool written_ ABSL_GUARDED_BY(write_mu_) = false;  // a write, which has begun HTTP/2
+  bool goaway_due_ ABSL_GUARDED_BY(write_mu_) = false;
+  int64_t goaway_pause_ns_ ABSL_GUARDED_BY(write_mu_) = 5'000'000;  // before the next
+  int64_t next_goaway_ns_ ABSL_GUARDED_BY(write_mu_) = 0;
 
   // The peer sends more over the socket than wake-ups; not all of it is drained yet. relaxed: a
   // flag by itself, of the polling thread.
@@ -165,6 +190,7 @@ class EndpointCore final : public Pollable,
   std::atomic<bool> ended_{false};
   absl::Mutex end_mu_;
   absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
+  absl::AnyInvocable<void(const absl::Status&)> on_end_ ABSL_GUARDED_BY(end_mu_);
 };
 
 }  // namespace grpc_cxl::internal

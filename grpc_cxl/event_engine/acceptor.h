@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -15,11 +16,14 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/server_link_user.h"
+#include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/held_endpoint.h"
 #include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
@@ -30,7 +34,7 @@ namespace grpc_cxl::internal {
 //
 //   client --> arena made, client told --> endpoint handed over
 //       |
-//       | a limit reached, no memory, Stop()
+//       | a limit reached, no memory, Drain() or Stop()
 //       v
 //     refused with the reason
 //
@@ -52,12 +56,25 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   // Has `handler` run the direct calls of all connections, until RetireDirectCalls().
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
+  bool AwaitTakeOver(absl::Time deadline) { return source_->AwaitTakeOver(deadline); }
   const ServiceName& name() const { return name_; }
   const ServerLimits& limits() const { return limits_; }
 
-  // Takes no direct calls from now on: clients make them on the stream path. Returns the
-  // connections on which calls may still run.
-  std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
+  // Makes a name for the only client that is told of it, whose connection carries direct calls
+  // alone: of a client that has come over the network, and is of this host if `identity` says so
+  // (host_identity.h). Empty when it is not, when direct calls are off, or when it cannot be done.
+  // The name ends after 10 s.
+  std::string Offer(const std::string& identity);
+
+  bool may_have_direct_calls() const { return may_have_direct_calls_; }
+
+  // What a server does before gRPC's shutdown, which ends calls that arrive when it has begun and
+  // that the client took for accepted. Gives the name up, refuses clients in the handshake, takes
+  // no direct calls, and sends the clients away (EndpointCore::SendGoaway()), while gRPC takes the
+  // calls that they have begun. Returns the connections on which direct calls may still run.
+  std::vector<std::shared_ptr<ServerLinkUser>> Drain();
+  // After Drain(), again and again: whether all clients that could be sent away have gone.
+  bool IsDrained();
 
   // Gives the name up and drops `on_endpoint`; a call of `on_endpoint` that is under way keeps
   // its own copy until it returns. Clients in the handshake are refused. Waits up to 10 ms for
@@ -77,18 +94,28 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
-  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
-  // A connection that can carry direct calls has been made.
-  void Enlist(const std::shared_ptr<ServerLinkUser>& connection);
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client,
+                                                                     bool carries_http2);
+  // The only client of a name that Offer() has made; the end of the name.
+  void AnswerOffered(WaitingClient& client);
+  void EndOffer(const std::string& name);
+  // A connection has been made; `user` is null if it cannot carry direct calls.
+  void Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user, bool carries_http2);
+  // Clients make direct calls on the stream path from now on.
+  std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
+  // Takes no clients from now on.
+  void Close();
 
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const ServiceName name_;
   const ServerSettings settings_;
+  const bool plain_;
   const bool may_have_direct_calls_;
   const ServerLimits limits_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
+  const std::shared_ptr<ServedName> served_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -96,6 +123,9 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: takes no direct calls
   bool retired_ ABSL_GUARDED_BY(mu_) = false;                  // nor will it
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<ClientSource>> offered_ ABSL_GUARDED_BY(mu_);  // by name
+  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);   // of Offer()'s clients
+  std::vector<std::weak_ptr<EndpointCore>> cores_ ABSL_GUARDED_BY(mu_);  // if `plain_`
 };
 
 }  // namespace grpc_cxl::internal

@@ -70,6 +70,14 @@ std::vector<std::shared_ptr<RegisteredAddress>> FindAddresses(const void* server
   return TableOf<RegisteredAddress>().Find(server);
 }
 
+void RegisterNetworkListener(const void* server, const std::shared_ptr<NetworkListener>& listener) {
+  TableOf<NetworkListener>().Add(server, listener);
+}
+
+std::vector<std::shared_ptr<NetworkListener>> FindNetworkListeners(const void* server) {
+  return TableOf<NetworkListener>().Find(server);
+}
+
 bool TakeName(const void* server, const ServiceName& name) {
   TakenNames& taken = TheTakenNames();
   absl::MutexLock lock(taken.mu);

@@ -14,6 +14,7 @@
 namespace grpc_cxl::internal {
 
 class Acceptor;
+class NetworkListener;
 class RegisteredAddress;
 
 // An address's settings, passed from server credentials to the listener by SettingsRegistry.
@@ -21,7 +22,8 @@ struct ListenContext {
   ServerSettings settings;
   // The listening grpc_server, used only as a key.
   const void* server = nullptr;
-  // Whether the address may serve direct calls: never with TLS.
+  // Whether HTTP/2 is not encrypted, and whether the address may then serve direct calls.
+  bool plain = false;
   bool direct_calls = false;
 
   friend bool operator==(const ListenContext&, const ListenContext&) = default;
@@ -34,14 +36,16 @@ struct ServerLimits {
   size_t max_metadata_bytes = kDefaultMetadataLimit;
 };
 
-// The live acceptors of a server that may serve direct calls. Thread-safe.
+// The live acceptors of a server. Thread-safe.
 void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor);
 std::vector<std::shared_ptr<Acceptor>> FindAcceptors(const void* server);
 
-// The live addresses of a server that may serve direct calls, but perhaps have no acceptor yet.
-// Thread-safe.
+// The live network addresses of a server, which perhaps have no acceptor yet, and gRPC's own
+// listeners for them. Thread-safe.
 void RegisterAddress(const void* server, const std::shared_ptr<RegisteredAddress>& address);
 std::vector<std::shared_ptr<RegisteredAddress>> FindAddresses(const void* server);
+void RegisterNetworkListener(const void* server, const std::shared_ptr<NetworkListener>& listener);
+std::vector<std::shared_ptr<NetworkListener>> FindNetworkListeners(const void* server);
 
 // A server registers each name as which it is also known once, whatever the number of its
 // listeners: true if no listener of it has the name yet. Thread-safe.

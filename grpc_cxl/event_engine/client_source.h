@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/link/link.h"
@@ -59,6 +60,9 @@ class ClientSource {
   // Gives the name up, refuses clients that are still connecting, and drops `on_client`; a call
   // of `on_client` that is under way keeps its own copy until it returns.
   virtual void Stop() = 0;
+  // Waits until another server has taken the name over (ServerOptions::take_over), or until
+  // `deadline`; whether one has.
+  virtual bool AwaitTakeOver(absl::Time deadline) = 0;
 };
 
 }  // namespace grpc_cxl::internal

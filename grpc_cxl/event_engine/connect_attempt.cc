@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 
@@ -12,9 +13,10 @@ namespace grpc_cxl::internal {
 
 using grpc_event_engine::experimental::EventEngine;
 
-absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
-    LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity,
-    PeerTrust trust) const {
+absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
+                                                               const ArenaOffer& offer,
+                                                               const std::string& peer_identity,
+                                                               PeerTrust trust) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -35,14 +37,15 @@ absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> ConnectRequest::Open(
                 .payload_bytes = offer.payload_bytes,
                 .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
                 .granted_pages = offer.granted_pages},
-      .wait = settings.wait()};
+      .settings = settings,
+      .is_probe = is_probe};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
-                                                IsTrustedWithMemory(trust), routes, terms.wait);
+        return std::make_unique<ClientLinkUser>(
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait());
       });
   if (!core.ok()) return core.status();
-  PathCounters::OfProcess().memory.Add();
+  if (!is_probe) PathCounters::OfProcess().memory.Add();
   return StartEndpoint(*std::move(core), terms, poller);
 }
 
@@ -69,6 +72,12 @@ void ConnectAttempt::Finish(Result result) {
     timer = timer_;
   }
   if (!on_connect) return;
+  if (!result.ok() && !request_.is_probe) {
+    LogConnection(request_.settings, [&] {
+      return absl::StrCat("cxl:///", request_.name.str(),
+                          ": no connection: ", result.status().message());
+    });
+  }
   EndWaiting();
   if (timer != EventEngine::TaskHandle::kInvalid) request_.executor->Cancel(timer);
   on_connect(std::move(result));

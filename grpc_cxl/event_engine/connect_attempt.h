@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/poller.h"
@@ -35,6 +36,10 @@ struct ConnectRequest {
   std::string pool_key;
   // Whether the server at the other end of this socket may be used, besides its uid; may be empty.
   std::function<absl::Status(int socket)> check_server = {};
+  // Connected only when the first bytes of the server's HTTP/2 are there: a server that goes down
+  // may still take a connection, and drop it at once. Not for TLS, where the client speaks first.
+  bool await_greeting = false;
+  bool is_probe = false;  // the connection is not to be used, and does not count
 
   uint32_t features() const {
     return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas;
@@ -42,10 +47,9 @@ struct ConnectRequest {
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
   // ConnectionTerms.
-  absl::StatusOr<std::unique_ptr<EventEngine::Endpoint>> Open(LinkParts parts,
-                                                              const ArenaOffer& offer,
-                                                              const std::string& peer_identity,
-                                                              PeerTrust trust) const;
+  absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
+                                                 const std::string& peer_identity,
+                                                 PeerTrust trust) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

@@ -3,20 +3,16 @@
 
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/string_view.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
-#include "grpc_cxl/event_engine/kept_config.h"
 #include "grpc_cxl/event_engine/listener.h"
-#include "grpc_cxl/event_engine/local_first.h"
-#include "grpc_cxl/event_engine/local_server.h"
+#include "grpc_cxl/event_engine/network_connect.h"
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/polling/usable_cores.h"
 
@@ -28,9 +24,6 @@ using grpc_event_engine::experimental::EventEngine;
 using grpc_event_engine::experimental::MemoryAllocator;
 using grpc_event_engine::experimental::MemoryAllocatorFactory;
 
-// GRPC_ARG_HTTP_CONNECT_SERVER, which gRPC's public headers do not have: what a proxy connects to.
-constexpr absl::string_view kHttpConnectServerArg = "grpc.http_connect_server";
-
 // One polling thread for every two cores, and at most four: enough to fill the memory bus,
 // few enough to leave the cores to the application.
 int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCores() / 2, 1, 4); }
@@ -38,7 +31,9 @@ int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCore
 }  // namespace
 
 CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
-    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {}
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {
+  StatusTable::OfProcess().SetWatchdog(watchdog_);
+}
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
@@ -64,34 +59,12 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
     });
     return ConnectionHandle::kInvalid;
   }
-  const bool direct = config.GetInt(kDirectArg) == 1;
   if (!ours.has_value()) {
-    const std::string host(config.GetString(kHostArg).value_or(""));
-    std::vector<LocalServer> servers;
-    // Else the address is a proxy's, to which gRPC then speaks.
-    if (!config.GetString(kHttpConnectServerArg).has_value()) {
-      servers = FindLocalServers(address, host, *settings);
-    }
-    auto kept = servers.empty() ? nullptr : KeptConfig::Of(config);
-    if (kept == nullptr) {
-      return inner_->Connect(CountNetwork(std::move(on_connect)), address, config,
-                             std::move(allocator), timeout);
-    }
-    const std::string key(config.GetString(kCallsKeyArg).value_or(""));
-    ConnectLocalFirst(
-        {.local = {.executor = inner_,
-                   .poller = watchdog_->Assign(),
-                   .name = servers.front().name,
-                   .settings = *settings,
-                   .routes = direct && !key.empty() ? CallRoutes::For(key, number) : nullptr,
-                   .pool_key = key.empty() ? "" : ClientPoolKey(key, number)},
-         .servers = std::move(servers),
-         .address = address,
-         .config = std::move(kept),
-         .allocator = std::move(allocator)},
-        timeout, std::move(on_connect));
-    return ConnectionHandle::kInvalid;
+    return ConnectToAddress(
+        {.engine = inner_, .watchdog = watchdog_, .settings = *settings, .number = number},
+        std::move(on_connect), address, config, std::move(allocator), timeout);
   }
+  const bool direct = config.GetInt(kDirectArg) == 1;
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = ours->name,

@@ -24,11 +24,13 @@ constexpr const char* kNumbers[] = {
 
 }  // namespace
 
+bool KeptConfig::CanBe(const EndpointConfig& config) {
+  return config.GetVoidPointer(GRPC_ARG_SOCKET_MUTATOR) == nullptr &&
+         config.GetVoidPointer(GRPC_ARG_EVENT_ENGINE_USE_MEMORY_ALLOCATOR_FACTORY) == nullptr;
+}
+
 std::shared_ptr<const KeptConfig> KeptConfig::Of(const EndpointConfig& config) {
-  if (config.GetVoidPointer(GRPC_ARG_SOCKET_MUTATOR) != nullptr ||
-      config.GetVoidPointer(GRPC_ARG_EVENT_ENGINE_USE_MEMORY_ALLOCATOR_FACTORY) != nullptr) {
-    return nullptr;
-  }
+  if (!CanBe(config)) return nullptr;
   std::shared_ptr<KeptConfig> kept(new KeptConfig);
   for (const char* key : kNumbers) {
     if (const std::optional<int> number = config.GetInt(key)) kept->numbers_[key] = *number;

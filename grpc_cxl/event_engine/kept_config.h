@@ -19,8 +19,11 @@ class KeptConfig final : public grpc_event_engine::experimental::EndpointConfig 
  public:
   using EndpointConfig = grpc_event_engine::experimental::EndpointConfig;
 
-  // Null when the channel has an argument that cannot be kept: one that changes sockets
+  // False when the channel has an argument that cannot be: one that changes sockets
   // (GRPC_ARG_SOCKET_MUTATOR) or allocates their memory.
+  static bool CanBe(const EndpointConfig& config);
+
+  // Null when it cannot be.
   static std::shared_ptr<const KeptConfig> Of(const EndpointConfig& config);
 
   std::optional<int> GetInt(absl::string_view key) const override;

@@ -7,6 +7,7 @@
 #include "absl/log/log.h"
 #include "absl/status/status.h"
 #include "grpc_cxl/polling/pollable.h"
+#include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_files.h"
 
 namespace grpc_cxl::internal {
@@ -17,6 +18,9 @@ constexpr auto kSettle = std::chrono::milliseconds(50);
 
 // How often to try again after a failure, of which no change of a file may tell the end.
 constexpr auto kRetry = std::chrono::seconds(1);
+
+// How often a name may have another owner each time that its owner is asked for it.
+constexpr int kMostOwners = 10;
 
 // How often to look in any case: a change of a parent directory, or any where the kernel gives no
 // watch, is not reported.
@@ -43,25 +47,63 @@ class KeptName::Watched final : public Pollable {
 absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEngine> executor,
                                                          Poller* poller,
                                                          const DirectoryCandidates& directory,
-                                                         const ServiceName& name) {
+                                                         const ServiceName& name, bool take_over) {
   absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
   if (!opened.ok()) return opened.status();
   absl::StatusOr<NameListener> listener = NameListener::Listen(*opened, name);
+  std::optional<TakeOver> asked;
+  for (int i = 0; take_over && absl::IsAlreadyExists(listener.status()) && i < kMostOwners; ++i) {
+    absl::StatusOr<TakeOver> owner = TakeOver::Ask(*opened, name);
+    if (owner.ok()) {
+      asked = *std::move(owner);
+      listener = NameListener::Prepare(*opened, name);
+    } else if (absl::IsUnavailable(owner.status())) {
+      listener = NameListener::Listen(*opened, name);  // it has just left
+    } else {
+      return owner.status();
+    }
+  }
   if (!listener.ok()) return listener.status();
-  return std::shared_ptr<KeptName>(
-      new KeptName(std::move(executor), poller, *std::move(opened), *std::move(listener), name));
+  return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
+                                                *std::move(listener), name, std::move(asked)));
 }
 
 KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,
-                   RendezvousDirectory directory, NameListener listener, const ServiceName& name)
+                   RendezvousDirectory directory, NameListener listener, const ServiceName& name,
+                   std::optional<TakeOver> take_over)
     : executor_(std::move(executor)),
       poller_(poller),
       name_(name),
       directory_(std::move(directory)),
       listener_(std::move(listener)),
+      take_over_(std::move(take_over)),
       watch_(FileStem(directory_, name)) {}
 
+void KeptName::TakeFromOwner() {
+  std::optional<TakeOver> take_over;
+  {
+    absl::MutexLock lock(mu_);
+    take_over.swap(take_over_);
+  }
+  if (!take_over.has_value()) return;
+  absl::StatusOr<TakenName> taken = take_over->Take();
+  absl::MutexLock lock(mu_);
+  if (!listener_.has_value()) return;
+  absl::Status owned =
+      taken.ok() ? listener_->Adopt(directory_, *std::move(taken)) : taken.status();
+  if (owned.ok()) take_over_ = std::move(take_over);
+  // The owner may have left meanwhile. If it has not, Check() tries again.
+  if (!owned.ok()) owned = listener_->Restore(directory_).status();
+  if (!owned.ok()) {
+    LOG(ERROR) << "cxl:///" << name_.str()
+               << ": cannot take the name over, clients go on to reach its owner: "
+               << owned.message();
+  }
+  last_error_ = std::string(owned.message());
+}
+
 void KeptName::Start(std::function<void()> on_waiting) {
+  TakeFromOwner();
   absl::MutexLock lock(mu_);
   if (!listener_.has_value()) return;
   on_waiting_ = std::move(on_waiting);
@@ -83,26 +125,81 @@ std::shared_ptr<KeptName::Watched> KeptName::Watch(int fd, void (KeptName::*on_r
   return watched;
 }
 
+KeptName::Ending KeptName::TakeAll() {
+  Ending ending;
+  for (std::shared_ptr<Watched>* watched : {&waiting_, &changes_, &succession_}) {
+    if (*watched != nullptr) ending.watched.push_back(std::exchange(*watched, nullptr));
+  }
+  ending.successor = std::move(successor_);
+  ending.take_over = std::exchange(take_over_, std::nullopt);
+  ending.listener = std::exchange(listener_, std::nullopt);
+  return ending;
+}
+
 void KeptName::Stop() {
-  std::shared_ptr<Watched> waiting, changes;
+  std::function<void()> dropped;
+  Ending ending;
   {
     absl::MutexLock lock(mu_);
-    waiting = std::exchange(waiting_, nullptr);
-    changes = std::exchange(changes_, nullptr);
+    if (listener_.has_value() && successor_ && !handed_over_) HandOver();
+    ending = TakeAll();
+    dropped.swap(on_waiting_);
   }
-  for (const auto& watched : {waiting, changes}) {
-    if (watched != nullptr) poller_->Remove(watched.get());
-  }
-  std::function<void()> dropped;
+  // First: a successor has the same socket, so closing ours does not end the watch.
+  for (const auto& watched : ending.watched) poller_->Remove(watched.get());
+}
+
+void KeptName::AddSuccessor(UniqueFd socket) {
   absl::MutexLock lock(mu_);
-  listener_.reset();
-  dropped.swap(on_waiting_);
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) {
+    return SendRefusal(socket.get(), Refusal::kShuttingDown, "the server is shutting down");
+  }
+  if (successor_) {
+    return SendRefusal(socket.get(), Refusal::kConnectionLimit,
+                       "another server is about to take its name over");
+  }
+  if (!SendWilling(socket.get()).ok()) return;
+  successor_ = std::move(socket);
+  succession_ = Watch(successor_.get(), &KeptName::OnSuccessor);
+}
+
+void KeptName::OnSuccessor() {
+  absl::MutexLock lock(mu_);
+  if (!successor_) return;
+  const absl::StatusOr<bool> now = ReceiveNow(successor_.get());
+  if (now.ok() && !*now) return;
+  if (now.ok() && !handed_over_ && HandOver()) return WatchSocket();
+  // It has gone.
+  poller_->Remove(succession_.get());
+  succession_ = nullptr;
+  successor_.Reset();
+  if (std::exchange(handed_over_, false)) CheckAfter(EventEngine::Duration(0));
+}
+
+void KeptName::WatchSocket() {
+  // In this order: a successor has the same socket, so closing ours does not end the watch.
+  poller_->Remove(waiting_.get());
+  listener_->DropRetired();
+  waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
+}
+
+bool KeptName::HandOver() {
+  const absl::Status given = listener_->HandOver(successor_.get());
+  if (!given.ok()) return false;
+  LOG(INFO) << "cxl:///" << name_.str() << ": another server has taken the name over";
+  handed_over_ = true;
+  return true;
+}
+
+bool KeptName::AwaitTakeOver(absl::Time deadline) {
+  absl::MutexLock lock(mu_);
+  return mu_.AwaitWithDeadline(absl::Condition(&handed_over_), deadline);
 }
 
 absl::StatusOr<UniqueFd> KeptName::Accept() {
   absl::MutexLock lock(mu_);
   // A forked child leaves its parent's clients alone.
-  if (!listener_.has_value() || !listener_->IsOwner()) return UniqueFd();
+  if (!listener_.has_value() || listener_->fd() < 0 || !listener_->IsOwner()) return UniqueFd();
   return listener_->Accept();
 }
 
@@ -136,7 +233,8 @@ void KeptName::Check() {
   absl::MutexLock lock(mu_);
   if (check_due_ != kNever) executor_->Cancel(check_);
   check_due_ = kNever;
-  if (waiting_ == nullptr || !listener_->IsOwner()) return;  // stopped, or a forked child's copy
+  // Stopped, another's, or a forked child's copy.
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) return;
   const absl::Status status = Restore();
   if (!status.ok() && status.message() != last_error_) {
     const bool taken = absl::IsAlreadyExists(status);
@@ -158,11 +256,7 @@ absl::Status KeptName::Restore() {
   const absl::StatusOr<NameListener::Restored> restored = listener_->Restore(*directory);
   directory_ = *std::move(directory);
   watch_.Watch(listener_->directory());
-  if (waiting_->fd() != listener_->fd()) {
-    poller_->Remove(waiting_.get());
-    listener_->DropRetired();
-    waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
-  }
+  if (waiting_->fd() != listener_->fd()) WatchSocket();
   if (!restored.ok()) return restored.status();
   if (*restored != NameListener::Restored::kNothing) {
     LOG(WARNING) << "cxl:///" << name_.str() << ": restored the files of this name in "

@@ -11,10 +11,12 @@
 
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/direct/offer_answer.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/default_engine.h"
+#include "grpc_cxl/event_engine/network_listener.h"
 #include "grpc_cxl/event_engine/registered_address.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/host_name.h"
@@ -114,12 +116,13 @@ class Listener final : public EventEngine::Listener {
       : executor_(std::move(executor)),
         watchdog_(watchdog),
         sink_(std::move(sink)),
-        inner_(std::move(inner)),
+        inner_(std::make_shared<NetworkListener>(std::move(inner))),
         limits_(limits) {}
 
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
     for (const auto& address : registered_) address->Stop();
+    inner_->Close();
     for (const auto& [server, name] : other_names_) GiveNameBack(server, name);
   }
 
@@ -131,6 +134,9 @@ class Listener final : public EventEngine::Listener {
       const absl::StatusOr<int> port = inner_->Bind(address);
       const std::optional<int> context = CxlListening::Network();
       if (port.ok() && context.has_value()) {
+        if (const auto found = SettingsRegistry<ListenContext>::Find(*context); found.ok()) {
+          RegisterNetworkListener(found->server, inner_);
+        }
         if (const auto name = NameOf(address, *port)) Register(*name, *context);
         RegisterOtherNames(*context, *port);
       }
@@ -154,9 +160,13 @@ class Listener final : public EventEngine::Listener {
     const auto accept = [sink = sink_](std::unique_ptr<EventEngine::Endpoint> endpoint) {
       sink->Accept(std::move(endpoint), sink->NewAllocator("cxl-endpoint"));
     };
+    // Before names are taken over: the server that had them may leave at once.
+    if (uses_inner_) {
+      if (absl::Status status = inner_->Start(); !status.ok()) return status;
+    }
     for (const auto& acceptor : acceptors_) acceptor->Start(accept);
     for (const auto& address : registered_) address->Start(accept);
-    return uses_inner_ ? inner_->Start() : absl::OkStatus();
+    return absl::OkStatus();
   }
 
  private:
@@ -188,7 +198,7 @@ class Listener final : public EventEngine::Listener {
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const std::shared_ptr<Sink> sink_;
-  const std::unique_ptr<EventEngine::Listener> inner_;
+  const std::shared_ptr<NetworkListener> inner_;
   const ServerLimits limits_;
   bool uses_inner_ = false;
   bool started_ = false;
@@ -209,6 +219,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
   // Made now, needed or not: `config` is gone when the first Bind() shows the kind of address.
   absl::StatusOr<std::unique_ptr<EventEngine::Listener>> inner_listener = inner->CreateListener(
       [sink](std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
+        OfferSeason::Begin();
         sink->Accept(std::move(endpoint), std::move(allocator));
       },
       [sink](const absl::Status&) {}, config, std::make_unique<SharedAllocators>(sink));

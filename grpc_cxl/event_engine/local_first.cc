@@ -12,9 +12,16 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/log/log.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/endpoint/accompanied_endpoint.h"
+#include "grpc_cxl/event_engine/beside.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
+#include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -51,42 +58,112 @@ bool IsDeclined(const std::string& name, const absl::Status& status) {
   return true;
 }
 
-void Try(LocalFirstRequest request, Clock::time_point deadline,
-         EventEngine::OnConnectCallback on_connect) {
-  const EventEngine::Duration left =
-      std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
-  if (request.servers.empty()) {
-    if (request.declined) PathCounters::OfProcess().declined.Add();
-    request.local.executor->Connect(CountNetwork(std::move(on_connect)), request.address,
-                                    *request.config, std::move(request.allocator), left);
-    return;
+std::string TextOf(const EventEngine::ResolvedAddress& address) {
+  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
+    return absl::StrCat(tcp->IsIpv4() ? tcp->Ip() : absl::StrCat("[", tcp->Ip(), "]"), ":",
+                        tcp->port);
   }
-  ConnectRequest local = request.local;
-  local.name = request.servers.front().name;
-  const std::string name = local.name.str();
-  local.check_server = std::move(request.servers.front().check);
-  request.servers.erase(request.servers.begin());
-  Connect(std::move(local), left / 4,
-          [request = std::move(request), name, deadline,
-           on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-            if (result.ok()) return on_connect(std::move(result));
-            if (IsDeclined(name, result.status())) request.declined = true;
-            Try(std::move(request), deadline, std::move(on_connect));
+  return address.address()->sa_family == AF_UNIX ? "a unix socket" : "another address";
+}
+
+// How it went with all of them.
+struct Tried {
+  ConnectAttempt::Result result = absl::UnavailableError("no server");  // the last one's
+  bool declined = false;  // by a server that was alive
+};
+using OnTried = absl::AnyInvocable<void(Tried)>;
+
+EventEngine::Duration Left(Clock::time_point deadline) {
+  return std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
+}
+
+void TryAll(ConnectRequest local, std::vector<LocalServer> servers, Clock::time_point deadline,
+            Tried tried, OnTried on_tried) {
+  if (servers.empty()) return on_tried(std::move(tried));
+  ConnectRequest next = local;
+  next.name = servers.front().name;
+  next.check_server = std::move(servers.front().check);
+  servers.erase(servers.begin());
+  const std::string name = next.name.str();
+  Connect(std::move(next), Left(deadline) / 4,
+          [local = std::move(local), servers = std::move(servers), name, deadline,
+           declined = tried.declined,
+           on_tried = std::move(on_tried)](ConnectAttempt::Result result) mutable {
+            if (result.ok()) {
+              servers.clear();
+            } else {
+              declined |= IsDeclined(name, result.status());
+            }
+            TryAll(std::move(local), std::move(servers), deadline, {std::move(result), declined},
+                   std::move(on_tried));
           });
 }
 
 }  // namespace
 
-EventEngine::OnConnectCallback CountNetwork(EventEngine::OnConnectCallback on_connect) {
-  return [on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-    if (result.ok()) PathCounters::OfProcess().network.Add();
+EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const NetworkTerms> terms, bool declined,
+                                           EventEngine::OnConnectCallback on_connect) {
+  return [terms = std::move(terms), declined,
+          on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+    if (!result.ok()) return on_connect(std::move(result));
+    PathCounters::OfProcess().network.Add();
+    std::unique_ptr<EventEngine::Endpoint> connection = *std::move(result);
+    if (terms->moves.has_value()) {
+      connection = MovingAddress::Keep(*terms->moves, std::move(connection), declined);
+    }
+    if (terms->offers.has_value()) {
+      if (std::shared_ptr<Beside> beside = Beside::Offer(*terms->offers)) {
+        connection =
+            std::make_unique<AccompaniedEndpoint>(std::move(connection), std::move(beside));
+      }
+    }
+    on_connect(std::move(connection));
+  };
+}
+
+EventEngine::OnConnectCallback NoteNetwork(const EventEngine::ResolvedAddress& address,
+                                           const EndpointSettings& settings, std::string reason,
+                                           EventEngine::OnConnectCallback on_connect) {
+  return [address, settings, reason = std::move(reason),
+          on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+    if (result.ok()) {
+      StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      ShowStatus(settings);
+      LogConnection(settings, [&] {
+        return absl::StrCat(TextOf(address),
+                            ": the connection is made, over the network: ", reason);
+      });
+    }
     on_connect(std::move(result));
   };
 }
 
 void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
                        EventEngine::OnConnectCallback on_connect) {
-  Try(std::move(request), Clock::now() + timeout, std::move(on_connect));
+  const Clock::time_point deadline = Clock::now() + timeout;
+  ConnectRequest local = request.local;
+  std::vector<LocalServer> servers = std::move(request.servers);
+  TryAll(std::move(local), std::move(servers), deadline, {},
+         [request = std::move(request), deadline,
+          on_connect = std::move(on_connect)](Tried tried) mutable {
+           if (tried.result.ok()) return on_connect(std::move(tried.result));
+           if (tried.declined) PathCounters::OfProcess().declined.Add();
+           const std::shared_ptr<EventEngine> executor = request.local.executor;
+           on_connect =
+               NoteNetwork(request.address, request.local.settings,
+                           std::string(tried.result.status().message()), std::move(on_connect));
+           executor->Connect(
+               OverNetwork(std::move(request.network), tried.declined, std::move(on_connect)),
+               request.address, *request.config, std::move(request.allocator), Left(deadline));
+         });
+}
+
+void Probe(ConnectRequest local, std::vector<LocalServer> servers, EventEngine::Duration timeout,
+           absl::AnyInvocable<void(absl::Status)> on_probed) {
+  TryAll(std::move(local), std::move(servers), Clock::now() + timeout, {},
+         [on_probed = std::move(on_probed)](Tried tried) mutable {
+           on_probed(tried.result.status());
+         });
 }
 
 }  // namespace grpc_cxl::internal

@@ -12,6 +12,7 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/host_name.h"
 #include "grpc_cxl/rendezvous/network_namespace.h"
+#include "grpc_cxl/rendezvous/own_address.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
 #include "grpc_cxl/rendezvous/unix_file.h"
@@ -31,8 +32,7 @@ std::function<absl::Status(int)> OfUid(std::function<absl::Status(uid_t)> check)
   };
 }
 
-void AddByAddress(const TcpAddress& address, const RendezvousDirectory& directory,
-                  std::vector<LocalServer>* servers) {
+void AddByAddress(const TcpAddress& address, std::vector<LocalServer>* servers) {
   const std::optional<NetworkNamespace> space = NetworkNamespace::OfThread();
   if (!space.has_value()) {
     LOG_FIRST_N(WARNING, 1) << "network addresses are reached over the network only, because "
@@ -40,30 +40,28 @@ void AddByAddress(const TcpAddress& address, const RendezvousDirectory& director
     return;
   }
   for (const AddressEntry entry : {AddressEntry::kExact, AddressEntry::kAny}) {
-    ServiceName name = entry == AddressEntry::kExact ? NameOfAddress(address, *space)
-                                                     : NameOfAnyAddress(address.port, *space);
-    if (!IsRegistered(directory, name)) continue;
-    servers->push_back({std::move(name), OfUid([address, entry](uid_t uid) {
-                          return CheckAnswersFor(address, entry, uid);
-                        })});
+    const bool exact = entry == AddressEntry::kExact;
+    servers->push_back(
+        {exact ? NameOfAddress(address, *space) : NameOfAnyAddress(address.port, *space),
+         OfUid([address, entry](uid_t uid) { return CheckAnswersFor(address, entry, uid); }),
+         exact ? LocalServer::By::kAddress : LocalServer::By::kAnyAddress});
   }
 }
 
-void AddByFile(const UnixFile& file, const RendezvousDirectory& directory,
-               std::vector<LocalServer>* servers) {
-  if (!IsRegistered(directory, file.Name())) return;
+void AddByFile(const UnixFile& file, std::vector<LocalServer>* servers) {
   servers->push_back(
       {file.Name(), OfUid([owner = file.owner](uid_t uid) {
          if ((uid == owner && !MayBeUnmapped(uid)) || uid == 0) return absl::OkStatus();
          return absl::PermissionDeniedError(
              absl::StrCat("the socket's file belongs to uid ", owner, ", the server to uid ", uid));
-       })});
+       }),
+       LocalServer::By::kFile});
 }
 
 void AddByHost(const std::string& host, const TrustedUsers& users,
-               const RendezvousDirectory& directory, std::vector<LocalServer>* servers) {
+               std::vector<LocalServer>* servers) {
   absl::StatusOr<ServiceName> name = NameOfHost(host);
-  if (!name.ok() || !IsRegistered(directory, *name)) return;
+  if (!name.ok()) return;
   const TrustedUsers near{.trusted_uids = users.trusted_uids};
   servers->push_back(
       {*std::move(name), OfUid([near, secret = users.secret.has_value()](uid_t uid) {
@@ -72,16 +70,41 @@ void AddByHost(const std::string& host, const TrustedUsers& users,
              "the server that says so has uid ", uid,
              ", which may serve cxl: names but not the hosts of network targets; add it to "
              "trusted_uids, or give both ends a secret_file"));
-       })});
+       }),
+       LocalServer::By::kHost});
+}
+
+// Whether the kernel says that the address is another host's.
+bool IsElsewhere(const EventEngine::ResolvedAddress& address) {
+  const auto tcp = TcpAddress::From(address.address(), address.size());
+  return tcp.has_value() && !IsOwnAddress(*tcp).value_or(true);
+}
+
+std::vector<LocalServer> Candidates(const EventEngine::ResolvedAddress& address,
+                                    const std::string& host, const TrustedUsers& users) {
+  std::vector<LocalServer> servers;
+  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
+    AddByAddress(*tcp, &servers);
+  }
+  if (const auto file = UnixFile::Of(address.address(), address.size())) {
+    AddByFile(*file, &servers);
+  }
+  AddByHost(host, users, &servers);
+  return servers;
 }
 
 }  // namespace
 
 std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& address,
-                                          const std::string& host,
-                                          const EndpointSettings& settings) {
-  std::vector<LocalServer> servers;
-  if (settings.region.has_value()) return servers;  // has names only
+                                          const std::string& host, const EndpointSettings& settings,
+                                          std::string* why_none) {
+  const auto none = [why_none](absl::string_view why) -> std::vector<LocalServer> {
+    if (why_none != nullptr) *why_none = std::string(why);
+    return {};
+  };
+  if (settings.region.has_value()) {
+    return none("in a region there are names only (unset GRPC_CXL_REGION)");
+  }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
   if (!directory.ok()) {
@@ -89,16 +112,33 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
       LOG_EVERY_N_SEC(WARNING, 60) << "network addresses are reached over the network only: "
                                    << directory.status().message();
     }
-    return servers;
+    return none(directory.status().message());
   }
-  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
-    AddByAddress(*tcp, *directory, &servers);
+  std::vector<LocalServer> servers = Candidates(address, host, settings.users);
+  std::erase_if(servers, [&](const LocalServer& server) {
+    if (!IsRegistered(*directory, server.name)) return true;
+    // Its port is that of many servers elsewhere.
+    return server.by == LocalServer::By::kAnyAddress && IsElsewhere(address);
+  });
+  if (!servers.empty()) return servers;
+  const std::string& rollout = directory->rollout();
+  return none(
+      absl::StrCat("no server has registered this address in ", directory->path(),
+                   rollout.empty() ? "" : absl::StrCat(" for the rollout \"", rollout, "\""),
+                   NetworkNamespace::OfThread().has_value()
+                       ? ""
+                       : ", and without /proc/thread-self/ns/net none can be found; mount /proc"));
+}
+
+std::vector<ServiceName> LocalNames(const EventEngine::ResolvedAddress& address,
+                                    const std::string& host, const EndpointSettings& settings) {
+  std::vector<ServiceName> names;
+  if (settings.region.has_value()) return names;
+  const bool elsewhere = IsElsewhere(address);
+  for (const LocalServer& server : Candidates(address, host, settings.users)) {
+    if (!elsewhere || server.by == LocalServer::By::kHost) names.push_back(server.name);
   }
-  if (const auto file = UnixFile::Of(address.address(), address.size())) {
-    AddByFile(*file, *directory, &servers);
-  }
-  AddByHost(host, settings.users, *directory, &servers);
-  return servers;
+  return names;
 }
 
 }  // namespace grpc_cxl::internal

@@ -12,6 +12,7 @@ struct PathCounters {
   Counter memory;
   Counter network;
   Counter declined;
+  Counter moved;
 
   static PathCounters& OfProcess() {
     static PathCounters counters;

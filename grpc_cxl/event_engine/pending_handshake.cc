@@ -89,6 +89,7 @@ absl::StatusOr<std::optional<ClientHello>> PendingHandshake::Receive() {
   if (!hello_.has_value()) {
     absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(socket_.get(), users);
     if (!hello.ok() || !hello->has_value() || !users.secret.has_value()) return hello;
+    if ((*hello)->takes_over) return hello;
     hello_ = **hello;
     exchange_.emplace(*users.secret, source_->name_.str());
     if (absl::Status sent = exchange_->SendChallenge(socket_.get()); !sent.ok()) return sent;

@@ -30,6 +30,7 @@ class RegionClientSource final : public ClientSource,
 
   void Start(OnClient on_client) override;
   void Stop() override;
+  bool AwaitTakeOver(absl::Time) override { return false; }  // the region has no such thing
 
  private:
   RegionClientSource(std::shared_ptr<EventEngine> executor, std::shared_ptr<RegionNode> node,

@@ -20,36 +20,48 @@ using grpc_event_engine::experimental::EventEngine;
 // Between attempts: from the first, which another server that cleans up may have spoilt, to the
 // last.
 constexpr EventEngine::Duration kFirstRetry = std::chrono::milliseconds(100);
-constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(5);
+constexpr EventEngine::Duration kLastRetry = std::chrono::seconds(1);
 
 }  // namespace
 
 std::shared_ptr<RegisteredAddress> RegisteredAddress::Register(
     std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const CxlAddress& address,
     const ServerLimits& limits) {
-  std::shared_ptr<RegisteredAddress> registered(
-      new RegisteredAddress(std::move(executor), watchdog, address, limits));
-  if (const absl::StatusOr<ListenContext> context =
-          SettingsRegistry<ListenContext>::Find(address.options);
-      context.ok()) {
+  const absl::StatusOr<ListenContext> context =
+      SettingsRegistry<ListenContext>::Find(address.options);
+  std::shared_ptr<RegisteredAddress> registered(new RegisteredAddress(
+      std::move(executor), watchdog, address, limits, context.ok() && context->direct_calls));
+  if (context.ok()) {
     const absl::StatusOr<RendezvousDirectory> directory =
         RendezvousDirectory::Find(context->settings.directory);
     if (directory.ok()) RemoveDeadAddresses(*directory);
-    if (context->direct_calls) RegisterAddress(context->server, registered);
+    RegisterAddress(context->server, registered);
   }
   registered->Try();
   return registered;
 }
 
 RegisteredAddress::RegisteredAddress(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
-                                     const CxlAddress& address, const ServerLimits& limits)
-    : executor_(std::move(executor)), watchdog_(watchdog), address_(address), limits_(limits) {}
+                                     const CxlAddress& address, const ServerLimits& limits,
+                                     bool may_have_direct_calls)
+    : executor_(std::move(executor)),
+      watchdog_(watchdog),
+      address_(address),
+      limits_(limits),
+      may_have_direct_calls_(may_have_direct_calls) {}
 
 void RegisteredAddress::Start(Acceptor::EndpointCallback on_endpoint) {
   absl::MutexLock lock(mu_);
   if (stopped_) return;
   if (acceptor_ != nullptr) acceptor_->Start(on_endpoint);
   on_endpoint_ = std::move(on_endpoint);
+}
+
+void RegisteredAddress::TryNoMore() {
+  std::shared_ptr<CallHandler> handler;
+  absl::MutexLock lock(mu_);
+  stopped_ = true;
+  handler_.swap(handler);
 }
 
 void RegisteredAddress::Stop() {

@@ -12,8 +12,8 @@ namespace grpc_cxl::internal {
 
 // A network address of a server, registered in the rendezvous directory for the clients of this
 // host. When that cannot be done, as when another server shares the address (SO_REUSEPORT) and has
-// registered it, says so in the log and tries again every few seconds; meanwhile all clients come
-// over the network.
+// registered it, says so in the log and tries again every second; meanwhile all clients come over
+// the network.
 //
 // Thread-safe; owned by a shared_ptr.
 class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAddress> {
@@ -25,9 +25,14 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
                                                      Watchdog* watchdog, const CxlAddress& address,
                                                      const ServerLimits& limits);
 
+  bool may_have_direct_calls() const { return may_have_direct_calls_; }
+
   // As the functions of Acceptor.
   void Start(Acceptor::EndpointCallback on_endpoint);
   void Stop();
+
+  // Without an acceptor there will be none: the server is about to stop.
+  void TryNoMore();
 
   // Has `handler` run direct calls as soon as the address has an acceptor; null: nobody.
   void EnableDirectCallsLater(std::shared_ptr<CallHandler> handler);
@@ -37,13 +42,15 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
 
  private:
   RegisteredAddress(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
-                    const CxlAddress& address, const ServerLimits& limits);
+                    const CxlAddress& address, const ServerLimits& limits,
+                    bool may_have_direct_calls);
   void Try();
 
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const CxlAddress address_;
   const ServerLimits limits_;
+  const bool may_have_direct_calls_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

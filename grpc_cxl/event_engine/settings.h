@@ -30,6 +30,8 @@ struct EndpointSettings {
   absl::Duration idle_spin;
   MemoryDistance distance;
   bool check_flushes = false;  // for tests: see Checker
+  bool status_page = false;
+  bool log_connections = false;
 
   WaitTerms wait() const { return {wait_policy, max_spin, latency_weight, idle_spin}; }
   friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;
@@ -44,6 +46,7 @@ struct ChannelSettings : EndpointSettings {
 
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
+  bool take_over = false;
   std::vector<std::string> also_known_as;
   std::vector<std::string> process_known_as;  // only for the address with the same port
   size_t ring_bytes = 0;

@@ -76,6 +76,10 @@ inline constexpr char kCallsKeyArg[] = "grpc_cxl.calls_key";
 // The channel argument, text: the host and port of a network target.
 inline constexpr char kHostArg[] = "grpc_cxl.host";
 
+// The channel argument, an integer: 1 when connections to a network target carry HTTP/2 as it is,
+// without TLS or another handshake before it.
+inline constexpr char kPlainArg[] = "grpc_cxl.plain";
+
 // The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 

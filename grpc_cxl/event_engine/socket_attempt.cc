@@ -60,19 +60,44 @@ void SocketAttempt::OnFdReadable() {
   {
     // Mapping a large arena takes so long that another thread may make this call beside us.
     absl::MutexLock lock(answer_mu_);
-    if (!socket_) return;  // it is the link's by now
+    if (!socket_ || over_) return;  // it is the link's by now
     absl::StatusOr<std::optional<Welcome>> welcome = Receive();
     if (welcome.ok() && !welcome->has_value()) return;  // not yet
-    if (welcome.ok()) {
-      result = Open(**std::move(welcome));
-    } else {
+    if (!welcome.ok()) {
       result = welcome.status();
+    } else if (absl::StatusOr<std::unique_ptr<Endpoint>> endpoint = Open(**std::move(welcome));
+               !endpoint.ok()) {
+      result = endpoint.status();
+    } else {
+      ungreeted_ = *std::move(endpoint);
+      if (request().await_greeting &&
+          !ungreeted_->AwaitGreeting([self = shared_from_this()](const absl::Status& status) {
+            std::unique_ptr<Endpoint> greeted = self->TakeUngreeted();
+            if (status.ok() && greeted == nullptr) return;
+            self->Finish(status.ok() ? Result(std::move(greeted)) : Result(status));
+          })) {
+        return;
+      }
+      result = std::move(ungreeted_);
     }
   }
   Finish(std::move(result));
 }
 
-ConnectAttempt::Result SocketAttempt::Open(Welcome welcome) {
+std::unique_ptr<Endpoint> SocketAttempt::TakeUngreeted() {
+  absl::MutexLock lock(answer_mu_);
+  return std::move(ungreeted_);
+}
+
+void SocketAttempt::EndWaiting() {
+  request().poller->Remove(this);
+  std::unique_ptr<Endpoint> dropped;
+  absl::MutexLock lock(answer_mu_);
+  over_ = true;
+  dropped = std::move(ungreeted_);
+}
+
+absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
   const ChannelSettings& settings = request().settings;
   absl::StatusOr<MemoryModel> memory =
       MakeMemoryModel(welcome.offer.coherence, settings.distance, settings.check_flushes);

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -16,7 +18,8 @@
 
 namespace grpc_cxl::internal {
 
-// Connects through a name's socket: says hello, waits for the server's Welcome, maps the arena.
+// Connects through a name's socket: says hello, waits for the server's Welcome, maps the arena, and
+// waits for the server's HTTP/2 where it should.
 class SocketAttempt final : public ConnectAttempt,
                             public Pollable,
                             public std::enable_shared_from_this<SocketAttempt> {
@@ -32,13 +35,16 @@ class SocketAttempt final : public ConnectAttempt,
   absl::Status Dial();
   // nullopt: not yet.
   absl::StatusOr<std::optional<Welcome>> Receive();
-  Result Open(Welcome welcome);
+  absl::StatusOr<std::unique_ptr<Endpoint>> Open(Welcome welcome);
+  std::unique_ptr<Endpoint> TakeUngreeted();
 
   bool BeginWaiting() override { return request().poller->Add(shared_from_this()); }
-  void EndWaiting() override { request().poller->Remove(this); }
+  void EndWaiting() override;
 
   absl::Mutex answer_mu_;
   std::optional<ClientExchange> exchange_;  // used under answer_mu_; empty: no more of it
+  std::unique_ptr<Endpoint> ungreeted_ ABSL_GUARDED_BY(answer_mu_);
+  bool over_ ABSL_GUARDED_BY(answer_mu_) = false;
   ForeignFd socket_;  // not guarded, but given away under answer_mu_ and after Remove()
 };
 

@@ -36,28 +36,30 @@ class SocketClientSource final : public ClientSource,
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Registers the name at once; connections wait until Start(). Errors are those of
-  // KeptName::Open(). `memory` is how the server gets at
-  // its arenas.
+  // KeptName::Open(). `memory` is how the server gets at its arenas. `guarded_as`: whose clients
+  // these are, for AddressGuard.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
-      const ServerSettings& settings, const MemoryModel& memory);
+      const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);
 
   void Start(OnClient on_client) override;
   void Stop() override;
+  bool AwaitTakeOver(absl::Time deadline) override { return kept_name_->AwaitTakeOver(deadline); }
 
  private:
   friend class PendingHandshake;
 
   SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
                      std::shared_ptr<KeptName> kept_name, const ServiceName& name,
-                     const ServerSettings& settings, const MemoryModel& memory);
+                     const ServerSettings& settings, const MemoryModel& memory,
+                     const ServiceName& guarded_as);
 
   void AcceptAll();
   // The next client, waiting for its Hello; null when no client waits or can be accepted.
   std::shared_ptr<PendingHandshake> AcceptOne();
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
-  // A client has said hello.
+  // A client has said hello, or a successor.
   void HandOver(UniqueFd socket, const ClientHello& hello);
   // `handshake` waits for its client; it ends at once if the source has stopped.
   void Queue(std::shared_ptr<PendingHandshake> handshake);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -25,20 +26,21 @@ absl::Status PeerClosed() {
 
 }  // namespace
 
-absl::Status SendDatagram(int socket, const void* data, size_t size, int fd) {
+absl::Status SendDatagram(int socket, const void* data, size_t size, absl::Span<const int> fds) {
+  CHECK_LE(fds.size(), kMostFds);
   iovec bytes{const_cast<void*>(data), size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMostFds * sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
-  if (fd >= 0) {
+  if (!fds.empty()) {
     message.msg_control = control;
-    message.msg_controllen = sizeof(control);
+    message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &fd, sizeof(int));
+    header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
   }
   ssize_t sent;
   do {
@@ -82,6 +84,17 @@ absl::StatusOr<ForeignFd> ReceivedFds::TheOnlyOne() && {
     return absl::FailedPreconditionError("the server's welcome came with more than one file");
   }
   return std::move(fds_[0]);
+}
+
+absl::StatusOr<std::vector<ForeignFd>> ReceivedFds::Take(size_t count) && {
+  if (fds_.size() < count && truncated_) {
+    return absl::ResourceExhaustedError(
+        "no file descriptor left to take the peer's files; raise the limit (ulimit -n)");
+  }
+  if (fds_.size() != count || truncated_) {
+    return absl::FailedPreconditionError("the peer sent another number of files");
+  }
+  return std::move(fds_);
 }
 
 absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int socket, void* data, size_t size,

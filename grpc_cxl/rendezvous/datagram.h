@@ -8,15 +8,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "grpc_cxl/base/foreign_fd.h"
 
 // One message of a unix SOCK_SEQPACKET socket, with or without a file descriptor.
 // Nothing here blocks, whatever the socket's flags, or raises SIGPIPE.
 namespace grpc_cxl::internal {
 
-// Sends `size` bytes as one message, with a copy of `fd` unless `fd` is -1. UNAVAILABLE when the
+// Sends `size` bytes as one message, with copies of at most kMostFds `fds`. UNAVAILABLE when the
 // peer has closed, RESOURCE_EXHAUSTED when the socket's buffer is full.
-absl::Status SendDatagram(int socket, const void* data, size_t size, int fd);
+inline constexpr size_t kMostFds = 2;
+absl::Status SendDatagram(int socket, const void* data, size_t size,
+                          absl::Span<const int> fds = {});
 
 // Whether a message waits, and whether file descriptors are attached to it. Receives none: to
 // receive and close a descriptor can take as long as its owner likes (SO_LINGER of a TCP socket).
@@ -29,6 +32,8 @@ class ReceivedFds {
   // FAILED_PRECONDITION when the message had none or several, RESOURCE_EXHAUSTED when
   // this process could not take it because its limit of open files is reached.
   absl::StatusOr<ForeignFd> TheOnlyOne() &&;
+  // The same for so many.
+  absl::StatusOr<std::vector<ForeignFd>> Take(size_t count) &&;
 
  private:
   friend absl::StatusOr<std::optional<size_t>> ReceiveDatagram(int, void*, size_t, ReceivedFds*);

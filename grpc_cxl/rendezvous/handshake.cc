@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/datagram.h"
 #include "grpc_cxl/rendezvous/message_fault.h"
+#include "grpc_cxl/rendezvous/take_over_layout.h"
 #include "grpc_cxl/rendezvous/user_namespace.h"
 
 namespace grpc_cxl::internal {
@@ -39,6 +40,23 @@ std::string NotTrusted(absl::string_view peer, absl::string_view self, uid_t uid
 constexpr absl::string_view kClientHasNoSecret =
     "the server asks for a shared secret, but the client has none; give the client the server's "
     "secret file (secret_file or GRPC_CXL_SECRET_FILE)";
+
+// A server that wants the name of this one. Whoever has our uid could as well remove our files.
+absl::StatusOr<ClientHello> CheckSuccessor(int socket, const PeerIdentity& peer,
+                                           const TakeOverMessage& message) {
+  if (message.preamble.layout_version != kLayoutVersion) {
+    const Fault fault = FindFault(message, sizeof(message), "client");
+    SendRefusal(socket, fault.refusal, fault.text);
+    return absl::FailedPreconditionError(fault.text);
+  }
+  if (peer.uid != geteuid() || MayBeUnmapped(peer.uid)) {
+    const std::string text = absl::StrCat("a server of another user (uid ", peer.uid,
+                                          ") wants to take this one's name over");
+    SendRefusal(socket, Refusal::kUid, text);
+    return absl::PermissionDeniedError(text);
+  }
+  return ClientHello{.peer = peer, .claimed_pid = message.pid, .takes_over = true};
+}
 
 // A server may have sent more behind its Welcome. Wake-ups (docs/protocol.md, section 6.2) mean
 // nothing yet; when this returns, none with a file is left in the queue, and none can come.
@@ -121,6 +139,12 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
     SendRefusal(socket, Refusal::kUid, text);
     return absl::PermissionDeniedError(text);
   }
+  if (TakeOverMessage asked; **size == sizeof(asked) && hello.preamble.magic == kHandshakeMagic) {
+    std::memcpy(&asked, &hello, sizeof(asked));
+    if (asked.step == static_cast<uint32_t>(TakeOverStep::kAsk)) {
+      return CheckSuccessor(socket, *peer, asked);
+    }
+  }
   if (const Fault fault = FindFault(hello, **size, "client"); fault.refusal != Refusal::kNone) {
     SendRefusal(socket, fault.refusal, fault.text);
     return absl::FailedPreconditionError(fault.text);
@@ -146,7 +170,7 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   welcome.sealed = offer.sealed ? 1 : 0;
   welcome.coherence = static_cast<uint32_t>(offer.coherence);
   welcome.granted_pages = offer.granted_pages;
-  return SendDatagram(socket, &welcome, sizeof(welcome), arena_fd);
+  return SendDatagram(socket, &welcome, sizeof(welcome), {arena_fd});
 }
 
 void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
@@ -156,7 +180,7 @@ void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
   welcome.refusal = static_cast<uint32_t>(refusal);
   reason.copy(welcome.reason, sizeof(welcome.reason) - 1);
   // A client that has gone needs no reason.
-  SendDatagram(socket, &welcome, sizeof(welcome), /*fd=*/-1).IgnoreError();
+  SendDatagram(socket, &welcome, sizeof(welcome)).IgnoreError();
 }
 
 absl::Status CheckServer(int socket, const TrustedUsers& users) {
@@ -173,7 +197,7 @@ absl::Status SendHello(int socket, uint32_t features) {
   HelloMessage hello{};
   hello.preamble = MyPreamble(features);
   hello.pid = getpid();
-  return SendDatagram(socket, &hello, sizeof(hello), /*fd=*/-1);
+  return SendDatagram(socket, &hello, sizeof(hello));
 }
 
 absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users) {

@@ -52,6 +52,7 @@ struct ClientHello {
   PeerIdentity peer;
   uint32_t claimed_pid = 0;  // as the client's pid namespace numbers it, unverified; for people
   uint32_t features = kNoFeatures;
+  bool takes_over = false;  // no client but a server that asks for the name (take_over.h)
 };
 
 // Server, step 1: reads and checks Hello and the peer's uid or, where a secret counts instead,

@@ -35,6 +35,9 @@
 // removes its lock file and gives up; the owner locks a new one. When the socket was removed as
 // well, the first to lock a new file owns the name; the other learns it in Restore().
 //
+// A name that is handed over (take_over.h) keeps both files, and changes hands between two steps:
+// so the states above are those of its new owner.
+//
 // Remove() takes the socket away first and the lock file last. The other way round, a
 // successor could lock a new file and bind its socket between the two, and the second
 // step would remove the successor's socket.
@@ -49,17 +52,53 @@ bool IsSameFile(int a, int b) {
 
 }  // namespace
 
-absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& directory,
-                                                  const ServiceName& name) {
+absl::StatusOr<NameListener> NameListener::Prepare(const RendezvousDirectory& directory,
+                                                   const ServiceName& name) {
   NameListener listener;
   listener.name_ = name.str();
   listener.owner_ = getpid();
   if (absl::Status status = CheckLength(name, directory.rollout()); !status.ok()) return status;
   listener.lock_file_ = absl::StrCat(FileStem(directory, name), ".lock");
   listener.socket_file_ = absl::StrCat(FileStem(directory, name), ".sock");
-  const absl::StatusOr<Restored> begun = listener.Restore(directory);
+  return listener;
+}
+
+absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& directory,
+                                                  const ServiceName& name) {
+  absl::StatusOr<NameListener> listener = Prepare(directory, name);
+  if (!listener.ok()) return listener.status();
+  const absl::StatusOr<Restored> begun = listener->Restore(directory);
   if (!begun.ok()) return begun.status();
   return listener;
+}
+
+absl::Status NameListener::Adopt(const RendezvousDirectory& directory, TakenName taken) {
+  if (absl::Status opened = OpenDirectory(directory); !opened.ok()) return opened;
+  // The owner may have given its lock away twice, or another file.
+  if (!OwnsName(directory_.get(), lock_file_, taken.lock.get()) ||
+      flock(taken.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError("the owner gave another file than the name's lock");
+  }
+  absl::StatusOr<NameSocket> socket =
+      NameSocket::Adopt(directory_.get(), socket_file_, std::move(taken.socket));
+  if (!socket.ok()) return socket.status();
+  lock_ = std::move(taken.lock);
+  socket_ = *std::move(socket);
+  // For people only.
+  WriteOwnPid(lock_.get(), absl::StrCat(directory.path(), "/", lock_file_)).IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::Status NameListener::HandOver(int socket) {
+  if (!lock_ || !IsOwner() || !OwnsName(directory_.get(), lock_file_, lock_.get()) ||
+      !socket_.IsAt(directory_.get(), socket_file_)) {
+    return absl::FailedPreconditionError("its files were removed");
+  }
+  if (absl::Status sent = SendName(socket, lock_.get(), socket_.fd()); !sent.ok()) return sent;
+  lock_.Reset();  // from here on the destructor removes nothing
+  retired_ = std::move(socket_);
+  socket_ = {};
+  return absl::OkStatus();
 }
 
 absl::StatusOr<NameListener::Restored> NameListener::Restore(const RendezvousDirectory& directory) {
@@ -73,15 +112,7 @@ absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
     const RendezvousDirectory& directory) {
   Restored restored = Restored::kNothing;
   if (!IsOwner()) return restored;
-  if (!directory_ || !IsSameFile(directory.fd(), directory_.get())) {
-    UniqueFd opened(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!opened) return FileError(errno, "open the rendezvous directory", directory.path());
-    // systemd-tmpfiles removes old files from /tmp unless their directory is locked. Nothing else
-    // depends on this lock, so a failure is ignored.
-    (void)flock(opened.get(), LOCK_SH | LOCK_NB);
-    Remove();  // from where the directory is now, if it was moved
-    directory_ = std::move(opened);
-  }
+  if (absl::Status opened = OpenDirectory(directory); !opened.ok()) return opened;
   if (!lock_ || !OwnsName(directory_.get(), lock_file_, lock_.get())) {
     absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory.path(), lock_file_);
     if (!lock.ok()) return lock.status();
@@ -99,6 +130,18 @@ absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
     restored = Restored::kSocket;
   }
   return restored;
+}
+
+absl::Status NameListener::OpenDirectory(const RendezvousDirectory& directory) {
+  if (directory_ && IsSameFile(directory.fd(), directory_.get())) return absl::OkStatus();
+  UniqueFd opened(openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return FileError(errno, "open the rendezvous directory", directory.path());
+  // systemd-tmpfiles removes old files from /tmp unless their directory is locked. Nothing else
+  // depends on this lock, so a failure is ignored.
+  (void)flock(opened.get(), LOCK_SH | LOCK_NB);
+  Remove();  // from where the directory is now, if it was moved
+  directory_ = std::move(opened);
+  return absl::OkStatus();
 }
 
 NameListener& NameListener::operator=(NameListener&& other) noexcept {

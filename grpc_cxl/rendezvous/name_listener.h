@@ -12,6 +12,7 @@
 #include "grpc_cxl/rendezvous/name_socket.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/take_over.h"
 
 namespace grpc_cxl::internal {
 
@@ -37,6 +38,16 @@ class NameListener {
   // has the name of the socket or the lock file.
   static absl::StatusOr<NameListener> Listen(const RendezvousDirectory& directory,
                                              const ServiceName& name);
+
+  // A name that is not owned yet: Adopt() or Restore() makes it ours. INVALID_ARGUMENT: see
+  // CheckLength().
+  static absl::StatusOr<NameListener> Prepare(const RendezvousDirectory& directory,
+                                              const ServiceName& name);
+  // Makes the name ours that its owner has given us. FAILED_PRECONDITION: it gave something else.
+  absl::Status Adopt(const RendezvousDirectory& directory, TakenName taken);
+  // Gives the name to the successor at the other end of `socket`. Errors as SendName(); after OK
+  // there is nothing to accept or restore any more.
+  absl::Status HandOver(int socket);
 
   NameListener(NameListener&&) noexcept = default;
   NameListener& operator=(NameListener&& other) noexcept;
@@ -70,6 +81,7 @@ class NameListener {
  private:
   NameListener() = default;
   absl::StatusOr<Restored> RestoreIn(const RendezvousDirectory& directory);
+  absl::Status OpenDirectory(const RendezvousDirectory& directory);
   void Remove();
 
   std::string name_;

@@ -35,17 +35,6 @@ std::string OwnerOf(int lock) {
   return absl::SimpleAtoi(line, &pid) ? absl::StrCat("process ", pid) : "another process";
 }
 
-absl::Status WritePid(int lock, const std::string& path) {
-  const std::string line = absl::StrCat(getpid(), "\n");
-  // Overwrite, then truncate: a reader finds a whole first line at any time.
-  const ssize_t written = pwrite(lock, line.data(), line.size(), 0);
-  if (written != static_cast<ssize_t>(line.size())) {
-    return FileError(written < 0 ? errno : ENOSPC, "write our pid into", path);
-  }
-  if (ftruncate(lock, written) != 0) return FileError(errno, "write our pid into", path);
-  return absl::OkStatus();
-}
-
 absl::Status InTheWay(const std::string& path) {
   return absl::FailedPreconditionError(
       absl::StrCat(path, " is in the way: it is not a lock file made by grpc_cxl; move it away"));
@@ -69,6 +58,17 @@ absl::StatusOr<UniqueFd> Open(int directory, const std::string& file, const std:
 
 }  // namespace
 
+absl::Status WriteOwnPid(int lock, const std::string& path) {
+  const std::string line = absl::StrCat(getpid(), "\n");
+  // Overwrite, then truncate: a reader finds a whole first line at any time.
+  const ssize_t written = pwrite(lock, line.data(), line.size(), 0);
+  if (written != static_cast<ssize_t>(line.size())) {
+    return FileError(written < 0 ? errno : ENOSPC, "write our pid into", path);
+  }
+  if (ftruncate(lock, written) != 0) return FileError(errno, "write our pid into", path);
+  return absl::OkStatus();
+}
+
 bool OwnsName(int directory, const std::string& file, int lock) {
   struct stat locked, named;
   return fstat(lock, &locked) == 0 &&
@@ -90,7 +90,7 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                        " is locked); stop that server or choose another name"));
     }
     if (!OwnsName(directory, file, lock.get())) continue;
-    if (absl::Status written = WritePid(lock.get(), full); !written.ok()) {
+    if (absl::Status written = WriteOwnPid(lock.get(), full); !written.ok()) {
       unlinkat(directory, file.c_str(), 0);
       return written;
     }

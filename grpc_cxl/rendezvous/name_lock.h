@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/base/unique_fd.h"
 
@@ -28,6 +29,9 @@ namespace grpc_cxl::internal {
 // anything but a lock file.
 absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                                          const std::string& file);
+
+// Writes our pid into a lock file that we have taken over.
+absl::Status WriteOwnPid(int lock, const std::string& path);
 
 // Whether `lock`, acquired for `file`, still makes the caller the owner: false after the file was
 // removed or replaced, when `file` may be a successor's.

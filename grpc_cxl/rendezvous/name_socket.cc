@@ -140,6 +140,29 @@ absl::StatusOr<NameSocket> NameSocket::Listen(int directory, const std::string& 
   return socket;
 }
 
+absl::StatusOr<NameSocket> NameSocket::Adopt(int directory, const std::string& file,
+                                             UniqueFd listening) {
+  const auto option = [&listening](int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return getsockopt(listening.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+  };
+  const std::optional<struct stat> found = Look(directory, file);
+  if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != SOCK_SEQPACKET ||
+      option(SO_ACCEPTCONN) != 1 || !found.has_value() || !S_ISSOCK(found->st_mode)) {
+    return absl::FailedPreconditionError("the owner gave another file than the name's socket");
+  }
+  // Again: clients that connect from now on see our credentials (SO_PEERCRED), not the owner's.
+  if (listen(listening.get(), SOMAXCONN) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot listen on the socket that the owner gave");
+  }
+  NameSocket socket;
+  socket.fd_ = std::move(listening);
+  socket.device_ = found->st_dev;
+  socket.inode_ = found->st_ino;
+  return socket;
+}
+
 bool NameSocket::IsAt(int directory, const std::string& file) const {
   const std::optional<struct stat> found = Look(directory, file);
   return fd_ && found.has_value() && found->st_dev == device_ && found->st_ino == inode_;

@@ -22,6 +22,11 @@ class NameSocket {
   static absl::StatusOr<NameSocket> Listen(int directory, const std::string& file,
                                            const std::string& full);
 
+  // Takes `listening`, which another process has made at `file`. FAILED_PRECONDITION: it is no such
+  // socket.
+  static absl::StatusOr<NameSocket> Adopt(int directory, const std::string& file,
+                                          UniqueFd listening);
+
   NameSocket() = default;  // none
 
   int fd() const { return fd_.get(); }

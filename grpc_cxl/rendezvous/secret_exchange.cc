@@ -33,7 +33,7 @@ absl::Status Identify(int socket, uint64_t* own, uint64_t* peer) {
 
 template <typename Message>
 absl::Status Send(int socket, const Message& message) {
-  return SendDatagram(socket, &message, sizeof(message), /*fd=*/-1);
+  return SendDatagram(socket, &message, sizeof(message));
 }
 
 template <size_t kSize>

@@ -2,7 +2,7 @@
 """Finds what the documents say about the repository that is not so.
 
 Documents are README.md, CONTRIBUTING.md, docs/*.md, bench/README.md and the README.md files
-below examples/. In them
+below examples/ and deploy/. In them
 
 * a relative link, [text](path#anchor), leads to a file or directory of the repository, and its
   anchor is that of a heading in that file;
@@ -34,9 +34,10 @@ def documents(root):
                   if name.endswith(".md")]
     if _exists(root, "bench/README.md"):
         found.append("bench/README.md")
-    for folder, _, names in os.walk(os.path.join(root, "examples")):
-        if "README.md" in names:
-            found.append(os.path.relpath(os.path.join(folder, "README.md"), root))
+    for top in ("examples", "deploy"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            if "README.md" in names:
+                found.append(os.path.relpath(os.path.join(folder, "README.md"), root))
     return sorted(found)
 
 

@@ -13,7 +13,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/direct_calls.h"
 #include "test/e2e/calls_fixture.h"
 
 namespace grpc_cxl::e2e {
@@ -66,19 +65,10 @@ TEST_P(LifecycleTest, ShutdownLetsRunningCallsFinish) {
   std::thread caller([&] { outcome = pair.Run(CallThatWaitsAtGate()); });
   EXPECT_TRUE(pair.control().AwaitAtGate(1));
   std::thread closer([&] { pair.server->Shutdown(absl::Now() + kPatience); });
-  if (GetParam() == TransportKind::kCxlDirect) {
-    // The direct calls go first; the server is still there for others.
-    const uint64_t before = GetDirectCallStats().no_connection;
-    EXPECT_TRUE(internal::Eventually([&] {
-      EXPECT_TRUE(pair.Run({}).status.ok());
-      return GetDirectCallStats().no_connection > before;
-    }));
-  } else {
-    // The server has asked the channel to go away once it is no longer ready.
-    EXPECT_TRUE(pair.channel->WaitForStateChange(GRPC_CHANNEL_READY,
-                                                 absl::ToChronoTime(absl::Now() + kPatience)));
-    EXPECT_EQ(pair.Run({}).status.error_code(), grpc::UNAVAILABLE);
-  }
+  // The server has asked the channel to go away once it is no longer ready.
+  EXPECT_TRUE(pair.channel->WaitForStateChange(GRPC_CHANNEL_READY,
+                                               absl::ToChronoTime(absl::Now() + kPatience)));
+  EXPECT_EQ(pair.Run({}).status.error_code(), grpc::UNAVAILABLE);
   pair.control().OpenGate();
   caller.join();
   closer.join();

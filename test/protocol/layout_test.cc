@@ -12,6 +12,7 @@
 #include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/region/region_layout.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
+#include "grpc_cxl/rendezvous/take_over_layout.h"
 #include "test/protocol/document.h"
 
 namespace grpc_cxl::internal {
@@ -34,6 +35,7 @@ std::string LastPart(const std::string& path) { return path.substr(path.rfind('.
 
 const std::map<std::string, ByteTable> kTables = {
     TABLE("Preamble", HandshakePreamble, FIELD(magic), FIELD(layout_version), FIELD(features)),
+    TABLE("TakeOver", TakeOverMessage, FIELD(preamble), FIELD(pid), FIELD(step)),
     TABLE("Hello", HelloMessage, FIELD(preamble), FIELD(pid), FIELD(reserved)),
     TABLE("Welcome", WelcomeMessage, FIELD(preamble), FIELD(pid), FIELD(refusal),
           FIELD(arena_bytes), FIELD(ring_bytes), FIELD(payload_bytes), FIELD(sealed),

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
   std::optional<ReservedPorts> ports;
   std::string base;
   if (options.transport == "unix" && !options.default_addresses) base = options.directory;
-  if (options.transport == "tcp" && !options.default_addresses) {
+  if ((options.transport == "tcp" || options.transport == "auto") && !options.default_addresses) {
     absl::StatusOr<ReservedPorts> taken = ReservedPorts::Take(std::size(kServices));
     if (!taken.ok()) return taken.status();
     base = absl::StrCat(taken->first());

@@ -43,6 +43,7 @@ small { display: block; color: #55607a; font-size: 0.75em; line-height: 1.3; }
 
 std::string Color(const std::string& transport) {
   if (transport == "tcp") return "#c2410c";
+  if (transport == "auto") return "#7e22ce";
   return transport == "unix" ? "#0f766e" : "#1d4ed8";
 }
 

@@ -32,7 +32,7 @@
 #include "examples/hotel_reservation/load_generator/services_usage.h"
 #include "examples/hotel_reservation/load_generator/target.h"
 
-ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl: --transport of the services");
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or auto: --transport of the services");
 ABSL_FLAG(std::string, base, "", "folder with the services' addresses: --base of the services");
 ABSL_FLAG(std::string, via, "grpc", "path to the frontend: grpc (over --transport) or http");
 ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the frontend for --via=http");

@@ -15,11 +15,22 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 namespace hotel_reservation {
 namespace {
 
 constexpr int kLastPort = 65535;
+
+bool HasPorts(absl::string_view transport) { return transport == "tcp" || transport == "auto"; }
+
+// Of "7100" and "hotel-:7100".
+absl::string_view HostPrefix(absl::string_view base) {
+  return base.substr(0, base.find(':') == base.npos ? 0 : base.find(':'));
+}
+absl::string_view FirstPort(absl::string_view base) {
+  return absl::StripPrefix(base.substr(HostPrefix(base).size()), ":");
+}
 
 absl::StatusOr<std::string> DefaultFolder() {
   std::error_code error;
@@ -42,15 +53,20 @@ absl::StatusOr<std::string> DefaultFolder() {
 }  // namespace
 
 absl::StatusOr<AddressBook> AddressBook::Make(absl::string_view transport, absl::string_view base) {
-  if (transport == "tcp") {
+  if (HasPorts(transport)) {
     int port = 0;
     const int last = kLastPort - static_cast<int>(std::size(kServices)) + 1;
     if (base.empty()) base = "7100";
-    if (!absl::SimpleAtoi(base, &port) || port < 1 || port > last) {
-      return absl::InvalidArgumentError(absl::StrCat("--base=", base, " is no port from 1 to ",
-                                                     last, ", as --transport=tcp needs."));
+    const absl::string_view prefix = HostPrefix(base);
+    const bool usable = std::all_of(prefix.begin(), prefix.end(), [](unsigned char c) {
+      return absl::ascii_isalnum(c) || c == '-' || c == '.';
+    });
+    if (!absl::SimpleAtoi(FirstPort(base), &port) || port < 1 || port > last || !usable) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--base=", base, " is no port from 1 to ", last, " (7100), nor the beginning of hosts' ",
+          "names and such a port (hotel-:7100), as --transport=", transport, " needs."));
     }
-    return AddressBook("tcp", absl::StrCat(port));
+    return AddressBook(std::string(transport), std::string(base));
   }
   if (transport == "unix") {
     if (base.empty()) {
@@ -85,15 +101,27 @@ absl::StatusOr<AddressBook> AddressBook::Make(absl::string_view transport, absl:
 }
 
 std::string AddressBook::AddressOf(absl::string_view service) const {
-  const auto* found = std::find(std::begin(kServices), std::end(kServices), service);
-  CHECK(found != std::end(kServices)) << service;
-  if (transport_ == "tcp") {
-    int port = 0;
-    CHECK(absl::SimpleAtoi(base_, &port));
-    return absl::StrCat("127.0.0.1:", port + (found - std::begin(kServices)));
+  CHECK(std::find(std::begin(kServices), std::end(kServices), service) != std::end(kServices))
+      << service;
+  if (HasPorts(transport_)) {
+    const absl::string_view prefix = HostPrefix(base_);
+    return prefix.empty() ? absl::StrCat("127.0.0.1:", PortOf(service))
+                          : absl::StrCat("dns:///", prefix, service, ":", PortOf(service));
   }
   if (transport_ == "unix") return absl::StrCat("unix:", base_, "/", service);
   return absl::StrCat("cxl:///", base_, "-", service);
+}
+
+std::string AddressBook::ListeningAddressOf(absl::string_view service) const {
+  if (!HasPorts(transport_) || HostPrefix(base_).empty()) return AddressOf(service);
+  return absl::StrCat("0.0.0.0:", PortOf(service));
+}
+
+int AddressBook::PortOf(absl::string_view service) const {
+  int first = 0;
+  CHECK(absl::SimpleAtoi(FirstPort(base_), &first));
+  const auto* const found = std::find(std::begin(kServices), std::end(kServices), service);
+  return first + static_cast<int>(found - std::begin(kServices));
 }
 
 }  // namespace hotel_reservation

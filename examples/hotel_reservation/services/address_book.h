@@ -13,16 +13,19 @@ namespace hotel_reservation {
 inline constexpr absl::string_view kServices[] = {
     "frontend", "search", "geo", "rate", "profile", "recommendation", "reservation", "user"};
 
-inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl"};
+inline constexpr absl::string_view kTransports[] = {"tcp", "unix", "cxl", "auto"};
 
 // The addresses of the services. Together with transport.h it holds all differences between the
 // transports:
 //
 //   transport  base               default            address of geo
-//   tcp        the first port     7100               127.0.0.1:7102
+//   tcp, auto  the first port     7100               127.0.0.1:7102
+//              PREFIX:PORT                           dns:///PREFIXgeo:7102; it listens on
+//              0.0.0.0:7102
 //   unix       a folder           see the function   unix:FOLDER/geo
 //   cxl        a prefix of names  hotel              cxl:///hotel-geo
 //
+// "auto" goes through memory where the peer is on this host, and over TCP where it is not.
 // Copyable; immutable.
 class AddressBook {
  public:
@@ -32,14 +35,18 @@ class AddressBook {
 
   // `service` is one of kServices.
   std::string AddressOf(absl::string_view service) const;
+  // Where it listens.
+  std::string ListeningAddressOf(absl::string_view service) const;
 
   const std::string& transport() const { return transport_; }
   const std::string& base() const { return base_; }
-  bool is_cxl() const { return transport_ == "cxl"; }
+  bool uses_memory() const { return transport_ == "cxl" || transport_ == "auto"; }
 
  private:
   AddressBook(std::string transport, std::string base)
       : transport_(std::move(transport)), base_(std::move(base)) {}
+
+  int PortOf(absl::string_view service) const;
 
   std::string transport_;
   std::string base_;

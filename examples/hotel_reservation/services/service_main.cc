@@ -19,10 +19,11 @@
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/services/transport.h"
 
-ABSL_FLAG(std::string, transport, "cxl", "tcp, unix or cxl");
+ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or auto");
 ABSL_FLAG(std::string, base, "",
-          "addresses of all services: a first port (tcp), a folder (unix), or a prefix of names "
-          "(cxl); empty: 7100, a folder in the temporary directory, or hotel");
+          "addresses of all services: a first port, or the beginning of hosts' names and a first "
+          "port (tcp, auto), a folder (unix), or a prefix of names (cxl); empty: 7100, a folder in "
+          "the temporary directory, or hotel");
 ABSL_FLAG(std::string, db, "",
           "the SQLite file with the data, created if missing; empty: a temporary file");
 
@@ -53,7 +54,7 @@ absl::Status Serve(const ServiceProgram& program, const sigset_t& stop_signals) 
   const absl::StatusOr<AddressBook> addresses =
       AddressBook::Make(absl::GetFlag(FLAGS_transport), absl::GetFlag(FLAGS_base));
   if (!addresses.ok()) return addresses.status();
-  const std::string address = addresses->AddressOf(program.name);
+  const std::string address = addresses->ListeningAddressOf(program.name);
 
   CallCounter calls;
   const ServiceOr service = program.make({*addresses, absl::GetFlag(FLAGS_db), &calls});

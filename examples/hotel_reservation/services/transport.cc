@@ -8,11 +8,12 @@
 namespace hotel_reservation {
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses) {
-  return addresses.is_cxl() ? grpc_cxl::ServerCredentials() : grpc::InsecureServerCredentials();
+  return addresses.uses_memory() ? grpc_cxl::ServerCredentials()
+                                 : grpc::InsecureServerCredentials();
 }
 
 absl::Status Started(const AddressBook& addresses, grpc::Server& server) {
-  return addresses.is_cxl() ? grpc_cxl::EnableDirectCalls(server) : absl::OkStatus();
+  return addresses.uses_memory() ? grpc_cxl::EnableDirectCalls(server) : absl::OkStatus();
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses,
@@ -24,7 +25,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses,
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   return grpc::CreateCustomChannel(
       addresses.AddressOf(service),
-      addresses.is_cxl() ? grpc_cxl::ChannelCredentials() : grpc::InsecureChannelCredentials(),
+      addresses.uses_memory() ? grpc_cxl::ChannelCredentials() : grpc::InsecureChannelCredentials(),
       arguments);
 }
 

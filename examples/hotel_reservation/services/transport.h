@@ -15,7 +15,7 @@ namespace hotel_reservation {
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses);
 
-// To be called right after BuildAndStart(): offers direct calls on cxl.
+// To be called right after BuildAndStart(): offers direct calls on cxl and auto.
 absl::Status Started(const AddressBook& addresses, grpc::Server& server);
 
 // A channel to one of kServices, which shares no connection with others. After a disconnection it

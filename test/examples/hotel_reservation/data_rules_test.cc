@@ -102,5 +102,21 @@ TEST(AddressBookTest, MakesTheDefaultFolderForOurselvesAlone) {
   }
 }
 
+TEST(AddressBookTest, ServicesThatHaveHostsListenOnAllInterfaces) {
+  for (const std::string transport : {"tcp", "auto"}) {
+    const absl::StatusOr<AddressBook> here = AddressBook::Make(transport, "");
+    ASSERT_TRUE(here.ok()) << here.status();
+    EXPECT_EQ(here->AddressOf("geo"), "127.0.0.1:7102");
+    EXPECT_EQ(here->ListeningAddressOf("geo"), "127.0.0.1:7102");
+    const absl::StatusOr<AddressBook> pods = AddressBook::Make(transport, "hotel-:7000");
+    ASSERT_TRUE(pods.ok()) << pods.status();
+    EXPECT_EQ(pods->AddressOf("geo"), "dns:///hotel-geo:7002");
+    EXPECT_EQ(pods->ListeningAddressOf("geo"), "0.0.0.0:7002");
+    for (const std::string base : {"hotel-", "hotel-:", "hotel-:0", "a/b:7000", ":", "70000"}) {
+      EXPECT_FALSE(AddressBook::Make(transport, base).ok()) << base;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hotel_reservation

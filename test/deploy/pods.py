@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs deploy/kubernetes/hotel.yaml without Kubernetes, and puts load on it.
+
+    pods.py MANIFEST PROGRAMS
+
+Each pod becomes a process with the user, group, environment, arguments and volumes of the manifest,
+in mount, pid, ipc and net namespaces of its own, without capabilities, on a read-only root. The
+networks are not connected, so a request that is served went through memory all the way. With another
+secret, in another version, or in another directory, none is.
+
+Needs root, namespaces and PyYAML. Without, it says so and is skipped.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+try:
+    import yaml
+except ImportError:
+    sys.exit(print("skipped: python3 has no PyYAML (Debian: python3-yaml)"))
+
+GROUP = 2000
+OWN_FOLDERS = {"dev", "etc", "lost+found", "proc", "run", "sys", "tmp"}
+
+
+def run_as_root(*command):
+    return subprocess.run(["unshare", "--mount", "--pid", "--ipc", "--net", "--fork", *command],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+
+def folders_to_bind(program):
+    """The folders of / that a program may need, and those with it that others may enter."""
+    binds = [f"/{name}" for name in os.listdir("/") if name not in OWN_FOLDERS]
+    path = ""
+    for part in program.split("/")[1:-1]:
+        closed = path and not os.stat(path).st_mode & 1
+        path += "/" + part
+        if closed:
+            binds.append(path)
+    return [folder for folder in binds if os.path.isdir(folder) and os.stat(folder).st_mode & 1]
+
+
+class Pod:
+    """A pod of the manifest: what it says, as processes need it."""
+
+    def __init__(self, deployment):
+        template = deployment["spec"]["template"]
+        spec = template["spec"]
+        container, = spec["containers"]
+        security = {**spec["securityContext"], **container["securityContext"]}
+        # What "restricted" asks for; the processes get no less.
+        assert security["runAsNonRoot"] and security["readOnlyRootFilesystem"]
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["allowPrivilegeEscalation"] is False and security["fsGroup"] == GROUP
+        assert security["seccompProfile"]["type"] == "RuntimeDefault"
+        self.name = container["name"]
+        self.user, self.group = security["runAsUser"], security["runAsGroup"]
+        self.program = os.path.basename(container["command"][0])
+        self.arguments = container["args"]
+        self.mounts = {m["name"]: m["mountPath"] for m in container["volumeMounts"]}
+        self.environment = {
+            v["name"]: v["value"] if "value" in v
+            else template["metadata"]["labels"][v["valueFrom"]["fieldRef"]["fieldPath"].split("'")[1]]
+            for v in container["env"]}
+
+
+class Node:
+    """The machine of the pods: directory.yaml, a secret, and name service."""
+
+    def __init__(self, work, programs, hosts):
+        self.work, self.programs, self.processes = work, programs, []
+        os.chmod(work, 0o755)
+        self.volumes = {"grpc-cxl": self.folder("directory", 0o3770)}
+        for name in ("secret", "other"):
+            folder = self.folder(name, 0o750)
+            with open(folder + "/secret", "w", encoding="ascii") as file:
+                file.write(f"the {name} of the pods")
+            os.chown(file.name, 0, GROUP)
+            os.chmod(file.name, 0o440)
+            self.volumes[name] = folder
+        self.hosts = work + "/hosts"
+        with open(self.hosts, "w", encoding="ascii") as file:
+            file.writelines(f"127.0.0.1 {host}\n" for host in ("localhost", *hosts))
+
+    def folder(self, name, mode, owner=0):
+        path = f"{self.work}/{name}"
+        os.mkdir(path)
+        os.chown(path, owner, GROUP)
+        os.chmod(path, mode)
+        return path
+
+    def start(self, pod, volumes=None):
+        """The pod's process, with other `volumes` in the place of its own."""
+        number = len(self.processes)
+        program = os.path.realpath(f"{self.programs}/{pod.program}")
+        root = self.folder(f"root-{number}", 0o755)
+        sources = {**self.volumes, "tmp": self.folder(f"tmp-{number}", 0o770, pod.user)}
+        sources.update(volumes or {})
+        lines = ["set -e", "ip link set lo up", f"mount -t tmpfs -o mode=755 tmpfs {root}",
+                 f"cd {root}", "mkdir -p proc dev etc tmp", "mount -t proc proc proc",
+                 "mount --rbind /dev dev", f"cp {self.hosts} etc/hosts",
+                 "echo 'hosts: files' > etc/nsswitch.conf"]
+        binds = [(folder, folder) for folder in folders_to_bind(program)]
+        binds += [(sources[volume], path) for volume, path in pod.mounts.items()]
+        for source, target in binds:
+            lines += [f"mkdir -p .{target}", f"mount --rbind {shlex.quote(source)} .{target}"]
+        lines += ["mount -o remount,ro,bind .", "exec chroot . " + shlex.join(
+            ["setpriv", f"--reuid={pod.user}", f"--regid={pod.group}", f"--groups={GROUP}",
+             "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--pdeathsig=KILL", program,
+             *pod.arguments])]
+        process = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--ipc", "--net", "--fork", "--kill-child", "sh", "-c",
+             "\n".join(lines)], env={"PATH": os.environ["PATH"], **pod.environment},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.processes.append(process)
+        return process
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+def put_load(node, deployment, change=lambda pod: None, volumes=None):
+    """How many requests are served to one more pod, and how many not; None: no load at all."""
+    pod = Pod(deployment)
+    pod.program, pod.user, pod.group = "load", 10100, 10100
+    pod.arguments = [a for a in pod.arguments if a.startswith(("--transport", "--base"))]
+    pod.arguments += ["--rate=100", "--seconds=1", "--warmup=0.2", "--deadline=20s", "--json=/tmp/result"]
+    change(pod)
+    text, _ = node.start(pod, volumes).communicate(timeout=60)
+    result = f"{node.work}/tmp-{len(node.processes) - 1}/result"
+    if not os.path.exists(result):
+        print(text)
+        return None
+    with open(result, encoding="utf-8") as file:
+        numbers = json.load(file)
+    print(numbers["served"], "served,", numbers["errors"], "errors", numbers["errors_by_text"])
+    return int(numbers["served"]), int(numbers["errors"])
+
+
+def check_manifest(items):
+    """That deployments and services fit together. Returns the deployments."""
+    deployments = [item for item in items if item["kind"] == "Deployment"]
+    services = {item["metadata"]["name"]: item["spec"] for item in items if item["kind"] == "Service"}
+    for deployment in deployments:
+        name, spec = deployment["metadata"]["name"], deployment["spec"]
+        labels = spec["template"]["metadata"]["labels"]
+        container, = spec["template"]["spec"]["containers"]
+        port = services[name]["ports"][0]["port"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items(), name
+        assert services[name]["selector"].items() <= labels.items(), name
+        assert port == container["ports"][0]["containerPort"], name
+        assert Pod(deployment).environment["GRPC_CXL_ALSO_KNOWN_AS"] == f"{name}:{port}", name
+    assert len({Pod(deployment).user for deployment in deployments}) == len(deployments) == 8
+    return deployments
+
+
+def run(node, deployments):
+    """The pods, and the load of pods that may and that may not meet them."""
+    for deployment in deployments:
+        process = node.start(Pod(deployment))
+        line = process.stdout.readline()
+        while line and " listens on " not in line:
+            line = process.stdout.readline()
+        assert line, f"{deployment['metadata']['name']} does not run"
+    assert put_load(node, deployments[0]) == (100, 0)
+    strangers = {
+        "another secret": {"volumes": {"secret": node.volumes["other"]}},
+        "another version": {"change": lambda pod: pod.environment.update(GRPC_CXL_ROLLOUT="v2")},
+        "another directory": {"volumes": {"grpc-cxl": node.folder("elsewhere", 0o3770)}},
+    }
+    for who, difference in strangers.items():
+        print(who, end=": ", flush=True)
+        outcome = put_load(node, deployments[0], **difference)
+        assert outcome is None or outcome[0] == 0, who
+    assert put_load(node, deployments[0]) == (100, 0)
+
+
+def main():
+    if os.getuid() != 0 or (probe := run_as_root("true")).returncode != 0:
+        why = probe.stdout if os.getuid() == 0 else "only root can make pods"
+        print("skipped:", why)
+        return
+    manifest, programs = sys.argv[1:]
+    with open(manifest, encoding="utf-8") as file:
+        items = yaml.safe_load(file)["items"]
+    deployments = check_manifest(items)
+    with tempfile.TemporaryDirectory(dir="/tmp") as work:
+        node = Node(work, programs, [deployment["metadata"]["name"] for deployment in deployments])
+        try:
+            run(node, deployments)
+        finally:
+            node.end()
+    print("passed")
+
+
+if __name__ == "__main__":
+    main()
