@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
-# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:json, @tool_libraries//:prometheus.
+# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:ftxui, @tool_libraries//:json, @tool_libraries//:prometheus.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h
@@ -56,6 +56,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/offer_answer.cc
+    grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -74,6 +76,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
     grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
     grpc_cxl/event_engine/connection_budget.cc
@@ -141,6 +144,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/directory_watch.cc
     grpc_cxl/rendezvous/file_error.cc
     grpc_cxl/rendezvous/handshake.cc
+    grpc_cxl/rendezvous/host_identity.cc
     grpc_cxl/rendezvous/host_name.cc
     grpc_cxl/rendezvous/message_fault.cc
     grpc_cxl/rendezvous/name_files.cc
@@ -149,6 +153,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/name_socket.cc
     grpc_cxl/rendezvous/name_watch.cc
     grpc_cxl/rendezvous/network_namespace.cc
+    grpc_cxl/rendezvous/offered_name.cc
     grpc_cxl/rendezvous/own_address.cc
     grpc_cxl/rendezvous/own_trust.cc
     grpc_cxl/rendezvous/peer_seal.cc
@@ -160,6 +165,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/service_name.cc
     grpc_cxl/rendezvous/shared_secret.cc
     grpc_cxl/rendezvous/socket_address.cc
+    grpc_cxl/rendezvous/take_over.cc
     grpc_cxl/rendezvous/tcp_address.cc
     grpc_cxl/rendezvous/trusted_users.cc
     grpc_cxl/rendezvous/unix_file.cc
