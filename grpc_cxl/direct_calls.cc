@@ -143,6 +143,8 @@ DirectCallStats GetDirectCallStats() {
       .excluded_channel = counters.excluded_channel,
       .global_interceptor = counters.global_interceptor,
       .no_descriptor = counters.no_descriptor,
+      .one_way = counters.one_way,
+      .one_way_failed = counters.one_way_failed,
   };
 }
 

@@ -90,6 +90,11 @@ struct DirectCallStats {
   // Stream path: the descriptor of the service is not linked into this program. A log line names
   // the service and says how to link it.
   uint64_t no_descriptor = 0;
+  // Calls of DoNotWait() (one_way.h) that returned at once, not counted above; and of those, as far
+  // as this process knows, the ones that did not run or failed: lost with a connection, or in the
+  // background with another status than OK.
+  uint64_t one_way = 0;
+  uint64_t one_way_failed = 0;
 };
 
 // Thread-safe; a few loads.

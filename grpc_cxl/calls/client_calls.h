@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
@@ -77,6 +78,10 @@ class ClientCalls {
   // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
+  // As Post() and WhenDone(), for a call whose response is not wanted: kResponse is then empty. May
+  // come long after the call's end. The slot counts as busy until then.
+  void PostUnwanted(int slot, size_t request_bytes, Callback callback);
+
   enum class Waited { kDone, kStillRunning };
   // Waits for the outcome: spins for `spin_ns`, then sleeps (or naps, by BackOff, with `polls`),
   // until `patience_ns` are over. kDone: `*outcome` is set and the slot is free. Otherwise the
@@ -138,6 +143,10 @@ class ClientCalls {
   };
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+  int TryAcquire();
+  void FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
+  void FlipPosted(int slot);
   // Reads the slot's next part, acks it. True: `*outcome` is complete.
   bool Look(int slot, CallOutcome* outcome);
   // The same after the connection's end: always complete.
@@ -172,6 +181,8 @@ class ClientCalls {
   std::atomic<uint64_t> free_{~uint64_t{0}};  // where a load is relaxed, it is a hint
   // Slots with a callback. relaxed: Run() sees a bit, or WhenDone() looks behind its fence.
   std::atomic<uint64_t> polled_{0};
+  // Slots of PostUnwanted(), a part of those. relaxed: a hint when slots are short.
+  std::atomic<uint64_t> unwanted_{0};
   std::atomic<bool> ended_{false};
   // relaxed, both: flags by themselves; a call that begins at the same moment may miss them.
   std::atomic<bool> retired_{false};

@@ -35,6 +35,7 @@ class ServerCalls {
   struct CallId {
     int slot;
     uint32_t generation;
+    bool wants_response = true;  // else Respond() may be given nothing, and sends nothing
   };
 
   // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot
@@ -88,6 +89,7 @@ class ServerCalls {
     absl::Mutex mu;
     Stage stage ABSL_GUARDED_BY(mu) = Stage::kIdle;
     uint32_t generation ABSL_GUARDED_BY(mu) = 0;
+    bool wants_response ABSL_GUARDED_BY(mu) = true;
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;
     uint32_t parts ABSL_GUARDED_BY(mu) = 0;
@@ -103,6 +105,8 @@ class ServerCalls {
   // Gives the response buffers of idle slots back.
   void Rest();
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
+  // A call is no longer busy.
+  void NotBusy();
   // Publishes the slot's new word and tells the client, as its `waiter` word says.
   void Tell(int slot, uint32_t word);
 
@@ -123,6 +127,9 @@ class ServerCalls {
   // UserIdle() behind that sees the shutdown. ServerLinkUser::AwaitResponses() looks at `running_`
   // again after each response.
   std::atomic<int> busy_{0};
+  // A call without a response has ended, and the client was not woken: whoever ends the last busy
+  // call does that. seq_cst, with busy_.
+  std::atomic<bool> untold_{false};
   std::atomic<int> running_{0};
   // The bitmaps that Run() has acted upon. Written under run_mu_, read by Ready().
   absl::Mutex run_mu_;

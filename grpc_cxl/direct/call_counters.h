@@ -18,6 +18,8 @@ struct CallCounters {
   Counter excluded_channel;
   Counter global_interceptor;
   Counter no_descriptor;
+  Counter one_way;
+  Counter one_way_failed;
 
   static CallCounters& OfProcess() {
     static CallCounters counters;

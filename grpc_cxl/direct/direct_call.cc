@@ -2,7 +2,6 @@
 #include "grpc_cxl/direct/direct_call.h"
 
 #include <grpc/event_engine/event_engine.h>
-#include <grpc/support/time.h>
 
 #include <chrono>
 #include <optional>
@@ -14,7 +13,7 @@
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/keepalive.h"
-#include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/polling/poller.h"
@@ -68,11 +67,6 @@ void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns)
   if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
 }
 
-// Now, not earlier: interceptors of the user's may set both.
-bool IsPlain(grpc::ClientContext& context) {
-  return context.credentials() == nullptr && context.compression_algorithm() == GRPC_COMPRESS_NONE;
-}
-
 }  // namespace
 
 DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
@@ -122,46 +116,20 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   return true;
 }
 
-bool DirectCall::SetTimeout(RequestView* view) const {
-  const gpr_timespec deadline = context_->raw_deadline();
-  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return true;
-  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
-  if (gpr_time_cmp(left, gpr_time_0(GPR_TIMESPAN)) <= 0) return false;
-  if (left.tv_sec < int64_t{1} << 32) {
-    view->timeout_ns = left.tv_sec * uint64_t{1'000'000'000} + left.tv_nsec;
-  }
-  return true;
-}
-
-bool DirectCall::SetMetadata(const std::multimap<std::string, std::string>& metadata,
-                             RequestView* view) const {
-  // gRPC has no getter for the authority of a call.
-  if (!channel_.authority.empty()) {
-    if (!IsLegalMetadata("authority", channel_.authority)) return false;
-    view->metadata.emplace_back(kAuthorityKey, channel_.authority);
-  }
-  view->metadata.emplace_back(kUserAgentKey, channel_.user_agent);
-  for (const auto& [key, value] : metadata) {
-    if (!IsLegalMetadata(key, value)) return false;
-    // gRPC, too, replaces the application's.
-    if (key != kUserAgentKey) view->metadata.emplace_back(key, value);
-  }
-  return true;
-}
-
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
   CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
-  if (!SetMetadata(metadata, &view)) {
+  if (!SetMetadata(channel_, metadata, &view)) {
     counters.not_eligible.Add();
     return false;
   }
   const size_t message_bytes = request.ByteSizeLong();
   // gRPC reports both itself.
-  if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
-                             message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
+  if (!SetTimeout(*context_, &view) ||
+      (channel_.max_send_bytes >= 0 &&
+       message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
     counters.not_eligible.Add();
     return false;
   }

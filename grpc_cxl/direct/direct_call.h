@@ -45,11 +45,6 @@ class DirectCall final : public grpc::experimental::Interceptor {
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
   bool Post(const google::protobuf::Message& request,
             const std::multimap<std::string, std::string>& metadata);
-  // False when it has an entry that gRPC does not allow.
-  bool SetMetadata(const std::multimap<std::string, std::string>& metadata,
-                   RequestView* view) const;
-  // False when the deadline has passed.
-  bool SetTimeout(RequestView* view) const;
   // Puts the request into a slot, and maybe a block. False when there is no space.
   bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -12,6 +12,7 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/direct_calls.h
     grpc_cxl/engine.h
     grpc_cxl/memory_distance.h
+    grpc_cxl/one_way.h
     grpc_cxl/options.h
     grpc_cxl/payload_counters.h
     grpc_cxl/payload_placement.h
@@ -47,6 +48,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/coherence/memory_model.cc
     grpc_cxl/connection_counters.cc
     grpc_cxl/connection_status.cc
+    grpc_cxl/direct/background_calls.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/direct_call.cc
@@ -58,6 +60,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/missing_descriptor.cc
     grpc_cxl/direct/offer_answer.cc
     grpc_cxl/direct/offer_call.cc
+    grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -108,6 +112,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/link/link.cc
     grpc_cxl/link/record_reader.cc
     grpc_cxl/link/record_writer.cc
+    grpc_cxl/one_way.cc
     grpc_cxl/options.cc
     grpc_cxl/payload/block_slices.cc
     grpc_cxl/payload/message_placement.cc
