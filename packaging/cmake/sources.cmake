@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
-# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:json, @tool_libraries//:prometheus.
+# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:ftxui, @tool_libraries//:json, @tool_libraries//:prometheus.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h
