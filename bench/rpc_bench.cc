@@ -18,8 +18,10 @@
 //   ./bazelw run -c opt //bench:rpc_bench -- --faults
 //   ./bazelw run -c opt //bench:rpc_bench -- --idle=100
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,6 +33,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "bench/experiments/far_memory.h"
 #include "bench/experiments/rounds.h"
 #include "bench/experiments/special_experiments.h"
@@ -51,7 +55,7 @@ ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each wa
 ABSL_FLAG(
     List, apis, List({"sync"}),
     "client APIs: sync, callback; stream (a call sends 64 messages); pingpong (a message each "
-    "way on an open stream)");
+    "way on an open stream); one_way (sync calls that do not wait for the answer)");
 ABSL_FLAG(List, payloads, List({"string"}), "classes of the messages' bytes: string, cord");
 ABSL_FLAG(List, concurrency, List({"1"}), "calls in flight");
 ABSL_FLAG(List, services, List({"callback"}),
@@ -114,9 +118,11 @@ absl::StatusOr<std::vector<ProcessPairOptions>> Contenders() {
 absl::StatusOr<std::vector<Case>> Cases() {
   std::vector<Case> cases;
   for (const std::string& api : absl::GetFlag(FLAGS_apis)) {
-    if (api != "sync" && api != "callback" && api != "stream" && api != "pingpong") {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "There is no --apis=", api, "; there are sync, callback, stream and pingpong."));
+    static constexpr absl::string_view kApis[] = {"sync", "callback", "stream", "pingpong",
+                                                  "one_way"};
+    if (std::find(std::begin(kApis), std::end(kApis), api) == std::end(kApis)) {
+      return absl::InvalidArgumentError(absl::StrCat("There is no --apis=", api, "; there are ",
+                                                     absl::StrJoin(kApis, ", "), "."));
     }
     for (const std::string& concurrency : absl::GetFlag(FLAGS_concurrency)) {
       for (const std::string& size : absl::GetFlag(FLAGS_sizes)) {

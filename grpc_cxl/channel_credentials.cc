@@ -16,6 +16,7 @@
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_replace.h"
+#include "grpc_cxl/direct/background_calls.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/interceptor.h"
 #include "grpc_cxl/engine.h"
@@ -71,7 +72,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
           interceptors) override {
     const ChannelTarget where = ChannelTarget::Of(target, arguments.c_channel_args());
-    AddDirectCalls(where, arguments, &interceptors);
+    AddDirectCalls(target, where, arguments, &interceptors);
     AddPlacement(where, &interceptors);
     return grpc::experimental::CreateCustomChannelWithInterceptors(
         target, inner_, Adapt(where, arguments), std::move(interceptors));
@@ -90,7 +91,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 
   // Last, so that the user's own interceptors see every call.
   void AddDirectCalls(
-      const ChannelTarget& target, const grpc::ChannelArguments& arguments,
+      const std::string& uri, const ChannelTarget& target, const grpc::ChannelArguments& arguments,
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>*
           interceptors) const {
     if (!WantsDirectCalls(target)) return;
@@ -102,8 +103,13 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     if (!target.is_name && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
       with_authority.SetString(GRPC_ARG_DEFAULT_AUTHORITY, target.authority);
     }
-    interceptors->push_back(internal::MakeDirectInterceptor(
-        internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority));
+    auto background = std::make_shared<internal::BackgroundCalls>(
+        [uri, inner = inner_, adapted = Adapt(target, arguments)] {
+          return grpc::CreateCustomChannel(uri, inner, adapted);
+        });
+    interceptors->push_back(
+        internal::MakeDirectInterceptor(internal::CallRoutes::For(target.calls_key, number_),
+                                        settings_->wait(), with_authority, std::move(background)));
   }
 
   // After all others, which thus see messages as the application made them.

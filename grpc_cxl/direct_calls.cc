@@ -118,6 +118,11 @@ void Shutdown(grpc::Server& server, absl::Time deadline) {
   server.Shutdown(absl::ToChronoTime(deadline));
 }
 
+ServedCallStats GetServedCallStats() {
+  const internal::ServedCounters& counters = internal::ServedCounters::OfProcess();
+  return {.taken = counters.taken, .refused = counters.refused};
+}
+
 bool AwaitTakeOver(grpc::Server& server, absl::Time deadline) {
   const std::vector<std::shared_ptr<Acceptor>> acceptors =
       internal::FindAcceptors(server.c_server());
@@ -138,6 +143,8 @@ DirectCallStats GetDirectCallStats() {
       .excluded_channel = counters.excluded_channel,
       .global_interceptor = counters.global_interceptor,
       .no_descriptor = counters.no_descriptor,
+      .one_way = counters.one_way,
+      .one_way_failed = counters.one_way_failed,
   };
 }
 

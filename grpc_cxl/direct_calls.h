@@ -90,10 +90,25 @@ struct DirectCallStats {
   // Stream path: the descriptor of the service is not linked into this program. A log line names
   // the service and says how to link it.
   uint64_t no_descriptor = 0;
+  // Calls of DoNotWait() (one_way.h) that returned at once, not counted above; and of those, as far
+  // as this process knows, the ones that did not run or failed: lost with a connection, or in the
+  // background with another status than OK.
+  uint64_t one_way = 0;
+  uint64_t one_way_failed = 0;
 };
 
 // Thread-safe; a few loads.
 DirectCallStats GetDirectCallStats();
+
+// The direct calls that came to this process's servers since it began.
+struct ServedCallStats {
+  uint64_t taken = 0;    // and so run
+  uint64_t refused = 0;  // made on the stream path after all: the server was shutting down, or had
+                         // no memory for them; or cancelled before they were taken
+};
+
+// Thread-safe; a few loads.
+ServedCallStats GetServedCallStats();
 
 // A client process.
 struct CallPeerIdentity {

@@ -151,6 +151,7 @@ absl::Status Resolve(const Environment& environment, const EndpointOptions& opti
   settings->latency_weight = options.latency_weight;
   settings->idle_spin = options.idle_spin;
   settings->distance = options.distance;
+  settings->status_page = options.status_page;
   if (absl::Status status = environment.Apply(settings); !status.ok()) return status;
   // Not theirs, but credentials are where errors show.
   if (const auto threads = environment.PollingThreads(0); !threads.ok()) return threads.status();
@@ -183,6 +184,8 @@ Environment Environment::Read() {
       .host = Get("GRPC_CXL_HOST"),
       .region_bytes = Get("GRPC_CXL_REGION_BYTES"),
       .polling_threads = Get("GRPC_CXL_POLLING_THREADS"),
+      .status = Get("GRPC_CXL_STATUS"),
+      .log = Get("GRPC_CXL_LOG"),
   };
 }
 
@@ -198,6 +201,16 @@ absl::Status Environment::Apply(EndpointSettings* settings) const {
   const absl::StatusOr<bool> checks = Flag("GRPC_CXL_CHECK_FLUSHES", check_flushes);
   if (!checks.ok()) return checks.status();
   settings->check_flushes = *checks;
+  if (!status.empty() && status != "on" && status != "off") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_STATUS is \"", status, "\", but must be on or off"));
+  }
+  if (!status.empty()) settings->status_page = status == "on";
+  if (!log.empty() && log != "debug") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("GRPC_CXL_LOG is \"", log, "\", but must be debug, or unset"));
+  }
+  settings->log_connections = log == "debug";
   return ApplyDistance(*this, &settings->distance);
 }
 

@@ -36,11 +36,14 @@ struct Environment {
   std::string host;                 // GRPC_CXL_HOST
   std::string region_bytes;         // GRPC_CXL_REGION_BYTES
   std::string polling_threads;      // GRPC_CXL_POLLING_THREADS
+  std::string status;               // GRPC_CXL_STATUS
+  std::string log;                  // GRPC_CXL_LOG
 
   static Environment Read();
 
   DirectoryCandidates Directory(const std::string& configured) const;
-  // Applies GRPC_CXL_SPIN_US, _PRESET, _MEMORY and _CHECK_FLUSHES to `settings`.
+  // Applies GRPC_CXL_SPIN_US, _PRESET, _MEMORY, _CHECK_FLUSHES, _STATUS and _LOG to
+  // `settings`.
   absl::Status Apply(EndpointSettings* settings) const;
   // `coherence`, unless GRPC_CXL_COHERENCE says otherwise; for the end that decides.
   absl::StatusOr<Coherence> Apply(Coherence coherence) const;

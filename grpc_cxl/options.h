@@ -89,6 +89,13 @@ struct EndpointOptions {
   // rollout like the others; $GRPC_CXL_ROLLOUT where it is empty. Costs nothing.
   std::string rollout;
 
+  // Whether the process has a status page, a file in the rendezvous directory from which cxl_stat
+  // tells what is going on (docs/configuration.md, Status page). Default: yes. A process has one if
+  // one of its channels or servers wants it; it shows all of their connections. Costs a thread that
+  // wakes once a second and copies figures that are counted anyway. GRPC_CXL_STATUS=on|off in the
+  // environment overrides it.
+  bool status_page = true;
+
   // Uids that are allowed to connect and trusted with all memory of this process: their messages
   // from 16 KiB on are parsed where they lie, not copied first (docs/configuration.md, "Trust").
   // Default: none. Processes of our own uid or root in our own user and pid namespaces need no

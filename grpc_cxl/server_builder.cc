@@ -5,23 +5,30 @@
 
 #include <algorithm>
 #include <climits>
+#include <string>
 #include <utility>
 
 #include "absl/log/log.h"
 #include "absl/status/status.h"
+#include "grpc_cxl/direct/offer_answer.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/payload_placement.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl {
 
-ServerBuilder::ServerBuilder() { experimental().SetInterceptorCreators({}); }
+ServerBuilder::ServerBuilder() : answers_(std::make_shared<internal::OfferAnswers>()) {
+  experimental().SetInterceptorCreators({});
+}
 
 void ServerBuilder::experimental_type::SetInterceptorCreators(
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
         interceptor_creators) {
   interceptor_creators.push_back(PayloadPlacement());
+  interceptor_creators.push_back(internal::MakeOfferAnswers(builder_->answers_));
   grpc::ServerBuilder::experimental_type::SetInterceptorCreators(std::move(interceptor_creators));
 }
 
@@ -52,6 +59,15 @@ std::unique_ptr<grpc::Server> ServerBuilder::BuildAndStart() {
   const absl::Status enabled = EnableDirectCalls(*server);
   // NOT_FOUND: no address can have them, or the options say no.
   if (!enabled.ok() && !absl::IsNotFound(enabled)) LOG(WARNING) << enabled.message();
+  if (enabled.ok()) {
+    answers_->Set([key = server->c_server()](const std::string& offer) {
+      for (const auto& acceptor : internal::FindAcceptors(key)) {
+        std::string name = acceptor->Offer(offer);
+        if (!name.empty()) return name;
+      }
+      return std::string();
+    });
+  }
   return server;
 }
 

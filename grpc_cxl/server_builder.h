@@ -14,6 +14,10 @@
 
 namespace grpc_cxl {
 
+namespace internal {
+class OfferAnswers;
+}
+
 // gRPC's builder for a server with grpc_cxl::ServerCredentials(). What such a server would have to
 // call besides, BuildAndStart() does by itself:
 //
@@ -24,6 +28,10 @@ namespace grpc_cxl {
 //
 //   * It enables direct calls (direct_calls.h), unless ServerOptions::direct_calls says no. When
 //     they cannot be had, a line in the log says why.
+//   * It answers clients that came over the network by an address that says nothing, a service's or
+//   a
+//     proxy's, and are of this host: their unary calls become direct calls (docs/configuration.md,
+//     Network addresses).
 //   * It places the payload of large messages (payload_placement.h), behind the interceptors of
 //     experimental().SetInterceptorCreators().
 //   * If all addresses are `cxl:`, it sets the arguments that suit shared memory and that the
@@ -41,15 +49,22 @@ class ServerBuilder : public grpc::ServerBuilder {
 
   class experimental_type : public grpc::ServerBuilder::experimental_type {
    public:
-    using grpc::ServerBuilder::experimental_type::experimental_type;
+    explicit experimental_type(ServerBuilder* builder)
+        : grpc::ServerBuilder::experimental_type(builder), builder_(builder) {}
     void SetInterceptorCreators(
         std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
             interceptor_creators);
+
+   private:
+    ServerBuilder* const builder_;
   };
   experimental_type experimental() { return experimental_type(this); }
 
  protected:
   grpc::ChannelArguments BuildChannelArgs() override;
+
+ private:
+  std::shared_ptr<internal::OfferAnswers> answers_;
 };
 
 }  // namespace grpc_cxl

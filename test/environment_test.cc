@@ -45,6 +45,8 @@ constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
                                       "GRPC_CXL_REGION_BYTES",
                                       "GRPC_CXL_POLLING_THREADS",
                                       "GRPC_CXL_TAKE_OVER",
+                                      "GRPC_CXL_STATUS",
+                                      "GRPC_CXL_LOG",
                                       "XDG_RUNTIME_DIR",
                                       "TMPDIR"};
 
@@ -221,6 +223,20 @@ TEST(EnvironmentTest, Rollout) {
   EXPECT_EQ(Resolve({{"GRPC_CXL_ROLLOUT", "blue"}}, options)->directory.rollout, "green");
 }
 
+TEST(EnvironmentTest, Log) {
+  EXPECT_FALSE(Resolve({})->log_connections);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_LOG", "debug"}})->log_connections);
+}
+
+TEST(EnvironmentTest, StatusPage) {
+  EXPECT_TRUE(Resolve({})->status_page);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_STATUS", "off"}})->status_page);
+  ServerOptions options;
+  options.status_page = false;
+  EXPECT_FALSE(Resolve({}, options)->status_page);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_STATUS", "on"}}, options)->status_page);
+}
+
 TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
   const char* const kSpin = "0 (sleep at once) to 1000000";
   const struct {
@@ -247,6 +263,8 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_POLLING_THREADS", "65", "from 1 to 64"},
       {"GRPC_CXL_POLLING_THREADS", "all", "from 1 to 64"},
       {"GRPC_CXL_REGION_BYTES", "1G", "a number of bytes"},
+      {"GRPC_CXL_STATUS", "no", "must be on or off"},
+      {"GRPC_CXL_LOG", "loud", "must be debug"},
   };
   for (const auto& c : kCases) {
     EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"}, {c.name, c.value}}),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Unpacks gRPC, what it needs and what the examples need from Debian's packages into a
-# private folder.
+# Unpacks gRPC, what it needs and what the tools and examples need from Debian's packages
+# into a private folder.
 #
 #   debian_prefix.sh DESTINATION
 #
@@ -26,7 +26,8 @@ esac
 dest=$1
 packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libgtest-dev libgmock-dev libbenchmark-dev
-  libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev"
+  libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev
+  nlohmann-json3-dev libftxui-dev prometheus-cpp-dev"
 from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
 # The host's own C library headers are used for compiling.
 not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"

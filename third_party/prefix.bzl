@@ -24,23 +24,31 @@ _HEADERS = [
     "utf8_validity.h",
 ]
 
-# libcrypto proves shared secrets; gRPC links it as well. The others are for examples only: a prefix
-# may lack them, then the targets that use them do not build, and the error says which file is
-# missing. Each has include folders of its own, so that they are no inputs of other compilations.
+_HOTEL = "//examples/hotel_reservation"
+_CXL_STAT = "//grpc_cxl/tools:cxl_stat"
+
+# libcrypto proves shared secrets; gRPC links it as well. The others are for tools and examples: a
+# prefix may lack them, then the targets that use them do not build, and the error says which file
+# is missing. Each has include folders of its own, so that they are no inputs of other compilations.
 #
-# name -> its headers, the first of which tells whether it is there; its shared library; and
-# the macros that go with that library (none when the prefix has the headers alone).
+# name -> its headers, the first of which tells whether it is there; its libraries, the first of
+# which tells whether they are there (none when it has headers alone); the macros that go with these
+# (none when the prefix has the headers alone); and who needs it.
 _OTHER_LIBRARIES = {
-    "hdr_histogram": (["hdr"], "hdr_histogram", []),
+    "ftxui": (["ftxui"], ["ftxui-component", "ftxui-dom", "ftxui-screen"], [], _CXL_STAT),
+    "hdr_histogram": (["hdr"], ["hdr_histogram"], [], _HOTEL),
     "httplib": (
         ["httplib.h", "brotli", "openssl", "zconf.h", "zlib.h", "zstd.h", "zstd_errors.h"],
-        "cpp-httplib",
+        ["cpp-httplib"],
         # Debian's library is built with these; they change the layout of its classes.
         ["CPPHTTPLIB_%s_SUPPORT" % what for what in ["OPENSSL", "ZLIB", "BROTLI", "ZSTD"]] +
         ["CPPHTTPLIB_USE_NON_BLOCKING_GETADDRINFO"],
+        _HOTEL,
     ),
-    "libcrypto": (["openssl"], "crypto", []),
-    "sqlite3": (["sqlite3.h"], "sqlite3", []),
+    "json": (["nlohmann"], [], [], _CXL_STAT),
+    "libcrypto": (["openssl"], ["crypto"], [], "grpc_cxl"),
+    "prometheus": (["prometheus"], ["prometheus-cpp-pull", "prometheus-cpp-core"], [], _CXL_STAT),
+    "sqlite3": (["sqlite3.h"], ["sqlite3"], [], _HOTEL),
 }
 
 _OTHER_LIBRARY = """
@@ -154,22 +162,23 @@ def _grpc_version(ctx, include):
 
 def _other_library(ctx, name, include, lib, multiarch, link):
     """The BUILD text of one of _OTHER_LIBRARIES; links its headers to where it says."""
-    headers, shared_library, defines = _OTHER_LIBRARIES[name]
+    headers, libraries, defines, user = _OTHER_LIBRARIES[name]
     if not ctx.path("%s/%s" % (include, headers[0])).exists:
         if name == "libcrypto" and ctx.path("/usr/include/openssl/hmac.h").exists:
             # gRPC was built with the host's OpenSSL.
             return "cc_library(name = \"libcrypto\", linkopts = [\"-lcrypto\"])\n"
-        user = "grpc_cxl" if name == "libcrypto" else "//examples/hotel_reservation"
         return _MISSING_LIBRARY.format(name = name, header = headers[0], include = include, user = user)
     for header in headers:
         for folder, source in [("include", include), ("arch", "%s/%s" % (include, multiarch))]:
             if ctx.path("%s/%s" % (source, header)).exists:
                 ctx.symlink("%s/%s" % (source, header), "libraries/%s/%s/%s" % (name, folder, header))
-    if not ctx.path("%s/lib%s.so" % (lib, shared_library)).exists:
-        link = []
-        defines = []
-    else:
-        link = link + ["-l" + shared_library]
+    there = libraries and [
+        suffix
+        for suffix in ["so", "a"]
+        if ctx.path("%s/lib%s.%s" % (lib, libraries[0], suffix)).exists
+    ]
+    link = link + ["-l" + library for library in libraries] if there else []
+    defines = defines if there else []
     return _OTHER_LIBRARY.format(name = name, defines = repr(defines), link = repr(link))
 
 def _prefix_impl(ctx):

@@ -111,6 +111,12 @@ def grpc_cxl_repositories():
         packages = {"": ["crypto"]},
         targets = {"crypto": "libcrypto"},
     )
+    # For //grpc_cxl/tools:cxl_stat alone.
+    alias_repository(
+        name = "tool_libraries",
+        packages = {"": ["ftxui", "json", "prometheus"]},
+        targets = {name: name for name in ["ftxui", "json", "prometheus"]},
+    )
     # For //examples/hotel_reservation alone.
     alias_repository(
         name = "hotel_libraries",

@@ -11,6 +11,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_format.h"
 #include "bench/roles/echo.grpc.pb.h"
+#include "grpc_cxl/one_way.h"
 
 namespace grpc_cxl::bench {
 namespace {
@@ -168,10 +169,36 @@ class UploadCaller : public Caller {
   typename Methods::Message message_;
 };
 
+// A call returns before it is answered (DoNotWait()).
+template <typename Methods>
+class OneWayCaller : public Caller {
+ public:
+  OneWayCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
+      : stub_(Echo::NewStub(std::move(channel))) {
+    request_.set_data(std::string(size, 'x'));
+  }
+
+  uint64_t RequestBytes() const override { return request_.data().size(); }
+
+  grpc::Status Call() override {
+    grpc::ClientContext context;
+    SetUpContext(&context);
+    DoNotWait(&context);
+    return Methods::Call(*stub_, &context, request_, &ignored_);
+  }
+
+ private:
+  std::unique_ptr<Echo::Stub> stub_;
+  typename Methods::Message request_, ignored_;
+};
+
 template <typename Methods>
 std::unique_ptr<Caller> Make(std::shared_ptr<grpc::Channel> channel, const Case& what) {
   if (what.api() == "stream") {
     return std::make_unique<UploadCaller<Methods>>(std::move(channel), what.size_bytes());
+  }
+  if (what.api() == "one_way") {
+    return std::make_unique<OneWayCaller<Methods>>(std::move(channel), what.size_bytes());
   }
   if (what.api() == "pingpong") {
     return std::make_unique<ExchangeCaller<Methods>>(std::move(channel), what.size_bytes());

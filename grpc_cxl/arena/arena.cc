@@ -45,13 +45,17 @@ absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset, Reservation rese
 }  // namespace
 
 Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed, Reservation reservation)
-    : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed), pages_(reservation) {}
+    : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed), pages_(reservation) {
+  struct stat file;
+  if (fd_ && fstat(fd_.get(), &file) == 0) inode_ = file.st_ino;
+}
 
 Arena::Arena(Arena&& other) noexcept
     : fd_(std::move(other.fd_)),
       fork_guard_(std::move(other.fork_guard_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
+      inode_(other.inode_),
       sealed_(std::exchange(other.sealed_, false)),
       pages_(other.pages_) {}
 
@@ -62,6 +66,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   fork_guard_ = std::move(other.fork_guard_);
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
+  inode_ = other.inode_;
   sealed_ = std::exchange(other.sealed_, false);
   pages_ = other.pages_;
   return *this;
@@ -77,9 +82,9 @@ bool Arena::CanReserveOnUse(const ArenaBacking& backing) {
 }
 
 absl::StatusOr<Arena> Arena::Create(size_t bytes, const ArenaBacking& backing,
-                                    Reservation reservation) {
+                                    Reservation reservation, const std::string& label) {
   if (!CanReserveOnUse(backing)) reservation = Reservation::kAll;
-  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation);
+  absl::StatusOr<ArenaFile> file = MakeArenaFile(bytes, backing, reservation, label);
   if (!file.ok()) return file.status();
   absl::StatusOr<char*> data = Map(file->fd.get(), file->size, 0, reservation);
   if (!data.ok()) return data.status();

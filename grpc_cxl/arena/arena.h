@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/arena/arena_pages.h"
@@ -27,9 +28,11 @@ class Arena {
   // kMemfd, and kernels before 5.14, reserve all pages whatever `reservation` says.
   // RESOURCE_EXHAUSTED when the memory cannot be had; INVALID_ARGUMENT, NOT_FOUND,
   // PERMISSION_DENIED or FAILED_PRECONDITION when the backing cannot be used. The text says
-  // what to change. With kAll about 0.3 ms per MiB, with kOnUse 30 us.
+  // what to change. `label`, at most 200 bytes, is for people who look at /proc/PID/maps: a memfd
+  // is called grpc_cxl:label there. With kAll about 0.3 ms per MiB, with kOnUse 30 us.
   static absl::StatusOr<Arena> Create(size_t bytes, const ArenaBacking& backing,
-                                      Reservation reservation = Reservation::kAll);
+                                      Reservation reservation = Reservation::kAll,
+                                      const std::string& label = "");
 
   // Whether Create() with kOnUse reserves on use.
   static bool CanReserveOnUse(const ArenaBacking& backing);
@@ -60,6 +63,8 @@ class Arena {
   size_t size() const { return size_; }
   bool sealed() const { return sealed_; }
   ArenaPages pages() const { return pages_; }
+  // The file's inode, which all who have it see, also in /proc/PID/maps; 0 for a part of a region.
+  uint64_t inode() const { return inode_; }
 
   // Keeps the memory out of the children of this process: a forked child finds zeros of its own
   // there, and IsInherited() is true in it. Crash dumps have no arena in any case.
@@ -77,6 +82,7 @@ class Arena {
   ForkGuard fork_guard_;
   char* data_ = nullptr;
   size_t size_ = 0;
+  uint64_t inode_ = 0;
   bool sealed_ = false;
   ArenaPages pages_;
 };

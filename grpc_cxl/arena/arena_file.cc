@@ -35,10 +35,11 @@ namespace {
 constexpr size_t kHugePageBytes = size_t{2} << 20;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-absl::StatusOr<UniqueFd> OpenMemfd(bool huge) {
+absl::StatusOr<UniqueFd> OpenMemfd(bool huge, const std::string& label) {
+  const std::string name = absl::StrCat("grpc_cxl", label.empty() ? "" : ":", label);
   const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
-  UniqueFd fd(memfd_create("grpc_cxl", flags | MFD_NOEXEC_SEAL));
-  if (!fd && errno == EINVAL) fd = UniqueFd(memfd_create("grpc_cxl", flags));  // before 6.3
+  UniqueFd fd(memfd_create(name.c_str(), flags | MFD_NOEXEC_SEAL));
+  if (!fd && errno == EINVAL) fd = UniqueFd(memfd_create(name.c_str(), flags));  // before 6.3
   if (fd) return fd;
   return ErrnoStatus(errno, huge ? "cannot make an arena of 2 MiB pages (memfd_create)"
                                  : "cannot make an arena (memfd_create)");
@@ -121,7 +122,7 @@ absl::Status Reserve(int fd, size_t size, const ArenaBacking& backing, Reservati
 }  // namespace
 
 absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing,
-                                        Reservation reservation) {
+                                        Reservation reservation, const std::string& label) {
   const bool huge = backing.kind == ArenaBacking::Kind::kMemfdHuge;
   const bool sealed = backing.kind != ArenaBacking::Kind::kDirectory;
   const size_t page = huge ? kHugePageBytes : static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -129,7 +130,7 @@ absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backin
     return absl::InvalidArgumentError(absl::StrCat("an arena cannot have ", bytes, " bytes"));
   }
   const size_t size = (bytes + page - 1) / page * page;
-  absl::StatusOr<UniqueFd> fd = sealed ? OpenMemfd(huge) : OpenIn(backing.directory);
+  absl::StatusOr<UniqueFd> fd = sealed ? OpenMemfd(huge, label) : OpenIn(backing.directory);
   if (!fd.ok()) return fd.status();
   if (absl::Status status = Reserve(fd->get(), size, backing, reservation); !status.ok()) {
     return status;

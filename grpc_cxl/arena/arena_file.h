@@ -3,6 +3,7 @@
 #define GRPC_CXL_ARENA_ARENA_FILE_H_
 
 #include <cstddef>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/arena/arena_pages.h"
@@ -19,9 +20,9 @@ struct ArenaFile {
 };
 
 // A nameless, close-on-exec file of at least `bytes` zero bytes, with kAll all of them reserved,
-// and sealed where the backing can be. Errors as Arena::Create().
+// and sealed where the backing can be. `label` and errors as Arena::Create().
 absl::StatusOr<ArenaFile> MakeArenaFile(size_t bytes, const ArenaBacking& backing,
-                                        Reservation reservation);
+                                        Reservation reservation, const std::string& label);
 
 // How the pages of `fd`, a file as Arena::Attach() demands, are reserved. Errors as there.
 absl::StatusOr<Reservation> CheckArenaFile(int fd, size_t bytes, bool sealed, bool trust_peer);

@@ -48,6 +48,7 @@ absl::StatusOr<BlockBorrower::Loan> BlockBorrower::Borrow(BlockDescriptor descri
   const absl::Span<char> bytes = area_.subspan(descriptor.begin, descriptor.bytes);
   view_.Acquire(bytes);
   CopyCounters::OfProcess().loans_held.Add();
+  borrowed_bytes_.Add(bytes.size());
   return Loan(shared_from_this(), bytes);
 }
 

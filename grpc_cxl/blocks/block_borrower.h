@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/blocks/area_limit.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -77,6 +78,9 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   // memory to return it later. To be called once for each descriptor that comes.
   absl::StatusOr<Loan> Borrow(BlockDescriptor descriptor);
 
+  // Bytes borrowed so far.
+  uint64_t borrowed_bytes() const { return borrowed_bytes_; }
+
   // Whether the peer wants more or less of its area than before, and the answer. A hint: one load.
   bool Asked() const;
   void Answer();
@@ -96,6 +100,8 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   std::atomic<size_t> granted_bytes_;
   std::atomic<uint64_t> answered_{0};          // relaxed: the last question, of Answer() alone
   std::atomic<bool> entries_reserved_{false};  // relaxed: to reserve them twice does no harm
+
+  Counter borrowed_bytes_;
 
   absl::Mutex mu_;
   uint64_t returned_ ABSL_GUARDED_BY(mu_);

@@ -154,6 +154,7 @@ std::optional<BlockDescriptor> BlockPool::Lend(absl::Span<const char> bytes) {
   if (loans_ == entries_.size()) return std::nullopt;
   ++loans_;
   ++block.loans;
+  lent_bytes_ += bytes.size();
   CopyCounters::OfProcess().loans_out.Add();
   return BlockDescriptor{static_cast<uint32_t>(bytes.data() - area_.data()),
                          static_cast<uint32_t>(bytes.size())};
@@ -239,6 +240,14 @@ void BlockPool::AcquireEntries(uint64_t returned) {
   const size_t first = std::min(count, entries_.size() - index);
   acquire(entries_.subspan(index, first));
   acquire(entries_.subspan(0, count - first));
+}
+
+BlockPool::Usage BlockPool::usage() const {
+  absl::MutexLock lock(mu_);
+  return {.lent_bytes = lent_bytes_,
+          .granted_bytes = uint64_t{runs_.pages()} * kPageBytes,
+          .used_bytes = uint64_t{runs_.in_use()} * kPageBytes,
+          .loans = loans_};
 }
 
 uint32_t BlockPool::pages_in_use() const {

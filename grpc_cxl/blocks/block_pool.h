@@ -115,6 +115,14 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   size_t area_bytes() const { return area_.size(); }
   uint32_t pages_in_use() const;
 
+  // For people.
+  struct Usage {
+    uint64_t lent_bytes = 0;  // so far
+    uint64_t granted_bytes = 0, used_bytes = 0;
+    uint32_t loans = 0;  // pieces that the peer holds
+  };
+  Usage usage() const;
+
  private:
   // Pages that are reserved together.
   static constexpr uint32_t kExtentPages = 16;
@@ -161,6 +169,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   std::vector<uint32_t> first_of_ ABSL_GUARDED_BY(mu_);  // of the block that has this page
   uint64_t taken_back_ ABSL_GUARDED_BY(mu_);             // position in the return ring
   uint32_t loans_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t lent_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status broken_ ABSL_GUARDED_BY(mu_);
 };
 

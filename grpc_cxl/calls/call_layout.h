@@ -84,6 +84,9 @@ enum class CallWaiter : uint32_t {
   kLooking = 0,  // a thread looks at the slot's word by itself
   kParked = 1,   // a thread sleeps on the slot's word: FutexWake() it, unless `awake`
   kPolled = 2,   // no thread waits: bump `news` and wake the client
+  // The response is not wanted: as kPolled, but it is left out, and the client is woken only when
+  // none of its calls runs any more.
+  kUnwanted = 3,
 };
 
 struct alignas(kWriterAlignment) CallClientWords {

@@ -114,6 +114,15 @@ uint64_t ClientCallAreas::posts() const {
   return posts;
 }
 
+void ClientCallAreas::FillStatus(StatusConnection* entry) const {
+  entry->calls = posts();
+  entry->calls_running = busy();
+  for (size_t i = 0; i < open(); ++i) {
+    entry->call_bytes_out += areas_[i]->bytes_out();
+    entry->call_bytes_in += areas_[i]->bytes_in();
+  }
+}
+
 void ClientCallAreas::Rest() {
   for (size_t i = 0; i < open(); ++i) areas_[i]->Rest();
 }

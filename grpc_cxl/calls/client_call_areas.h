@@ -17,6 +17,7 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -43,6 +44,9 @@ class ClientCallAreas {
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit) {
     return Of(slot).Post(In(slot), request_bytes, response_limit);
   }
+  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback) {
+    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback));
+  }
   ClientCalls::Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
                            PastWait* past) {
     return Of(slot).Wait(In(slot), spin_ns, patience_ns, outcome, past);
@@ -60,7 +64,10 @@ class ClientCallAreas {
   void Retire();
   void Ended();
   int busy() const;
+  // Whether more than three of four open slots are in use. The next area is opened well before.
+  bool Crowded() const { return 4 * static_cast<size_t>(busy()) > 3 * kCallSlots * open(); }
   uint64_t posts() const;
+  void FillStatus(StatusConnection* entry) const;
   void Rest();
   bool MayRest() const;
 

@@ -50,6 +50,14 @@ bool ClientCalls::Accepting() const {
 }
 
 int ClientCalls::Acquire() {
+  int slot = TryAcquire();
+  const uint64_t unwanted = unwanted_.load(std::memory_order_relaxed);
+  if (slot >= 0 || unwanted == 0) return slot;
+  for (uint64_t left = unwanted; left != 0; left &= left - 1) LookPolled(__builtin_ctzll(left));
+  return TryAcquire();
+}
+
+int ClientCalls::TryAcquire() {
   uint64_t free = free_.load(std::memory_order_relaxed);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Look().
@@ -105,10 +113,32 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
 void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
-  CHECK_LE(request_bytes, buffer_bytes_);
   Call& call = calls_[slot];
   absl::MutexLock lock(call.mu);
+  FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking);
+  FlipPosted(slot);
+  return call.generation;
+}
+
+void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback) {
+  {
+    absl::MutexLock lock(calls_[slot].mu);
+    FillSlot(slot, request_bytes, /*response_limit=*/0, CallWaiter::kUnwanted);
+    calls_[slot].callback = std::move(callback);
+    polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
+    unwanted_.fetch_or(Bit(slot), std::memory_order_relaxed);
+    FlipPosted(slot);
+  }
+  FullFence();  // orders the load in ended() after the bits: Ended() sees them, or we see it
+  if (ended()) LookPolled(slot);
+}
+
+void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit,
+                           CallWaiter waiter) {
+  CHECK_LE(request_bytes, buffer_bytes_);
+  Call& call = calls_[slot];
   posts_.fetch_add(1, std::memory_order_relaxed);
+  bytes_out_.Add(request_bytes);
   ++call.generation;
   call.live = true;
   call.parts = 0;
@@ -120,12 +150,14 @@ uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit
   mine.generation.store(call.generation, std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
   view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
-  view_.Store(mine.waiter, static_cast<uint32_t>(CallWaiter::kLooking),
+  view_.Store(mine.waiter, static_cast<uint32_t>(waiter),
               std::memory_order_relaxed);  // with the rest of its line
-  // Publishes all of the above; matched by the acquire load in ServerCalls::Look().
+}
+
+void ClientCalls::FlipPosted(int slot) {
+  // Publishes what FillSlot() wrote; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->posted, Bit(slot), std::memory_order_release);
   wake_peer_();
-  return call.generation;
 }
 
 ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
@@ -319,6 +351,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     view_.Acquire(part);
     call.response.append(part.data(), part.size());
   }
+  bytes_in_.Add(bytes);
   ++call.parts;
   if (whole) {
     *outcome = {call.too_large ? CallOutcome::Kind::kTooLarge : CallOutcome::Kind::kResponse,
@@ -354,6 +387,7 @@ void ClientCalls::LookPolled(int slot) {
     }
     callback = std::exchange(calls_[slot].callback, nullptr);
     polled_.fetch_and(~Bit(slot), std::memory_order_relaxed);
+    unwanted_.fetch_and(~Bit(slot), std::memory_order_relaxed);
     calls_[slot].live = false;
   }
   Release(slot);

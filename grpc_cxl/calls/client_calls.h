@@ -9,12 +9,14 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/calls/slot_waiters.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -76,6 +78,10 @@ class ClientCalls {
   // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
   uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
 
+  // As Post() and WhenDone(), for a call whose response is not wanted: kResponse is then empty. May
+  // come long after the call's end. The slot counts as busy until then.
+  void PostUnwanted(int slot, size_t request_bytes, Callback callback);
+
   enum class Waited { kDone, kStillRunning };
   // Waits for the outcome: spins for `spin_ns`, then sleeps (or naps, by BackOff, with `polls`),
   // until `patience_ns` are over. kDone: `*outcome` is set and the slot is free. Otherwise the
@@ -111,6 +117,9 @@ class ClientCalls {
   int busy() const;
   // Calls posted so far.
   uint64_t posts() const { return posts_.load(std::memory_order_relaxed); }
+  // Bytes of the buffers, of requests and responses.
+  uint64_t bytes_out() const { return bytes_out_; }
+  uint64_t bytes_in() const { return bytes_in_; }
 
   // Gives the memory of free slots back until their next call, and has the server do the same if
   // all are free.
@@ -134,6 +143,10 @@ class ClientCalls {
   };
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
+  int TryAcquire();
+  void FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
+  void FlipPosted(int slot);
   // Reads the slot's next part, acks it. True: `*outcome` is complete.
   bool Look(int slot, CallOutcome* outcome);
   // The same after the connection's end: always complete.
@@ -168,12 +181,15 @@ class ClientCalls {
   std::atomic<uint64_t> free_{~uint64_t{0}};  // where a load is relaxed, it is a hint
   // Slots with a callback. relaxed: Run() sees a bit, or WhenDone() looks behind its fence.
   std::atomic<uint64_t> polled_{0};
+  // Slots of PostUnwanted(), a part of those. relaxed: a hint when slots are short.
+  std::atomic<uint64_t> unwanted_{0};
   std::atomic<bool> ended_{false};
   // relaxed, both: flags by themselves; a call that begins at the same moment may miss them.
   std::atomic<bool> retired_{false};
   std::atomic<bool> broken_{false};
   std::atomic<uint64_t> seen_news_{0};  // of the polling thread
   std::atomic<uint64_t> posts_{0};      // relaxed: a number by itself
+  Counter bytes_out_, bytes_in_;
   // Slots whose memory is reserved. Bit i changes only with slot i owned; relaxed, as free_ orders.
   std::atomic<uint64_t> reserved_{0};
   const std::unique_ptr<Call[]> calls_;

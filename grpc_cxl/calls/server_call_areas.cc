@@ -72,6 +72,7 @@ ServerCalls::News ServerCallAreas::Run() {
       call.slot += first;
       news.cancelled.push_back(call);
     }
+    news.refused += more.refused;
     news.status.Update(more.status);
   }
   return news;
@@ -125,6 +126,15 @@ uint64_t ServerCallAreas::calls_seen() const {
   uint64_t calls = 0;
   for (size_t i = 0; i < open(); ++i) calls += areas_[i]->calls_seen();
   return calls;
+}
+
+void ServerCallAreas::FillStatus(StatusConnection* entry) const {
+  entry->calls = calls_seen();
+  entry->calls_running = running();
+  for (size_t i = 0; i < open(); ++i) {
+    entry->call_bytes_out += areas_[i]->bytes_out();
+    entry->call_bytes_in += areas_[i]->bytes_in();
+  }
 }
 
 int ServerCallAreas::busy() const {

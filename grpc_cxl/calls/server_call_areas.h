@@ -18,6 +18,7 @@
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/calls/server_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -39,6 +40,7 @@ class ServerCallAreas {
   ServerCalls::News Run();
   void Respond(ServerCalls::CallId call, std::string response);
   uint64_t calls_seen() const;
+  void FillStatus(StatusConnection* entry) const;
   int busy() const;
   int running() const;
 

@@ -112,6 +112,8 @@ absl::Status ServerCalls::Take(int slot, News* news) {
   view_.Refresh(&client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
+  const bool wants_response = client_slots_[slot].waiter.load(std::memory_order_relaxed) !=
+                              static_cast<uint32_t>(CallWaiter::kUnwanted);
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
   {
     absl::MutexLock lock(state.mu);
@@ -120,10 +122,12 @@ absl::Status ServerCalls::Take(int slot, News* news) {
     if (!state.reserved) state.reserved = ReserveBuffers(slot);
     if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      ++news->refused;
       return absl::OkStatus();
     }
     state.stage = Stage::kRunning;
     state.generation = generation;
+    state.wants_response = wants_response;
     busy_.fetch_add(1, std::memory_order_seq_cst);
     running_.fetch_add(1, std::memory_order_seq_cst);
     // Steps a to c of call_layout.h.
@@ -134,14 +138,17 @@ absl::Status ServerCalls::Take(int slot, News* news) {
         generation) {
       state.stage = Stage::kIdle;
       running_.fetch_sub(1, std::memory_order_seq_cst);
-      busy_.fetch_sub(1, std::memory_order_seq_cst);
+      NotBusy();
       Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+      ++news->refused;
       return absl::OkStatus();
     }
   }
   const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
   view_.Acquire(request);
-  news->taken.push_back({{slot, generation}, std::string(request.data(), request.size())});
+  bytes_in_.AddAlone(bytes);
+  news->taken.push_back(
+      {{slot, generation, wants_response}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
 
@@ -183,7 +190,7 @@ void ServerCalls::Respond(CallId call, std::string response) {
   absl::MutexLock lock(state.mu);
   CHECK(state.stage == Stage::kRunning && state.generation == call.generation);
   state.stage = Stage::kSending;
-  state.response = std::move(response);
+  if (state.wants_response) state.response = std::move(response);
   state.sent = 0;
   state.parts = 0;
   SendPart(call.slot, state);
@@ -202,6 +209,7 @@ void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
+  bytes_out_.Add(bytes);
   state.sent += bytes;
   const bool whole = state.sent == state.response.size();
   const uint32_t word =
@@ -214,8 +222,15 @@ void ServerCalls::SendPart(int slot, Slot& state) {
     state.response.clear();
   }
   Tell(slot, word);
+  if (!whole) return;
+  if (!state.wants_response) untold_.store(true, std::memory_order_seq_cst);
   // After the word: who sees no call any more may close the connection.
-  if (whole) busy_.fetch_sub(1, std::memory_order_seq_cst);
+  NotBusy();
+}
+
+void ServerCalls::NotBusy() {
+  const bool last = busy_.fetch_sub(1, std::memory_order_seq_cst) == 1;
+  if (last && untold_.exchange(false, std::memory_order_seq_cst)) wake_peer_();
 }
 
 void ServerCalls::Tell(int slot, uint32_t word) {
@@ -236,6 +251,10 @@ void ServerCalls::Tell(int slot, uint32_t word) {
       // Matched by the acquire load in ClientCalls::Run().
       view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);
       wake_peer_();
+      break;
+    case CallWaiter::kUnwanted:
+      view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);  // as above
+      if (CallStateOf(word) == CallState::kRefused) wake_peer_();           // else see SendPart()
       break;
     default:  // looks by itself
       break;

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
@@ -34,6 +35,7 @@ class ServerCalls {
   struct CallId {
     int slot;
     uint32_t generation;
+    bool wants_response = true;  // else Respond() may be given nothing, and sends nothing
   };
 
   // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot
@@ -61,6 +63,7 @@ class ServerCalls {
   struct News {
     absl::InlinedVector<TakenCall, 1> taken;  // each needs its Respond(), also after an error
     std::vector<CallId> cancelled;            // of running calls
+    uint32_t refused = 0;                     // calls that were not taken
     absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
   // For the polling thread: whether the client has news, and acting upon them.
@@ -73,6 +76,9 @@ class ServerCalls {
 
   // Calls seen so far.
   uint64_t calls_seen() const { return calls_seen_.load(std::memory_order_relaxed); }
+  // Bytes of the buffers, of responses and requests.
+  uint64_t bytes_out() const { return bytes_out_; }
+  uint64_t bytes_in() const { return bytes_in_; }
   // Taken calls whose last part is not sent yet, and those of them without a response.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
@@ -83,6 +89,7 @@ class ServerCalls {
     absl::Mutex mu;
     Stage stage ABSL_GUARDED_BY(mu) = Stage::kIdle;
     uint32_t generation ABSL_GUARDED_BY(mu) = 0;
+    bool wants_response ABSL_GUARDED_BY(mu) = true;
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;
     uint32_t parts ABSL_GUARDED_BY(mu) = 0;
@@ -98,6 +105,8 @@ class ServerCalls {
   // Gives the response buffers of idle slots back.
   void Rest();
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
+  // A call is no longer busy.
+  void NotBusy();
   // Publishes the slot's new word and tells the client, as its `waiter` word says.
   void Tell(int slot, uint32_t word);
 
@@ -118,6 +127,9 @@ class ServerCalls {
   // UserIdle() behind that sees the shutdown. ServerLinkUser::AwaitResponses() looks at `running_`
   // again after each response.
   std::atomic<int> busy_{0};
+  // A call without a response has ended, and the client was not woken: whoever ends the last busy
+  // call does that. seq_cst, with busy_.
+  std::atomic<bool> untold_{false};
   std::atomic<int> running_{0};
   // The bitmaps that Run() has acted upon. Written under run_mu_, read by Ready().
   absl::Mutex run_mu_;
@@ -126,6 +138,7 @@ class ServerCalls {
   std::atomic<uint64_t> seen_acked_{0};
   std::atomic<uint64_t> seen_read_{0};
   std::atomic<uint64_t> calls_seen_{0};  // posted so far; relaxed, counted under run_mu_
+  Counter bytes_out_, bytes_in_;
   bool words_reserved_ ABSL_GUARDED_BY(run_mu_) = false;  // of the slots
   const std::unique_ptr<Slot[]> slots_;
 };

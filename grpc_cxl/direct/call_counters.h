@@ -18,9 +18,22 @@ struct CallCounters {
   Counter excluded_channel;
   Counter global_interceptor;
   Counter no_descriptor;
+  Counter one_way;
+  Counter one_way_failed;
 
   static CallCounters& OfProcess() {
     static CallCounters counters;
+    return counters;
+  }
+};
+
+// Direct calls that came to this process's servers; public as ServedCallStats (direct_calls.h).
+struct ServedCounters {
+  Counter taken;
+  Counter refused;
+
+  static ServedCounters& OfProcess() {
+    static ServedCounters counters;
     return counters;
   }
 };

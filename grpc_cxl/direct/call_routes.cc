@@ -69,4 +69,17 @@ void CallRoutes::Remove(const ClientCallAreas* calls) {
   }
 }
 
+void CallRoutes::SetOffer(std::shared_ptr<const DirectOffer> offer) {
+  absl::MutexLock lock(mu_);
+  offer_.swap(offer);
+  any_offer_.store(true, std::memory_order_relaxed);  // loaded by TakeOffer()
+}
+
+std::shared_ptr<const DirectOffer> CallRoutes::TakeOffer() {
+  if (!any_offer_.load(std::memory_order_relaxed)) return nullptr;  // stored by SetOffer()
+  absl::MutexLock lock(mu_);
+  any_offer_.store(false, std::memory_order_relaxed);
+  return std::exchange(offer_, nullptr);
+}
+
 }  // namespace grpc_cxl::internal

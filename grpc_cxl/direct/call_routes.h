@@ -9,11 +9,20 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
+#include "grpc_cxl/direct/offer.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/status/latency_histogram.h"
 
 namespace grpc_cxl::internal {
+
+// What became of a connection's direct calls.
+struct RouteCounters {
+  Counter not_taken;
+  LatencyHistogram latency;  // of those with a response
+};
 
 // A connection for direct calls.
 struct CallRoute {
@@ -21,6 +30,7 @@ struct CallRoute {
   std::shared_ptr<LinkOwner> owner;
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
+  RouteCounters* counters = nullptr;
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)
@@ -35,12 +45,19 @@ class CallRoutes {
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCallAreas* calls);
 
+  // An offer for the next call over the network to make, instead of an earlier one.
+  void SetOffer(std::shared_ptr<const DirectOffer> offer);
+  // Once; null when there is none.
+  std::shared_ptr<const DirectOffer> TakeOffer();
+
  private:
   // Whether there are routes, for calls on channels that are connected over the network: they take
   // no lock. Stored under mu_ with the routes; loaded by LeastBusy(), which may be late.
   std::atomic<bool> any_{false};
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const CallRoute>> routes_ ABSL_GUARDED_BY(mu_);
+  std::atomic<bool> any_offer_{false};  // in the same way
+  std::shared_ptr<const DirectOffer> offer_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

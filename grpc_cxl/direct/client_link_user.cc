@@ -14,8 +14,15 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bo
       routes_(std::move(routes)) {}
 
 void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
-  routes_->Add(std::make_shared<CallRoute>(
-      CallRoute{.owner = owner.lock(), .calls = &calls_, .blocks = blocks_}));
+  routes_->Add(std::make_shared<CallRoute>(CallRoute{
+      .owner = owner.lock(), .calls = &calls_, .blocks = blocks_, .counters = &counters_}));
+}
+
+void ClientLinkUser::FillStatus(StatusConnection* entry) const {
+  calls_.FillStatus(entry);
+  entry->calls_not_taken = counters_.not_taken;
+  entry->latency_sum = counters_.latency.sum_ns();
+  for (size_t i = 0; i < kLatencyBuckets; ++i) entry->latency[i] = counters_.latency.count(i);
 }
 
 void ClientLinkUser::Retire() {

@@ -32,10 +32,12 @@ class ClientLinkUser final : public LinkUser {
   uint64_t activity() const override { return calls_.posts(); }
   void Rest() override { calls_.Rest(); }
   bool MayRest() const override { return calls_.MayRest(); }
+  void FillStatus(StatusConnection* entry) const override;
 
  private:
   ClientCallAreas calls_;
   const CallBlocks blocks_;
+  RouteCounters counters_;
   const std::shared_ptr<CallRoutes> routes_;
 };
 

@@ -2,7 +2,6 @@
 #include "grpc_cxl/direct/direct_call.h"
 
 #include <grpc/event_engine/event_engine.h>
-#include <grpc/support/time.h>
 
 #include <chrono>
 #include <optional>
@@ -10,10 +9,11 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/keepalive.h"
-#include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/polling/poller.h"
@@ -63,9 +63,8 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
-// Now, not earlier: interceptors of the user's may set both.
-bool IsPlain(grpc::ClientContext& context) {
-  return context.credentials() == nullptr && context.compression_algorithm() == GRPC_COMPRESS_NONE;
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns) {
+  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
 }
 
 }  // namespace
@@ -117,46 +116,20 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   return true;
 }
 
-bool DirectCall::SetTimeout(RequestView* view) const {
-  const gpr_timespec deadline = context_->raw_deadline();
-  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return true;
-  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
-  if (gpr_time_cmp(left, gpr_time_0(GPR_TIMESPAN)) <= 0) return false;
-  if (left.tv_sec < int64_t{1} << 32) {
-    view->timeout_ns = left.tv_sec * uint64_t{1'000'000'000} + left.tv_nsec;
-  }
-  return true;
-}
-
-bool DirectCall::SetMetadata(const std::multimap<std::string, std::string>& metadata,
-                             RequestView* view) const {
-  // gRPC has no getter for the authority of a call.
-  if (!channel_.authority.empty()) {
-    if (!IsLegalMetadata("authority", channel_.authority)) return false;
-    view->metadata.emplace_back(kAuthorityKey, channel_.authority);
-  }
-  view->metadata.emplace_back(kUserAgentKey, channel_.user_agent);
-  for (const auto& [key, value] : metadata) {
-    if (!IsLegalMetadata(key, value)) return false;
-    // gRPC, too, replaces the application's.
-    if (key != kUserAgentKey) view->metadata.emplace_back(key, value);
-  }
-  return true;
-}
-
 bool DirectCall::Post(const Message& request,
                       const std::multimap<std::string, std::string>& metadata) {
   CallCounters& counters = CallCounters::OfProcess();
   RequestView view;
   view.method = method_;
-  if (!SetMetadata(metadata, &view)) {
+  if (!SetMetadata(channel_, metadata, &view)) {
     counters.not_eligible.Add();
     return false;
   }
   const size_t message_bytes = request.ByteSizeLong();
   // gRPC reports both itself.
-  if (!SetTimeout(&view) || (channel_.max_send_bytes >= 0 &&
-                             message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
+  if (!SetTimeout(*context_, &view) ||
+      (channel_.max_send_bytes >= 0 &&
+       message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
     counters.not_eligible.Add();
     return false;
   }
@@ -217,8 +190,10 @@ void DirectCall::WaitHere() {
       slot_, spin.nanoseconds(), deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs,
       &outcome, &past);
   spin.Waited(past);
+  waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
+      CountLatency(*link_, outcome, waited_ns_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -235,6 +210,7 @@ void DirectCall::WaitElsewhere() {
   }
   WatchServer(channel_, link_, detached);
   const std::shared_ptr<const CallRoute> link = link_;
+  const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   // From here on a timer may end the call and delete this object.
@@ -247,8 +223,9 @@ void DirectCall::WaitElsewhere() {
     }));
   }
   // The slot waits for its outcome even after the deadline.
-  link->calls->WhenDone(slot, [detached, engine, link, lent](CallOutcome outcome) {
+  link->calls->WhenDone(slot, [detached, engine, link, lent, began_ns](CallOutcome outcome) {
     if (DirectCall* const call = detached->Take()) {
+      CountLatency(*link, outcome, SteadyNs() - began_ns);
       if (engine != nullptr) engine->Cancel(detached->timer());
       call->End(std::move(outcome));
     } else {
@@ -296,6 +273,7 @@ void DirectCall::End(CallOutcome outcome) {
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
+    link_->counters->not_taken.Add();
     methods_->Proceed();
   } else {
     methods_->Hijack();

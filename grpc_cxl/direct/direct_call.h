@@ -45,11 +45,6 @@ class DirectCall final : public grpc::experimental::Interceptor {
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
   bool Post(const google::protobuf::Message& request,
             const std::multimap<std::string, std::string>& metadata);
-  // False when it has an entry that gRPC does not allow.
-  bool SetMetadata(const std::multimap<std::string, std::string>& metadata,
-                   RequestView* view) const;
-  // False when the deadline has passed.
-  bool SetTimeout(RequestView* view) const;
   // Puts the request into a slot, and maybe a block. False when there is no space.
   bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -78,6 +73,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   uint64_t started_in_ = 0;
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
+  int64_t waited_ns_ = 0;  // by WaitHere()
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "grpc_cxl/direct/background_calls.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
@@ -30,6 +31,8 @@ struct DirectChannel {
   // pings.
   std::chrono::milliseconds keepalive_time{0};
   std::chrono::milliseconds keepalive_timeout{20'000};
+  // For one-way calls that cannot go through memory.
+  std::shared_ptr<BackgroundCalls> background = {};
 };
 
 }  // namespace grpc_cxl::internal

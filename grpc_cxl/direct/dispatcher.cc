@@ -79,6 +79,11 @@ class RunningCall final : public Cancellable {
   }
 
   void Finish(const grpc::Status& status) {
+    if (!call_.wants_response) {
+      connection_->Respond(call_, {});
+      delete this;
+      return;
+    }
     std::string status_message = status.error_message();
     // The shutdown deadline of a server has passed: the text of the in-process transport, and
     // the text of HTTP/2.

@@ -19,6 +19,9 @@
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/missing_descriptor.h"
+#include "grpc_cxl/direct/offer_call.h"
+#include "grpc_cxl/direct/one_way_call.h"
+#include "grpc_cxl/direct/one_way_mark.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -70,9 +73,11 @@ class Factory final : public ClientInterceptorFactoryInterface {
       return nullptr;
     }
     std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
-    if (link == nullptr) {
+    const bool may_be_one_way = any_one_way.load(std::memory_order_relaxed);
+    if (link == nullptr && !may_be_one_way) {
       CallCounters::OfProcess().no_connection.Add();
-      return nullptr;
+      std::shared_ptr<const DirectOffer> offer = channel_.routes->TakeOffer();
+      return offer == nullptr ? nullptr : new OfferCall(std::move(offer));
     }
     const MessageTypes* const types = FindMessageTypes(info->method());
     if (types == nullptr) {
@@ -80,10 +85,22 @@ class Factory final : public ClientInterceptorFactoryInterface {
       CallCounters::OfProcess().no_descriptor.Add();
       return nullptr;
     }
+    if (may_be_one_way) return MakeOneWay(std::move(link), *types, info);
     return new DirectCall(channel_, std::move(link), *types, info);
   }
 
  private:
+  Interceptor* MakeOneWay(std::shared_ptr<const CallRoute> link, const MessageTypes& types,
+                          ClientRpcInfo* info) {
+    std::unique_ptr<Interceptor> otherwise;
+    if (link != nullptr) {
+      otherwise = std::make_unique<DirectCall>(channel_, link, types, info);
+    } else if (auto offer = channel_.routes->TakeOffer()) {
+      otherwise = std::make_unique<OfferCall>(std::move(offer));
+    }
+    return new OneWayCall(channel_, std::move(link), types, info, std::move(otherwise));
+  }
+
   const DirectChannel channel_;
 };
 
@@ -105,7 +122,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-    const grpc::ChannelArguments& arguments) {
+    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background) {
   DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
@@ -121,6 +138,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     channel.keepalive_timeout =
         std::chrono::milliseconds(IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000));
   }
+  channel.background = std::move(background);
   return std::make_unique<Factory>(std::move(channel));
 }
 

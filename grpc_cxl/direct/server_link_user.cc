@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/polling/poller.h"
 
 namespace grpc_cxl::internal {
@@ -74,6 +75,9 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
 
 absl::Status ServerLinkUser::Run() {
   ServerCalls::News news = calls_.Run();
+  ServedCounters& counters = ServedCounters::OfProcess();
+  if (!news.taken.empty()) counters.taken.Add(news.taken.size());
+  if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
   Finished();  // the ack of a part may have sent the last part
   Poller* const poller = Poller::Current();

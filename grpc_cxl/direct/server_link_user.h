@@ -75,6 +75,7 @@ class ServerLinkUser final : public LinkUser {
   void Ended() override;
   bool Busy() const override { return calls_.busy() > 0; }
   uint64_t activity() const override { return calls_.calls_seen(); }
+  void FillStatus(StatusConnection* entry) const override { calls_.FillStatus(entry); }
 
  private:
   // Gives a taken call to the handler.

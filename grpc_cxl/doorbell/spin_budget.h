@@ -72,6 +72,9 @@ class SpinBudget {
   // How long to spin now, in nanoseconds; 0: sleep at once.
   int64_t nanoseconds() const { return budget_ns_; }
 
+  // What a wake-up takes, as far as it is known; else 0.
+  int64_t wake_up_ns() const { return latency_ns_ < 0 ? 0 : static_cast<int64_t>(latency_ns_); }
+
   // The last wait, for which nanoseconds() was the budget.
   void Waited(const PastWait& wait);
 

@@ -31,6 +31,11 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
       receiver_(link_.get(), trust_peer),
       sender_(link_.get()) {}
 
+void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
+  absl::MutexLock lock(end_mu_);
+  on_end_ = std::move(on_end);
+}
+
 void EndpointCore::Start(Poller* poller) {
   poller_ = poller;
   if (poller_->Add(shared_from_this())) return;
@@ -66,6 +71,7 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     absl::MutexLock lock(write_mu_);
     CHECK(!write_.callback) << "a second Write() while one is pending";
     sender_.Start();
+    writes_.AddAlone();
     absl::StatusOr<bool> done = TryWrite(data);
     if (done.ok() && !*done) done = TryWriteOrAsk(data);
     if (done.ok() && *done) {
@@ -157,6 +163,13 @@ void EndpointCore::RestIfIdle() {
     CloseIfDone();  // a Shutdown() meanwhile may have found the user busy with that
   }
   RestAfter(kRestAgainAfter);  // blocks that are held may be free then
+}
+
+void EndpointCore::FillStatus(StatusConnection* entry) const {
+  entry->writes = writes_;
+  entry->reads = reads_;
+  link_->FillStatus(entry);
+  if (user_ != nullptr) user_->FillStatus(entry);
 }
 
 void EndpointCore::UserIdle() {
@@ -274,6 +287,8 @@ absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
     End(received.status());
   } else if (!*received && ended) {
     return EndReason();
+  } else if (*received) {
+    reads_.AddAlone();
   }
   return received;
 }
@@ -322,10 +337,13 @@ bool EndpointCore::Fail(Callback callback, absl::Status status) {
 }
 
 void EndpointCore::End(absl::Status reason) {
+  absl::AnyInvocable<void(const absl::Status&)> on_end;
   {
     absl::MutexLock lock(end_mu_);
-    if (end_reason_.ok()) end_reason_ = std::move(reason);
+    on_end = std::exchange(on_end_, nullptr);
+    if (end_reason_.ok()) end_reason_ = reason;
   }
+  if (on_end) on_end(reason);
   // Matched by the acquire loads in Ready(), TryRead() and TryWrite().
   ended_.store(true, std::memory_order_release);
   FullFence();  // matched by the one in Read(): it sees the end, or Ready() sees its `pending`

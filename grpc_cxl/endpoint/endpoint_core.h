@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/slice_receiver.h"
 #include "grpc_cxl/endpoint/slice_sender.h"
@@ -23,6 +24,7 @@
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -70,6 +72,9 @@ class EndpointCore final : public Pollable,
                std::shared_ptr<EventEngine> executor, bool trust_peer,
                std::unique_ptr<LinkUser> user = nullptr);
 
+  // Has `on_end` called once, with the reason, when the connection ends. Before Start().
+  void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
+
   // Has `poller` look after this from now until the connection is closed for good.
   void Start(Poller* poller);
 
@@ -89,6 +94,9 @@ class EndpointCore final : public Pollable,
   // Closes the stream and fails what is pending with CANCELLED, on the executor. The
   // connection ends as soon as the link's user is idle.
   void Shutdown();
+
+  // Sets what is known about the connection. From any thread.
+  void FillStatus(StatusConnection* entry) const;
 
   // LinkOwner.
   void UserIdle() override;
@@ -158,9 +166,11 @@ class EndpointCore final : public Pollable,
   absl::Mutex read_mu_;
   Operation read_ ABSL_GUARDED_BY(read_mu_);
   SliceReceiver receiver_ ABSL_GUARDED_BY(read_mu_);
+  Counter reads_;  // added to under read_mu_; so is writes_
   absl::Mutex write_mu_ ABSL_ACQUIRED_AFTER(read_mu_);
   Operation write_ ABSL_GUARDED_BY(write_mu_);
   SliceSender sender_ ABSL_GUARDED_BY(write_mu_);
+  Counter writes_;
   bool written_ ABSL_GUARDED_BY(write_mu_) = false;  // a write, which has begun HTTP/2
   bool goaway_due_ ABSL_GUARDED_BY(write_mu_) = false;
   int64_t goaway_pause_ns_ ABSL_GUARDED_BY(write_mu_) = 5'000'000;  // before the next
@@ -180,6 +190,7 @@ class EndpointCore final : public Pollable,
   std::atomic<bool> ended_{false};
   absl::Mutex end_mu_;
   absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
+  absl::AnyInvocable<void(const absl::Status&)> on_end_ ABSL_GUARDED_BY(end_mu_);
 };
 
 }  // namespace grpc_cxl::internal

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/acceptor.h"
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,8 +18,12 @@
 #include "grpc_cxl/event_engine/region_client_source.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/rendezvous/host_identity.h"
+#include "grpc_cxl/rendezvous/offered_name.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/rendezvous_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -26,16 +32,22 @@ namespace {
 // calls: meanwhile gRPC neither takes them nor sends their clients away.
 constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 
+// For how long a name that was offered waits for its client, and how many do at a time: each takes
+// four file descriptors.
+constexpr auto kOfferLasts = std::chrono::seconds(10);
+constexpr size_t kMostOffers = 64;
+
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
     const std::shared_ptr<Acceptor::EventEngine>& executor, Watchdog* watchdog,
-    const ServiceName& name, const ServerSettings& settings) {
+    const ServiceName& name, const ServerSettings& settings, const ServiceName& guarded_as) {
   if (settings.region.has_value()) {
     return RegionClientSource::Open(executor, *settings.region, name, settings);
   }
   const absl::StatusOr<MemoryModel> memory =
       MakeMemoryModel(settings.coherence, settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
-  return SocketClientSource::Open(executor, watchdog->Assign(), name, settings, *memory);
+  return SocketClientSource::Open(executor, watchdog->Assign(), name, settings, *memory,
+                                  guarded_as);
 }
 
 }  // namespace
@@ -48,7 +60,7 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
       SettingsRegistry<ListenContext>::Find(address.options);
   if (!context.ok()) return context.status();
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
-      OpenClientSource(executor, watchdog, address.name, context->settings);
+      OpenClientSource(executor, watchdog, address.name, context->settings, address.name);
   if (!source.ok()) return source.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
                                                   address.name, *context, limits));
@@ -68,7 +80,11 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       limits_(limits),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
-      source_(std::move(source)) {}
+      source_(std::move(source)),
+      served_(StatusTable::OfProcess().AddName(name.str(), settings_.directory.rollout,
+                                               may_have_direct_calls_)) {
+  ShowStatus(settings_);
+}
 
 void Acceptor::Start(EndpointCallback on_endpoint) {
   {
@@ -82,12 +98,16 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
 
 void Acceptor::Close() {
   EndpointCallback dropped;
+  std::map<std::string, std::shared_ptr<ClientSource>> offered;
   {
     absl::MutexLock lock(mu_);
     stopped_ = true;
     dropped = std::exchange(on_endpoint_, nullptr);
+    offered.swap(offered_);
   }
   source_->Stop();
+  served_->End();
+  for (const auto& [name, source] : offered) source->Stop();
 }
 
 std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::Drain() {
@@ -113,6 +133,14 @@ void Acceptor::Stop() {
   Close();
   const absl::Time deadline = absl::Now() + kShutdownPatience;
   for (const auto& connection : RetireDirectCalls()) connection->AwaitResponses(deadline);
+  std::vector<std::weak_ptr<HeldEndpoint>> held;
+  {
+    absl::MutexLock lock(mu_);
+    held.swap(held_);
+  }
+  for (const auto& weak : held) {
+    if (const auto endpoint = weak.lock()) endpoint->Drop();
+  }
 }
 
 std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::RetireDirectCalls() {
@@ -146,17 +174,19 @@ void Acceptor::Answer(WaitingClient& client) {
     on_endpoint = on_endpoint_;
   }
   if (!on_endpoint) return client.Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  auto opened = Open(client);
+  auto opened = Open(client, /*carries_http2=*/true);
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
                                 << client.who() << ": " << refused->reason;
+    served_->Refused(refused->reason);
     return client.Refuse(refused->refusal, refused->reason);
   }
+  served_->Accepted();
   on_endpoint(std::get<0>(std::move(opened)));
 }
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
-    WaitingClient& client) {
+    WaitingClient& client, bool carries_http2) {
   auto chosen = ChooseArena(settings_, may_have_direct_calls_ ? client.features() : kNoFeatures,
                             client.reserves_on_use(), *budget_, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&chosen)) {
@@ -198,7 +228,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                               .trust = client.trust(),
                               .pool_key = ServerPoolKey(peer),
                               .sizes = sizes,
-                              .wait = settings_.wait()};
+                              .settings = settings_};
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
@@ -211,14 +241,78 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
   // Before the poller reads from the client: the first call must find direct calls enabled.
-  Enlist(*core, user);
+  Enlist(*core, user, carries_http2);
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
-void Acceptor::Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user) {
+std::string Acceptor::Offer(const std::string& identity) {
+  if (settings_.region.has_value()) return "";
+  const absl::StatusOr<RendezvousDirectory> directory =
+      RendezvousDirectory::Find(settings_.directory);
+  if (!directory.ok() || identity.empty() || HostIdentity(*directory) != identity) return "";
+  const ServiceName name = NewOfferedName();
+  {
+    absl::MutexLock lock(mu_);
+    if (stopped_ || handler_ == nullptr || offered_.size() >= kMostOffers) return "";
+  }
+  absl::StatusOr<std::shared_ptr<ClientSource>> source =
+      OpenClientSource(executor_, watchdog_, name, settings_, name_);
+  if (!source.ok()) return "";
+  {
+    absl::MutexLock lock(mu_);
+    if (stopped_) return "";
+    offered_.emplace(name.str(), *source);
+  }
+  const std::weak_ptr<Acceptor> weak = weak_from_this();
+  (*source)->Start([weak, name = name.str()](std::unique_ptr<WaitingClient> client) {
+    const std::shared_ptr<Acceptor> self = weak.lock();
+    if (self == nullptr) {
+      return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
+    }
+    self->AnswerOffered(*client);
+    // Not from inside its own call.
+    self->executor_->Run([self, name] { self->EndOffer(name); });
+  });
+  executor_->RunAfter(kOfferLasts, [weak, name = name.str()] {
+    if (const std::shared_ptr<Acceptor> self = weak.lock()) self->EndOffer(name);
+  });
+  return name.str();
+}
+
+void Acceptor::EndOffer(const std::string& name) {
+  std::shared_ptr<ClientSource> source;
+  {
+    absl::MutexLock lock(mu_);
+    const auto found = offered_.find(name);
+    if (found == offered_.end()) return;
+    source = std::move(found->second);
+    offered_.erase(found);
+  }
+  source->Stop();
+}
+
+void Acceptor::AnswerOffered(WaitingClient& client) {
+  auto opened = Open(client, /*carries_http2=*/false);
+  if (const auto* refused = std::get_if<Refused>(&opened)) {
+    return client.Refuse(refused->refusal, refused->reason);
+  }
+  const auto held = std::make_shared<HeldEndpoint>(executor_, std::get<0>(std::move(opened)));
+  {
+    absl::MutexLock lock(mu_);
+    std::erase_if(held_, [](const auto& endpoint) { return endpoint.expired(); });
+    if (!stopped_) {
+      held_.push_back(held);
+      return held->Start();
+    }
+  }
+  held->Drop();
+}
+
+void Acceptor::Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user,
+                      bool carries_http2) {
   absl::MutexLock lock(mu_);
   std::erase_if(cores_, [](const auto& weak) { return weak.expired(); });
-  if (plain_) cores_.push_back(core);
+  if (plain_ && carries_http2) cores_.push_back(core);
   if (retired_ || user == nullptr) return;
   const std::shared_ptr<ServerLinkUser> connection(core, user);
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -20,7 +21,9 @@
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/connection_budget.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/held_endpoint.h"
 #include "grpc_cxl/event_engine/settings.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 
@@ -57,6 +60,12 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServiceName& name() const { return name_; }
   const ServerLimits& limits() const { return limits_; }
 
+  // Makes a name for the only client that is told of it, whose connection carries direct calls
+  // alone: of a client that has come over the network, and is of this host if `identity` says so
+  // (host_identity.h). Empty when it is not, when direct calls are off, or when it cannot be done.
+  // The name ends after 10 s.
+  std::string Offer(const std::string& identity);
+
   bool may_have_direct_calls() const { return may_have_direct_calls_; }
 
   // What a server does before gRPC's shutdown, which ends calls that arrive when it has begun and
@@ -85,9 +94,13 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
-  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client);
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client,
+                                                                     bool carries_http2);
+  // The only client of a name that Offer() has made; the end of the name.
+  void AnswerOffered(WaitingClient& client);
+  void EndOffer(const std::string& name);
   // A connection has been made; `user` is null if it cannot carry direct calls.
-  void Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user);
+  void Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user, bool carries_http2);
   // Clients make direct calls on the stream path from now on.
   std::vector<std::shared_ptr<ServerLinkUser>> RetireDirectCalls();
   // Takes no clients from now on.
@@ -102,6 +115,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServerLimits limits_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
+  const std::shared_ptr<ServedName> served_;
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -109,6 +123,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: takes no direct calls
   bool retired_ ABSL_GUARDED_BY(mu_) = false;                  // nor will it
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::shared_ptr<ClientSource>> offered_ ABSL_GUARDED_BY(mu_);  // by name
+  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);   // of Offer()'s clients
   std::vector<std::weak_ptr<EndpointCore>> cores_ ABSL_GUARDED_BY(mu_);  // if `plain_`
 };
 

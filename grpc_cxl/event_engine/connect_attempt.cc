@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 
@@ -36,11 +37,12 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
                 .payload_bytes = offer.payload_bytes,
                 .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
                 .granted_pages = offer.granted_pages},
-      .wait = settings.wait()};
+      .settings = settings,
+      .is_probe = is_probe};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
-                                                IsTrustedWithMemory(trust), routes, terms.wait);
+        return std::make_unique<ClientLinkUser>(
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait());
       });
   if (!core.ok()) return core.status();
   if (!is_probe) PathCounters::OfProcess().memory.Add();
@@ -70,6 +72,12 @@ void ConnectAttempt::Finish(Result result) {
     timer = timer_;
   }
   if (!on_connect) return;
+  if (!result.ok() && !request_.is_probe) {
+    LogConnection(request_.settings, [&] {
+      return absl::StrCat("cxl:///", request_.name.str(),
+                          ": no connection: ", result.status().message());
+    });
+  }
   EndWaiting();
   if (timer != EventEngine::TaskHandle::kInvalid) request_.executor->Cancel(timer);
   on_connect(std::move(result));

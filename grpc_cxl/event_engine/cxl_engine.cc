@@ -12,6 +12,7 @@
 #include "grpc_cxl/event_engine/network_connect.h"
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/polling/usable_cores.h"
 
@@ -30,7 +31,9 @@ int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCore
 }  // namespace
 
 CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
-    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {}
+    : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {
+  StatusTable::OfProcess().SetWatchdog(watchdog_);
+}
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
     Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/client_source.h"
+#include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/poller.h"
@@ -30,7 +30,8 @@ struct ConnectionTerms {
   PeerTrust trust;
   std::string pool_key;  // pool_directory.h
   LinkSizes sizes;
-  WaitTerms wait;
+  const EndpointSettings& settings;
+  bool is_probe = false;  // not worth showing
 };
 
 // Makes a connection's link and the core over it. `make_user` is called for a link with a call

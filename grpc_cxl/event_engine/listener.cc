@@ -11,6 +11,7 @@
 
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/direct/offer_answer.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
@@ -218,6 +219,7 @@ absl::StatusOr<std::unique_ptr<EventEngine::Listener>> MakeListener(
   // Made now, needed or not: `config` is gone when the first Bind() shows the kind of address.
   absl::StatusOr<std::unique_ptr<EventEngine::Listener>> inner_listener = inner->CreateListener(
       [sink](std::unique_ptr<EventEngine::Endpoint> endpoint, MemoryAllocator allocator) {
+        OfferSeason::Begin();
         sink->Accept(std::move(endpoint), std::move(allocator));
       },
       [sink](const absl::Status&) {}, config, std::make_unique<SharedAllocators>(sink));

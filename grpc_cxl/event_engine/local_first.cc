@@ -12,9 +12,16 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/log/log.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/endpoint/accompanied_endpoint.h"
+#include "grpc_cxl/event_engine/beside.h"
+#include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/event_engine/status_publisher.h"
+#include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -49,6 +56,14 @@ bool IsDeclined(const std::string& name, const absl::Status& status) {
                  << ", but is not reached through memory: " << status.message();
   }
   return true;
+}
+
+std::string TextOf(const EventEngine::ResolvedAddress& address) {
+  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
+    return absl::StrCat(tcp->IsIpv4() ? tcp->Ip() : absl::StrCat("[", tcp->Ip(), "]"), ":",
+                        tcp->port);
+  }
+  return address.address()->sa_family == AF_UNIX ? "a unix socket" : "another address";
 }
 
 // How it went with all of them.
@@ -86,14 +101,38 @@ void TryAll(ConnectRequest local, std::vector<LocalServer> servers, Clock::time_
 
 }  // namespace
 
-EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const MovingAddress::Terms> moves,
-                                           bool declined,
+EventEngine::OnConnectCallback OverNetwork(std::shared_ptr<const NetworkTerms> terms, bool declined,
                                            EventEngine::OnConnectCallback on_connect) {
-  return [moves = std::move(moves), declined,
+  return [terms = std::move(terms), declined,
           on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-    if (result.ok()) PathCounters::OfProcess().network.Add();
-    if (result.ok() && moves != nullptr) {
-      result = MovingAddress::Keep(*moves, *std::move(result), declined);
+    if (!result.ok()) return on_connect(std::move(result));
+    PathCounters::OfProcess().network.Add();
+    std::unique_ptr<EventEngine::Endpoint> connection = *std::move(result);
+    if (terms->moves.has_value()) {
+      connection = MovingAddress::Keep(*terms->moves, std::move(connection), declined);
+    }
+    if (terms->offers.has_value()) {
+      if (std::shared_ptr<Beside> beside = Beside::Offer(*terms->offers)) {
+        connection =
+            std::make_unique<AccompaniedEndpoint>(std::move(connection), std::move(beside));
+      }
+    }
+    on_connect(std::move(connection));
+  };
+}
+
+EventEngine::OnConnectCallback NoteNetwork(const EventEngine::ResolvedAddress& address,
+                                           const EndpointSettings& settings, std::string reason,
+                                           EventEngine::OnConnectCallback on_connect) {
+  return [address, settings, reason = std::move(reason),
+          on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+    if (result.ok()) {
+      StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      ShowStatus(settings);
+      LogConnection(settings, [&] {
+        return absl::StrCat(TextOf(address),
+                            ": the connection is made, over the network: ", reason);
+      });
     }
     on_connect(std::move(result));
   };
@@ -110,8 +149,11 @@ void ConnectLocalFirst(LocalFirstRequest request, EventEngine::Duration timeout,
            if (tried.result.ok()) return on_connect(std::move(tried.result));
            if (tried.declined) PathCounters::OfProcess().declined.Add();
            const std::shared_ptr<EventEngine> executor = request.local.executor;
+           on_connect =
+               NoteNetwork(request.address, request.local.settings,
+                           std::string(tried.result.status().message()), std::move(on_connect));
            executor->Connect(
-               OverNetwork(std::move(request.moves), tried.declined, std::move(on_connect)),
+               OverNetwork(std::move(request.network), tried.declined, std::move(on_connect)),
                request.address, *request.config, std::move(request.allocator), Left(deadline));
          });
 }

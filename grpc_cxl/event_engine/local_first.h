@@ -5,6 +5,8 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -16,6 +18,12 @@
 
 namespace grpc_cxl::internal {
 
+// What a connection over the network gets besides; each may be empty.
+struct NetworkTerms {
+  std::optional<MovingAddress::Terms> moves;  // moves when a server of this host appears
+  std::optional<ConnectRequest> offers;       // one through memory beside it, if its server is here
+};
+
 // A network address, and the servers of this host that have registered it.
 struct LocalFirstRequest {
   ConnectRequest local;  // whatever its name and check; its executor connects over the network
@@ -23,7 +31,7 @@ struct LocalFirstRequest {
   ConnectRequest::EventEngine::ResolvedAddress address;
   std::shared_ptr<const KeptConfig> config;
   grpc_event_engine::experimental::MemoryAllocator allocator;
-  std::shared_ptr<const MovingAddress::Terms> moves;  // null: a connection over the network stays
+  std::shared_ptr<const NetworkTerms> network;
 };
 
 // Connects through memory to the first of the servers that can be had, and over the network when
@@ -38,11 +46,17 @@ void Probe(ConnectRequest local, std::vector<LocalServer> servers,
            ConnectRequest::EventEngine::Duration timeout,
            absl::AnyInvocable<void(absl::Status)> on_probed);
 
-// `on_connect` that counts the connection as one over the network, and has it moved when a server
-// of this host appears, unless `moves` is null. `declined`: such a server would not have it.
+// `on_connect` that counts the connection as one over the network, and gives it what the terms say.
+// `declined`: a server of this host would not have it.
 ConnectRequest::EventEngine::OnConnectCallback OverNetwork(
-    std::shared_ptr<const MovingAddress::Terms> moves, bool declined,
+    std::shared_ptr<const NetworkTerms> terms, bool declined,
     ConnectRequest::EventEngine::OnConnectCallback on_connect);
+
+// `on_connect` that notes, for people, that a connection to `address` is over the network because
+// of `reason`.
+ConnectRequest::EventEngine::OnConnectCallback NoteNetwork(
+    const ConnectRequest::EventEngine::ResolvedAddress& address, const EndpointSettings& settings,
+    std::string reason, ConnectRequest::EventEngine::OnConnectCallback on_connect);
 
 }  // namespace grpc_cxl::internal
 

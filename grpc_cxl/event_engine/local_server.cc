@@ -96,9 +96,15 @@ std::vector<LocalServer> Candidates(const EventEngine::ResolvedAddress& address,
 }  // namespace
 
 std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& address,
-                                          const std::string& host,
-                                          const EndpointSettings& settings) {
-  if (settings.region.has_value()) return {};  // has names only
+                                          const std::string& host, const EndpointSettings& settings,
+                                          std::string* why_none) {
+  const auto none = [why_none](absl::string_view why) -> std::vector<LocalServer> {
+    if (why_none != nullptr) *why_none = std::string(why);
+    return {};
+  };
+  if (settings.region.has_value()) {
+    return none("in a region there are names only (unset GRPC_CXL_REGION)");
+  }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
   if (!directory.ok()) {
@@ -106,7 +112,7 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
       LOG_EVERY_N_SEC(WARNING, 60) << "network addresses are reached over the network only: "
                                    << directory.status().message();
     }
-    return {};
+    return none(directory.status().message());
   }
   std::vector<LocalServer> servers = Candidates(address, host, settings.users);
   std::erase_if(servers, [&](const LocalServer& server) {
@@ -114,7 +120,14 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
     // Its port is that of many servers elsewhere.
     return server.by == LocalServer::By::kAnyAddress && IsElsewhere(address);
   });
-  return servers;
+  if (!servers.empty()) return servers;
+  const std::string& rollout = directory->rollout();
+  return none(
+      absl::StrCat("no server has registered this address in ", directory->path(),
+                   rollout.empty() ? "" : absl::StrCat(" for the rollout \"", rollout, "\""),
+                   NetworkNamespace::OfThread().has_value()
+                       ? ""
+                       : ", and without /proc/thread-self/ns/net none can be found; mount /proc"));
 }
 
 std::vector<ServiceName> LocalNames(const EventEngine::ResolvedAddress& address,

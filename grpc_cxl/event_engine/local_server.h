@@ -29,10 +29,11 @@ struct LocalServer {
 // * the file of a unix socket: must have the uid of the file's owner, or be root
 // * `host`, the host and port of the channel's target, among those that it is also known as: must
 //   have our own uid or root's, be one of `trusted_uids`, or prove to know our secret
-// May be dead, or liars: see check(). A few system calls; makes no directory.
+// May be dead, or liars: see check(). A few system calls; makes no directory. If there are none,
+// `*why_none`, unless it is null, becomes a sentence.
 std::vector<LocalServer> FindLocalServers(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
-    const std::string& host, const EndpointSettings& settings);
+    const std::string& host, const EndpointSettings& settings, std::string* why_none = nullptr);
 
 // The names of all that could ever register; empty where the address is another host's. A few
 // system calls.

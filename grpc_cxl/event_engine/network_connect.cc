@@ -42,38 +42,46 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                                                EventEngine::Duration timeout) {
   const bool plain = config.GetInt(kPlainArg) == 1;
   const std::string host(config.GetString(kHostArg).value_or(""));
-  std::shared_ptr<const MovingAddress::Terms> moves;
+  const std::string key(config.GetString(kCallsKeyArg).value_or(""));
+  const bool direct = config.GetInt(kDirectArg) == 1 && !key.empty();
+  auto network = std::make_shared<NetworkTerms>();
   std::vector<LocalServer> servers;
+  std::string why_none =
+      "the address is a proxy's, or the channel has arguments that only the "
+      "network can serve";
+  ConnectRequest local{.executor = channel.engine,
+                       .poller = channel.watchdog->Assign(),
+                       .name = ServiceName::Reserved(""),
+                       .settings = channel.settings,
+                       .routes = direct ? CallRoutes::For(key, channel.number) : nullptr,
+                       .pool_key = key.empty() ? "" : ClientPoolKey(key, channel.number),
+                       .await_greeting = plain};
   // Else the address is a proxy's, to which gRPC then speaks.
   if (!config.GetString(kHttpConnectServerArg).has_value() && KeptConfig::CanBe(config)) {
     if (plain && Retries(config)) {
-      moves = std::make_shared<MovingAddress::Terms>(
-          MovingAddress::Terms{.key = {address, host, channel.number},
-                               .settings = channel.settings,
-                               .executor = channel.engine,
-                               .watchdog = channel.watchdog});
+      network->moves = MovingAddress::Terms{.key = {address, host, channel.number},
+                                            .settings = channel.settings,
+                                            .executor = channel.engine,
+                                            .watchdog = channel.watchdog};
     }
-    servers = FindLocalServers(address, host, channel.settings);
+    if (direct && !channel.settings.region.has_value()) {
+      network->offers = local;
+      network->offers->await_greeting = false;  // it carries no HTTP/2
+    }
+    servers = FindLocalServers(address, host, channel.settings, &why_none);
   }
   if (servers.empty()) {
+    on_connect = NoteNetwork(address, channel.settings, std::move(why_none), std::move(on_connect));
     return channel.engine->Connect(
-        OverNetwork(std::move(moves), /*declined=*/false, std::move(on_connect)), address, config,
+        OverNetwork(std::move(network), /*declined=*/false, std::move(on_connect)), address, config,
         std::move(allocator), timeout);
   }
-  const std::string key(config.GetString(kCallsKeyArg).value_or(""));
-  const bool direct = config.GetInt(kDirectArg) == 1 && !key.empty();
-  ConnectLocalFirst({.local = {.executor = channel.engine,
-                               .poller = channel.watchdog->Assign(),
-                               .name = servers.front().name,
-                               .settings = channel.settings,
-                               .routes = direct ? CallRoutes::For(key, channel.number) : nullptr,
-                               .pool_key = key.empty() ? "" : ClientPoolKey(key, channel.number),
-                               .await_greeting = plain},
+  ConnectLocalFirst({.local = std::move(local),
                      .servers = std::move(servers),
                      .address = address,
                      .config = KeptConfig::Of(config),
                      .allocator = std::move(allocator),
-                     .moves = std::move(moves)},
+                     .network = std::move(network)},
                     timeout, std::move(on_connect));
   return EventEngine::ConnectionHandle::kInvalid;
 }

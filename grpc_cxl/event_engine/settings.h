@@ -30,6 +30,8 @@ struct EndpointSettings {
   absl::Duration idle_spin;
   MemoryDistance distance;
   bool check_flushes = false;  // for tests: see Checker
+  bool status_page = false;
+  bool log_connections = false;
 
   WaitTerms wait() const { return {wait_policy, max_spin, latency_weight, idle_spin}; }
   friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;

@@ -26,9 +26,10 @@ constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
 
 class WaitingSocketClient final : public WaitingClient {
  public:
-  WaitingSocketClient(UniqueFd socket, const ClientHello& hello, const ArenaBacking& backing,
-                      const MemoryModel& memory, PeerTrust trust)
-      : socket_(std::move(socket)),
+  WaitingSocketClient(const ServiceName& name, UniqueFd socket, const ClientHello& hello,
+                      const ArenaBacking& backing, const MemoryModel& memory, PeerTrust trust)
+      : name_(name),
+        socket_(std::move(socket)),
         hello_(hello),
         backing_(backing),
         memory_(memory),
@@ -50,7 +51,8 @@ class WaitingSocketClient final : public WaitingClient {
 
   absl::StatusOr<LinkParts> Accept(size_t bytes, ArenaOffer offer) override {
     absl::StatusOr<Arena> arena =
-        Arena::Create(bytes, backing_, reserves_on_use() ? Reservation::kOnUse : Reservation::kAll);
+        Arena::Create(bytes, backing_, reserves_on_use() ? Reservation::kOnUse : Reservation::kAll,
+                      absl::StrCat(name_.str(), ",", who()));
     if (!arena.ok()) return arena.status();
     if (absl::Status reserved = ReserveFirst(*arena, offer); !reserved.ok()) return reserved;
     offer.arena_bytes = arena->size();
@@ -80,6 +82,7 @@ class WaitingSocketClient final : public WaitingClient {
     return arena.pages().Reserve(all.subspan(calls, kCallWordsBytes));
   }
 
+  const ServiceName name_;
   UniqueFd socket_;
   const ClientHello hello_;
   const ArenaBacking backing_;
@@ -91,22 +94,23 @@ class WaitingSocketClient final : public WaitingClient {
 
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
-    const ServerSettings& settings, const MemoryModel& memory) {
+    const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as) {
   absl::StatusOr<std::shared_ptr<KeptName>> kept =
       KeptName::Open(executor, poller, settings.directory, name, settings.take_over);
   if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
-      std::move(executor), poller, *std::move(kept), name, settings, memory));
+      std::move(executor), poller, *std::move(kept), name, settings, memory, guarded_as));
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
                                        std::shared_ptr<KeptName> kept_name, const ServiceName& name,
-                                       const ServerSettings& settings, const MemoryModel& memory)
+                                       const ServerSettings& settings, const MemoryModel& memory,
+                                       const ServiceName& guarded_as)
     : executor_(std::move(executor)),
       poller_(poller),
       kept_name_(std::move(kept_name)),
       name_(name),
-      guard_(name),
+      guard_(guarded_as),
       users_(settings.users),
       backing_(settings.backing),
       memory_(memory) {}
@@ -192,8 +196,8 @@ void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
   if (hello.takes_over) return kept_name_->AddSuccessor(std::move(socket));
   const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
-  auto client =
-      std::make_unique<WaitingSocketClient>(std::move(socket), hello, backing_, memory_, trust);
+  auto client = std::make_unique<WaitingSocketClient>(name_, std::move(socket), hello, backing_,
+                                                      memory_, trust);
   OnClient on_client;
   {
     absl::MutexLock lock(mu_);

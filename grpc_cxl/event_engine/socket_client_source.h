@@ -36,11 +36,11 @@ class SocketClientSource final : public ClientSource,
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Registers the name at once; connections wait until Start(). Errors are those of
-  // KeptName::Open(). `memory` is how the server gets at
-  // its arenas.
+  // KeptName::Open(). `memory` is how the server gets at its arenas. `guarded_as`: whose clients
+  // these are, for AddressGuard.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
-      const ServerSettings& settings, const MemoryModel& memory);
+      const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);
 
   void Start(OnClient on_client) override;
   void Stop() override;
@@ -51,7 +51,8 @@ class SocketClientSource final : public ClientSource,
 
   SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
                      std::shared_ptr<KeptName> kept_name, const ServiceName& name,
-                     const ServerSettings& settings, const MemoryModel& memory);
+                     const ServerSettings& settings, const MemoryModel& memory,
+                     const ServiceName& guarded_as);
 
   void AcceptAll();
   // The next client, waiting for its Hello; null when no client waits or can be accepted.

@@ -212,8 +212,37 @@ bool Link::PeerClosedStream() const {
 }
 
 DoorbellSleeper::Line Link::Drain() {
+  counters_.woken.Add();
   if (PeerGone()) return DoorbellSleeper::Line::kPeerGone;
   return socket_ ? sleeper_.Drain() : DoorbellSleeper::Line::kOpen;
+}
+
+void Link::FillStatus(StatusConnection* entry) const {
+  entry->arena = memory_->arena.inode();
+  entry->arena_bytes = arena_bytes();
+  entry->ring_bytes = ring_bytes();
+  entry->ring_bytes_out = counters_.bytes_written;
+  entry->ring_bytes_in = counters_.bytes_read;
+  // relaxed: figures by themselves, of which the peer may make nonsense.
+  const auto fill = [this](const SharedU64& head, const SharedU64& tail) -> uint64_t {
+    const uint64_t end = tail.load(std::memory_order_relaxed);
+    const uint64_t bytes = head.load(std::memory_order_relaxed) - end;
+    return bytes <= ring_bytes() ? bytes : 0;
+  };
+  entry->ring_fill_out = fill(mine_->tx.head, peer_->rx.tail);
+  entry->ring_fill_in = fill(peer_->tx.head, mine_->rx.tail);
+  entry->full_waits = counters_.full_waits;
+  entry->wakes_sent = counters_.wakes;
+  entry->wakes_received = counters_.woken;
+  if (pool_ != nullptr) {
+    const BlockPool::Usage usage = pool_->usage();
+    entry->payload_bytes = pool_->area_bytes();
+    entry->block_bytes_out = usage.lent_bytes;
+    entry->blocks_granted = usage.granted_bytes;
+    entry->blocks_in_use = usage.used_bytes;
+    entry->loans_out = usage.loans;
+  }
+  if (borrower_ != nullptr) entry->block_bytes_in = borrower_->borrowed_bytes();
 }
 
 void Link::Close() {

@@ -22,6 +22,7 @@
 #include "grpc_cxl/link/liveness.h"
 #include "grpc_cxl/ring/ring_reader.h"
 #include "grpc_cxl/ring/ring_writer.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -30,6 +31,7 @@ struct LinkCounters {
   Counter bytes_written;
   Counter bytes_read;
   Counter wakes;       // wake-ups sent: one system call each
+  Counter woken;       // looks at the socket
   Counter full_waits;  // writes that found the ring full
 };
 
@@ -149,6 +151,8 @@ class Link {
   ArenaPages pages() const { return pages_; }
 
   const LinkCounters& counters() const { return counters_; }
+  // Sets what the link knows. From any thread.
+  void FillStatus(StatusConnection* entry) const;
   size_t ring_bytes() const { return tx_.capacity(); }
   size_t arena_bytes() const { return memory_->arena.size(); }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "grpc_cxl/link/link_owner.h"
+#include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -32,6 +33,9 @@ class LinkUser {
   virtual void Rest() {}
   // Whether Rest() may have something to give.
   virtual bool MayRest() const { return false; }
+
+  // Sets what this user knows.
+  virtual void FillStatus(StatusConnection*) const {}
 
   // Whether something is under way. LinkOwner::UserIdle() follows when that ends.
   virtual bool Busy() const = 0;

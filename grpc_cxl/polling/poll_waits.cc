@@ -20,6 +20,9 @@ const SpinBudget* PollWaits::Budget(WaitTerms terms) {
     if (its == terms) return budget.get();
   }
   if (budgets_.size() == kMostBudgets) return &park_;
+  if (budgets_.empty()) {
+    figures_.policy.store(static_cast<int>(terms.policy), std::memory_order_relaxed);
+  }
   return budgets_.emplace_back(terms, std::make_unique<SpinBudget>(terms)).second.get();
 }
 
@@ -34,6 +37,13 @@ void PollWaits::Worked(int64_t look_ns, int64_t now_ns) {
     past_.total_ns = look_ns - begin_ns_;
     if (!past_.slept) past_.spun_ns = past_.total_ns - past_.away_ns;
     for (const auto& [terms, budget] : budgets_) budget->Waited(past_);
+    figures_.waits.AddAlone();
+    if (past_.slept) figures_.sleeps.AddAlone();
+    if (!budgets_.empty()) {
+      const SpinBudget& first = *budgets_.front().second;
+      figures_.wake_up_ns.store(first.wake_up_ns(), std::memory_order_relaxed);
+      figures_.spin_ns.store(first.nanoseconds(), std::memory_order_relaxed);
+    }
   }
   Begin(now_ns);
 }

@@ -2,14 +2,24 @@
 #ifndef GRPC_CXL_POLLING_POLL_WAITS_H_
 #define GRPC_CXL_POLLING_POLL_WAITS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 
 namespace grpc_cxl::internal {
+
+// What a polling thread knows about its waits, for people. Written by that thread.
+struct PollFigures {
+  // Of the terms that came first. relaxed: each a number by itself.
+  std::atomic<int> policy{-1};  // WaitPolicy; -1: none yet
+  std::atomic<int64_t> wake_up_ns{0}, spin_ns{0};
+  Counter waits, sleeps;
+};
 
 // The waits of a polling thread, from the end of one piece of work to the next. A thread that spins
 // looks for all its connections and is woken for any of them, so the waits are the thread's and not
@@ -33,6 +43,8 @@ class PollWaits {
   void Yielded(int64_t away_ns);
   void Slept(int64_t from_ns, int64_t woken_ns, int64_t to_ns);
 
+  const PollFigures& figures() const { return figures_; }
+
   // How long there has been no work.
   int64_t idle_ns(int64_t now_ns) const { return now_ns - begin_ns_; }
 
@@ -42,6 +54,7 @@ class PollWaits {
   int64_t begin_ns_ = 0;
   bool waiting_ = false;
   PastWait past_;
+  alignas(64) PollFigures figures_;  // others read it
 };
 
 }  // namespace grpc_cxl::internal

@@ -106,6 +106,9 @@ class Poller {
   // Whether deferred work has not begun. Does not take the lock.
   bool HasDeferred() const { return queue_.size(WorkQueue::kDeferred) > 0; }
 
+  // For people.
+  const PollFigures& figures() const { return waits_.figures(); }
+
   // Of enqueued closures, and of closures handed over because they are long.
   ClosureTimes& closure_times() { return closure_times_; }
 

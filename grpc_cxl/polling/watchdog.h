@@ -70,6 +70,7 @@ class Watchdog {
   // Has a thread call Poller::Help(), or Poller::CannotHelp() when there is none.
   void Help(Poller* poller);
 
+  const std::vector<std::unique_ptr<Poller>>& pollers() const { return pollers_; }
   // Helpers that came so far. relaxed: a number by itself.
   uint64_t hand_overs() const { return hand_overs_.load(std::memory_order_relaxed); }
   // Leaders replaced so far. relaxed: a number by itself.

@@ -18,7 +18,8 @@ namespace {
 constexpr size_t kMost = 1000;  // at a time
 
 bool IsAddress(absl::string_view stem) {
-  return absl::StartsWith(stem, "tcp=") || absl::StartsWith(stem, "unix=");
+  return absl::StartsWith(stem, "tcp=") || absl::StartsWith(stem, "unix=") ||
+         absl::StartsWith(stem, "offer=");
 }
 
 std::vector<ServiceName> Addresses(const RendezvousDirectory& directory) {

@@ -7,7 +7,7 @@
 
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 
-// The messages by which a name passes to its next owner (docs/protocol.md, section 2.7), one
+// The messages by which a name passes to its next owner (docs/protocol.md, section 2.8), one
 // datagram each over a socket that the successor has connected to the name:
 //
 //   successor                          owner

@@ -29,4 +29,12 @@ ServiceName UnixFile::Name() const {
   return ServiceName::Reserved(absl::StrCat("unix=", device, "-", inode));
 }
 
+std::optional<sockaddr_un> UnixAddress(absl::string_view path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) return std::nullopt;
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
 }  // namespace grpc_cxl::internal

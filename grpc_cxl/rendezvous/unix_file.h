@@ -4,9 +4,11 @@
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <optional>
 
+#include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -24,6 +26,9 @@ struct UnixFile {
   // The name under which its server is found: unix=<device>-<inode>.
   ServiceName Name() const;
 };
+
+// The address of a unix socket at `path`; nullopt if it is empty or too long for one.
+std::optional<sockaddr_un> UnixAddress(absl::string_view path);
 
 }  // namespace grpc_cxl::internal
 

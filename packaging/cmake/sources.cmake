@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
+# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:json, @tool_libraries//:prometheus.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h
@@ -7,9 +8,11 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/check_requirements.h
     grpc_cxl/client_context.h
     grpc_cxl/connection_counters.h
+    grpc_cxl/connection_status.h
     grpc_cxl/direct_calls.h
     grpc_cxl/engine.h
     grpc_cxl/memory_distance.h
+    grpc_cxl/one_way.h
     grpc_cxl/options.h
     grpc_cxl/payload_counters.h
     grpc_cxl/payload_placement.h
@@ -44,14 +47,21 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/coherence/far_memory.cc
     grpc_cxl/coherence/memory_model.cc
     grpc_cxl/connection_counters.cc
+    grpc_cxl/connection_status.cc
+    grpc_cxl/direct/background_calls.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/direct_call.cc
     grpc_cxl/direct/dispatcher.cc
+    grpc_cxl/direct/grpc_version.cc
     grpc_cxl/direct/hijacked_response.cc
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
+    grpc_cxl/direct/offer_answer.cc
+    grpc_cxl/direct/offer_call.cc
+    grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
@@ -59,7 +69,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/doorbell/futex.cc
     grpc_cxl/doorbell/spin_budget.cc
     grpc_cxl/doorbell/wait_histogram.cc
+    grpc_cxl/endpoint/drainable_endpoint.cc
     grpc_cxl/endpoint/endpoint_core.cc
+    grpc_cxl/endpoint/frame_walker.cc
     grpc_cxl/endpoint/slice_receiver.cc
     grpc_cxl/endpoint/slice_sender.cc
     grpc_cxl/engine.cc
@@ -67,9 +79,12 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor.cc
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
+    grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
     grpc_cxl/event_engine/connection_budget.cc
+    grpc_cxl/event_engine/connection_log.cc
     grpc_cxl/event_engine/connector.cc
     grpc_cxl/event_engine/cxl_address.cc
     grpc_cxl/event_engine/cxl_engine.cc
@@ -80,17 +95,24 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/listener.cc
     grpc_cxl/event_engine/local_first.cc
     grpc_cxl/event_engine/local_server.cc
+    grpc_cxl/event_engine/moving_address.cc
+    grpc_cxl/event_engine/network_connect.cc
     grpc_cxl/event_engine/pending_handshake.cc
     grpc_cxl/event_engine/pending_handshakes.cc
+    grpc_cxl/event_engine/probe.cc
     grpc_cxl/event_engine/region_attempt.cc
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
     grpc_cxl/event_engine/resolver.cc
     grpc_cxl/event_engine/socket_attempt.cc
     grpc_cxl/event_engine/socket_client_source.cc
+    grpc_cxl/event_engine/status_publisher.cc
+    grpc_cxl/event_engine/status_snapshot.cc
+    grpc_cxl/event_engine/status_table.cc
     grpc_cxl/link/link.cc
     grpc_cxl/link/record_reader.cc
     grpc_cxl/link/record_writer.cc
+    grpc_cxl/one_way.cc
     grpc_cxl/options.cc
     grpc_cxl/payload/block_slices.cc
     grpc_cxl/payload/message_placement.cc
@@ -124,8 +146,10 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
+    grpc_cxl/rendezvous/directory_watch.cc
     grpc_cxl/rendezvous/file_error.cc
     grpc_cxl/rendezvous/handshake.cc
+    grpc_cxl/rendezvous/host_identity.cc
     grpc_cxl/rendezvous/host_name.cc
     grpc_cxl/rendezvous/message_fault.cc
     grpc_cxl/rendezvous/name_files.cc
@@ -134,7 +158,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/name_socket.cc
     grpc_cxl/rendezvous/name_watch.cc
     grpc_cxl/rendezvous/network_namespace.cc
+    grpc_cxl/rendezvous/offered_name.cc
     grpc_cxl/rendezvous/own_address.cc
+    grpc_cxl/rendezvous/own_trust.cc
     grpc_cxl/rendezvous/peer_seal.cc
     grpc_cxl/rendezvous/peer_text.cc
     grpc_cxl/rendezvous/peer_trust.cc
@@ -144,6 +170,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/service_name.cc
     grpc_cxl/rendezvous/shared_secret.cc
     grpc_cxl/rendezvous/socket_address.cc
+    grpc_cxl/rendezvous/take_over.cc
     grpc_cxl/rendezvous/tcp_address.cc
     grpc_cxl/rendezvous/trusted_users.cc
     grpc_cxl/rendezvous/unix_file.cc
@@ -153,6 +180,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/ring/ring_writer.cc
     grpc_cxl/server_builder.cc
     grpc_cxl/server_credentials.cc
+    grpc_cxl/status/status_file.cc
+    grpc_cxl/status/status_page.cc
 )
 
 set(GRPC_CXL_LIBRARIES
@@ -160,6 +189,7 @@ set(GRPC_CXL_LIBRARIES
     absl::any_invocable
     absl::check
     absl::core_headers
+    absl::crc32c
     absl::function_ref
     absl::inlined_vector
     absl::log

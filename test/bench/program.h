@@ -12,6 +12,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "test/support/left_in.h"
 #include "test/support/spawned_child.h"
 #include "test/support/temporary_directory.h"
 
@@ -33,7 +34,7 @@ class Program {
 
   void ExpectNothingLeft() const {
     EXPECT_THAT(child_.Processes("", 0), testing::IsEmpty());
-    EXPECT_THAT(directory_.List(), testing::IsEmpty());
+    EXPECT_THAT(LeftIn(directory_), testing::IsEmpty());
   }
 
  private:

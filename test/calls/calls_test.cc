@@ -99,6 +99,62 @@ TEST_F(CallsTest, PolledCallsAreWokenForAndDeliveredByRun) {
   }
 }
 
+// The client hears of them when none of its calls runs any more, or looks when it needs a slot.
+TEST_F(CallsTest, UnwantedResponsesAreLeftOutAndWakeNobodyButAtTheEnd) {
+  int ended = 0;
+  const auto post = [&](int calls) {
+    for (int i = 0; i < calls; ++i) {
+      const int slot = pair_.client.Acquire();
+      ASSERT_GE(slot, 0);
+      pair_.client.PostUnwanted(slot, 0, [&](const CallOutcome& outcome) {
+        EXPECT_EQ(outcome.kind, Kind::kResponse);
+        EXPECT_EQ(outcome.response, "");
+        ++ended;
+      });
+    }
+  };
+  post(2);
+  const int last = pair_.Post("q");
+  const ServerCalls::News news = pair_.server.Run();
+  ASSERT_EQ(news.taken.size(), 3);
+  EXPECT_FALSE(news.taken[0].id.wants_response);
+  for (const int i : {0, 1}) pair_.server.Respond(news.taken[i].id, std::string(kBuffer, 'x'));
+  EXPECT_EQ(pair_.wakes_to_client, 0);
+  pair_.server.Respond(news.taken[2].id, "wanted");
+  EXPECT_EQ(pair_.wakes_to_client, 1);
+  EXPECT_EQ(pair_.Wait(last).response, "wanted");
+  EXPECT_TRUE(pair_.client.Ready());
+  ASSERT_TRUE(pair_.client.Run().ok());
+  EXPECT_EQ(ended, 2);
+  EXPECT_EQ(pair_.client.busy(), 0);
+
+  post(kCallSlots);
+  EXPECT_EQ(pair_.client.Acquire(), -1);
+  ASSERT_TRUE(pair_.Serve("a").ok());
+  const int slot = pair_.client.Acquire();
+  EXPECT_GE(slot, 0);
+  EXPECT_EQ(ended, 2 + static_cast<int>(kCallSlots));
+}
+
+TEST_F(CallsTest, AnUnwantedCallThatIsRefusedOrNotTakenIsTold) {
+  std::optional<CallOutcome> outcome;
+  for (const bool refused : {true, false}) {
+    outcome.reset();
+    pair_.client.PostUnwanted(pair_.client.Acquire(), 0,
+                              [&](CallOutcome ended) { outcome = std::move(ended); });
+    if (refused) {
+      pair_.server.SetAccepting(false);
+      ASSERT_TRUE(pair_.Serve("never").ok());
+      EXPECT_EQ(pair_.wakes_to_client, 1);
+      ASSERT_TRUE(pair_.client.Run().ok());
+    } else {
+      pair_.client.Ended();
+    }
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_EQ(outcome->kind, Kind::kNotRun);
+  }
+}
+
 TEST_F(CallsTest, SlotsRunOutAndComeBack) {
   std::vector<int> slots;
   for (size_t i = 0; i < kCallSlots; ++i) slots.push_back(pair_.Post("q"));

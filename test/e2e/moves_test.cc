@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@
 #include "test/e2e/network_address.h"
 #include "test/event_engine/test_server.h"
 #include "test/support/eventually.h"
+#include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -175,11 +177,26 @@ TEST_F(MovesTest, OnlyConnectionsThatMayMoveDo) {
   const auto stays =
       grpc::CreateCustomChannel(address_, ChannelCredentials(channel_options()), arguments);
   const auto moves = Channel(address_);
+  const auto secure = grpc::CreateChannel(
+      address_,
+      ChannelCredentials(channel_options(), grpc::experimental::LocalCredentials(LOCAL_TCP)));
   EXPECT_THAT(Call(stays), StartsWith("ipv4:"));
+  EXPECT_THAT(Call(secure), StartsWith("ipv4:"));
   EXPECT_THAT(Call(moves), StartsWith("ipv4:"));
   const auto local = Ours(address_);
   EXPECT_TRUE(SoonBy(kMemory, moves));
   EXPECT_THAT(Call(stays), StartsWith("ipv4:"));
+  EXPECT_THAT(Call(secure), StartsWith("ipv4:"));
+}
+
+TEST_F(MovesTest, AUnixSocketMovesWithItsFile) {
+  const internal::TemporaryDirectory place("/tmp");
+  const std::string target = "unix:" + place.path() + "/socket";
+  const AddressServer before(target, grpc::InsecureServerCredentials());
+  const auto channel = Channel(target);
+  EXPECT_THAT(Call(channel), StartsWith("unix:"));
+  const auto local = Ours(target);  // has another file of that name
+  EXPECT_TRUE(SoonBy("unix-abstract:cxl:///unix=", channel));
 }
 
 TEST_F(MovesTest, NoConnectionIsLostToAServerThatTakesNone) {

@@ -31,6 +31,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/server_builder.h"
 #include "test/e2e/network_address.h"
 #include "test/support/eventually.h"
 #include "test/support/forked_child.h"
@@ -57,12 +58,11 @@ class Replica final : private Echo::Service {
  public:
   Replica(const NetworkHost& host, const std::string& address, const std::string& journal)
       : journal_(open(journal.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) {
-    grpc::ServerBuilder builder;
+    ServerBuilder builder;
     builder.AddListeningPort(address, ServerCredentials(host.server_options()));
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     CHECK(server_ != nullptr);
-    CHECK_OK(EnableDirectCalls(*server_));
   }
 
  private:
@@ -136,7 +136,8 @@ std::unique_ptr<ForkedChild> In(pid_t of, absl::FunctionRef<std::string()> body)
 
 struct Way {
   const char* policy;
-  bool v6;
+  bool v6 = false;
+  bool one_host = false;
 };
 
 // Two hosts, and what happens to them.
@@ -169,6 +170,7 @@ class Story {
               "ip address add fd77::2/64 dev there nodad && ip link set there up"));
       return std::string();
     })->Join();
+    if (way_.one_host) return TellOfOneHost(other.pid());
 
     auto here = Serve(here_, getpid()), there = Serve(there_, other.pid());
     ForkedChild client([&] {
@@ -204,15 +206,32 @@ class Story {
   }
 
  private:
-  std::string journal() const { return journal_.path() + "/journal"; }
+  // The namespaces are two pods of one host, with one directory.
+  std::string TellOfOneHost(pid_t other) {
+    auto there = Serve(here_, other);
+    ForkedChild client(
+        [&] { return CallAll(here_, "ipv4:10.77.0.2:50051", way_.policy, journal(), *board_); });
+    for (int i = 0; i < 3; ++i) {
+      Expect(board_->memory, "memory, of the other pod");
+      there->Kill();
+      there = Serve(here_, other);
+    }
+    Expect(board_->memory, "memory, of the last one");
+    board_->stop = true;
+    return wrong_ + client.Join();
+  }
 
+  std::string journal() const { return journal_.path() + "/journal"; }
   std::unique_ptr<ForkedChild> Serve(const NetworkHost& host, pid_t where) const {
-    return In(where, [&] {
-      const Replica replica(host, absl::StrCat(way_.v6 ? "[::]" : "0.0.0.0", ":", kPort),
+    auto replica = In(where, [&] {
+      const Replica service(host, absl::StrCat(way_.v6 ? "[::]" : "0.0.0.0", ":", kPort),
                             journal());
+      raise(SIGSTOP);
       pause();
       return std::string();
     });
+    replica->AwaitStopAndContinue();  // it serves
+    return replica;
   }
 
   // Calls soon come by this path.
@@ -244,8 +263,8 @@ TEST_P(TwoHostsTest, CallsTakeTheWayThatThereIs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, TwoHostsTest,
-                         ::testing::Values(Way{"round_robin", false}, Way{"round_robin", true},
-                                           Way{"pick_first", false}));
+                         ::testing::Values(Way{"round_robin"}, Way{"round_robin", true},
+                                           Way{"pick_first"}, Way{"pick_first", false, true}));
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

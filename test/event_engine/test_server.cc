@@ -172,6 +172,8 @@ EngineTest::EngineTest() {
   server_options_.ring_bytes = 16 << 10;
   server_options_.payload_bytes = 64 << 10;  // making a connection costs as much as its memory
   channel_options_.rendezvous_directory = directory_.path();
+  // A file more, and a thread.
+  server_options_.status_page = channel_options_.status_page = false;
 }
 
 void EngineTest::Start(TestServer& server) const {

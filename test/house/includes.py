@@ -10,7 +10,7 @@ ROWS = (
     ("event_engine",),
     ("endpoint", "direct"),
     ("calls", "payload", "polling", "link"),
-    ("ring", "blocks", "doorbell", "rendezvous", "region"),
+    ("ring", "blocks", "doorbell", "rendezvous", "region", "status"),
     ("coherence", "arena"),
     ("base",),
 )

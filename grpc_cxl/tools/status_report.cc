@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/tools/status_report.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
+#include "grpc_cxl/tools/figures.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+std::string Serves(const StatusPage& page) {
+  if (page.names.empty()) return "-";
+  const std::string more = page.names.size() == 1 ? "" : absl::StrCat(" +", page.names.size() - 1);
+  return absl::StrCat(DisplayName(page.names[0].name), more);
+}
+
+// The longest spin and the dearest wake-up of its threads.
+StatusThread Extremes(const StatusPage& page) {
+  StatusThread most{};
+  for (const StatusThread& thread : page.threads) {
+    most.spin = std::max(most.spin, thread.spin);
+    most.wake_up = std::max(most.wake_up, thread.wake_up);
+  }
+  return most;
+}
+
+std::string TrustOf(const StatusConnection& end) {
+  const absl::string_view text = TrustText(static_cast<PeerTrust>(end.trust));
+  return text.empty() ? "unknown" : std::string(text);
+}
+
+std::vector<std::pair<uint64_t, absl::string_view>> Reasons(const StatusProcess& process) {
+  return {{process.not_taken, "not taken by the server"},
+          {process.no_connection, "without a connection"},
+          {process.not_eligible, "not eligible"},
+          {process.too_large, "too large"},
+          {process.no_slot, "without a slot"},
+          {process.excluded_channel, "of an excluded channel"},
+          {process.global_interceptor, "with a global interceptor"},
+          {process.no_descriptor, "without a descriptor"}};
+}
+
+}  // namespace
+
+std::string ProcessText(const ProcessStatus* process, uint32_t pid) {
+  if (process == nullptr) return absl::StrCat(":", pid);
+  return absl::StrCat(process->page.process.command, ":", process->page.process.pid);
+}
+
+uint64_t StreamCalls(const StatusProcess& process) {
+  uint64_t all = 0;
+  for (const auto& [count, reason] : Reasons(process)) all += count;
+  return all;
+}
+
+std::string StreamReasons(const StatusProcess& process) {
+  std::vector<std::string> texts;
+  for (const auto& [count, reason] : Reasons(process)) {
+    if (count > 0) texts.push_back(absl::StrCat(count, " ", reason));
+  }
+  return absl::StrJoin(texts, ", ");
+}
+
+TextTable ProcessTable(const HostStatus& host) {
+  TextTable table({{.title = "PROCESS"},
+                   {.title = "UID", .right = true, .rank = 6},
+                   {.title = "SERVES", .rank = 1},
+                   {.title = "CONNS", .right = true, .rank = 2},
+                   {.title = "SERVED", .right = true, .rank = 5},
+                   {.title = "DIRECT", .right = true, .rank = 3},
+                   {.title = "HTTP/2", .right = true, .rank = 4},
+                   {.title = "SPIN", .right = true, .rank = 8},
+                   {.title = "WAKE-UP", .right = true, .rank = 7},
+                   {.title = "WHY HTTP/2", .most = 120, .rank = 9, .shrinks = true}});
+  for (const ProcessStatus& process : host.processes) {
+    const StatusPage& page = process.page;
+    const StatusThread most = Extremes(page);
+    table.AddRow(
+        {ProcessText(&process, 0), absl::StrCat(process.uid), Serves(page),
+         absl::StrCat(page.connections.size() + page.process.connections_not_shown),
+         CountText(page.process.served),
+         CountText(page.process.direct - std::min(page.process.direct, page.process.not_taken)),
+         CountText(StreamCalls(page.process)), TimeText(most.spin), TimeText(most.wake_up),
+         StreamReasons(page.process)});
+  }
+  return table;
+}
+
+TextTable ConnectionTable(const HostStatus& host, uint64_t now) {
+  TextTable table({{.title = "NAME", .most = 21},
+                   {.title = "CLIENT", .most = 17, .rank = 1},
+                   {.title = "SERVER", .most = 17, .rank = 2},
+                   {.title = "CALLS", .right = true, .rank = 3},
+                   {.title = "P50", .right = true, .rank = 4},
+                   {.title = "P99", .right = true, .rank = 5},
+                   {.title = ">BYTES", .right = true, .rank = 6},
+                   {.title = "<BYTES", .right = true, .rank = 7},
+                   {.title = "STREAM", .right = true, .rank = 8},
+                   {.title = "RING", .right = true, .rank = 11},
+                   {.title = "FULL", .right = true, .rank = 12},
+                   {.title = "LENT", .right = true, .rank = 13},
+                   {.title = "WAKES", .right = true, .rank = 10},
+                   {.title = "TRUST", .rank = 9},
+                   {.title = "AGE", .right = true, .rank = 14},
+                   {.title = "ROLLOUT", .rank = 15}});
+  for (const JoinedConnection& joined : JoinConnections(host)) {
+    const StatusConnection& end = joined.any();
+    const uint64_t fill = std::max(end.ring_fill_out, end.ring_fill_in);
+    const uint64_t percent = end.ring_bytes == 0 ? 0 : 100 * fill / end.ring_bytes;
+    const uint32_t client_pid = joined.client == nullptr ? joined.server->peer_pid : 0;
+    const uint32_t server_pid = joined.server == nullptr ? joined.client->peer_pid : 0;
+    table.AddRow({DisplayName(end.name), ProcessText(joined.client_process, client_pid),
+                  ProcessText(joined.server_process, server_pid), CountText(end.calls),
+                  TimeText(LatencyQuantile(end, 0.5)), TimeText(LatencyQuantile(end, 0.99)),
+                  BytesText(joined.bytes_to_server()), BytesText(joined.bytes_to_client()),
+                  CountText(end.writes + end.reads), absl::StrCat(percent, "%"),
+                  CountText(end.full_waits), BytesText(end.blocks_in_use),
+                  CountText(end.wakes_sent + end.wakes_received), TrustOf(end),
+                  TimeText(now > end.start_time ? now - end.start_time : 0),
+                  end.rollout[0] == '\0' ? "-" : std::string(end.rollout)});
+  }
+  return table;
+}
+
+TextTable NetworkTable(const HostStatus& host) {
+  TextTable table({{.title = "PROCESS"},
+                   {.title = "ADDRESS", .most = 32, .rank = 1},
+                   {.title = "CONNS", .right = true, .rank = 3},
+                   {.title = "WHY NOT THROUGH MEMORY", .most = 230, .rank = 2, .shrinks = true}});
+  for (const ProcessStatus& process : host.processes) {
+    for (const StatusNetwork& network : process.page.networks) {
+      table.AddRow({ProcessText(&process, 0), network.address, absl::StrCat(network.connections),
+                    network.reason});
+    }
+  }
+  return table;
+}
+
+std::string StatusReport(const HostStatus& host, size_t width, uint64_t now) {
+  const TextTable connections = ConnectionTable(host, now), networks = NetworkTable(host);
+  std::string text = absl::StrCat(host.processes.size(), " processes and ", connections.rows(),
+                                  " connections through memory in ", host.directory, "\n");
+  if (!host.processes.empty()) absl::StrAppend(&text, "\n", ProcessTable(host).Text(width));
+  if (connections.rows() > 0) absl::StrAppend(&text, "\n", connections.Text(width));
+  if (networks.rows() > 0) absl::StrAppend(&text, "\n", networks.Text(width));
+  for (const ProcessStatus& process : host.processes) {
+    for (const StatusName& name : process.page.names) {
+      if (name.refused == 0) continue;
+      absl::StrAppend(&text, "\n", ProcessText(&process, 0), " refused ", name.refused,
+                      " connections to ", DisplayName(name.name), ", the last one because ",
+                      name.last_refusal, "\n");
+    }
+  }
+  for (const std::string& problem : host.problems) absl::StrAppend(&text, "\n", problem, "\n");
+  return text;
+}
+
+}  // namespace grpc_cxl::internal
