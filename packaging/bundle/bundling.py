@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a folder, or a tar, of programs with the loader and the libraries that they need.
 
-  bundling.py --launcher=FILE --output=FOLDER|FILE.tar.gz PROGRAM...
+  bundling.py --launcher=FILE --output=FOLDER|FILE.tar.gz [--built=EVENTS]... PROGRAM...
+
+EVENTS is a file of Bazel's --build_event_json_file, for one target.
 
 A bundle runs anywhere on a Linux of the same processor, wherever it lies:
 
@@ -14,6 +16,7 @@ A bundle runs anywhere on a Linux of the same processor, wherever it lies:
 
 import argparse
 import gzip
+import json
 import os
 import re
 import shutil
@@ -22,6 +25,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.parse
 
 TAR = re.compile(r"\.(tar|tar\.gz|tgz)$")
 LOADERS = {62: "ld-linux-x86-64.so.2", 183: "ld-linux-aarch64.so.1"}  # by ELF machine
@@ -175,14 +179,40 @@ def _write(path, content, mode):
     os.chmod(path, mode)
 
 
+def built_program(path):
+    """The program that is the one target built, from Bazel's build events."""
+    with open(path, encoding="utf-8") as lines:
+        events = [json.loads(line) for line in lines]
+    sets = {event["id"]["namedSet"]["id"]: event["namedSetOfFiles"]
+            for event in events if "namedSetOfFiles" in event}
+    targets = [event for event in events if "targetCompleted" in event.get("id", {})]
+    todo = [part["id"] for target in targets
+            for group in target.get("completed", {}).get("outputGroup", [])
+            if group["name"] == "default" for part in group.get("fileSets", [])]
+    files = []
+    while todo:
+        one = sets[todo.pop()]
+        files += [urllib.parse.unquote(urllib.parse.urlparse(file["uri"]).path)
+                  for file in one.get("files", [])]
+        todo += [part["id"] for part in one.get("fileSets", [])]
+    if len(targets) != 1 or len(files) != 1:
+        labels = [target["id"]["targetCompleted"]["label"] for target in targets]
+        raise BundleError(f"{' '.join(labels)}: name one cc_binary at a time.")
+    return files[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--launcher", required=True)
     parser.add_argument("--output", required=True)
-    parser.add_argument("programs", nargs="+")
+    parser.add_argument("--built", action="append", default=[])
+    parser.add_argument("programs", nargs="*")
     arguments = parser.parse_args()
     try:
-        make_bundle(arguments.programs, arguments.launcher, arguments.output)
+        programs = [built_program(file) for file in arguments.built] + arguments.programs
+        make_bundle(programs, arguments.launcher, arguments.output)
+        if arguments.built:  # somebody looks on
+            print(f"bundle: made {os.path.abspath(arguments.output)}")
     except BundleError as error:
         sys.exit(f"bundle: {error}")
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
-# Not built with CMake: //grpc_cxl/tools:cxl_stat, for want of @tool_libraries//:ftxui, @tool_libraries//:json, @tool_libraries//:prometheus.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h
@@ -206,6 +205,7 @@ set(GRPC_CXL_LIBRARIES
 
 set(GRPC_CXL_TOOLS_LIST
     cxl_region
+    cxl_stat
 )
 
 set(GRPC_CXL_cxl_region_SOURCES
@@ -221,4 +221,34 @@ set(GRPC_CXL_cxl_region_LIBRARIES
     absl::str_format
     absl::strings
     absl::time
+)
+
+set(GRPC_CXL_cxl_stat_SOURCES
+    grpc_cxl/tools/cxl_stat.cc
+    grpc_cxl/tools/doctor.cc
+    grpc_cxl/tools/exporter.cc
+    grpc_cxl/tools/figures.cc
+    grpc_cxl/tools/host_status.cc
+    grpc_cxl/tools/prometheus_metrics.cc
+    grpc_cxl/tools/stat_ui.cc
+    grpc_cxl/tools/status_json.cc
+    grpc_cxl/tools/status_rates.cc
+    grpc_cxl/tools/status_report.cc
+    grpc_cxl/tools/text_table.cc
+    grpc_cxl/tools/wake_up_cost.cc
+    grpc_cxl/tools/why.cc
+)
+
+set(GRPC_CXL_cxl_stat_LIBRARIES
+    absl::flags
+    absl::flags_parse
+    absl::flags_usage
+    absl::status
+    absl::statusor
+    absl::str_format
+    absl::strings
+    absl::time
+    ftxui::component
+    nlohmann_json::nlohmann_json
+    prometheus-cpp::pull
 )

@@ -18,6 +18,9 @@ LIBRARIES = {
     "@boringssl//:crypto": "OpenSSL::Crypto",
     "@com_github_grpc_grpc//:grpc++": "gRPC::grpc++",
     "@com_google_protobuf//:protobuf": "protobuf::libprotobuf",
+    "@tool_libraries//:ftxui": "ftxui::component",
+    "@tool_libraries//:json": "nlohmann_json::nlohmann_json",
+    "@tool_libraries//:prometheus": "prometheus-cpp::pull",
 }
 
 OUTPUT = "packaging/cmake/sources.cmake"

@@ -36,7 +36,8 @@ rm -r "$work/build"
 mv "$work/root/usr" "$work/grpc_cxl"
 find "$work/grpc_cxl/include/grpc_cxl" -mindepth 2 | grep . && exit 1  # nothing of the rooms
 
-step "its tool"
+step "its tools"
+"$work/grpc_cxl/bin/cxl_stat" --version >/dev/null
 "$work/grpc_cxl/bin/cxl_region" format "$work/region" --bytes=16777216
 "$work/grpc_cxl/bin/cxl_region" show "$work/region" | grep "16 hosts"
 
