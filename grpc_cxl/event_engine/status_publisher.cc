@@ -122,6 +122,8 @@ class Publisher {
     if (file_.has_value()) file_->Remove(directory_->fd());
     file_.reset();
     retry_ = absl::Now() + kRetry;
+    // Who uses the network only needs no directory.
+    if (absl::IsNotFound(reason)) return;
     LOG_FIRST_N(INFO, 1) << "this process has no status page for cxl_stat: " << reason.message();
   }
 

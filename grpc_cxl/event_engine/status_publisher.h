@@ -12,8 +12,9 @@ namespace grpc_cxl::internal {
 // thread copies figures that are counted anyway, once a second, and writes them if they have
 // changed.
 //
-// Where the directory is missing, full, or not to be written to there is no page, and a line in the
-// log; it is tried again now and then. A forked child has no thread, and so no page. Thread-safe.
+// Where the directory is missing, full, or not to be written to (then with a line in the log) there
+// is no page; it is tried again now and then. A forked child has no thread, and so no page.
+// Thread-safe.
 void ShowStatus(const EndpointSettings& settings);
 
 }  // namespace grpc_cxl::internal

@@ -2,6 +2,7 @@
 
 // Shows what grpc_cxl does on this host:
 //
+//   cxl_stat
 //   cxl_stat --once [--width=N]
 //   cxl_stat --json
 //   cxl_stat --listen=127.0.0.1:9464
@@ -31,6 +32,7 @@
 #include "grpc_cxl/tools/doctor.h"
 #include "grpc_cxl/tools/exporter.h"
 #include "grpc_cxl/tools/host_status.h"
+#include "grpc_cxl/tools/stat_ui.h"
 #include "grpc_cxl/tools/status_json.h"
 #include "grpc_cxl/tools/status_report.h"
 #include "grpc_cxl/tools/why.h"
@@ -52,6 +54,7 @@ using grpc_cxl::internal::DirectoryCandidates;
 using grpc_cxl::internal::HostStatus;
 
 constexpr char kUsage[] =
+    "cxl_stat                      what goes on, each second, in a terminal; q ends it\n"
     "cxl_stat --once [--width=N]   processes and connections, as tables\n"
     "cxl_stat --json               all there is to know about them\n"
     "cxl_stat --listen=127.0.0.1:9464\n"
@@ -99,6 +102,10 @@ absl::Status Run(const std::vector<std::string>& words) {
   }
   const auto directory = grpc_cxl::internal::RendezvousDirectory::Find(PagesOf(*settings));
   if (!directory.ok()) return directory.status();
+  if (!absl::GetFlag(FLAGS_once) && !absl::GetFlag(FLAGS_json) && isatty(STDOUT_FILENO) != 0) {
+    grpc_cxl::internal::ShowInTerminal(PagesOf(*settings));
+    return absl::OkStatus();
+  }
   const HostStatus host = grpc_cxl::internal::ReadHostStatus(*directory);
   if (absl::GetFlag(FLAGS_json)) {
     std::cout << grpc_cxl::internal::StatusJson(host);

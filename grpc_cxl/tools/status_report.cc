@@ -92,7 +92,7 @@ TextTable ProcessTable(const HostStatus& host) {
   return table;
 }
 
-TextTable ConnectionTable(const HostStatus& host, uint64_t now) {
+TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint64_t now) {
   TextTable table({{.title = "NAME", .most = 21},
                    {.title = "CLIENT", .most = 17, .rank = 1},
                    {.title = "SERVER", .most = 17, .rank = 2},
@@ -109,7 +109,7 @@ TextTable ConnectionTable(const HostStatus& host, uint64_t now) {
                    {.title = "TRUST", .rank = 9},
                    {.title = "AGE", .right = true, .rank = 14},
                    {.title = "ROLLOUT", .rank = 15}});
-  for (const JoinedConnection& joined : JoinConnections(host)) {
+  for (const JoinedConnection& joined : connections) {
     const StatusConnection& end = joined.any();
     const uint64_t fill = std::max(end.ring_fill_out, end.ring_fill_in);
     const uint64_t percent = end.ring_bytes == 0 ? 0 : 100 * fill / end.ring_bytes;
@@ -128,6 +128,44 @@ TextTable ConnectionTable(const HostStatus& host, uint64_t now) {
   return table;
 }
 
+std::string ConnectionDetail(const JoinedConnection& joined) {
+  TextTable table({{.title = DisplayName(joined.any().name), .most = 40},
+                   {.title = "CLIENT", .right = true},
+                   {.title = "SERVER", .right = true}});
+  const auto add = [&](const char* what, std::string (*text)(uint64_t),
+                       uint64_t StatusConnection::*figure) {
+    table.AddRow({what, joined.client ? text(joined.client->*figure) : "?",
+                  joined.server ? text(joined.server->*figure) : "?"});
+  };
+  add("direct calls", CountText, &StatusConnection::calls);
+  add("  running now", CountText, &StatusConnection::calls_running);
+  add("  not taken", CountText, &StatusConnection::calls_not_taken);
+  add("  bytes sent", BytesText, &StatusConnection::call_bytes_out);
+  add("  bytes received", BytesText, &StatusConnection::call_bytes_in);
+  add("stream: writes", CountText, &StatusConnection::writes);
+  add("  reads", CountText, &StatusConnection::reads);
+  add("  bytes sent", BytesText, &StatusConnection::ring_bytes_out);
+  add("  bytes received", BytesText, &StatusConnection::ring_bytes_in);
+  add("  sent, not read yet", BytesText, &StatusConnection::ring_fill_out);
+  add("  waits for a full ring", CountText, &StatusConnection::full_waits);
+  add("blocks: bytes sent", BytesText, &StatusConnection::block_bytes_out);
+  add("  bytes received", BytesText, &StatusConnection::block_bytes_in);
+  add("  in use", BytesText, &StatusConnection::blocks_in_use);
+  add("  granted", BytesText, &StatusConnection::blocks_granted);
+  add("  pieces lent", CountText, &StatusConnection::loans_out);
+  add("wake-ups sent", CountText, &StatusConnection::wakes_sent);
+  add("  received", CountText, &StatusConnection::wakes_received);
+  std::string text;
+  if (joined.client != nullptr) {
+    for (const double part : {0.5, 0.9, 0.99, 0.999}) {
+      absl::StrAppend(&text, text.empty() ? "latency" : "", "  p", 100 * part, " ",
+                      TimeText(LatencyQuantile(*joined.client, part)));
+    }
+    absl::StrAppend(&text, "\n");
+  }
+  return absl::StrCat(text, table.Text(0));
+}
+
 TextTable NetworkTable(const HostStatus& host) {
   TextTable table({{.title = "PROCESS"},
                    {.title = "ADDRESS", .most = 32, .rank = 1},
@@ -143,7 +181,8 @@ TextTable NetworkTable(const HostStatus& host) {
 }
 
 std::string StatusReport(const HostStatus& host, size_t width, uint64_t now) {
-  const TextTable connections = ConnectionTable(host, now), networks = NetworkTable(host);
+  const TextTable connections = ConnectionTable(JoinConnections(host), now),
+                  networks = NetworkTable(host);
   std::string text = absl::StrCat(host.processes.size(), " processes and ", connections.rows(),
                                   " connections through memory in ", host.directory, "\n");
   if (!host.processes.empty()) absl::StrAppend(&text, "\n", ProcessTable(host).Text(width));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "grpc_cxl/tools/host_status.h"
 #include "grpc_cxl/tools/text_table.h"
@@ -17,8 +18,11 @@ std::string StatusReport(const HostStatus& host, size_t width, uint64_t now);
 
 // Its parts.
 TextTable ProcessTable(const HostStatus& host);
-TextTable ConnectionTable(const HostStatus& host, uint64_t now);
+TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint64_t now);
 TextTable NetworkTable(const HostStatus& host);
+
+// All figures of a connection, with those of the client and of the server beside each other.
+std::string ConnectionDetail(const JoinedConnection& joined);
 
 // "payments:4711", or ":4711" of a process without a page.
 std::string ProcessText(const ProcessStatus* process, uint32_t pid);

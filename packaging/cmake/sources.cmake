@@ -230,7 +230,9 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/figures.cc
     grpc_cxl/tools/host_status.cc
     grpc_cxl/tools/prometheus_metrics.cc
+    grpc_cxl/tools/stat_ui.cc
     grpc_cxl/tools/status_json.cc
+    grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc
     grpc_cxl/tools/text_table.cc
     grpc_cxl/tools/wake_up_cost.cc
@@ -246,6 +248,7 @@ set(GRPC_CXL_cxl_stat_LIBRARIES
     absl::str_format
     absl::strings
     absl::time
+    ftxui::component
     nlohmann_json::nlohmann_json
     prometheus-cpp::pull
 )

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -21,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/status/status_file.h"
 #include "test/e2e/child.h"
 #include "test/support/eventually.h"
 #include "test/support/left_in.h"
@@ -60,6 +62,15 @@ class ClientKillsTest : public ::testing::Test {
     options.environment["TMPDIR"] = temporary_.path();
     return std::make_unique<Child>(role, TransportKind::kCxl, rendezvous_.path(), flags, options);
   }
+  // The server's open files, with those of its status page.
+  int FilesOf(const Child& server) {
+    EXPECT_TRUE(Eventually([&] {
+      const std::vector<std::string> files = rendezvous_.List();
+      return std::any_of(files.begin(), files.end(),
+                         [](const auto& file) { return internal::IsStatusFile(file); });
+    }));
+    return CountOpenFiles(server.pid());
+  }
   // Four clients live at a time, each for up to 60 ms: a client calls after about 25.
   void KillClients(int count) {
     std::deque<std::unique_ptr<Child>> living;
@@ -83,7 +94,7 @@ TEST_F(ClientKillsTest, LeaveNothingBehind) {
   const auto server =
       Start("server", {.environment = {{"GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"}}});
   ASSERT_EQ(server->ReadLine(), "serving");
-  const int files = CountOpenFiles(server->pid());
+  const int files = FilesOf(*server);
   const std::set<std::string> shared_memory = NamesInSharedMemory();
   const auto nobody_is_connected = [&] {
     return CountOpenFiles(server->pid()) == files && CountArenas(server->pid()) == 0;
@@ -121,7 +132,7 @@ TEST_F(ClientKillsTest, LeaveNothingInTheArenaDirectory) {
   const internal::TemporaryDirectory arenas;
   const auto server = Start("server", {}, {"--arena_directory=" + arenas.path()});
   ASSERT_EQ(server->ReadLine(), "serving");
-  const int files = CountOpenFiles(server->pid());
+  const int files = FilesOf(*server);
   KillClients(50);
   EXPECT_TRUE(Eventually([&] { return CountOpenFiles(server->pid()) == files; }));
   EXPECT_THAT(arenas.List(), IsEmpty());

@@ -18,6 +18,7 @@
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/at.h"
+#include "test/support/await_readable.h"
 #include "test/support/eventually.h"
 #include "test/support/process_state.h"
 
@@ -84,6 +85,21 @@ TEST_F(ConnectTest, AListenerThatNeverAnswersTimesOutAndLeavesNothingBehind) {
   }
   EXPECT_TRUE(Eventually([&] { return CountOpenFiles() <= files; })) << CountOpenFiles() - files;
   EXPECT_FALSE(TestEngine()->CancelConnect(EventEngine::ConnectionHandle::kInvalid));
+}
+
+// A server that is about to end: its successor, who has the name by then, answers the next attempt.
+TEST_F(ConnectTest, WhereAServerHangsUpTheNextIsTriedAtOnce) {
+  auto leaving = NameListener::Listen(At(directory_.path()), *ServiceName::Parse("payments"));
+  ASSERT_THAT(leaving, IsOk());
+  std::thread server([&] {
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(AwaitReadable(leaving->fd()));
+      EXPECT_THAT(leaving->Accept(), IsOk());  // and drops it
+    }
+  });
+  EXPECT_THAT(Connect(), StatusIs(absl::StatusCode::kUnavailable));
+  server.join();
+  EXPECT_FALSE(AwaitReadable(leaving->fd(), absl::Milliseconds(20))) << "a fifth attempt";
 }
 
 }  // namespace

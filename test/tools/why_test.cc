@@ -100,7 +100,7 @@ TEST_F(WhyTest, TheLogSaysTheSame) {
               AllOf(HasSubstr("cxl:///greeter: the connection to the server with pid=" +
                               std::to_string(server.pid())),
                     HasSubstr(made)));
-  EXPECT_TRUE(server.ReadUntil("has ended: cxl peer closed the connection or died"));
+  EXPECT_TRUE(server.ReadUntil(" has ended: "));
   EXPECT_THAT(server.output(), HasSubstr(made));
 }
 

@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <iostream>
 
 #include "absl/flags/flag.h"
@@ -16,8 +15,11 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/services/transport.h"
+#include "grpc_cxl/direct_calls.h"
 
 ABSL_FLAG(std::string, transport, "cxl", "tcp, unix, cxl or auto");
 ABSL_FLAG(std::string, base, "",
@@ -86,7 +88,7 @@ absl::Status Serve(const ServiceProgram& program, const sigset_t& stop_signals) 
   int signal;
   sigwait(&stop_signals, &signal);
   companion.reset();
-  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  grpc_cxl::Shutdown(*server, absl::Now() + absl::Seconds(2));
   return absl::OkStatus();
 }
 

@@ -119,10 +119,14 @@ TEST_F(DemoTest, NamesADeadServiceAndShowsItsLog) {
 TEST_F(DemoTest, RefusesWhatItDoesNotKnow) {
   Program demo(kDemo, {"--transports=tcp,pigeon"});
   EXPECT_EQ(demo.Wait(), 1);
-  EXPECT_EQ(demo.output(), "demo: There is no transport 'pigeon'; there are tcp, unix, cxl.\n");
+  EXPECT_EQ(demo.output(),
+            "demo: There is no transport 'pigeon'; there are tcp, unix, cxl, auto.\n");
   Program geo("examples/hotel_reservation/geo", {"--transport=tcp", "--base=x"});
   EXPECT_EQ(geo.Wait(), 1);
-  EXPECT_EQ(geo.output(), "geo: --base=x is no port from 1 to 65528, as --transport=tcp needs.\n");
+  EXPECT_EQ(
+      geo.output(),
+      "geo: --base=x is no port from 1 to 65528 (7100), nor the beginning of hosts' names and such "
+      "a port (hotel-:7100), as --transport=tcp needs.\n");
 }
 
 }  // namespace
