@@ -68,8 +68,9 @@ absl::Status EnableDirectCalls(grpc::Server& server);
 void Shutdown(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
 
 // Waits until other servers have taken over all names and network addresses of `server`
-// (ServerOptions::take_over), or until `deadline`; whether they have. False at once for a server
-// without any. The server goes on to serve its connections: Shutdown() is next. Thread-safe.
+// (ServerOptions::take_over), until Shutdown(), or until `deadline`; whether they have. False at
+// once for a server without any. The server goes on to serve its connections: Shutdown() is next.
+// Thread-safe.
 bool AwaitTakeOver(grpc::Server& server, absl::Time deadline = absl::InfiniteFuture());
 
 // Which path the unary calls of this process took on channels that may make direct calls.

@@ -71,6 +71,11 @@ void ClientCallAreas::Open(size_t i) {
   wake_peer_();
 }
 
+void ClientCallAreas::FreeUnwanted() {
+  const size_t areas = open();
+  for (size_t i = 0; i < areas; ++i) areas_[i]->FreeUnwanted();
+}
+
 bool ClientCallAreas::Ready() const {
   const size_t areas = open();
   for (size_t i = 0; i < areas; ++i) {

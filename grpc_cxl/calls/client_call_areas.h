@@ -64,6 +64,8 @@ class ClientCallAreas {
   void Retire();
   void Ended();
   int busy() const;
+  // Frees the slots of PostUnwanted() whose calls are over.
+  void FreeUnwanted();
   // Whether more than three of four open slots are in use. The next area is opened well before.
   bool Crowded() const { return 4 * static_cast<size_t>(busy()) > 3 * kCallSlots * open(); }
   uint64_t posts() const;

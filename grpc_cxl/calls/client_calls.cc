@@ -51,10 +51,15 @@ bool ClientCalls::Accepting() const {
 
 int ClientCalls::Acquire() {
   int slot = TryAcquire();
-  const uint64_t unwanted = unwanted_.load(std::memory_order_relaxed);
-  if (slot >= 0 || unwanted == 0) return slot;
-  for (uint64_t left = unwanted; left != 0; left &= left - 1) LookPolled(__builtin_ctzll(left));
+  if (slot >= 0 || unwanted_.load(std::memory_order_relaxed) == 0) return slot;
+  FreeUnwanted();
   return TryAcquire();
+}
+
+void ClientCalls::FreeUnwanted() {
+  for (uint64_t left = unwanted_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
+    LookPolled(__builtin_ctzll(left));
+  }
 }
 
 int ClientCalls::TryAcquire() {

@@ -81,6 +81,8 @@ class ClientCalls {
   // As Post() and WhenDone(), for a call whose response is not wanted: kResponse is then empty. May
   // come long after the call's end. The slot counts as busy until then.
   void PostUnwanted(int slot, size_t request_bytes, Callback callback);
+  // Frees the slots of such calls that are over.
+  void FreeUnwanted();
 
   enum class Waited { kDone, kStillRunning };
   // Waits for the outcome: spins for `spin_ns`, then sleeps (or naps, by BackOff, with `polls`),

@@ -95,8 +95,6 @@ class Factory final : public ClientInterceptorFactoryInterface {
     std::unique_ptr<Interceptor> otherwise;
     if (link != nullptr) {
       otherwise = std::make_unique<DirectCall>(channel_, link, types, info);
-    } else if (auto offer = channel_.routes->TakeOffer()) {
-      otherwise = std::make_unique<OfferCall>(std::move(offer));
     }
     return new OneWayCall(channel_, std::move(link), types, info, std::move(otherwise));
   }

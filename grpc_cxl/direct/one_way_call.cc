@@ -14,6 +14,7 @@
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/offer_call.h"
 #include "grpc_cxl/direct/one_way_mark.h"
 #include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/payload/block_slices.h"
@@ -65,6 +66,9 @@ void OneWayCall::Intercept(InterceptorBatchMethods* methods) {
   if (link_ == nullptr &&
       methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
     CallCounters::OfProcess().no_connection.Add();
+    if (auto offer = channel_.routes->TakeOffer()) {
+      otherwise_ = std::make_unique<OfferCall>(std::move(offer));
+    }
   }
   if (otherwise_ != nullptr) return otherwise_->Intercept(methods);
   methods->Proceed();
@@ -76,7 +80,10 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
     return false;
   }
   // Then this call waits for its turn.
-  if (link_ != nullptr && link_->calls->Crowded()) return false;
+  if (link_ != nullptr && link_->calls->Crowded()) {
+    link_->calls->FreeUnwanted();
+    if (link_->calls->Crowded()) return false;
+  }
   const Message& message = *static_cast<const Message*>(methods->GetSendMessage());
   const size_t bytes = message.ByteSizeLong();
   // gRPC reports what it does not send.

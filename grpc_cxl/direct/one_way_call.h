@@ -25,7 +25,8 @@ namespace grpc_cxl::internal {
 //        v              v
 //     `otherwise`, to which gRPC's hooks go from then on; null: Proceed()
 //
-// A posted call that the server does not take is made in the background.
+// A posted call that the server does not take is made in the background. A call that is not marked
+// and has no connection carries an offer (offer_call.h) if there is one.
 class OneWayCall final : public grpc::experimental::Interceptor {
  public:
   // `link` is null without a connection for direct calls. `channel` and `types` outlive this.
@@ -46,7 +47,7 @@ class OneWayCall final : public grpc::experimental::Interceptor {
   const MessageTypes& types_;
   grpc::ClientContext* const context_;
   const char* const method_;
-  const std::unique_ptr<grpc::experimental::Interceptor> otherwise_;
+  std::unique_ptr<grpc::experimental::Interceptor> otherwise_;
   bool handed_over_ = false;
 };
 

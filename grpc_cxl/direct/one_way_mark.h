@@ -6,8 +6,8 @@
 
 namespace grpc_cxl::internal {
 
-// The metadata of a call of DoNotWait() (one_way.h), which goes no further than to the channel's
-// interceptor.
+// The metadata of a call of DoNotWait() (one_way.h), which the channel's interceptor takes away
+// where there is one.
 inline constexpr char kOneWayKey[] = "cxl-one-way";
 
 // Whether this process has ever marked a call: others spare themselves the search. relaxed: the

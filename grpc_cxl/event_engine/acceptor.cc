@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/log/log.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -35,7 +36,8 @@ constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 // For how long a name that was offered waits for its client, and how many do at a time: each takes
 // four file descriptors.
 constexpr auto kOfferLasts = std::chrono::seconds(10);
-constexpr size_t kMostOffers = 64;
+// Each is a name with a watch of its own (inotify), of which a user has few.
+constexpr size_t kMostOffers = 8;
 
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
     const std::shared_ptr<Acceptor::EventEngine>& executor, Watchdog* watchdog,
@@ -107,7 +109,9 @@ void Acceptor::Close() {
   }
   source_->Stop();
   served_->End();
-  for (const auto& [name, source] : offered) source->Stop();
+  for (const auto& [name, source] : offered) {
+    if (source != nullptr) source->Stop();
+  }
 }
 
 std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::Drain() {
@@ -117,8 +121,10 @@ std::vector<std::shared_ptr<ServerLinkUser>> Acceptor::Drain() {
 
 bool Acceptor::IsDrained() {
   std::vector<std::shared_ptr<EndpointCore>> open;
+  bool opening;
   {
     absl::MutexLock lock(mu_);
+    opening = opening_ > 0;
     for (const auto& weak : cores_) {
       if (auto core = weak.lock(); core != nullptr && !core->IsOver()) {
         open.push_back(std::move(core));
@@ -126,7 +132,7 @@ bool Acceptor::IsDrained() {
     }
   }
   for (const auto& core : open) core->SendGoaway();
-  return open.empty();
+  return !opening && open.empty();
 }
 
 void Acceptor::Stop() {
@@ -172,8 +178,13 @@ void Acceptor::Answer(WaitingClient& client) {
   {
     absl::MutexLock lock(mu_);
     on_endpoint = on_endpoint_;
+    if (on_endpoint) ++opening_;
   }
   if (!on_endpoint) return client.Refuse(Refusal::kShuttingDown, "the server is shutting down");
+  const absl::Cleanup opened_or_refused = [this] {
+    absl::MutexLock lock(mu_);
+    --opening_;
+  };
   auto opened = Open(client, /*carries_http2=*/true);
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
@@ -254,14 +265,15 @@ std::string Acceptor::Offer(const std::string& identity) {
   {
     absl::MutexLock lock(mu_);
     if (stopped_ || handler_ == nullptr || offered_.size() >= kMostOffers) return "";
+    offered_.emplace(name.str(), nullptr);
   }
   absl::StatusOr<std::shared_ptr<ClientSource>> source =
       OpenClientSource(executor_, watchdog_, name, settings_, name_);
-  if (!source.ok()) return "";
   {
     absl::MutexLock lock(mu_);
-    if (stopped_) return "";
-    offered_.emplace(name.str(), *source);
+    if (!source.ok()) offered_.erase(name.str());
+    if (!source.ok() || stopped_) return "";
+    offered_[name.str()] = *source;
   }
   const std::weak_ptr<Acceptor> weak = weak_from_this();
   (*source)->Start([weak, name = name.str()](std::unique_ptr<WaitingClient> client) {

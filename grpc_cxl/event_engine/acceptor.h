@@ -121,10 +121,12 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<CallHandler> handler_ ABSL_GUARDED_BY(mu_);  // null: takes no direct calls
+  int opening_ ABSL_GUARDED_BY(mu_) = 0;                       // clients in Answer()
   bool retired_ ABSL_GUARDED_BY(mu_) = false;                  // nor will it
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, std::shared_ptr<ClientSource>> offered_ ABSL_GUARDED_BY(mu_);  // by name
-  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);   // of Offer()'s clients
+  std::map<std::string, std::shared_ptr<ClientSource>> offered_
+      ABSL_GUARDED_BY(mu_);                                             // by name; null: being made
+  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);  // of Offer()'s clients
   std::vector<std::weak_ptr<EndpointCore>> cores_ ABSL_GUARDED_BY(mu_);  // if `plain_`
 };
 

@@ -25,11 +25,12 @@ namespace grpc_cxl::internal {
 // there is no answer, so do three more, after 1, 3 and 7 s.
 //
 // Who may answer: whoever answers the calls of the connection. It can name only what begins with
-// "offer=", which a server makes for one answer: a peer elsewhere that lies knows no such name that
-// leads anywhere. Whoever reads the directory may take the only connection of such a name first,
-// but is then no more than any client of the server. The server behind the name must be of a
-// trusted user, as behind every name. When a process dies in between, the name ends after 10 s or
-// with its process, and calls go on over the network.
+// "offer=", which a server of this host makes for one answer. A peer elsewhere that lies can get
+// one by passing the offer on to a server of this host, and so have our calls run there, as ours
+// (CallPeer()); it could answer them as it likes anyway. Whoever reads the directory may take the
+// only connection of such a name first, but is then no more than any client of the server. The
+// server behind the name must be of a trusted user, as behind every name. When a process dies in
+// between, the name ends after 10 s or with its process, and calls go on over the network.
 //
 // Thread-safe; owned by a shared_ptr.
 class Beside final : public std::enable_shared_from_this<Beside> {

@@ -47,13 +47,14 @@ class KeptName::Watched final : public Pollable {
 absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEngine> executor,
                                                          Poller* poller,
                                                          const DirectoryCandidates& directory,
-                                                         const ServiceName& name, bool take_over) {
+                                                         const ServiceName& name, bool take_over,
+                                                         const TrustedUsers& users) {
   absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
   if (!opened.ok()) return opened.status();
   absl::StatusOr<NameListener> listener = NameListener::Listen(*opened, name);
   std::optional<TakeOver> asked;
   for (int i = 0; take_over && absl::IsAlreadyExists(listener.status()) && i < kMostOwners; ++i) {
-    absl::StatusOr<TakeOver> owner = TakeOver::Ask(*opened, name);
+    absl::StatusOr<TakeOver> owner = TakeOver::Ask(*opened, name, users);
     if (owner.ok()) {
       asked = *std::move(owner);
       listener = NameListener::Prepare(*opened, name);
@@ -160,7 +161,13 @@ void KeptName::AddSuccessor(UniqueFd socket) {
   }
   if (!SendWilling(socket.get()).ok()) return;
   successor_ = std::move(socket);
+  const bool unwatched = std::exchange(unwatched_, false);
   succession_ = Watch(successor_.get(), &KeptName::OnSuccessor);
+  if (unwatched_) {  // the next one may have more luck
+    succession_ = nullptr;
+    successor_.Reset();
+  }
+  unwatched_ = unwatched;
 }
 
 void KeptName::OnSuccessor() {
@@ -193,7 +200,11 @@ bool KeptName::HandOver() {
 
 bool KeptName::AwaitTakeOver(absl::Time deadline) {
   absl::MutexLock lock(mu_);
-  return mu_.AwaitWithDeadline(absl::Condition(&handed_over_), deadline);
+  const auto over = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return handed_over_ || !listener_.has_value();
+  };
+  mu_.AwaitWithDeadline(absl::Condition(&over), deadline);
+  return handed_over_;
 }
 
 absl::StatusOr<UniqueFd> KeptName::Accept() {

@@ -19,6 +19,7 @@
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/rendezvous/name_watch.h"
 #include "grpc_cxl/rendezvous/take_over.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
 
 namespace grpc_cxl::internal {
 
@@ -41,7 +42,8 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   static absl::StatusOr<std::shared_ptr<KeptName>> Open(std::shared_ptr<EventEngine> executor,
                                                         Poller* poller,
                                                         const DirectoryCandidates& directory,
-                                                        const ServiceName& name, bool take_over);
+                                                        const ServiceName& name, bool take_over,
+                                                        const TrustedUsers& users);
 
   // From now on calls `on_waiting` when clients wait for Accept(). It may be called although none
   // does, and while another call of it runs. Taking the name over may block for a second. If that
@@ -54,7 +56,7 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   // A server at the other end of `socket` asks for the name (take_over.h). The first is told yes,
   // and has the name when it is ready. Refuses it otherwise.
   void AddSuccessor(UniqueFd socket);
-  // Waits until a successor has the name, or until `deadline`; whether one has.
+  // Waits until a successor has the name, Stop(), or `deadline`; whether one has.
   bool AwaitTakeOver(absl::Time deadline);
 
   // As NameListener::Accept(); empty after Stop().

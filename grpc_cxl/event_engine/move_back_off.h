@@ -42,8 +42,8 @@ class MoveBackOff {
  private:
   void Pause(Clock::time_point now, Clock::duration longest) {
     if (IsOver(now)) pause_ = {};
-    pause_ = std::min(std::max<Clock::duration>(kFirst, pause_ * 2), longest);
-    next_ = now + pause_;
+    pause_ = std::min<Clock::duration>(std::max<Clock::duration>(kFirst, pause_ * 2), kLongest);
+    next_ = now + std::min(pause_, longest);
   }
 
   Clock::time_point next_ = Clock::time_point() - kForget;

@@ -95,8 +95,8 @@ class WaitingSocketClient final : public WaitingClient {
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as) {
-  absl::StatusOr<std::shared_ptr<KeptName>> kept =
-      KeptName::Open(executor, poller, settings.directory, name, settings.take_over);
+  absl::StatusOr<std::shared_ptr<KeptName>> kept = KeptName::Open(
+      executor, poller, settings.directory, name, settings.take_over, settings.users);
   if (!kept.ok()) return kept.status();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
       std::move(executor), poller, *std::move(kept), name, settings, memory, guarded_as));
@@ -193,9 +193,19 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
 }
 
 void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
-  if (hello.takes_over) return kept_name_->AddSuccessor(std::move(socket));
   const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
+  if (hello.takes_over) {
+    // Clients may go on to see our credentials in the socket that it gets (SO_PEERCRED), so it must
+    // be one that could attach a debugger to us.
+    if (admitted.ok() && IsTrustedWithMemory(trust)) {
+      return kept_name_->AddSuccessor(std::move(socket));
+    }
+    return SendRefusal(socket.get(), Refusal::kUid,
+                       admitted.ok() ? "the successor is in other user or pid namespaces; both "
+                                       "servers must trust their uid (trusted_uids)"
+                                     : std::string(admitted.message()));
+  }
   auto client = std::make_unique<WaitingSocketClient>(name_, std::move(socket), hello, backing_,
                                                       memory_, trust);
   OnClient on_client;

@@ -41,7 +41,7 @@ constexpr absl::string_view kClientHasNoSecret =
     "the server asks for a shared secret, but the client has none; give the client the server's "
     "secret file (secret_file or GRPC_CXL_SECRET_FILE)";
 
-// A server that wants the name of this one. Whoever has our uid could as well remove our files.
+// A server that wants the name of this one. Whether it is to have it is not decided here.
 absl::StatusOr<ClientHello> CheckSuccessor(int socket, const PeerIdentity& peer,
                                            const TakeOverMessage& message) {
   if (message.preamble.layout_version != kLayoutVersion) {

@@ -15,6 +15,7 @@
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/message_fault.h"
+#include "grpc_cxl/rendezvous/peer_trust.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
 #include "grpc_cxl/rendezvous/user_namespace.h"
 
@@ -69,13 +70,17 @@ absl::Status KeptBy(const PeerIdentity& owner, absl::string_view why) {
 }  // namespace
 
 absl::StatusOr<TakeOver> TakeOver::Ask(const RendezvousDirectory& directory,
-                                       const ServiceName& name) {
+                                       const ServiceName& name, const TrustedUsers& users) {
   absl::StatusOr<UniqueFd> socket = Dial(directory, name);
   if (!socket.ok()) return socket.status();
   const absl::StatusOr<PeerIdentity> owner = IdentifyPeer(socket->get());
   if (!owner.ok()) return owner.status();
   if (owner->uid != geteuid() || MayBeUnmapped(owner->uid)) {
     return KeptBy(*owner, "it is another user's");
+  }
+  // It may keep a copy of the socket, in which clients see our credentials from then on.
+  if (!IsTrustedWithMemory(JudgePeer(socket->get(), *owner, users))) {
+    return KeptBy(*owner, "it is in other user or pid namespaces, and not of trusted_uids");
   }
   PassDescriptors(socket->get(), true);
   if (absl::Status asked = Send(socket->get(), TakeOverStep::kAsk); !asked.ok()) return asked;

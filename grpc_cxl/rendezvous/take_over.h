@@ -9,6 +9,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/trusted_users.h"
 
 // How a name passes from its owner to a successor (take_over_layout.h). The locked file and the
 // listening socket themselves pass, clients in the socket's queue included, so at no time has the
@@ -31,8 +32,8 @@ class TakeOver {
  public:
   // Asks the owner for its name; both must be of one user. Blocks for up to a second. UNAVAILABLE:
   // the owner has just left; ALREADY_EXISTS: it keeps its name, with the reason.
-  static absl::StatusOr<TakeOver> Ask(const RendezvousDirectory& directory,
-                                      const ServiceName& name);
+  static absl::StatusOr<TakeOver> Ask(const RendezvousDirectory& directory, const ServiceName& name,
+                                      const TrustedUsers& users);
 
   // Takes the name. Blocks for up to a second. UNAVAILABLE: the owner has left without giving its
   // name to us, or it does not answer and keeps it.

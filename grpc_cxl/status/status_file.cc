@@ -9,11 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "grpc_cxl/base/errno_status.h"
 
 namespace grpc_cxl::internal {
@@ -21,6 +23,7 @@ namespace {
 
 constexpr absl::string_view kSuffix = ".status";
 constexpr int kTries = 100;
+constexpr int kReads = 5;  // of a page that its owner may be writing
 
 // The file that children are to close. relaxed: fork() and the child's handler are one thread.
 std::atomic<int> g_open_file{-1};
@@ -135,7 +138,14 @@ void StatusFile::Remove(int directory) const {
   if (LeadsTo(directory, name_, fd_.get())) unlinkat(directory, name_.c_str(), 0);
 }
 
-bool IsStatusFile(absl::string_view name) { return absl::EndsWith(name, kSuffix); }
+bool IsStatusFile(absl::string_view name) {
+  if (!absl::ConsumeSuffix(&name, kSuffix)) return false;
+  const size_t dash = name.find('-');
+  const absl::string_view pid = name.substr(0, dash);
+  const absl::string_view number = dash == name.npos ? "" : name.substr(dash + 1);
+  return !pid.empty() && std::all_of(pid.begin(), pid.end(), absl::ascii_isdigit) &&
+         number.size() == 8 && std::all_of(number.begin(), number.end(), absl::ascii_isxdigit);
+}
 
 absl::StatusOr<FoundStatus> ReadStatusFile(int directory, const std::string& name) {
   const UniqueFd fd = OpenFound(directory, name, O_RDONLY);
@@ -148,7 +158,8 @@ absl::StatusOr<FoundStatus> ReadStatusFile(int directory, const std::string& nam
   FoundStatus found;
   found.uid = file.st_uid;
   found.alive = IsLocked(fd.get());
-  for (int i = 0; i < kTries; ++i) {
+  if (!found.alive) return found;
+  for (int i = 0; i < kReads; ++i) {
     found.page = DecodeStatus(ReadAll(fd.get()));
     if (!absl::IsUnavailable(found.page.status())) break;
     usleep(100);

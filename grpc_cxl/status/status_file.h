@@ -52,11 +52,12 @@ class StatusFile {
 
 // A file that was found.
 struct FoundStatus {
-  bool alive = false;  // its owner holds the lock
-  uid_t uid = 0;       // the file's owner
-  absl::StatusOr<StatusPage> page;
+  bool alive = false;               // its owner holds the lock
+  uid_t uid = 0;                    // the file's owner
+  absl::StatusOr<StatusPage> page;  // only if it is alive
 };
 
+// By its name.
 bool IsStatusFile(absl::string_view name);
 
 // Reads the file `name`, which may be anything. NOT_FOUND when it has gone; PERMISSION_DENIED when

@@ -20,12 +20,17 @@ void Append(absl::Span<const Entry> entries, StatusSection* section, std::string
   bytes->append(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(Entry));
 }
 
+// More than any owner writes, so that a page takes no more memory decoded than it has bytes.
+constexpr uint32_t kMostEntries = 1024;
+
 // Moves the section's entries, as their writer knew them, from the beginning of `rest`. False: they
 // are not all there.
 template <typename Entry>
 bool Take(const StatusSection& section, absl::string_view* rest, std::vector<Entry>* entries) {
   if (section.count == 0) return true;
-  if (section.entry_bytes == 0 || section.count > rest->size() / section.entry_bytes) return false;
+  if (section.entry_bytes == 0 || section.count > kMostEntries ||
+      section.count > rest->size() / section.entry_bytes)
+    return false;
   entries->resize(section.count);
   for (Entry& entry : *entries) {
     entry = {};

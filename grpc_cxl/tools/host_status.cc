@@ -20,7 +20,7 @@
 namespace grpc_cxl::internal {
 namespace {
 
-constexpr size_t kMostProcesses = 4096;
+constexpr size_t kMostFiles = 4096;
 
 uint64_t BytesOut(const StatusConnection& end) {
   return end.ring_bytes_out + end.block_bytes_out + end.call_bytes_out;
@@ -42,8 +42,13 @@ std::string Printable(absl::string_view text) {
 HostStatus ReadHostStatus(const RendezvousDirectory& directory) {
   HostStatus host;
   host.directory = directory.path();
+  size_t looked_at = 0;
   ForEachFile(directory, [&](absl::string_view name) {
     if (!IsStatusFile(name)) return true;
+    if (++looked_at > kMostFiles) {
+      host.problems.push_back(absl::StrCat("there are more than ", kMostFiles, " pages"));
+      return false;
+    }
     const std::string file(name);
     absl::StatusOr<FoundStatus> found = ReadStatusFile(directory.fd(), file);
     if (absl::IsNotFound(found.status())) return true;
@@ -57,7 +62,7 @@ HostStatus ReadHostStatus(const RendezvousDirectory& directory) {
     } else {
       host.problems.push_back(absl::StrCat(Printable(file), ": ", Printable(problem.message())));
     }
-    return host.processes.size() + host.problems.size() < kMostProcesses;
+    return true;
   });
   std::sort(host.processes.begin(), host.processes.end(),
             [](const ProcessStatus& a, const ProcessStatus& b) {

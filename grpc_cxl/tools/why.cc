@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -82,8 +83,8 @@ std::string Elsewhere(const RendezvousDirectory& directory, const Address& addre
           !absl::EndsWith(file, ".sock")) {
         continue;
       }
-      text = absl::StrCat("; a server of another network namespace or another rollout has (", file,
-                          ")");
+      text = absl::StrCat("; a server of another network namespace or another rollout has (",
+                          absl::CHexEscape(file), ")");
     }
     return text.empty();
   });

@@ -217,7 +217,7 @@ TEST(RefusalTest, SaysWhatThereIs) {
            {"rpc_bench", "--wait=long",
             "There is no --wait=long; there are adaptive, park, spin and spin=MICROSECONDS."},
            {"rpc_bench", "--apis=rest",
-            "There is no --apis=rest; there are sync, callback, stream and pingpong."},
+            "There is no --apis=rest; there are sync, callback, stream, pingpong, one_way."},
            {"rpc_bench", "--sizes=-1", "--sizes=-1 is not a number of bytes up to 1 GiB."},
            {"rpc_bench", "--cxl_preset=moon", "--cxl_preset: \"moon\" is none of local, expander"},
            {"rpc_bench", "--json=/nonexistent/report.json",

@@ -3,7 +3,7 @@
 # Proves docs/building.md: builds and installs the library and its tools with CMake, moves what was
 # installed, and builds the program of this folder with it, by find_package and by pkg-config. Nothing
 # is read from this repository then. Exit code 77: skipped, and a line says why.
-set -eu
+set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 
 for tool in cmake pkg-config; do

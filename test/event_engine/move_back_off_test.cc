@@ -25,10 +25,11 @@ TEST(MoveBackOffTest, PausesDoubleUpToALimitAndAreForgotten) {
     EXPECT_FALSE(back_off.IsOver(now));
     now = back_off.next();
   }
-  for (const int pause : {2, 4, 8, 16, 30}) {
+  // Moves that bring nothing but the next failure become as seldom as failures.
+  for (const int pause : {6400, 12800, 25600, 30000, 30000}) {
     EXPECT_TRUE(back_off.GoesOn());
     back_off.Failed(now);
-    EXPECT_EQ(back_off.next() - now, seconds(pause));
+    EXPECT_EQ(back_off.next() - now, milliseconds(pause));
     now = back_off.next();
   }
   for (int i = 0; i < 3; ++i) back_off.Failed(now);

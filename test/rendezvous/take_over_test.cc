@@ -73,7 +73,7 @@ class TakeOverTest : public ::testing::Test {
     for (;;) {
       auto listener = Listen();
       if (absl::IsAlreadyExists(listener.status())) {
-        auto owner = TakeOver::Ask(at_, name_);
+        auto owner = TakeOver::Ask(at_, name_, {});
         if (absl::IsUnavailable(owner.status())) continue;
         if (!owner.ok()) return owner.status().ToString();
         auto taken = owner->Take();
@@ -109,7 +109,7 @@ TEST_F(TakeOverStepTest, ASuccessorKilledAtAnyStepLeavesTheNameToItsOwner) {
     SteppedChild successor([&] { return Succeed(); });
     ended = !successor.Step(kept + given);
     successor.Kill();
-    auto next = TakeOver::Ask(at_, name_);
+    auto next = TakeOver::Ask(at_, name_, {});
     if (next.ok()) {
       ++kept;  // it serves, and can give its name to another
       auto taken = next->Take();
@@ -150,7 +150,7 @@ TEST_F(TakeOverTest, AnOwnerThatAnswersTooLateKeepsItsName) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
   ForkedChild successor([&]() -> std::string {
-    auto owner = TakeOver::Ask(at_, name_);
+    auto owner = TakeOver::Ask(at_, name_, {});
     return owner.ok() ? owner->Take().status().ToString() : owner.status().ToString();
   });
   const UniqueFd socket = NextSuccessor(*listener);
@@ -173,7 +173,7 @@ TEST_F(TakeOverTest, AnOwnerThatLeavesGivesItsNameToTheSuccessorThatAsks) {
 TEST_F(TakeOverTest, AnOwnerThatRefusesIsNamed) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
-  ForkedChild successor([&] { return TakeOver::Ask(at_, name_).status().ToString(); });
+  ForkedChild successor([&] { return TakeOver::Ask(at_, name_, {}).status().ToString(); });
   AwaitReadable(listener->fd());
   const UniqueFd socket = *listener->Accept();
   AwaitReadable(socket.get());
@@ -189,7 +189,7 @@ TEST_F(TakeOverTest, AServerOfAnotherUserIsRefused) {
   auto listener = Listen();
   ASSERT_THAT(listener, IsOk());
   ForkedChild other(kNobody, [&]() -> std::string {
-    if (!absl::IsAlreadyExists(TakeOver::Ask(at_, name_).status())) return "it asks";
+    if (!absl::IsAlreadyExists(TakeOver::Ask(at_, name_, {}).status())) return "it asks";
     const auto socket = Dial(at_, name_);
     TakeOverMessage ask{};
     ask.preamble = {kHandshakeMagic, kLayoutVersion, kNoFeatures};

@@ -92,7 +92,6 @@ TEST_F(StatusFileTest, AKilledOwnersPageIsDeadAndRemoved) {
   const auto read = ReadStatusFile(directory(), name);
   ASSERT_THAT(read, IsOk());
   EXPECT_FALSE(read->alive);
-  EXPECT_THAT(read->page, IsOk());
   EXPECT_TRUE(RemoveDeadStatusFile(directory(), name));
   EXPECT_THAT(directory_.List(), IsEmpty());
   EXPECT_THAT(ReadStatusFile(directory(), name), StatusIs(absl::StatusCode::kNotFound));
@@ -121,7 +120,6 @@ TEST_F(StatusFileTest, AChildDoesNotKeepItsParentsPageAlive) {
   owner.Kill();
   const auto read = ReadStatusFile(directory(), name);
   EXPECT_FALSE(read->alive);
-  EXPECT_THAT(read->page, IsOk());
   close(child_lives[1]);
   close(child_lives[0]);
 }
@@ -149,10 +147,19 @@ TEST_F(StatusFileTest, AFullFileSystemIsAnError) {
   EXPECT_EQ(limited.Join(), "RESOURCE_EXHAUSTED");
 }
 
+TEST(StatusFileNameTest, FilesOfOthersAreNone) {
+  EXPECT_TRUE(IsStatusFile("4711-0f86d081.status"));
+  for (const char* name : {"logrotate.status", "4711.status", "4711-.status", "-0f86d081.status",
+                           "4711-0f86d08.status", "x-0f86d081.status", "4711-0f86d08\xff.status",
+                           ".status", "status", "4711-0f86d081.status~"}) {
+    EXPECT_FALSE(IsStatusFile(name)) << name;
+  }
+}
+
 TEST_F(StatusFileTest, OtherKindsOfFilesAreNotRead) {
-  ASSERT_EQ(mkfifo(Path("1.status").c_str(), 0600), 0);
-  ASSERT_EQ(mkdir(Path("2.status").c_str(), 0700), 0);
-  ASSERT_EQ(symlink("/dev/zero", Path("3.status").c_str()), 0);
+  ASSERT_EQ(mkfifo(Path("1-00000001.status").c_str(), 0600), 0);
+  ASSERT_EQ(mkdir(Path("2-00000002.status").c_str(), 0700), 0);
+  ASSERT_EQ(symlink("/dev/zero", Path("3-00000003.status").c_str()), 0);
   for (const std::string& name : directory_.List()) {
     EXPECT_FALSE(ReadStatusFile(directory(), name).ok()) << name;
     EXPECT_FALSE(RemoveDeadStatusFile(directory(), name)) << name;
