@@ -187,6 +187,7 @@ set(GRPC_CXL_LIBRARIES
     OpenSSL::Crypto
     absl::any_invocable
     absl::check
+    absl::cleanup
     absl::core_headers
     absl::crc32c
     absl::function_ref
