@@ -16,9 +16,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 void Nap(int64_t nanoseconds) {
-  timespec nap;
-  nap.tv_sec = nanoseconds / 1'000'000'000;
-  nap.tv_nsec = nanoseconds % 1'000'000'000;
+  const timespec nap{.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
   clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);  // a signal may cut it short
 }
 

@@ -78,8 +78,10 @@ absl::StatusOr<TakeOver> TakeOver::Ask(const RendezvousDirectory& directory,
   if (owner->uid != geteuid() || MayBeUnmapped(owner->uid)) {
     return KeptBy(*owner, "it is another user's");
   }
-  // It may keep a copy of the socket, in which clients see our credentials from then on.
+  // It may keep a copy of the socket, in which clients see our credentials from then on. Of an
+  // owner that has just died the kernel does not tell enough either, but closes its socket.
   if (!IsTrustedWithMemory(JudgePeer(socket->get(), *owner, users))) {
+    if (AwaitMessage(socket->get())) return absl::UnavailableError("the owner has died");
     return KeptBy(*owner, "it is in other user or pid namespaces, and not of trusted_uids");
   }
   PassDescriptors(socket->get(), true);
