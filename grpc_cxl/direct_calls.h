@@ -96,6 +96,9 @@ struct DirectCallStats {
   // background with another status than OK.
   uint64_t one_way = 0;
   uint64_t one_way_failed = 0;
+  // Calls of DoNotWait() that this process has made in the background, over HTTP/2; some of them
+  // after a server had handed them back.
+  uint64_t one_way_background = 0;
 };
 
 // Thread-safe; a few loads.

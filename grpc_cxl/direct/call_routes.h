@@ -14,14 +14,14 @@
 #include "grpc_cxl/direct/offer.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
-#include "grpc_cxl/status/latency_histogram.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
 // What became of a connection's direct calls.
 struct RouteCounters {
   Counter not_taken;
-  LatencyHistogram latency;  // of those with a response
+  CallFigures calls;  // the latency is of those with a response
 };
 
 // A connection for direct calls.

@@ -21,8 +21,7 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   entry->calls_not_taken = counters_.not_taken;
-  entry->latency_sum = counters_.latency.sum_ns();
-  for (size_t i = 0; i < kLatencyBuckets; ++i) entry->latency[i] = counters_.latency.count(i);
+  counters_.calls.Fill(entry);
 }
 
 void ClientLinkUser::Retire() {

@@ -64,7 +64,7 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
 }
 
 void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns) {
-  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
+  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->calls.latency.Add(ns);
 }
 
 }  // namespace
@@ -269,6 +269,7 @@ void DirectCall::End(CallOutcome outcome) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
+    link_->counters->calls.Ended(response_.code());
   }
   link_->owner->UserIdle();
   if (not_run) {
@@ -281,6 +282,7 @@ void DirectCall::End(CallOutcome outcome) {
 }
 
 void DirectCall::End(grpc::Status status) {
+  link_->counters->calls.Ended(status.error_code());
   response_.Set(std::move(status));
   methods_->Hijack();
 }

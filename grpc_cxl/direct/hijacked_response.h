@@ -27,6 +27,8 @@ class HijackedResponse {
   // RESOURCE_EXHAUSTED.
   void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
+  // Deliver() may yet find that the message is malformed.
+  uint32_t code() const { return static_cast<uint32_t>(status_.error_code()); }
 
   // Fills the batch of the hijacked call.
   void Deliver(grpc::experimental::InterceptorBatchMethods* methods);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/polling/poller.h"
 
@@ -18,6 +19,7 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
+      taken_ns_(areas * kCallSlots),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
 
@@ -57,10 +59,12 @@ void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
   if (ended_ || cancelled_early_[call.slot] == call.generation) running->Cancel();
 }
 
-void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response) {
+void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
+  const int64_t ns = SteadyNs() - taken_ns_[call.slot];
   {
     absl::MutexLock lock(mu_);
     running_[call.slot] = nullptr;
+    figures_.AddAlone(code, ns);
   }
   calls_.Respond(call, std::move(response));
   Finished();
@@ -76,7 +80,14 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
 absl::Status ServerLinkUser::Run() {
   ServerCalls::News news = calls_.Run();
   ServedCounters& counters = ServedCounters::OfProcess();
-  if (!news.taken.empty()) counters.taken.Add(news.taken.size());
+  if (!news.taken.empty()) {
+    counters.taken.Add(news.taken.size());
+    const int64_t now = SteadyNs();
+    for (const ServerCalls::TakenCall& call : news.taken) {
+      taken_ns_[call.id.slot] = now;
+      if (!call.id.wants_response) figures_.one_way.Add();
+    }
+  }
   if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
   Finished();  // the ack of a part may have sent the last part
@@ -105,8 +116,13 @@ void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
   absl::Status handled = handler->OnCall(Self(), call, std::move(request));
   if (handled.ok()) return;
   // Malformed: the connection ends, and with it the call.
-  Respond(call, {});
+  Respond(call, {}, static_cast<uint32_t>(handled.code()));
   if (const auto owner = owner_.lock()) owner->End(std::move(handled));
+}
+
+void ServerLinkUser::FillStatus(StatusConnection* entry) const {
+  calls_.FillStatus(entry);
+  figures_.Fill(entry);
 }
 
 void ServerLinkUser::Ended() {

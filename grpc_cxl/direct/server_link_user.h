@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
@@ -56,9 +58,10 @@ class ServerLinkUser final : public LinkUser {
   // Takes calls from now until Retire(); they go to `handler`.
   void SetHandler(std::shared_ptr<CallHandler> handler);
 
-  // For the handler: `running` may be cancelled until Respond().
+  // For the handler: `running` may be cancelled until Respond(). `code` is that of the status in
+  // `response`.
   void Running(ServerCalls::CallId call, Cancellable* running);
-  void Respond(ServerCalls::CallId call, std::string response);
+  void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
 
   // After Retire(): waits until every taken call has its response, at most until `deadline`.
   // False: calls still run.
@@ -75,7 +78,7 @@ class ServerLinkUser final : public LinkUser {
   void Ended() override;
   bool Busy() const override { return calls_.busy() > 0; }
   uint64_t activity() const override { return calls_.calls_seen(); }
-  void FillStatus(StatusConnection* entry) const override { calls_.FillStatus(entry); }
+  void FillStatus(StatusConnection* entry) const override;
 
  private:
   // Gives a taken call to the handler.
@@ -87,6 +90,8 @@ class ServerLinkUser final : public LinkUser {
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
+  CallFigures figures_;             // but for `one_way`, written under mu_
+  std::vector<int64_t> taken_ns_;   // when, by slot: written by Run() before the call begins
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;

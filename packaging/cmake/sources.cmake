@@ -232,6 +232,7 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/host_status.cc
     grpc_cxl/tools/prometheus_metrics.cc
     grpc_cxl/tools/stat_ui.cc
+    grpc_cxl/tools/stat_view.cc
     grpc_cxl/tools/status_json.cc
     grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc
