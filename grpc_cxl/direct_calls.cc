@@ -135,6 +135,7 @@ DirectCallStats GetDirectCallStats() {
   const CallCounters& counters = CallCounters::OfProcess();
   return {
       .direct = counters.direct,
+      .in_process = counters.in_process,
       .not_taken = counters.not_taken,
       .no_connection = counters.no_connection,
       .not_eligible = counters.not_eligible,

@@ -12,9 +12,11 @@
 #include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/offer.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
 
@@ -24,6 +26,26 @@ struct RouteCounters {
   CallFigures calls;  // the latency is of those with a response
 };
 
+// Counts the calls of a connection that have no slots. Thread-safe. All seq_cst: a call that enters
+// sees Close(), or who closes sees it as Busy().
+class InlineGate {
+ public:
+  // False after Close(); otherwise Leave() must follow.
+  bool Enter() {
+    ++inside_;
+    if (!closed_) return true;
+    --inside_;
+    return false;
+  }
+  void Leave() { --inside_; }
+  void Close() { closed_ = true; }
+  bool Busy() const { return inside_ > 0; }
+
+ private:
+  std::atomic<int> inside_{0};
+  std::atomic<bool> closed_{false};
+};
+
 // A connection for direct calls.
 struct CallRoute {
   // Keeps the connection's memory mapped. UserIdle() must follow each call.
@@ -31,6 +53,10 @@ struct CallRoute {
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
   RouteCounters* counters = nullptr;
+  // Of a server in this process, for inline_call.h; else null.
+  std::shared_ptr<OwnServer> own = nullptr;
+  Watchdog* watchdog = nullptr;  // for them
+  InlineGate* gate = nullptr;
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

@@ -13,15 +13,21 @@ namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
                                std::shared_ptr<CallBudget> budget, bool trust_peer,
-                               std::string peer)
+                               std::string peer, std::shared_ptr<OwnServer> own)
     : calls_(
           link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
       taken_ns_(areas * kCallSlots),
+      own_(std::move(own)),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
+
+void ServerLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
+  owner_ = std::move(owner);
+  if (own_ != nullptr) own_->Set(Self());
+}
 
 std::shared_ptr<ServerLinkUser> ServerLinkUser::Self() {
   const std::shared_ptr<LinkOwner> owner = owner_.lock();
@@ -70,10 +76,30 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
   Finished();
 }
 
+std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
+  absl::MutexLock lock(mu_);
+  if (retired_ || ended_ || handler_ == nullptr) return nullptr;
+  inline_.insert(running);
+  ++inline_count_;
+  ServedCounters::OfProcess().taken.Add();
+  return handler_;
+}
+
+void ServerLinkUser::EndInline(Cancellable* running) {
+  {
+    absl::MutexLock lock(mu_);
+    inline_.erase(running);
+    --inline_count_;
+  }
+  Finished();
+}
+
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   absl::MutexLock lock(mu_);
   // Evaluated again after every unlock of mu_; Finished() unlocks it after each response.
-  const auto none_runs = [this] { return calls_.running() == 0; };
+  const auto none_runs = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return calls_.running() == 0 && inline_.empty();
+  };
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
 
@@ -131,6 +157,7 @@ void ServerLinkUser::Ended() {
   for (Cancellable* running : running_) {
     if (running != nullptr) running->Cancel();
   }
+  for (Cancellable* running : inline_) running->Cancel();
 }
 
 void ServerLinkUser::Cancel(ServerCalls::CallId call) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/settings.h"
@@ -46,10 +47,10 @@ struct ConnectRequest {
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
-  // ConnectionTerms.
+  // ConnectionTerms; `own` is the server if it is of this process.
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
-                                                 const std::string& peer_identity,
-                                                 PeerTrust trust) const;
+                                                 const std::string& peer_identity, PeerTrust trust,
+                                                 std::shared_ptr<OwnServer> own = nullptr) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

@@ -14,6 +14,7 @@
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/usable_cores.h"
 
 namespace grpc_cxl::internal {
@@ -91,11 +92,15 @@ absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> CxlEngine::GetDNSResol
 }
 
 void CxlEngine::Run(Closure* closure) {
-  if (Poller::Current() == nullptr) return inner_->Run(closure);
+  if (Poller::Current() == nullptr && CallersQueue::Current() == nullptr) {
+    return inner_->Run(closure);
+  }
   Run([closure] { closure->Run(); });
 }
 
 void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
+  CallersQueue* const callers = CallersQueue::Current();
+  if (callers != nullptr && callers->Add(closure)) return;
   Poller* const poller = Poller::Current();
   if (poller == nullptr) return inner_->Run(std::move(closure));
   if (poller->closure_times().AreShort()) return poller->Enqueue(std::move(closure));
