@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/call_routes.h"
 
+#include <limits>
 #include <map>
+#include <numeric>
+#include <random>
 #include <utility>
 
 #include "absl/base/no_destructor.h"
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/calls/call_layout.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -13,6 +18,11 @@ struct Table {
   absl::Mutex mu;
   std::map<std::pair<std::string, int>, std::weak_ptr<CallRoutes>> routes ABSL_GUARDED_BY(mu);
 };
+
+size_t Random() {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return random();
+}
 
 Table& TheTable() {
   static absl::NoDestructor<Table> table;
@@ -34,9 +44,48 @@ std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& key, int settings
   return routes;
 }
 
-std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
+std::shared_ptr<const CallRoute> CallRoutes::Choose(uint32_t* under_way,
+                                                    const CallRoute* other_than) const {
   if (!any_.load(std::memory_order_relaxed)) return nullptr;  // stored by Add() and Remove()
   absl::MutexLock lock(mu_);
+  if (routes_.empty()) return nullptr;
+  return routes_.front()->score == nullptr ? LeastBusy() : BetterOfTwo(under_way, other_than);
+}
+
+std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
+                                                         const CallRoute* other_than) const {
+  // From a random one on in random steps, which visit each once if they share no factor with the
+  // number.
+  const size_t size = routes_.size();
+  size_t at = Random() % size;
+  size_t step = 1 + Random() % size;
+  while (std::gcd(step, size) != 1) ++step;
+  const int64_t now_ns = SteadyNs();
+  const std::shared_ptr<const CallRoute>* best = nullptr;
+  double best_score = 0;
+  int seen = 0;
+  for (size_t i = 0; i < size && seen < 2; ++i, at = (at + step) % size) {
+    const std::shared_ptr<const CallRoute>& route = routes_[at];
+    if (route.get() == other_than || !route->calls->Accepting()) continue;
+    ++seen;
+    // A plain server that had the name before goes last.
+    double score = std::numeric_limits<double>::max();
+    uint32_t calls = 0;
+    if (route->score != nullptr) {
+      const auto own = static_cast<uint32_t>(route->calls->busy());
+      const uint32_t all = LoadIn(route->calls->load(), now_ns);
+      score = route->score->At(own, all, now_ns);
+      calls = ReplicaScore::UnderWay(own, all);
+    }
+    if (best != nullptr && score >= best_score) continue;
+    best = &route;
+    best_score = score;
+    *under_way = calls;
+  }
+  return best == nullptr ? nullptr : *best;
+}
+
+std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
   const std::shared_ptr<const CallRoute>* best = nullptr;
   int best_busy = 0;
   for (const std::shared_ptr<const CallRoute>& route : routes_) {
@@ -54,7 +103,7 @@ std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
 void CallRoutes::Add(std::shared_ptr<const CallRoute> route) {
   absl::MutexLock lock(mu_);
   routes_.push_back(std::move(route));
-  any_.store(true, std::memory_order_relaxed);  // loaded by LeastBusy()
+  any_.store(true, std::memory_order_relaxed);  // loaded by Choose()
 }
 
 void CallRoutes::Remove(const ClientCallAreas* calls) {
@@ -64,7 +113,7 @@ void CallRoutes::Remove(const ClientCallAreas* calls) {
     if ((*route)->calls != calls) continue;
     dropped = std::move(*route);
     routes_.erase(route);
-    any_.store(!routes_.empty(), std::memory_order_relaxed);  // loaded by LeastBusy()
+    any_.store(!routes_.empty(), std::memory_order_relaxed);  // loaded by Choose()
     return;
   }
 }

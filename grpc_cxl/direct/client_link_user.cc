@@ -6,16 +6,21 @@
 namespace grpc_cxl::internal {
 
 ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                               std::shared_ptr<CallRoutes> routes, const WaitTerms& wait)
+                               std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
+                               bool is_replica)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
           link->polls(), SpinBudget(wait), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
+      is_replica_(is_replica),
       routes_(std::move(routes)) {}
 
 void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
-  routes_->Add(std::make_shared<CallRoute>(CallRoute{
-      .owner = owner.lock(), .calls = &calls_, .blocks = blocks_, .counters = &counters_}));
+  routes_->Add(std::make_shared<CallRoute>(CallRoute{.owner = owner.lock(),
+                                                     .calls = &calls_,
+                                                     .blocks = blocks_,
+                                                     .counters = &counters_,
+                                                     .score = is_replica_ ? &score_ : nullptr}));
 }
 
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {

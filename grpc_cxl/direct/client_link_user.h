@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/replica_score.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -19,9 +20,10 @@ namespace grpc_cxl::internal {
 class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
-  // see CallBlocks.
+  // see CallBlocks. `is_replica`: the server is one of several.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait);
+                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
+                 bool is_replica = false);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
   bool Ready() const override { return calls_.Ready(); }
@@ -38,6 +40,8 @@ class ClientLinkUser final : public LinkUser {
   ClientCallAreas calls_;
   const CallBlocks blocks_;
   RouteCounters counters_;
+  const bool is_replica_;
+  ReplicaScore score_;
   const std::shared_ptr<CallRoutes> routes_;
 };
 

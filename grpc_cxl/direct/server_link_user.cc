@@ -12,12 +12,13 @@ namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
                                std::shared_ptr<CallBudget> budget, bool trust_peer,
-                               std::string peer)
+                               std::string peer, std::shared_ptr<ServerLoad> load)
     : calls_(
           link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
+      load_(std::move(load)),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
 
@@ -62,8 +63,15 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response) {
     absl::MutexLock lock(mu_);
     running_[call.slot] = nullptr;
   }
+  Load(-1);  // before the client knows
   calls_.Respond(call, std::move(response));
   Finished();
+}
+
+void ServerLinkUser::Load(int calls) {
+  if (load_ == nullptr) return;
+  load_->Add(calls);
+  calls_.SetLoad(load_->Word());
 }
 
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
@@ -76,7 +84,10 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
 absl::Status ServerLinkUser::Run() {
   ServerCalls::News news = calls_.Run();
   ServedCounters& counters = ServedCounters::OfProcess();
-  if (!news.taken.empty()) counters.taken.Add(news.taken.size());
+  if (!news.taken.empty()) {
+    counters.taken.Add(news.taken.size());
+    Load(static_cast<int>(news.taken.size()));
+  }
   if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
   Finished();  // the ack of a part may have sent the last part

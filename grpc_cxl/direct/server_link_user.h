@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/calls/server_call_areas.h"
+#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
@@ -44,9 +45,9 @@ class ServerLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path.
+  // the stream path. `load`: of the server, told to the client; null: not told.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
-                 bool trust_peer, std::string peer);
+                 bool trust_peer, std::string peer, std::shared_ptr<ServerLoad> load = nullptr);
 
   void Start(std::weak_ptr<LinkOwner> owner) override { owner_ = std::move(owner); }
 
@@ -83,10 +84,13 @@ class ServerLinkUser final : public LinkUser {
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
+  // So many calls more are under way.
+  void Load(int calls);
 
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
+  const std::shared_ptr<ServerLoad> load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;
