@@ -73,7 +73,7 @@ class ReplicasTest : public ::testing::Test {
       return reached == expected;
     });
   }
-  // So many calls at a time, all to be OK.
+  // So many calls at a time, all to be OK and direct.
   static void CallAtOnce(Echo::Stub& stub, int calls, const std::function<void()>& meanwhile) {
     struct OneCall {
       grpc::ClientContext context;
@@ -90,6 +90,7 @@ class ReplicasTest : public ::testing::Test {
       stub.async()->Unary(&call.context, &call.request, &call.response, [&](grpc::Status status) {
         absl::MutexLock lock(mu);
         if (!status.ok()) failed.push_back(status.error_message());
+        if (call.response.requests() != 0) failed.push_back("it went over HTTP/2");
         --left;
       });
     }
