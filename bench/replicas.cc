@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Does one bad replica of a service hurt its callers? Direct calls to the replicas of a `cxl:`
-// name, beside gRPC's round_robin over TCP. Each server does one call at a time, 1 ms each; calls
+// name, beside gRPC's round_robin over TCP. Each server does one call at a time, 4 ms each; calls
 // come at random times, at 60 % of what the healthy servers can do. A call's latency counts from
 // the moment at which it was due.
 //
@@ -41,7 +41,7 @@
 #include "grpc_cxl/server_builder.h"
 #include "grpc_cxl/server_credentials.h"
 
-ABSL_FLAG(double, seconds, 5, "length of a run");
+ABSL_FLAG(double, seconds, 10, "length of a run");
 ABSL_FLAG(int, rounds, 3, "runs of each kind; the median of their figures counts");
 ABSL_FLAG(std::string, directory, "", "of a replica: the rendezvous directory; empty: on TCP");
 ABSL_FLAG(int, service_us, 0, "of a replica: how long a call takes");
@@ -52,7 +52,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kHealthy = 3;
-constexpr int kServiceUs = 1000;
+constexpr int kServiceUs = 4000;
 constexpr double kCallsPerSecond = 0.6 * kHealthy * 1e6 / kServiceUs;
 constexpr char kName[] = "cxl:///bench/replicas";
 

@@ -3,7 +3,7 @@
 
 #include <limits>
 #include <map>
-#include <numeric>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -54,35 +54,23 @@ std::shared_ptr<const CallRoute> CallRoutes::Choose(uint32_t* under_way,
 
 std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
                                                          const CallRoute* other_than) const {
-  // From a random one on in random steps, which visit each once if they share no factor with the
-  // number.
-  const size_t size = routes_.size();
-  size_t at = Random() % size;
-  size_t step = 1 + Random() % size;
-  while (std::gcd(step, size) != 1) ++step;
   const int64_t now_ns = SteadyNs();
-  const std::shared_ptr<const CallRoute>* best = nullptr;
-  double best_score = 0;
-  int seen = 0;
-  for (size_t i = 0; i < size && seen < 2; ++i, at = (at + step) % size) {
-    const std::shared_ptr<const CallRoute>& route = routes_[at];
-    if (route.get() == other_than || !route->calls->Accepting()) continue;
-    ++seen;
+  const auto own = [](const CallRoute& route) {
+    return static_cast<uint32_t>(route.calls->busy());
+  };
+  const auto all = [now_ns](const CallRoute& route) { return LoadIn(route.calls->load(), now_ns); };
+  const auto score = [&](size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) -> std::optional<double> {
+    const CallRoute& route = *routes_[i];
+    if (&route == other_than || !route.calls->Accepting()) return std::nullopt;
     // A plain server that had the name before goes last.
-    double score = std::numeric_limits<double>::max();
-    uint32_t calls = 0;
-    if (route->score != nullptr) {
-      const auto own = static_cast<uint32_t>(route->calls->busy());
-      const uint32_t all = LoadIn(route->calls->load(), now_ns);
-      score = route->score->At(own, all, now_ns);
-      calls = ReplicaScore::UnderWay(own, all);
-    }
-    if (best != nullptr && score >= best_score) continue;
-    best = &route;
-    best_score = score;
-    *under_way = calls;
-  }
-  return best == nullptr ? nullptr : *best;
+    if (route.score == nullptr) return std::numeric_limits<double>::max();
+    return route.score->At(own(route), all(route), now_ns);
+  };
+  const std::optional<size_t> chosen = ChooseReplica(routes_.size(), Random, score);
+  if (!chosen.has_value()) return nullptr;
+  const CallRoute& route = *routes_[*chosen];
+  *under_way = ReplicaScore::UnderWay(own(route), all(route));
+  return routes_[*chosen];
 }
 
 std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {

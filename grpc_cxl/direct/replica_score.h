@@ -4,9 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/synchronization/mutex.h"
 
 namespace grpc_cxl::internal {
@@ -20,7 +25,8 @@ namespace grpc_cxl::internal {
 // 12(10), 2001. The latency is the decayed peak of those seen, as in Twitter's Finagle ("P2C peak
 // EWMA"): a slow answer counts at once, and is forgotten slowly. All weights are 1 so far.
 //
-// Three things are ours. A latency is divided by the calls under way + 1 when its call began: else
+// Four things are ours. Where one of the two is out of the question, there would be no choice: then
+// a third is drawn. A latency is divided by the calls under way + 1 when its call began: else
 // the score counts a queue twice, and a quick server with three calls looks as slow as one that
 // takes ten times as long for each. The calls under way are those of all clients, which the server
 // says itself (docs/protocol.md, 8.11), or our own if these are more. And a replica that owes us
@@ -53,6 +59,31 @@ class PeakEwma {
 
 inline double ScoreOf(double latency_ns, uint32_t under_way, double weight = 1) {
   return latency_ns * (under_way + 1.0) / weight;
+}
+
+// Which of `count` replicas to choose: random() is a large number, score(i) that of replica i,
+// nullopt if it is not to be had. Nullopt: none is. Pure.
+template <typename Random, typename Score>
+std::optional<size_t> ChooseReplica(size_t count, Random&& random, Score&& score) {
+  constexpr double kOutOfTheQuestion = 4;  // times as high as the other
+  absl::InlinedVector<size_t, 16> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::optional<size_t> best;
+  double best_score = 0;
+  bool third = false;
+  for (size_t i = 0, seen = 0; i < count && seen < (third ? 3u : 2u); ++i) {
+    std::swap(order[i], order[i + random() % (count - i)]);
+    const std::optional<double> its_score = score(order[i]);
+    if (!its_score.has_value()) continue;
+    if (seen++ > 0) {
+      third =
+          std::max(*its_score, best_score) > kOutOfTheQuestion * std::min(*its_score, best_score);
+    }
+    if (best.has_value() && *its_score >= best_score) continue;
+    best = order[i];
+    best_score = *its_score;
+  }
+  return best;
 }
 
 // What a client knows of a replica by one connection. Thread-safe.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <queue>
 #include <random>
 #include <vector>
@@ -68,6 +69,28 @@ TEST(ReplicaScoreTest, WhateverTheServerSaysItIsOnlyAScore) {
   EXPECT_EQ(LoadIn(MakeLoadWord(7, kWrap - 1), kWrap + 1), 7u);
 }
 
+TEST(ChooseReplicaTest, TheBetterOfTwoAtRandomOrOfThreeWhereOneIsNoChoice) {
+  std::minstd_rand random(1);
+  std::vector<double> scores = {1, 2, 3, 4};
+  std::vector<int> chosen(4);
+  const auto choose = [&] {
+    return ChooseReplica(scores.size(), random, [&](size_t i) {
+      return scores[i] < 0 ? std::nullopt : std::optional(scores[i]);
+    });
+  };
+  for (int i = 0; i < 60'000; ++i) ++chosen[*choose()];
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(chosen[i], (3 - i) * 10'000, 600);  // of six pairs
+  scores = {-1, 1, 1, 100};
+  chosen.assign(4, 0);
+  for (int i = 0; i < 60'000; ++i) ++chosen[*choose()];
+  EXPECT_NEAR(chosen[1], 30'000, 600);
+  EXPECT_EQ(chosen[0] + chosen[3], 0);
+  scores = {-1, -1, -1, 100};
+  EXPECT_EQ(choose(), 3u);
+  scores = {-1};
+  EXPECT_EQ(choose(), std::nullopt);
+}
+
 // Four servers with one thread each, calls at random times, at 60 % of what the healthy ones can
 // do. Each server takes 100 us for a call, but the last one as `slow` says.
 class Simulation {
@@ -108,12 +131,9 @@ class Simulation {
       end_until(now);
       int chosen = i % servers;  // round robin
       if (by_score) {
-        const int a = static_cast<int>(random() % servers);
-        const int b = static_cast<int>((a + 1 + random() % (servers - 1)) % servers);
-        const auto score = [&](int s) {
-          return all[s].score.At(all[s].under_way, all[s].under_way, now);
-        };
-        chosen = score(a) <= score(b) ? a : b;
+        chosen = static_cast<int>(*ChooseReplica(servers, random, [&](size_t s) {
+          return std::optional(all[s].score.At(all[s].under_way, all[s].under_way, now));
+        }));
       }
       Server& server = all[chosen];
       ++server.calls;
