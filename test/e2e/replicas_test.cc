@@ -22,6 +22,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/connection_status.h"
 #include "grpc_cxl/direct_calls.h"
 #include "test/e2e/echo.grpc.pb.h"
 #include "test/e2e/echo_pair.h"
@@ -73,8 +74,10 @@ class ReplicasTest : public ::testing::Test {
       return reached == expected;
     });
   }
-  // So many calls at a time, all to be OK and direct.
-  static void CallAtOnce(Echo::Stub& stub, int calls, const std::function<void()>& meanwhile) {
+  // Begins calls until there are `enough`, does something, and waits for all of them, which are to
+  // be OK and direct.
+  static void CallMany(Echo::Stub& stub, const std::function<bool(size_t calls)>& enough,
+                       const std::function<void()>& meanwhile) {
     struct OneCall {
       grpc::ClientContext context;
       EchoRequest request;
@@ -82,18 +85,24 @@ class ReplicasTest : public ::testing::Test {
     };
     std::vector<std::unique_ptr<OneCall>> all;
     absl::Mutex mu;
-    int left = calls;
+    int left = 0;
     std::vector<std::string> failed;
-    for (int i = 0; i < calls; ++i) {
+    EXPECT_TRUE(Eventually([&] {
+      if (enough(all.size())) return true;
       OneCall& call = *all.emplace_back(std::make_unique<OneCall>());
       call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+      {
+        absl::MutexLock lock(mu);
+        ++left;
+      }
       stub.async()->Unary(&call.context, &call.request, &call.response, [&](grpc::Status status) {
         absl::MutexLock lock(mu);
         if (!status.ok()) failed.push_back(status.error_message());
         if (call.response.requests() != 0) failed.push_back("it went over HTTP/2");
         --left;
       });
-    }
+      return false;
+    }));
     meanwhile();
     absl::MutexLock lock(mu);
     mu.Await(absl::Condition(
@@ -116,7 +125,15 @@ TEST_F(ReplicasTest, DirectCallsGoToAllAndNoneThatWasNotTakenIsLost) {
   // It takes none of the calls that are waiting for it when it dies.
   servers_["2"]->Stop();
   const uint64_t not_taken = GetDirectCallStats().not_taken;
-  CallAtOnce(*stub, 100, [&] { servers_["2"]->Kill(); });
+  const auto waits_for_it = [&](size_t) {
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      if (connection.peer_pid == servers_["2"]->pid() && connection.direct_calls_running > 0) {
+        return true;
+      }
+    }
+    return false;
+  };
+  CallMany(*stub, waits_for_it, [&] { servers_["2"]->Kill(); });
   EXPECT_GT(GetDirectCallStats().not_taken, not_taken);
   for (int i = 0; i < 100; ++i) EXPECT_NE(Call(*stub), "2");
 
@@ -124,7 +141,9 @@ TEST_F(ReplicasTest, DirectCallsGoToAllAndNoneThatWasNotTakenIsLost) {
   EXPECT_TRUE(ReachesAll(*stub, {"1", "3", "4", "5"}));
 
   // One that ends in order.
-  CallAtOnce(*stub, 100, [&] { EXPECT_EQ(servers_["3"]->Finish(), 0); });
+  CallMany(
+      *stub, [](size_t calls) { return calls == 100; },
+      [&] { EXPECT_EQ(servers_["3"]->Finish(), 0); });
   EXPECT_TRUE(ReachesAll(*stub, {"1", "4", "5"}));
 }
 
