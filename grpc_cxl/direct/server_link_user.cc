@@ -13,7 +13,8 @@ namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
                                std::shared_ptr<CallBudget> budget, bool trust_peer,
-                               std::string peer, std::shared_ptr<OwnServer> own)
+                               std::string peer, std::shared_ptr<OwnServer> own,
+                               std::shared_ptr<ServerLoad> load)
     : calls_(
           link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
           link->view(), link->pages()),
@@ -21,6 +22,7 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
       peer_(std::move(peer)),
       taken_ns_(areas * kCallSlots),
       own_(std::move(own)),
+      load_(std::move(load)),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
 
@@ -72,6 +74,7 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
     running_[call.slot] = nullptr;
     figures_.AddAlone(code, ns);
   }
+  Load(-1);  // before the client knows
   calls_.Respond(call, std::move(response));
   Finished();
 }
@@ -82,6 +85,7 @@ std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
   inline_.insert(running);
   ++inline_count_;
   ServedCounters::OfProcess().taken.Add();
+  Load(1);
   return handler_;
 }
 
@@ -91,7 +95,14 @@ void ServerLinkUser::EndInline(Cancellable* running) {
     inline_.erase(running);
     --inline_count_;
   }
+  Load(-1);
   Finished();
+}
+
+void ServerLinkUser::Load(int calls) {
+  if (load_ == nullptr) return;
+  load_->Add(calls);
+  calls_.SetLoad(load_->Word());
 }
 
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
@@ -113,6 +124,7 @@ absl::Status ServerLinkUser::Run() {
       taken_ns_[call.id.slot] = now;
       if (!call.id.wants_response) figures_.one_way.Add();
     }
+    Load(static_cast<int>(news.taken.size()));
   }
   if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);

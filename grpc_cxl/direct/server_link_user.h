@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
@@ -48,9 +49,11 @@ class ServerLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path. `own` is for a client in this process; may be null.
+  // the stream path. `own` is for a client in this process; may be null. `load`: of the server,
+  // told to the client; null: not told.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
-                 bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own);
+                 bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
+                 std::shared_ptr<ServerLoad> load = nullptr);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -94,13 +97,16 @@ class ServerLinkUser final : public LinkUser {
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
+  // So many calls more are under way.
+  void Load(int calls);
 
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
-  CallFigures figures_;             // but for `one_way`, written under mu_
-  std::vector<int64_t> taken_ns_;   // when, by slot: written by Run() before the call begins
+  CallFigures figures_;            // but for `one_way`, written under mu_
+  std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
   const std::shared_ptr<OwnServer> own_;
+  const std::shared_ptr<ServerLoad> load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;

@@ -135,7 +135,7 @@ void Arrivals::Report(bool all) {
     for (const auto& [stem, weak] : waiters_) {
       const auto found = changes.stems.lower_bound(stem);
       const bool appeared = found != changes.stems.end() &&
-                            (*found == stem || (stem == kFilePrefix && found->starts_with(stem)));
+                            (*found == stem || (stem.ends_with('=') && found->starts_with(stem)));
       if (!all && !changes.lost && !over && !appeared) continue;
       if (std::shared_ptr<Waiter> waiter = weak.lock()) waiters.insert(std::move(waiter));
     }

@@ -54,7 +54,7 @@ const std::map<std::string, ByteTable> kTables = {
     TABLE("CallClientWords", CallClientWords, FIELD(posted), FIELD(cancelled), FIELD(acked),
           FIELD(ping), FIELD(calls_read), FIELD(more_areas), FIELD(awake)),
     TABLE("CallServerWords", CallServerWords, FIELD(news), FIELD(cancels_seen), FIELD(accepting),
-          FIELD(pong)),
+          FIELD(pong), FIELD(load)),
     TABLE("CallClientSlot", CallClientSlot, FIELD(generation), FIELD(request_bytes), FIELD(waiter),
           FIELD(cancelled_generation)),
     TABLE("CallServerSlot", CallServerSlot, FIELD(word), FIELD(part_bytes), FIELD(woke_at)),
