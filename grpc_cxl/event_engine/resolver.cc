@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/resolver.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/rendezvous/own_address.h"
 #include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -33,17 +37,38 @@ Addresses Refuse(absl::string_view name) {
                    "to them as `inner`"));
 }
 
+// One question to the kernel an address; not for lists that would take long.
+constexpr size_t kMostToSort = 64;
+
+void PutOwnFirst(std::vector<EventEngine::ResolvedAddress>* addresses) {
+  if (addresses->size() < 2 || addresses->size() > kMostToSort) return;
+  std::stable_partition(addresses->begin(), addresses->end(),
+                        [](const EventEngine::ResolvedAddress& address) {
+                          const auto tcp = TcpAddress::From(address.address(), address.size());
+                          return tcp.has_value() && IsOwnAddress(*tcp).value_or(false);
+                        });
+}
+
 class Resolver final : public EventEngine::DNSResolver {
  public:
   Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
-           Addresses (*answer)(absl::string_view))
-      : executor_(std::move(executor)), inner_(std::move(inner)), answer_(answer) {}
+           Addresses (*answer)(absl::string_view), bool own_first)
+      : executor_(std::move(executor)),
+        inner_(std::move(inner)),
+        answer_(answer),
+        own_first_(own_first) {}
 
   // The answer is known at once but given on another thread: gRPC holds a lock here that the
   // callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
     if (!ServiceName::IsTarget(name)) {
+      if (own_first_) {
+        on_resolve = [on_resolve = std::move(on_resolve)](Addresses addresses) mutable {
+          if (addresses.ok()) PutOwnFirst(&*addresses);
+          on_resolve(std::move(addresses));
+        };
+      }
       return inner_->LookupHostname(std::move(on_resolve), name, default_port);
     }
     executor_->Run([on_resolve = std::move(on_resolve), result = answer_(name)]() mutable {
@@ -68,18 +93,21 @@ class Resolver final : public EventEngine::DNSResolver {
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<EventEngine::DNSResolver> inner_;
   Addresses (*const answer_)(absl::string_view);  // to a `cxl:` name
+  const bool own_first_;
 };
 
 }  // namespace
 
 std::unique_ptr<EventEngine::DNSResolver> MakeResolver(
     std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
-  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode);
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode,
+                                    /*own_first=*/true);
 }
 
 std::unique_ptr<EventEngine::DNSResolver> MakeRefusingResolver(
     std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
-  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Refuse);
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Refuse,
+                                    /*own_first=*/false);
 }
 
 }  // namespace grpc_cxl::internal

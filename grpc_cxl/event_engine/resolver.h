@@ -9,7 +9,8 @@
 namespace grpc_cxl::internal {
 
 // A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC resolves
-// every target of an unknown scheme through DNS.
+// every target of an unknown scheme through DNS. Of a host's addresses, those of this network
+// namespace come first, for the policy that takes the first that it can have (pick_first).
 std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> MakeResolver(
     std::shared_ptr<grpc_event_engine::experimental::EventEngine> executor,
     std::unique_ptr<grpc_event_engine::experimental::EventEngine::DNSResolver> inner);

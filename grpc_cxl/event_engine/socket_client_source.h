@@ -37,7 +37,7 @@ class SocketClientSource final : public ClientSource,
 
   // Registers the name at once; connections wait until Start(). Errors are those of
   // KeptName::Open(). `memory` is how the server gets at its arenas. `guarded_as`: whose clients
-  // these are, for AddressGuard.
+  // these are, for AddressGuard; another name's, where the name is made for an offer.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
       const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);
