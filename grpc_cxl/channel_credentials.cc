@@ -107,9 +107,9 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         [uri, inner = inner_, adapted = Adapt(target, arguments)] {
           return grpc::CreateCustomChannel(uri, inner, adapted);
         });
-    interceptors->push_back(
-        internal::MakeDirectInterceptor(internal::CallRoutes::For(target.calls_key, number_),
-                                        settings_->wait(), with_authority, std::move(background)));
+    interceptors->push_back(internal::MakeDirectInterceptor(
+        internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority,
+        std::move(background), internal::FullTarget(uri)));
   }
 
   // After all others, which thus see messages as the application made them.

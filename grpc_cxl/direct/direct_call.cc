@@ -102,8 +102,18 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
     CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
-  if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
-            *methods->GetSendInitialMetadata())) {
+  const ObservedCall::Metadata* metadata = methods->GetSendInitialMetadata();
+  ObservedCall::Metadata annotated;
+  if (CallObserver* const observer = CallObserver::Get()) {
+    observed_ = observer->AtClient(method_, channel_.target);
+    if (observed_ != nullptr) {
+      annotated = *metadata;
+      observed_->Annotate(&annotated);
+      metadata = &annotated;
+    }
+  }
+  if (!Post(*static_cast<const Message*>(methods->GetSendMessage()), *metadata)) {
+    observed_ = nullptr;
     return false;
   }
   CallCounters::OfProcess().direct.Add();
@@ -141,6 +151,7 @@ bool DirectCall::Post(const Message& request,
                                  2 * channel_.max_metadata_bytes;
   timeout_ns_ = view.timeout_ns;
   generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  if (observed_ != nullptr) observed_->Began(message_bytes);
   return true;
 }
 
@@ -269,20 +280,28 @@ void DirectCall::End(CallOutcome outcome) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
-    link_->counters->calls.Ended(response_.code());
+    Observe(response_.status(), response_.message_bytes());
   }
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
     link_->counters->not_taken.Add();
+    if (observed_ != nullptr) observed_->NotTaken();
+    observed_ = nullptr;
     methods_->Proceed();
   } else {
     methods_->Hijack();
   }
 }
 
+void DirectCall::Observe(const grpc::Status& status, size_t response_bytes) {
+  const auto code = static_cast<uint32_t>(status.error_code());
+  link_->counters->calls.Ended(code);
+  if (observed_ != nullptr) observed_->Ended(code, status.error_message(), response_bytes);
+}
+
 void DirectCall::End(grpc::Status status) {
-  link_->counters->calls.Ended(status.error_code());
+  Observe(status, 0);
   response_.Set(std::move(status));
   methods_->Hijack();
 }

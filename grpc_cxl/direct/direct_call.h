@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
@@ -63,6 +64,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
 
   void End(CallOutcome outcome);
   void End(grpc::Status status);
+  // Counts the end.
+  void Observe(const grpc::Status& status, size_t response_bytes);
 
   const DirectChannel& channel_;
   const std::shared_ptr<const CallRoute> link_;
@@ -85,6 +88,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   BlockDescriptor lent_{};    // the request's block, if it has one
 
   HijackedResponse response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 }  // namespace grpc_cxl::internal

@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/payload/block_slices.h"
@@ -44,6 +46,10 @@ class RunningCall final : public Cancellable {
   absl::Status Start(const RequestView& request, grpc::GenericStub& stub,
                      const std::string& authority) {
     context_.set_authority(authority);
+    if (CallObserver* const observer = CallObserver::Get()) {
+      observed_ = observer->AtServer(request.method);
+    }
+    ObservedCall::Metadata annotated;  // of observed calls
     for (const auto& [key, value] : request.metadata) {
       const bool is_authority = key == kAuthorityKey;
       if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
@@ -52,9 +58,15 @@ class RunningCall final : public Cancellable {
       if (is_authority) {
         context_.set_authority(std::string(value));
       } else if (key != kPeerKey) {
-        context_.AddMetadata(std::string(key), std::string(value));
+        if (observed_ != nullptr) {
+          annotated.emplace(key, value);
+        } else {
+          context_.AddMetadata(std::string(key), std::string(value));
+        }
       }
     }
+    if (observed_ != nullptr) observed_->Annotate(&annotated);
+    for (const auto& [key, value] : annotated) context_.AddMetadata(key, value);
     context_.AddMetadata(std::string(kPeerKey), connection_->peer());
     if (request.timeout_ns < kLongestTimeout) {
       context_.set_deadline(std::chrono::system_clock::now() +
@@ -63,6 +75,7 @@ class RunningCall final : public Cancellable {
     absl::StatusOr<grpc::Slice> message = Message(request);
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
+    if (observed_ != nullptr) observed_->Began(message->size());
     connection_->Running(call_, this);
     stub.UnaryCall(&context_, std::string(request.method), grpc::StubOptions(), &message_,
                    &response_, [this](grpc::Status status) { Finish(status); });
@@ -80,6 +93,9 @@ class RunningCall final : public Cancellable {
 
   void Finish(const grpc::Status& status) {
     const auto code = static_cast<uint32_t>(status.error_code());
+    if (observed_ != nullptr) {
+      observed_->Ended(code, status.error_message(), status.ok() ? response_.Length() : 0);
+    }
     if (!call_.wants_response) {
       connection_->Respond(call_, {}, code);
       delete this;
@@ -126,6 +142,7 @@ class RunningCall final : public Cancellable {
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;
   grpc::ByteBuffer response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {

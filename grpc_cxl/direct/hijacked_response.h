@@ -28,7 +28,8 @@ class HijackedResponse {
   void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
   // Deliver() may yet find that the message is malformed.
-  uint32_t code() const { return static_cast<uint32_t>(status_.error_code()); }
+  const grpc::Status& status() const { return status_; }
+  size_t message_bytes() const { return message_bytes_; }
 
   // Fills the batch of the hijacked call.
   void Deliver(grpc::experimental::InterceptorBatchMethods* methods);
@@ -47,6 +48,7 @@ class HijackedResponse {
   ResponseView response_;             // points into bytes_
   std::optional<grpc::Slice> block_;  // the message, when it is not in bytes_
   bool has_message_ = false;
+  size_t message_bytes_ = 0;
 };
 
 }  // namespace grpc_cxl::internal

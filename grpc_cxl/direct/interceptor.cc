@@ -120,7 +120,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background) {
+    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background,
+    std::string target) {
   DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
@@ -137,6 +138,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
         std::chrono::milliseconds(IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000));
   }
   channel.background = std::move(background);
+  channel.target = std::move(target);
   return std::make_unique<Factory>(std::move(channel));
 }
 
