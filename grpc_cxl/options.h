@@ -111,6 +111,17 @@ struct ChannelOptions : EndpointOptions {
   // two of ServerOptions::call_buffer_bytes for each call at a time.
   bool direct_calls = true;
 
+  // Whether a call to a server of this very process is run by its caller's thread, as a function
+  // call would be: no other thread is woken, nothing passes through an arena, and a machine whose
+  // cores are busy makes such calls as fast as an idle one. For unary calls of the synchronous API
+  // that could be direct; others, and those to other processes, are made as always. What differs:
+  // a handler of the callback API runs on the caller's thread, so the caller waits until it has
+  // returned, past deadline and cancellation, of which the handler hears as always; and a lock that
+  // the caller holds must not be one that the handler takes. Handlers of the other APIs run on the
+  // server's threads, and nothing differs. Default: no; GRPC_CXL_INLINE_CALLS=1 in the environment
+  // says yes.
+  bool inline_calls = false;
+
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
   // a larger one is refused, calls end UNAVAILABLE and the text names both figures.
   size_t max_arena_bytes = size_t{1} << 30;

@@ -13,17 +13,39 @@
 #include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/offer.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/direct/replica_score.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
-#include "grpc_cxl/status/latency_histogram.h"
+#include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
 // What became of a connection's direct calls.
 struct RouteCounters {
   Counter not_taken;
-  LatencyHistogram latency;  // of those with a response
+  CallFigures calls;  // the latency is of those with a response
+};
+
+// Counts the calls of a connection that have no slots. Thread-safe. All seq_cst: a call that enters
+// sees Close(), or who closes sees it as Busy().
+class InlineGate {
+ public:
+  // False after Close(); otherwise Leave() must follow.
+  bool Enter() {
+    ++inside_;
+    if (!closed_) return true;
+    --inside_;
+    return false;
+  }
+  void Leave() { --inside_; }
+  void Close() { closed_ = true; }
+  bool Busy() const { return inside_ > 0; }
+
+ private:
+  std::atomic<int> inside_{0};
+  std::atomic<bool> closed_{false};
 };
 
 // A connection for direct calls.
@@ -34,6 +56,10 @@ struct CallRoute {
   CallBlocks blocks;
   RouteCounters* counters = nullptr;
   ReplicaScore* score = nullptr;  // of a replica; else null
+  // Of a server in this process, for inline_call.h; else null.
+  std::shared_ptr<OwnServer> own = nullptr;
+  Watchdog* watchdog = nullptr;  // for them
+  InlineGate* gate = nullptr;
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

@@ -2,8 +2,11 @@
 #include "grpc_cxl/direct/direct_call.h"
 
 #include <grpc/event_engine/event_engine.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 
 #include <chrono>
+#include <climits>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -16,6 +19,7 @@
 #include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/payload/block_slices.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/poller.h"
 
 namespace grpc_cxl::internal {
@@ -69,7 +73,7 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
 void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns,
                   uint32_t under_way) {
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
-  link.counters->latency.Add(ns);
+  link.counters->calls.latency.Add(ns);
   if (link.score != nullptr) link.score->Answered(ns, under_way, SteadyNs());
 }
 
@@ -110,12 +114,17 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
     CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
-  if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
-            *methods->GetSendInitialMetadata())) {
+  const Message& request = *static_cast<const Message*>(methods->GetSendMessage());
+  const size_t message_bytes = request.ByteSizeLong();
+  RequestView view;
+  if (!MakeHead(*methods->GetSendInitialMetadata(), message_bytes, &view)) {
+    CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
-  CallCounters::OfProcess().direct.Add();
   methods_ = methods;
+  if (link_->own != nullptr && BeginInline(request, message_bytes, view)) return true;
+  if (!Post(request, message_bytes, std::move(view))) return false;
+  CallCounters::OfProcess().direct.Add();
   if (TakeSyncCallerHint(method_)) {
     WaitHere();
   } else {
@@ -124,23 +133,47 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   return true;
 }
 
-bool DirectCall::Post(const Message& request,
-                      const std::multimap<std::string, std::string>& metadata) {
-  CallCounters& counters = CallCounters::OfProcess();
-  RequestView view;
-  view.method = method_;
-  if (!SetMetadata(channel_, metadata, &view)) {
-    counters.not_eligible.Add();
-    return false;
-  }
-  const size_t message_bytes = request.ByteSizeLong();
+bool DirectCall::MakeHead(const std::multimap<std::string, std::string>& metadata,
+                          size_t message_bytes, RequestView* view) const {
+  view->method = method_;
+  if (!SetMetadata(channel_, metadata, view)) return false;
   // gRPC reports both itself.
-  if (!SetTimeout(*context_, &view) ||
-      (channel_.max_send_bytes >= 0 &&
-       message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
-    counters.not_eligible.Add();
-    return false;
+  return SetTimeout(*context_, view) &&
+         (channel_.max_send_bytes < 0 ||
+          message_bytes <= static_cast<size_t>(channel_.max_send_bytes));
+}
+
+bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
+                             const RequestView& view) {
+  const bool waits = IsOnStackOfThisThread(methods_);
+  // Elsewhere gRPC's threads would run the closures.
+  const bool keeps_closures = Poller::Current() != nullptr || CallersQueue::Current() != nullptr;
+  if (waits ? !channel_.inline_calls : !keeps_closures) return false;
+  if (message_bytes > INT_MAX) return false;
+  grpc::Slice slice(message_bytes);
+  auto* const begin = const_cast<uint8_t*>(slice.begin());
+  // Otherwise another thread changes the message; gRPC reports that.
+  if (request.SerializeWithCachedSizesToArray(begin) != begin + message_bytes) return false;
+  auto made = std::make_unique<InlineCall>(link_, channel_, &response_, under_way_);
+  InlineCall* const call = made.get();
+  {
+    absl::MutexLock lock(mu_);
+    if (cancelled_ || !call->Enter()) return false;
+    inline_ = std::move(made);
   }
+  CallCounters::OfProcess().direct.Add();
+  CallCounters::OfProcess().in_process.Add();
+  grpc::ByteBuffer message(&slice, 1);
+  if (waits) {
+    call->Run(view, std::move(message), ThreadSpin(channel_));
+    methods_->Hijack();
+  } else {
+    call->Start(view, std::move(message), [this] { methods_->Hijack(); });
+  }
+  return true;
+}
+
+bool DirectCall::Post(const Message& request, size_t message_bytes, RequestView view) {
   absl::MutexLock lock(mu_);
   if (cancelled_ || !Place(request, message_bytes, &view)) return false;
   const size_t limit = channel_.max_receive_bytes < 0
@@ -252,6 +285,7 @@ void DirectCall::Cancel() {
   {
     absl::MutexLock lock(mu_);
     cancelled_ = true;
+    if (inline_ != nullptr) inline_->Cancel();
     detached = detached_;
     if (slot_ >= 0) link_->calls->Cancel(slot_, generation_);
   }
@@ -292,7 +326,11 @@ bool DirectCall::PostElsewhere() {
     lent_ = {};
     waited_ns_ = 0;
   }
-  if (!Post(*request, *metadata)) return false;
+  const size_t message_bytes = request->ByteSizeLong();
+  RequestView view;
+  if (!MakeHead(*metadata, message_bytes, &view) || !Post(*request, message_bytes, view)) {
+    return false;
+  }
   waits_elsewhere ? WaitElsewhere() : WaitHere();
   return true;
 }
@@ -303,6 +341,7 @@ void DirectCall::End(CallOutcome outcome) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
+    link_->counters->calls.Ended(response_.code());
   }
   link_->owner->UserIdle();
   if (not_run) {
@@ -316,6 +355,7 @@ void DirectCall::End(CallOutcome outcome) {
 }
 
 void DirectCall::End(grpc::Status status) {
+  link_->counters->calls.Ended(status.error_code());
   response_.Set(std::move(status));
   methods_->Hijack();
 }

@@ -20,6 +20,7 @@
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/hijacked_response.h"
+#include "grpc_cxl/direct/inline_call.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -27,6 +28,7 @@ namespace grpc_cxl::internal {
 // The interceptor of an RPC.
 //
 //   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
+//        |               '--> BeginInline() --outcome--'
 //        |                          |
 //        | not eligible             | not taken by the server, nor by other replicas
 //        v                          v
@@ -45,8 +47,13 @@ class DirectCall final : public grpc::experimental::Interceptor {
  private:
   // Posts the call if it is eligible, and waits for it or leaves it to the polling thread.
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
-  bool Post(const google::protobuf::Message& request,
-            const std::multimap<std::string, std::string>& metadata);
+  // False when there is something in it that only HTTP/2 can carry, or that gRPC reports itself.
+  bool MakeHead(const std::multimap<std::string, std::string>& metadata, size_t message_bytes,
+                RequestView* view) const;
+  // To a server of this process.
+  bool BeginInline(const google::protobuf::Message& request, size_t message_bytes,
+                   const RequestView& view);
+  bool Post(const google::protobuf::Message& request, size_t message_bytes, RequestView view);
   // Puts the request into a slot, and maybe a block. False when there is no space.
   bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -85,6 +92,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  std::unique_ptr<InlineCall> inline_;  // set under mu_; the response points into it
   std::shared_ptr<DetachedCall> detached_ ABSL_GUARDED_BY(mu_);
   // Set under mu_; read without it by the thread that set them.
   int slot_ = -1;

@@ -27,6 +27,8 @@ struct DirectChannel {
   int64_t max_receive_bytes = -1;
   // Of a response's initial metadata, and of its trailing metadata.
   size_t max_metadata_bytes = kDefaultMetadataLimit;
+  // Whether threads that wait for calls to servers of this process run them (inline_call.h).
+  bool inline_calls = false;
   // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
   // pings.
   std::chrono::milliseconds keepalive_time{0};

@@ -103,6 +103,7 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
                               .message = grpc::ByteBuffer(&slice, 1)};
   if (link_ != nullptr && Post(request)) {
     CallCounters::OfProcess().one_way.Add();
+    link_->counters->calls.one_way.Add();
     return true;
   }
   if (!channel_.background->Start(request)) return false;

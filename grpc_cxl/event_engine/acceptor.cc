@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/event_engine/arena_choice.h"
 #include "grpc_cxl/event_engine/budget_limit.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
@@ -235,6 +236,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     parts->options.own_limit = std::make_unique<BudgetLimit>(choice.lease, 0);
     parts->options.peer_limit = std::make_unique<BudgetLimit>(choice.lease, granted_pages);
   }
+  const OwnServer::File file(parts->arena.device(), parts->arena.inode());
   const std::string identity = SealedIdentity(client.who());
   const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,
@@ -247,10 +249,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
-        auto made =
-            std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes, choice.call_areas,
-                                             std::make_shared<CallBudgetOfLease>(choice.lease),
-                                             IsTrustedWithMemory(terms.trust), peer, load_);
+        auto made = std::make_unique<ServerLinkUser>(
+            link, settings_.call_buffer_bytes, choice.call_areas,
+            std::make_shared<CallBudgetOfLease>(choice.lease), IsTrustedWithMemory(terms.trust),
+            peer, OwnServer::Of(file), load_);
         user = made.get();
         return made;
       });

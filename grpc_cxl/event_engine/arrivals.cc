@@ -89,9 +89,10 @@ void Arrivals::Watch() {
   if (directory.ok()) {
     watched = std::make_shared<Watched>(weak_from_this(), *directory);
     if (watched->fd() < 0 || !poller_->Add(watched)) {
-      LOG_FIRST_N(WARNING, 1)
-          << "the kernel watches no more directories for this user, so servers that appear on this "
-             "host are found some seconds later; raise fs.inotify.max_user_instances";
+      LOG_FIRST_N(WARNING, 1) << "servers that appear on this host are found some seconds later: "
+                              << (watched->fd() < 0 ? watched->watch.problem()
+                                                    : "this user has no epoll watch left; raise "
+                                                      "fs.epoll.max_user_watches");
       watched = nullptr;
     }
   }

@@ -14,10 +14,9 @@ namespace grpc_cxl::internal {
 
 using grpc_event_engine::experimental::EventEngine;
 
-absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
-                                                               const ArenaOffer& offer,
-                                                               const std::string& peer_identity,
-                                                               PeerTrust trust) const {
+absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
+    LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity, PeerTrust trust,
+    std::shared_ptr<OwnServer> own) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -48,9 +47,9 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
       .is_probe = is_probe};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
-                                                IsTrustedWithMemory(trust), routes, settings.wait(),
-                                                IsReplicaName(name));
+        return std::make_unique<ClientLinkUser>(
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait(),
+            std::move(own), poller->watchdog(), IsReplicaName(name));
       });
   if (!core.ok()) return core.status();
   if (!is_probe) PathCounters::OfProcess().memory.Add();

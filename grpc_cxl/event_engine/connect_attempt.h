@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/settings.h"
@@ -45,11 +46,10 @@ struct ConnectRequest {
   bool is_probe = false;  // the connection is not to be used, and does not count
   // The connection carries direct calls alone, of `routes`; error where the server offers none.
   bool calls_only = false;
-  // Where a connection to a replica is entered, and who looks after those to others; null: nowhere.
+  // Where a connection to a replica is entered; null: nowhere.
   std::shared_ptr<ReplicaConnections> replicas = nullptr;
   // gRPC spreads calls over connections to several replicas, and this is one.
   bool spreads = false;
-  Watchdog* watchdog = nullptr;
 
   uint32_t features() const {
     if (routes == nullptr) return kNoFeatures;
@@ -57,10 +57,10 @@ struct ConnectRequest {
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
-  // ConnectionTerms.
+  // ConnectionTerms; `own` is the server if it is of this process.
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
-                                                 const std::string& peer_identity,
-                                                 PeerTrust trust) const;
+                                                 const std::string& peer_identity, PeerTrust trust,
+                                                 std::shared_ptr<OwnServer> own = nullptr) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

@@ -16,6 +16,7 @@
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/usable_cores.h"
 #include "grpc_cxl/rendezvous/replica_name.h"
 
@@ -83,8 +84,7 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                      .routes = direct ? CallRoutes::For(service, number) : nullptr,
                      .pool_key = ClientPoolKey(service, number),
                      .replicas = direct ? ReplicaConnections::For(service, number) : nullptr,
-                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config),
-                     .watchdog = watchdog_},
+                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config)},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
   return ConnectionHandle::kInvalid;
@@ -105,11 +105,15 @@ absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> CxlEngine::GetDNSResol
 }
 
 void CxlEngine::Run(Closure* closure) {
-  if (Poller::Current() == nullptr) return inner_->Run(closure);
+  if (Poller::Current() == nullptr && CallersQueue::Current() == nullptr) {
+    return inner_->Run(closure);
+  }
   Run([closure] { closure->Run(); });
 }
 
 void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
+  CallersQueue* const callers = CallersQueue::Current();
+  if (callers != nullptr && callers->Add(closure)) return;
   Poller* const poller = Poller::Current();
   if (poller == nullptr) return inner_->Run(std::move(closure));
   if (poller->closure_times().AreShort()) return poller->Enqueue(std::move(closure));

@@ -17,7 +17,7 @@ namespace grpc_cxl::internal {
 // A decorator: serves names, connections and listeners of `cxl:` itself, and connections to network
 // addresses that a server of this host has registered, and passes everything else to `inner`.
 // Closures that gRPC runs from one of our polling threads stay there (run-to-completion), as long
-// as they are short.
+// as they are short, and those of a thread with a CallersQueue.
 //
 // Hides the extensions of `inner` (QueryExtension answers null): with them, gRPC makes listeners
 // without CreateListener(). So this engine belongs only to channels and servers with `cxl:` names;

@@ -40,6 +40,7 @@ struct EndpointSettings {
 
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
+  bool inline_calls = false;
   size_t max_arena_bytes = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;

@@ -54,12 +54,14 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/dispatcher.cc
     grpc_cxl/direct/grpc_version.cc
     grpc_cxl/direct/hijacked_response.cc
+    grpc_cxl/direct/inline_call.cc
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
     grpc_cxl/direct/offer_answer.cc
     grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
@@ -122,6 +124,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/payload/pool_directory.cc
     grpc_cxl/payload_counters.cc
     grpc_cxl/payload_placement.cc
+    grpc_cxl/polling/callers_queue.cc
     grpc_cxl/polling/closure_times.cc
     grpc_cxl/polling/poll_waits.cc
     grpc_cxl/polling/poller.cc
@@ -236,6 +239,7 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/host_status.cc
     grpc_cxl/tools/prometheus_metrics.cc
     grpc_cxl/tools/stat_ui.cc
+    grpc_cxl/tools/stat_view.cc
     grpc_cxl/tools/status_json.cc
     grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc

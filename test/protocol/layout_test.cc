@@ -13,6 +13,7 @@
 #include "grpc_cxl/region/region_layout.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
+#include "grpc_cxl/status/status_layout.h"
 #include "test/protocol/document.h"
 
 namespace grpc_cxl::internal {
@@ -78,6 +79,9 @@ const std::map<std::string, ByteTable> kTables = {
           FIELD(to_host), FIELD(to_request), FIELD(to_request_id), FIELD(offset), FIELD(bytes),
           FIELD(ring_bytes), FIELD(payload_bytes), FIELD(call_buffer_bytes), FIELD(features),
           FIELD(coherence), FIELD(reason)),
+    TABLE("StatusHeader", StatusHeader, FIELD(magic), FIELD(version), FIELD(checksum), FIELD(bytes),
+          FIELD(sections)),
+    TABLE("StatusNetworkPeer", StatusNetworkPeer, FIELD(start_time), FIELD(peer), FIELD(reason)),
 };
 
 TEST(LayoutTest, TheDocumentHasTheBytesOfTheHeaders) {
