@@ -154,6 +154,14 @@ TEST(EnvironmentTest, SecretFile) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("GRPC_CXL_SECRET_FILE")));
 }
 
+TEST(EnvironmentTest, ARegionHasNoReplicas) {
+  ServerOptions options;
+  options.replicas = true;
+  EXPECT_TRUE(Resolve({}, options)->replicas);
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("replicas")));
+}
+
 TEST(EnvironmentTest, Spin) {
   for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
     ServerOptions options;

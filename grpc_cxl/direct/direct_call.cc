@@ -169,7 +169,7 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   auto* const begin = const_cast<uint8_t*>(slice.begin());
   // Otherwise another thread changes the message; gRPC reports that.
   if (request.SerializeWithCachedSizesToArray(begin) != begin + message_bytes) return false;
-  auto made = std::make_unique<InlineCall>(link_, channel_, &response_);
+  auto made = std::make_unique<InlineCall>(link_, channel_, &response_, under_way_);
   InlineCall* const call = made.get();
   {
     absl::MutexLock lock(mu_);

@@ -112,7 +112,7 @@ void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
 void InlineCall::End(const grpc::Status& status) {
   const int64_t now_ns = SteadyNs();
   route_->counters->calls.latency.Add(now_ns - began_ns_);
-  if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, 0, now_ns);
+  if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, under_way_, now_ns);
   if (observed_ != nullptr) {
     observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(),
                      status.ok() ? reply_.Length() : 0);

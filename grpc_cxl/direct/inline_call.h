@@ -29,10 +29,10 @@ namespace grpc_cxl::internal {
 // Must outlive the response, which points into it. Used once; Cancel() comes from any thread.
 class InlineCall final : public Cancellable {
  public:
-  // `route` has an OwnServer.
+  // `route` has an OwnServer; it and `under_way` are of CallRoutes::Choose().
   InlineCall(std::shared_ptr<const CallRoute> route, const DirectChannel& channel,
-             HijackedResponse* response)
-      : route_(std::move(route)), channel_(channel), response_(response) {}
+             HijackedResponse* response, uint32_t under_way)
+      : route_(std::move(route)), channel_(channel), response_(response), under_way_(under_way) {}
 
   // False: the server takes no calls at the moment. Else Start() or Run() must follow.
   bool Enter();
@@ -51,6 +51,7 @@ class InlineCall final : public Cancellable {
   const std::shared_ptr<const CallRoute> route_;
   const DirectChannel& channel_;
   HijackedResponse* const response_;
+  const uint32_t under_way_;
   std::shared_ptr<ServerLinkUser> server_;
   std::shared_ptr<CallHandler> handler_;
   std::function<void()> on_end_;

@@ -46,11 +46,10 @@ struct ConnectRequest {
   bool is_probe = false;  // the connection is not to be used, and does not count
   // The connection carries direct calls alone, of `routes`; error where the server offers none.
   bool calls_only = false;
-  // Where a connection to a replica is entered, and who looks after those to others; null: nowhere.
+  // Where a connection to a replica is entered; null: nowhere.
   std::shared_ptr<ReplicaConnections> replicas = nullptr;
   // gRPC spreads calls over connections to several replicas, and this is one.
   bool spreads = false;
-  Watchdog* watchdog = nullptr;
 
   uint32_t features() const {
     if (routes == nullptr) return kNoFeatures;

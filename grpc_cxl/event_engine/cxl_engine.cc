@@ -84,8 +84,7 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                      .routes = direct ? CallRoutes::For(service, number) : nullptr,
                      .pool_key = ClientPoolKey(service, number),
                      .replicas = direct ? ReplicaConnections::For(service, number) : nullptr,
-                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config),
-                     .watchdog = watchdog_},
+                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config)},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
   return ConnectionHandle::kInvalid;

@@ -80,7 +80,7 @@ std::unique_ptr<ReplicaConnections::EventEngine::Endpoint> ReplicaConnections::E
       request_->pool_key = "";       // the blocks of direct calls are their connection's
       request_->calls_only = true;
       const DirectoryCandidates& directory = request.settings.directory;
-      arrivals_ = Arrivals::Of(directory, request.executor, request.watchdog->Assign());
+      arrivals_ = Arrivals::Of(directory, request.executor, request.poller->watchdog()->Assign());
       arrivals_->Add(shared_from_this(), {absl::StrCat(ServiceOf(request.name).FileStem(), "=")});
     }
     Replica& replica = replicas_[name];
@@ -138,7 +138,7 @@ void ReplicaConnections::Look() {
       replicas_[name.str()].connecting = true;
       missing.push_back(*request);
       missing.back().name = name;
-      missing.back().poller = request->watchdog->Assign();
+      missing.back().poller = request->poller->watchdog()->Assign();
     }
   }
   for (ConnectRequest& one : missing) {

@@ -71,8 +71,8 @@ SpreadConnections::SpreadConnections(const ConnectRequest& request)
 void SpreadConnections::Watch() {
   {
     absl::MutexLock lock(mu_);
-    arrivals_ =
-        Arrivals::Of(request_.settings.directory, request_.executor, request_.watchdog->Assign());
+    arrivals_ = Arrivals::Of(request_.settings.directory, request_.executor,
+                             request_.poller->watchdog()->Assign());
     arrivals_->Add(shared_from_this(), {absl::StrCat(ServiceOf(request_.name).FileStem(), "=")});
   }
   request_.executor->RunAfter(kFirstLook, [weak = weak_from_this()] {

@@ -6,6 +6,7 @@
 #include <grpc/impl/channel_arg_names.h>
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <fstream>
@@ -38,17 +39,27 @@ using internal::SpawnedChild;
 
 class ReplicasTest : public ::testing::Test {
  protected:
-  void Start(const std::string& number) {
+  ReplicasTest() {
+    for (const std::string name : {"ours", "strange"}) {
+      std::ofstream(Secret(name)) << name << " secret, long enough";
+      EXPECT_EQ(chmod(Secret(name).c_str(), 0600), 0);
+    }
+  }
+  std::string Secret(const std::string& name) const { return secrets_.path() + "/" + name; }
+
+  void Start(const std::string& number, const std::string& secret = "ours") {
     servers_[number] = std::make_unique<SpawnedChild>(
         "test/e2e/restart_server",
         std::vector<std::string>{"--address=" + address_, "--number=" + number, "--replica",
-                                 "--leave=false", "--directory=" + directory_.path()});
+                                 "--leave=false", "--directory=" + directory_.path()},
+        internal::SpawnOptions{.environment = {{"GRPC_CXL_SECRET_FILE", Secret(secret)}}});
     ASSERT_EQ(servers_[number]->ReadLine(), "serving");
   }
 
   std::unique_ptr<Echo::Stub> MakeStub(bool direct, const std::string& policy = "pick_first") {
     ChannelOptions options;
     options.rendezvous_directory = directory_.path();
+    options.secret_file = Secret("ours");
     options.direct_calls = direct;
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -110,15 +121,14 @@ class ReplicasTest : public ::testing::Test {
     EXPECT_TRUE(failed.empty()) << failed.size() << " calls failed: " << failed.front();
   }
 
-  const internal::TemporaryDirectory directory_;
+  const internal::TemporaryDirectory directory_, secrets_;
   const std::string address_ = "cxl:///e2e/search";
   std::map<std::string, std::unique_ptr<SpawnedChild>> servers_;
 };
 
 TEST_F(ReplicasTest, DirectCallsGoToAllAndNoneThatWasNotTakenIsLost) {
   for (const char* number : {"1", "2", "3", "4"}) Start(number);
-  // Nobody's, and not a server's.
-  std::ofstream(directory_.path() + "/e2e+search=9.sock") << "a file";
+  Start("9", "strange");  // to be left alone, as on the stream path below
   const auto stub = MakeStub(/*direct=*/true);
   ASSERT_TRUE(ReachesAll(*stub, {"1", "2", "3", "4"}));
 
@@ -149,6 +159,7 @@ TEST_F(ReplicasTest, DirectCallsGoToAllAndNoneThatWasNotTakenIsLost) {
 
 TEST_F(ReplicasTest, OnTheStreamPathConnectionsAreSpread) {
   for (const char* number : {"1", "2", "3"}) Start(number);
+  Start("9", "strange");
   std::set<std::string> picked;
   EXPECT_TRUE(Eventually([&] {
     picked.insert(Call(*MakeStub(/*direct=*/false)));
