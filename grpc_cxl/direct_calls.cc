@@ -146,6 +146,7 @@ DirectCallStats GetDirectCallStats() {
       .no_descriptor = counters.no_descriptor,
       .one_way = counters.one_way,
       .one_way_failed = counters.one_way_failed,
+      .one_way_background = counters.one_way_background,
   };
 }
 

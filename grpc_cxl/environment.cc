@@ -284,6 +284,12 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   const absl::StatusOr<bool> take_over = Flag("GRPC_CXL_TAKE_OVER", environment.take_over);
   if (!take_over.ok()) return take_over.status();
   settings.take_over = options.take_over || *take_over;
+  settings.replicas = options.replicas;
+  if (settings.replicas && settings.region.has_value()) {
+    return absl::InvalidArgumentError(
+        "a name of a region has one server on a host; unset ServerOptions::replicas or "
+        "GRPC_CXL_REGION");
+  }
   if (absl::Status status = AddHosts(environment.also_known_as, &settings.process_known_as);
       !status.ok()) {
     return status;

@@ -152,6 +152,16 @@ struct ServerOptions : EndpointOptions {
   // second longer.
   bool take_over = false;
 
+  // Whether several servers of this host may serve a `cxl:` name at the same time, all of them with
+  // this option: its replicas, up to 100. Clients spread their connections over them, and make each
+  // direct call at the one that will answer it soonest (docs/direct_calls.md, Replicas). One that
+  // comes gets calls, one that ends or dies gets none; a restart needs no `take_over`, which means
+  // nothing to replicas: start the next one, then end one. A server without this option cannot have
+  // a name that has replicas, nor the other way round. Network addresses have none. Default: no.
+  // Not in a region. Each client has a connection to each of up to 16 replicas, and a call costs
+  // the choice.
+  bool replicas = false;
+
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the
   // usual message writer and reader wait for each other.

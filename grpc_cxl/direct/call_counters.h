@@ -20,6 +20,7 @@ struct CallCounters {
   Counter global_interceptor;
   Counter no_descriptor;
   Counter one_way;
+  Counter one_way_background;
   Counter one_way_failed;
 
   static CallCounters& OfProcess() {

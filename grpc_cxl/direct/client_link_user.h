@@ -9,6 +9,7 @@
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/replica_score.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -21,9 +22,10 @@ namespace grpc_cxl::internal {
 class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
-  // see CallBlocks. `own` and `watchdog`: see CallRoute.
+  // see CallBlocks. `is_replica`: the server is one of several. `own` and `watchdog`: see
+  // CallRoute.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
+                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait, bool is_replica,
                  std::shared_ptr<OwnServer> own, Watchdog* watchdog);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
@@ -41,6 +43,8 @@ class ClientLinkUser final : public LinkUser {
   ClientCallAreas calls_;
   const CallBlocks blocks_;
   RouteCounters counters_;
+  const bool is_replica_;
+  ReplicaScore score_;
   const std::shared_ptr<CallRoutes> routes_;
   const std::shared_ptr<OwnServer> own_;
   Watchdog* const watchdog_;

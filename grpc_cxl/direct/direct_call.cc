@@ -37,6 +37,9 @@ constexpr size_t kHeadLimit = 64 << 10;
 // How long a cancelled call waits for its server to say so.
 constexpr auto kCancelPatience = std::chrono::milliseconds(10);
 
+// How many replicas more are given a call that none has taken.
+constexpr int kMostMoves = 3;
+
 // The budget of this thread's waits on a channel.
 SpinBudget& ThreadSpin(const DirectChannel& channel) {
   constexpr size_t kMost = 64;  // beyond it, budgets start anew
@@ -67,19 +70,24 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
-void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns) {
-  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns,
+                  uint32_t under_way) {
+  if (outcome.kind != CallOutcome::Kind::kResponse) return;
+  link.counters->calls.latency.Add(ns);
+  if (link.score != nullptr) link.score->Answered(ns, under_way, SteadyNs());
 }
 
 }  // namespace
 
 DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-                       const MessageTypes& types, grpc::experimental::ClientRpcInfo* info)
+                       uint32_t under_way, const MessageTypes& types,
+                       grpc::experimental::ClientRpcInfo* info)
     : channel_(channel),
       link_(std::move(link)),
       types_(types),
       context_(info->client_context()),
-      method_(info->method()) {}
+      method_(info->method()),
+      under_way_(under_way) {}
 
 void DirectCall::Intercept(InterceptorBatchMethods* methods) {
   if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_CANCEL)) {
@@ -226,7 +234,7 @@ void DirectCall::WaitHere() {
   waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
-      CountLatency(*link_, outcome, waited_ns_);
+      CountLatency(*link_, outcome, waited_ns_, under_way_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -246,6 +254,7 @@ void DirectCall::WaitElsewhere() {
   const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
+  const uint32_t under_way = under_way_;
   // From here on a timer may end the call and delete this object.
   if (cancelled) EndSoon(detached);
   std::shared_ptr<EventEngine> engine;
@@ -256,16 +265,17 @@ void DirectCall::WaitElsewhere() {
     }));
   }
   // The slot waits for its outcome even after the deadline.
-  link->calls->WhenDone(slot, [detached, engine, link, lent, began_ns](CallOutcome outcome) {
-    if (DirectCall* const call = detached->Take()) {
-      CountLatency(*link, outcome, SteadyNs() - began_ns);
-      if (engine != nullptr) engine->Cancel(detached->timer());
-      call->End(std::move(outcome));
-    } else {
-      GiveBlocksBack(*link, lent, outcome);
-    }
-    link->owner->UserIdle();
-  });
+  link->calls->WhenDone(slot,
+                        [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
+                          if (DirectCall* const call = detached->Take()) {
+                            CountLatency(*link, outcome, SteadyNs() - began_ns, under_way);
+                            if (engine != nullptr) engine->Cancel(detached->timer());
+                            call->End(std::move(outcome));
+                          } else {
+                            GiveBlocksBack(*link, lent, outcome);
+                          }
+                          link->owner->UserIdle();
+                        });
 }
 
 // The call does not end in here: applications may destroy the context once the call has ended,
@@ -297,17 +307,48 @@ void DirectCall::GiveUp(grpc::Status status) {
   End(std::move(status));
 }
 
+bool DirectCall::PostElsewhere() {
+  const auto* const request = static_cast<const Message*>(methods_->GetSendMessage());
+  const auto* const metadata = methods_->GetSendInitialMetadata();
+  if (link_->score == nullptr || request == nullptr || metadata == nullptr ||
+      ++moves_ > kMostMoves) {
+    return false;
+  }
+  std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
+  if (other == nullptr) return false;
+  bool waits_elsewhere;
+  {
+    absl::MutexLock lock(mu_);
+    waits_elsewhere = detached_ != nullptr;
+    detached_ = nullptr;
+    link_ = std::move(other);
+    slot_ = -1;
+    lent_ = {};
+    waited_ns_ = 0;
+  }
+  const size_t message_bytes = request->ByteSizeLong();
+  RequestView view;
+  if (!MakeHead(*metadata, message_bytes, &view) ||
+      !Post(*request, message_bytes, std::move(view))) {
+    return false;
+  }
+  waits_elsewhere ? WaitElsewhere() : WaitHere();
+  return true;
+}
+
 void DirectCall::End(CallOutcome outcome) {
   const bool not_run = outcome.kind == CallOutcome::Kind::kNotRun;
   if (not_run) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
+    link_->counters->calls.Ended(response_.code());
   }
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
     link_->counters->not_taken.Add();
+    if (PostElsewhere()) return;  // it may be over, and this deleted
     methods_->Proceed();
   } else {
     methods_->Hijack();
@@ -315,6 +356,7 @@ void DirectCall::End(CallOutcome outcome) {
 }
 
 void DirectCall::End(grpc::Status status) {
+  link_->counters->calls.Ended(status.error_code());
   response_.Set(std::move(status));
   methods_->Hijack();
 }

@@ -30,15 +30,17 @@ namespace grpc_cxl::internal {
 //   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
 //        |               '--> BeginInline() --outcome--'
 //        |                          |
-//        | not eligible             | not taken by the server
+//        | not eligible             | not taken by the server, nor by other replicas
 //        v                          v
 //     Proceed(): the stream path, as if this object did not exist
 //
 // gRPC calls Intercept() in sequence, except for a cancellation, which comes from any thread.
 class DirectCall final : public grpc::experimental::Interceptor {
  public:
+  // `link` and `under_way`: of CallRoutes::Choose().
   DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-             const MessageTypes& types, grpc::experimental::ClientRpcInfo* info);
+             uint32_t under_way, const MessageTypes& types,
+             grpc::experimental::ClientRpcInfo* info);
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override;
 
@@ -68,11 +70,15 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Ends a call that still runs; its slot becomes free at the server's response.
   void GiveUp(grpc::Status status);
 
+  // After a replica has not taken the call: goes on with another. False: there is none.
+  bool PostElsewhere();
+
   void End(CallOutcome outcome);
   void End(grpc::Status status);
 
   const DirectChannel& channel_;
-  const std::shared_ptr<const CallRoute> link_;
+  // Set under mu_; read without it by the thread that has set it.
+  std::shared_ptr<const CallRoute> link_;
   const MessageTypes& types_;
   grpc::ClientContext* const context_;
   const char* const method_;
@@ -81,6 +87,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
   int64_t waited_ns_ = 0;  // by WaitHere()
+  int moves_ = 0;          // to other replicas
+  uint32_t under_way_;     // at link_'s, when this was posted
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;

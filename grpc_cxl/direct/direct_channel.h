@@ -35,6 +35,7 @@ struct DirectChannel {
   std::chrono::milliseconds keepalive_timeout{20'000};
   // For one-way calls that cannot go through memory.
   std::shared_ptr<BackgroundCalls> background = {};
+  std::shared_ptr<void> companion = {};  // lives as long as the channel
 };
 
 }  // namespace grpc_cxl::internal

@@ -53,15 +53,16 @@ class RunningCall final : public Cancellable {
   }
 
   void Finish(const grpc::Status& status) {
+    const auto code = static_cast<uint32_t>(status.error_code());
     if (!call_.wants_response) {
-      connection_->Respond(call_, {});
+      connection_->Respond(call_, {}, code);
       delete this;
       return;
     }
     const std::string status_message = status.error_message();
     const std::string status_details = status.error_details();
     ResponseView view;
-    view.code = static_cast<uint32_t>(status.error_code());
+    view.code = code;
     view.status_message = status_message;
     view.status_details = status_details;
     view.initial_metadata = ViewOf(context_.GetServerInitialMetadata());
@@ -84,7 +85,7 @@ class RunningCall final : public Cancellable {
     for (const grpc::Slice& slice : slices) {
       bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
     }
-    connection_->Respond(call_, std::move(bytes));
+    connection_->Respond(call_, std::move(bytes), code);
     delete this;
   }
 
@@ -165,7 +166,7 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
     ResponseView response;
     response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
     response.status_message = why;
-    connection->Respond(call, EncodeResponseHead(response, 0));
+    connection->Respond(call, EncodeResponseHead(response, 0), response.code);
     return absl::OkStatus();
   }
   auto running = std::make_unique<RunningCall>(std::move(connection), call);

@@ -28,6 +28,8 @@ class HijackedResponse {
   // RESOURCE_EXHAUSTED.
   void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
+  // Deliver() may yet find that the message is malformed.
+  uint32_t code() const { return static_cast<uint32_t>(status_.error_code()); }
   // Of a call on the server's in-process channel: the metadata are the context's, which must stay.
   void Set(const grpc::Status& status, const grpc::ClientContext& context, grpc::ByteBuffer message,
            const DirectChannel& channel);

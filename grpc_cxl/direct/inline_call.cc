@@ -109,8 +109,11 @@ void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
 }
 
 void InlineCall::End(const grpc::Status& status) {
-  route_->counters->latency.Add(SteadyNs() - began_ns_);
+  const int64_t now_ns = SteadyNs();
+  route_->counters->calls.latency.Add(now_ns - began_ns_);
+  if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, 0, now_ns);
   response_->Set(status, context_, std::move(reply_), channel_);
+  route_->counters->calls.Ended(response_->code());
   Leave();
   std::exchange(on_end_, nullptr)();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
@@ -34,6 +35,8 @@ void Ended(const CallRoute& link, BlockDescriptor lent, const OneWayRequest& req
     if (!background->Start(request)) CallCounters::OfProcess().one_way_failed.Add();
   } else if (outcome.kind != CallOutcome::Kind::kResponse) {
     CallCounters::OfProcess().one_way_failed.Add();
+  } else if (link.score != nullptr) {
+    link.score->Heard(SteadyNs());
   }
   link.owner->UserIdle();
 }
@@ -100,6 +103,7 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
                               .message = grpc::ByteBuffer(&slice, 1)};
   if (link_ != nullptr && Post(request)) {
     CallCounters::OfProcess().one_way.Add();
+    link_->counters->calls.one_way.Add();
     return true;
   }
   if (!channel_.background->Start(request)) return false;

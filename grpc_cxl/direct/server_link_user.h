@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,9 +16,11 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
@@ -46,9 +49,11 @@ class ServerLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path. `own` is for a client in this process; may be null.
+  // the stream path. `own` is for a client in this process; may be null. `load`: of the server,
+  // told to the client; null: not told.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
-                 bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own);
+                 bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
+                 std::shared_ptr<ServerLoad> load = nullptr);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -58,9 +63,10 @@ class ServerLinkUser final : public LinkUser {
   // Takes calls from now until Retire(); they go to `handler`.
   void SetHandler(std::shared_ptr<CallHandler> handler);
 
-  // For the handler: `running` may be cancelled until Respond().
+  // For the handler: `running` may be cancelled until Respond(). `code` is that of the status in
+  // `response`.
   void Running(ServerCalls::CallId call, Cancellable* running);
-  void Respond(ServerCalls::CallId call, std::string response);
+  void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
   // be cancelled until EndInline(). Null: the server takes none.
@@ -83,7 +89,7 @@ class ServerLinkUser final : public LinkUser {
   // seq_cst: see EndpointCore.
   bool Busy() const override { return calls_.busy() > 0 || inline_count_ > 0; }
   uint64_t activity() const override { return calls_.calls_seen(); }
-  void FillStatus(StatusConnection* entry) const override { calls_.FillStatus(entry); }
+  void FillStatus(StatusConnection* entry) const override;
 
  private:
   // Gives a taken call to the handler.
@@ -91,11 +97,16 @@ class ServerLinkUser final : public LinkUser {
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
+  // So many calls more are under way.
+  void Load(int calls);
 
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
+  CallFigures figures_;            // but for `one_way`, written under mu_
+  std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
   const std::shared_ptr<OwnServer> own_;
+  const std::shared_ptr<ServerLoad> load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;

@@ -8,6 +8,7 @@
 #include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 
@@ -25,6 +26,12 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
                      "version of grpc_cxl, or turn direct calls off "
                      "(ChannelOptions::direct_calls)"));
   }
+  constexpr uint32_t kNeeded = kDirectCalls | kCallsOnly;
+  if (calls_only && (offer.features & kNeeded) != kNeeded) {
+    return absl::FailedPreconditionError(
+        "the replica takes no connection for direct calls alone: its server has none, or its "
+        "budget is used up (ServerOptions::max_total_arena_bytes)");
+  }
   const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
   const ConnectionTerms terms{
       .side = Link::Side::kClient,
@@ -40,9 +47,9 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
       .is_probe = is_probe};
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
-        return std::make_unique<ClientLinkUser>(link, buffer_bytes, areas,
-                                                IsTrustedWithMemory(trust), routes, settings.wait(),
-                                                std::move(own), poller->watchdog());
+        return std::make_unique<ClientLinkUser>(
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait(),
+            IsReplicaName(name), std::move(own), poller->watchdog());
       });
   if (!core.ok()) return core.status();
   if (!is_probe) PathCounters::OfProcess().memory.Add();

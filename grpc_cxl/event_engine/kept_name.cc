@@ -9,6 +9,7 @@
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_files.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -68,6 +69,18 @@ absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEn
   return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
                                                 *std::move(listener), name, std::move(asked),
                                                 restores));
+}
+
+absl::StatusOr<std::shared_ptr<KeptName>> KeptName::OpenReplica(
+    std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
+    const ServiceName& service) {
+  absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
+  if (!opened.ok()) return opened.status();
+  absl::StatusOr<NameListener> listener = NameListener::ListenAsReplica(*opened, service);
+  if (!listener.ok()) return listener.status();
+  const ServiceName name = ServiceName::Reserved(listener->name());
+  return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
+                                                *std::move(listener), name, std::nullopt));
 }
 
 KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,
@@ -156,7 +169,7 @@ void KeptName::Stop() {
 
 void KeptName::AddSuccessor(UniqueFd socket) {
   absl::MutexLock lock(mu_);
-  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) {
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner() || IsReplicaName(name_)) {
     return SendRefusal(socket.get(), Refusal::kShuttingDown, "the server is shutting down");
   }
   if (successor_) {

@@ -43,6 +43,14 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   static absl::StatusOr<std::shared_ptr<KeptName>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
       const ServiceName& name, bool take_over, const TrustedUsers& users, bool restores = true);
+  // As a replica of `service` (replica_name.h), which nobody takes over. Errors as
+  // NameListener::ListenAsReplica().
+  static absl::StatusOr<std::shared_ptr<KeptName>> OpenReplica(
+      std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
+      const ServiceName& service);
+
+  // That of clients: a replica has one of its own.
+  const ServiceName& name() const { return name_; }
 
   // From now on calls `on_waiting` when clients wait for Accept(). It may be called although none
   // does, and while another call of it runs. Taking the name over may block for a second. If that

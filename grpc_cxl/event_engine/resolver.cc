@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
+#include "grpc_cxl/event_engine/servers_of_name.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/rendezvous/own_address.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
@@ -23,13 +25,21 @@ using grpc_event_engine::experimental::EventEngine;
 
 using Addresses = absl::StatusOr<std::vector<EventEngine::ResolvedAddress>>;
 
-Addresses Encode(absl::string_view name) {
+Addresses Encode(absl::string_view name, std::optional<int> number) {
   const absl::StatusOr<CxlAddress> address = ParseCxlTarget(name);
   if (!address.ok()) return address.status();
-  return std::vector<EventEngine::ResolvedAddress>{EncodeAddress(*address)};
+  std::vector<EventEngine::ResolvedAddress> addresses = {EncodeAddress(*address)};
+  if (!number.has_value()) return addresses;
+  const auto settings = SettingsRegistry<ChannelSettings>::Find(*number);
+  if (!settings.ok()) return addresses;  // Connect() says so
+  addresses.clear();
+  for (const ServiceName& server : ServersOf(address->name, *settings)) {
+    addresses.push_back(EncodeAddress({server}));
+  }
+  return addresses;
 }
 
-Addresses Refuse(absl::string_view name) {
+Addresses Refuse(absl::string_view name, std::optional<int>) {
   return absl::InvalidArgumentError(
       absl::StrCat(name,
                    " needs grpc_cxl::ChannelCredentials() on a channel and "
@@ -52,14 +62,15 @@ void PutOwnFirst(std::vector<EventEngine::ResolvedAddress>* addresses) {
 class Resolver final : public EventEngine::DNSResolver {
  public:
   Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
-           Addresses (*answer)(absl::string_view), bool own_first)
+           Addresses (*answer)(absl::string_view, std::optional<int>), bool own_first,
+           std::optional<int> settings = std::nullopt)
       : executor_(std::move(executor)),
         inner_(std::move(inner)),
         answer_(answer),
-        own_first_(own_first) {}
+        own_first_(own_first),
+        settings_(settings) {}
 
-  // The answer is known at once but given on another thread: gRPC holds a lock here that the
-  // callback takes.
+  // On another thread: gRPC holds a lock here that the callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
     if (!ServiceName::IsTarget(name)) {
@@ -71,9 +82,8 @@ class Resolver final : public EventEngine::DNSResolver {
       }
       return inner_->LookupHostname(std::move(on_resolve), name, default_port);
     }
-    executor_->Run([on_resolve = std::move(on_resolve), result = answer_(name)]() mutable {
-      on_resolve(std::move(result));
-    });
+    executor_->Run([on_resolve = std::move(on_resolve), answer = answer_, name = std::string(name),
+                    settings = settings_]() mutable { on_resolve(answer(name, settings)); });
   }
 
   void LookupSRV(LookupSRVCallback on_resolve, absl::string_view name) override {
@@ -92,16 +102,18 @@ class Resolver final : public EventEngine::DNSResolver {
  private:
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<EventEngine::DNSResolver> inner_;
-  Addresses (*const answer_)(absl::string_view);  // to a `cxl:` name
+  Addresses (*const answer_)(absl::string_view, std::optional<int>);  // to a `cxl:` name
   const bool own_first_;
+  const std::optional<int> settings_;
 };
 
 }  // namespace
 
 std::unique_ptr<EventEngine::DNSResolver> MakeResolver(
-    std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
+    std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
+    std::optional<int> settings) {
   return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode,
-                                    /*own_first=*/true);
+                                    /*own_first=*/true, settings);
 }
 
 std::unique_ptr<EventEngine::DNSResolver> MakeRefusingResolver(

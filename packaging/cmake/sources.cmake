@@ -104,9 +104,12 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_attempt.cc
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
+    grpc_cxl/event_engine/replica_connections.cc
     grpc_cxl/event_engine/resolver.cc
+    grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc
     grpc_cxl/event_engine/socket_client_source.cc
+    grpc_cxl/event_engine/spread_connections.cc
     grpc_cxl/event_engine/status_publisher.cc
     grpc_cxl/event_engine/status_snapshot.cc
     grpc_cxl/event_engine/status_table.cc
@@ -168,6 +171,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/peer_trust.cc
     grpc_cxl/rendezvous/process_number.cc
     grpc_cxl/rendezvous/rendezvous_directory.cc
+    grpc_cxl/rendezvous/replica_name.cc
     grpc_cxl/rendezvous/secret_exchange.cc
     grpc_cxl/rendezvous/service_name.cc
     grpc_cxl/rendezvous/shared_secret.cc
@@ -235,6 +239,7 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/host_status.cc
     grpc_cxl/tools/prometheus_metrics.cc
     grpc_cxl/tools/stat_ui.cc
+    grpc_cxl/tools/stat_view.cc
     grpc_cxl/tools/status_json.cc
     grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc
