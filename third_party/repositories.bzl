@@ -10,7 +10,7 @@ load("//third_party:prefix.bzl", "alias_repository", "files_repository", "grpc_c
 load("//third_party:protobuf.bzl", "protobuf_repository")
 
 _ABSL = {
-    "absl/base": ["core_headers", "no_destructor"],
+    "absl/base": ["config", "core_headers", "no_destructor"],
     "absl/cleanup": ["cleanup"],
     "absl/container": ["flat_hash_map", "inlined_vector"],
     "absl/crc": ["crc32c"],

@@ -65,7 +65,7 @@ class Checker final : public PrivateCopy {
   const absl::Span<char> copy_;
   // Threads of this side write lines back one after the other: none goes back in time.
   absl::Mutex mu_;
-  const std::unique_ptr<Writer[]> writers_ ABSL_PT_GUARDED_BY(mu_);  // of each line
+  const std::unique_ptr<Writer[]> writers_;  // of each line; guarded by mu_
 };
 
 }  // namespace grpc_cxl::internal
