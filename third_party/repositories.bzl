@@ -74,8 +74,8 @@ filegroup(name = "lcov_merger")
 """,
 }
 
-def grpc_cxl_repositories():
-    """Declares every repository that the BUILD files of this workspace name."""
+def grpc_repositories():
+    """Declares what the BUILD files of this workspace name, but for the rules of Bazel's own."""
     grpc_cxl_prefix(name = "grpc_cxl_prefix")
     alias_repository(
         name = "com_google_absl",
@@ -123,6 +123,10 @@ def grpc_cxl_repositories():
         packages = {"": ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
         targets = {name: name for name in ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
     )
+
+def grpc_cxl_repositories():
+    """Declares every repository that the BUILD files of this workspace name; for a WORKSPACE."""
+    grpc_repositories()
     if not native.existing_rule("rules_cc"):
         files_repository(name = "rules_cc", files = _RULES_CC)
     if not native.existing_rule("rules_java"):
