@@ -55,11 +55,11 @@ struct CallRoute {
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
   RouteCounters* counters = nullptr;
-  ReplicaScore* score = nullptr;  // of a replica; else null
   // Of a server in this process, for inline_call.h; else null.
   std::shared_ptr<OwnServer> own = nullptr;
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
+  ReplicaScore* score = nullptr;  // of a replica; else null
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

@@ -7,7 +7,7 @@ namespace grpc_cxl::internal {
 
 ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-                               std::shared_ptr<OwnServer> own, Watchdog* watchdog, bool is_replica)
+                               bool is_replica, std::shared_ptr<OwnServer> own, Watchdog* watchdog)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
           link->polls(), SpinBudget(wait), link->pages()),
@@ -22,10 +22,10 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
                                                      .calls = &calls_,
                                                      .blocks = blocks_,
                                                      .counters = &counters_,
-                                                     .score = is_replica_ ? &score_ : nullptr,
                                                      .own = own_,
                                                      .watchdog = watchdog_,
-                                                     .gate = &gate_}));
+                                                     .gate = &gate_,
+                                                     .score = is_replica_ ? &score_ : nullptr}));
 }
 
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {

@@ -22,11 +22,11 @@ namespace grpc_cxl::internal {
 class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
-  // see CallBlocks. `own` and `watchdog`: see CallRoute. `is_replica`: the server is one of
-  // several.
+  // see CallBlocks. `is_replica`: the server is one of several. `own` and `watchdog`: see
+  // CallRoute.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-                 std::shared_ptr<OwnServer> own, Watchdog* watchdog, bool is_replica);
+                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait, bool is_replica,
+                 std::shared_ptr<OwnServer> own, Watchdog* watchdog);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
   bool Ready() const override { return calls_.Ready(); }

@@ -140,8 +140,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
         std::chrono::milliseconds(IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000));
   }
   channel.background = std::move(background);
-  channel.companion = std::move(companion);
   channel.inline_calls = inline_calls;
+  channel.companion = std::move(companion);
   return std::make_unique<Factory>(std::move(channel));
 }
 

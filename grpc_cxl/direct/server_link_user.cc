@@ -20,9 +20,9 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
-      load_(std::move(load)),
       taken_ns_(areas * kCallSlots),
       own_(std::move(own)),
+      load_(std::move(load)),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
 
@@ -79,19 +79,13 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
   Finished();
 }
 
-void ServerLinkUser::Load(int calls) {
-  if (load_ == nullptr) return;
-  load_->Add(calls);
-  calls_.SetLoad(load_->Word());
-}
-
 std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
   absl::MutexLock lock(mu_);
   if (retired_ || ended_ || handler_ == nullptr) return nullptr;
   inline_.insert(running);
   ++inline_count_;
-  Load(1);
   ServedCounters::OfProcess().taken.Add();
+  Load(1);
   return handler_;
 }
 
@@ -103,6 +97,12 @@ void ServerLinkUser::EndInline(Cancellable* running) {
   }
   Load(-1);
   Finished();
+}
+
+void ServerLinkUser::Load(int calls) {
+  if (load_ == nullptr) return;
+  load_->Add(calls);
+  calls_.SetLoad(load_->Word());
 }
 
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
@@ -119,12 +119,12 @@ absl::Status ServerLinkUser::Run() {
   ServedCounters& counters = ServedCounters::OfProcess();
   if (!news.taken.empty()) {
     counters.taken.Add(news.taken.size());
-    Load(static_cast<int>(news.taken.size()));
     const int64_t now = SteadyNs();
     for (const ServerCalls::TakenCall& call : news.taken) {
       taken_ns_[call.id.slot] = now;
       if (!call.id.wants_response) figures_.one_way.Add();
     }
+    Load(static_cast<int>(news.taken.size()));
   }
   if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);

@@ -53,7 +53,7 @@ class ServerLinkUser final : public LinkUser {
   // told to the client; null: not told.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
-                 std::shared_ptr<ServerLoad> load);
+                 std::shared_ptr<ServerLoad> load = nullptr);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -103,10 +103,10 @@ class ServerLinkUser final : public LinkUser {
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
-  const std::shared_ptr<ServerLoad> load_;
   CallFigures figures_;            // but for `one_way`, written under mu_
   std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
   const std::shared_ptr<OwnServer> own_;
+  const std::shared_ptr<ServerLoad> load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;

@@ -35,9 +35,8 @@ namespace {
 constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 
 // For how long a name that was offered waits for its client, and how many do at a time: each takes
-// four file descriptors.
+// three file descriptors.
 constexpr auto kOfferLasts = std::chrono::seconds(10);
-// Each is a name with a watch of its own (inotify), of which a user has few.
 constexpr size_t kMostOffers = 8;
 
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(

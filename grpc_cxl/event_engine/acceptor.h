@@ -61,10 +61,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServiceName& name() const { return name_; }
   const ServerLimits& limits() const { return limits_; }
 
-  // Makes a name for the only client that is told of it, whose connection carries direct calls
-  // alone: of a client that has come over the network, and is of this host if `identity` says so
-  // (host_identity.h). Empty when it is not, when direct calls are off, or when it cannot be done.
-  // The name ends after 10 s.
+  // Makes a name that one client is told, for connections that carry direct calls alone: a client
+  // that has come over the network, and is of this host if `identity` says so (host_identity.h).
+  // Empty when it is not, when direct calls are off, or when it cannot be done. The name ends with
+  // its first client, which may be another that has seen it in the directory, or after 10 s;
+  // clients that come at the same moment are served as well.
   std::string Offer(const std::string& identity);
 
   bool may_have_direct_calls() const { return may_have_direct_calls_; }
@@ -97,7 +98,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   void Answer(WaitingClient& client);
   std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client,
                                                                      bool carries_http2);
-  // The only client of a name that Offer() has made; the end of the name.
+  // A client of a name that Offer() has made; the end of the name.
   void AnswerOffered(WaitingClient& client);
   void EndOffer(const std::string& name);
   // A connection for direct calls alone.

@@ -61,7 +61,8 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
       network->moves = MovingAddress::Terms{.key = {address, host, channel.number},
                                             .settings = channel.settings,
                                             .executor = channel.engine,
-                                            .watchdog = channel.watchdog};
+                                            .watchdog = channel.watchdog,
+                                            .direct = direct};
     }
     if (direct && !channel.settings.region.has_value()) {
       network->offers = local;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/resolver.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +14,9 @@
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/servers_of_name.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/rendezvous/own_address.h"
 #include "grpc_cxl/rendezvous/service_name.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -43,20 +47,39 @@ Addresses Refuse(absl::string_view name, std::optional<int>) {
                    "to them as `inner`"));
 }
 
+// One question to the kernel an address; not for lists that would take long.
+constexpr size_t kMostToSort = 64;
+
+void PutOwnFirst(std::vector<EventEngine::ResolvedAddress>* addresses) {
+  if (addresses->size() < 2 || addresses->size() > kMostToSort) return;
+  std::stable_partition(addresses->begin(), addresses->end(),
+                        [](const EventEngine::ResolvedAddress& address) {
+                          const auto tcp = TcpAddress::From(address.address(), address.size());
+                          return tcp.has_value() && IsOwnAddress(*tcp).value_or(false);
+                        });
+}
+
 class Resolver final : public EventEngine::DNSResolver {
  public:
   Resolver(std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
-           Addresses (*answer)(absl::string_view, std::optional<int>),
+           Addresses (*answer)(absl::string_view, std::optional<int>), bool own_first,
            std::optional<int> settings = std::nullopt)
       : executor_(std::move(executor)),
         inner_(std::move(inner)),
         answer_(answer),
+        own_first_(own_first),
         settings_(settings) {}
 
   // On another thread: gRPC holds a lock here that the callback takes.
   void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view name,
                       absl::string_view default_port) override {
     if (!ServiceName::IsTarget(name)) {
+      if (own_first_) {
+        on_resolve = [on_resolve = std::move(on_resolve)](Addresses addresses) mutable {
+          if (addresses.ok()) PutOwnFirst(&*addresses);
+          on_resolve(std::move(addresses));
+        };
+      }
       return inner_->LookupHostname(std::move(on_resolve), name, default_port);
     }
     executor_->Run([on_resolve = std::move(on_resolve), answer = answer_, name = std::string(name),
@@ -80,6 +103,7 @@ class Resolver final : public EventEngine::DNSResolver {
   const std::shared_ptr<EventEngine> executor_;
   const std::unique_ptr<EventEngine::DNSResolver> inner_;
   Addresses (*const answer_)(absl::string_view, std::optional<int>);  // to a `cxl:` name
+  const bool own_first_;
   const std::optional<int> settings_;
 };
 
@@ -88,12 +112,14 @@ class Resolver final : public EventEngine::DNSResolver {
 std::unique_ptr<EventEngine::DNSResolver> MakeResolver(
     std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner,
     std::optional<int> settings) {
-  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode, settings);
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Encode,
+                                    /*own_first=*/true, settings);
 }
 
 std::unique_ptr<EventEngine::DNSResolver> MakeRefusingResolver(
     std::shared_ptr<EventEngine> executor, std::unique_ptr<EventEngine::DNSResolver> inner) {
-  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Refuse);
+  return std::make_unique<Resolver>(std::move(executor), std::move(inner), Refuse,
+                                    /*own_first=*/false);
 }
 
 }  // namespace grpc_cxl::internal

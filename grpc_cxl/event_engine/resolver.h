@@ -10,8 +10,10 @@
 namespace grpc_cxl::internal {
 
 // A DNS resolver that answers `cxl:` names itself and passes others to `inner`. gRPC resolves
-// every target of an unknown scheme through DNS. With the number of a channel's settings, a name
-// with replicas has the addresses of all of them, in random order.
+// every target of an unknown scheme through DNS. Of a host's addresses, those of this network
+// namespace come first, for the policy that takes the first that it can have (pick_first). With the
+// number of a channel's settings, a name with replicas has the addresses of all of them, in random
+// order.
 //
 // A resolver cannot tell gRPC of replicas that come. gRPC asks again when a connection has ended or
 // could not be made, after GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS at the earliest; see

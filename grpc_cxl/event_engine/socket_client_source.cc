@@ -99,7 +99,7 @@ absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
       HasReplicas(name, settings)
           ? KeptName::OpenReplica(executor, poller, settings.directory, name)
           : KeptName::Open(executor, poller, settings.directory, name, settings.take_over,
-                           settings.users);
+                           settings.users, /*restores=*/name.str() == guarded_as.str());
   if (!kept.ok()) return kept.status();
   const ServiceName own = (*kept)->name();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(

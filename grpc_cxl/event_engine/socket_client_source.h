@@ -38,7 +38,7 @@ class SocketClientSource final : public ClientSource,
   // Registers the name at once, or a replica's if the settings say so and it is a service's;
   // connections wait until Start(). Errors are those of KeptName::Open() and OpenReplica().
   // `memory` is how the server gets at its arenas. `guarded_as`: whose clients these are, for
-  // AddressGuard.
+  // AddressGuard; another name's, where the name is made for an offer.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
       const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);

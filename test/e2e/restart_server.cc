@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A server for restart_test.cc and replicas_test.cc: answers each call with its number, and whether
-// it came over HTTP/2 (`requests`). Prints "serving"; shuts down when another server has taken over,
-// or at the end of its input, and prints how many calls it has run.
+// it came over HTTP/2 (`requests`). Prints "serving"; shuts down when another server has taken
+// over, or at the end of its input, and prints how many calls it has run.
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
