@@ -111,7 +111,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         });
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority,
-        std::move(background), settings_->inline_calls,
+        std::move(background), internal::FullTarget(uri), settings_->inline_calls,
         target.is_name ? internal::ReplicaConnections::For(target.calls_key, number_) : nullptr));
   }
 

@@ -47,13 +47,13 @@ _grpc_stubs = rule(
         "_plugin": attr.label(
             default = Label("//src/compiler:grpc_cpp_plugin"),
             allow_single_file = True,
-            cfg = "host",
+            cfg = "exec",
             executable = True,
         ),
         "_protoc": attr.label(
             default = Label("@com_google_protobuf//:protoc"),
             allow_single_file = True,
-            cfg = "host",
+            cfg = "exec",
             executable = True,
         ),
     },

@@ -4,11 +4,18 @@
 # into a private folder.
 #
 #   debian_prefix.sh DESTINATION
+#   debian_prefix.sh --only="PACKAGE ..." DESTINATION
+#
+# The second form unpacks these packages instead, and nothing that they depend on.
 #
 # Nothing of the host system changes and root is not needed: apt runs on a state
 # of its own, packages are unpacked with `dpkg -x`, never installed. Downloads are
 # kept in ${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-~/.cache}/grpc_cxl} and shared by all
 # clones; with a complete cache no network is used.
+#
+# debian_packages.lock names the packages that were tested. Each is taken while the mirror has that
+# version, else the newest; standard error says which. GRPC_CXL_PACKAGES=newest takes the newest of
+# all, and GRPC_CXL_PACKAGES=tested fails where a tested one is gone.
 #
 # The prefix serves Bazel (prefix.bzl) and, with the toolchain.cmake in its root, CMake. It may be
 # moved until something is built with it.
@@ -17,17 +24,26 @@
 # because experimental's newest Abseil may not be the one gRPC was built with.
 set -eu
 
+only=
+case ${1:-} in
+  --only=?*)
+    only=${1#--only=}
+    shift
+    ;;
+esac
 case ${1:--} in
   -*)
-    echo "usage: debian_prefix.sh DESTINATION" >&2
+    echo "usage: debian_prefix.sh [--only=\"PACKAGE ...\"] DESTINATION" >&2
     exit 2
     ;;
 esac
+here=$(cd "$(dirname "$0")" && pwd)
 dest=$1
 packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libgtest-dev libgmock-dev libbenchmark-dev
   libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev
   nlohmann-json3-dev libftxui-dev prometheus-cpp-dev"
+[ -z "$only" ] || packages="only $only"
 from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
 # The host's own C library headers are used for compiling.
 not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"
@@ -43,9 +59,17 @@ for tool in apt-get dpkg flock sha256sum; do
     fail "$tool is missing: this build takes gRPC from Debian's packages; run it on Debian 12 or newer, $otherwise."
 done
 
+wanted=${GRPC_CXL_PACKAGES:-}
+case $wanted in
+  "" | tested) lock=$here/debian_packages.lock ;;
+  newest) lock=/dev/null ;;
+  *) fail "GRPC_CXL_PACKAGES=$wanted: set it to tested or newest, or leave it unset." ;;
+esac
+
 arch=$(dpkg --print-architecture)
+[ "$arch" = amd64 ] || lock=/dev/null  # tested there alone
 # Of all that decides which packages are fetched.
-recipe=$(echo "1 $packages $from_experimental" | sha256sum | cut -c1-12)
+recipe=$(echo "2 $packages $from_experimental" | cat - "$lock" | sha256sum | cut -c1-12)
 # No fallback to /tmp: there, anybody could put packages in front of us.
 [ -n "${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-${HOME:-}}}" ] ||
   fail "there is no place for downloads: set HOME, XDG_CACHE_HOME or GRPC_CXL_CACHE."
@@ -73,8 +97,14 @@ download() {
   for suite in sid experimental; do
     echo "deb ${key:+[signed-by=$key] }$uri $suite main"
   done >"$work/etc/sources.list"
-  printf 'Package: %s\nPin: release a=experimental\nPin-Priority: 900\n' \
-    "$from_experimental" >"$work/etc/preferences"
+  # A pin of a version that the mirror no longer has is without effect.
+  {
+    sed -n 's#^[0-9a-f]* *\./\([^_]*\)_\(.*\)_[^_]*\.deb$#\1 \2#p' "$lock" | sed 's/%3a/:/' |
+      while read -r name version; do
+        printf 'Package: %s\nPin: version %s\nPin-Priority: 990\n\n' "$name" "$version"
+      done
+    printf 'Package: %s\nPin: release a=experimental\nPin-Priority: 900\n' "$from_experimental"
+  } >"$work/etc/preferences"
 
   set -- -qq -o "Dir::Etc::sourcelist=$work/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null \
     -o "Dir::Etc::preferences=$work/etc/preferences" -o Dir::Etc::preferencesparts=/dev/null \
@@ -87,6 +117,14 @@ download() {
   apt-get "$@" update >"$work/log" 2>&1 ||
     fail "Debian's sid and experimental package lists could not be fetched ($(grep -m1 '^[EW]:' "$work/log" || echo 'no reason given')): check the network and apt's mirror, $otherwise."
 
+  if [ -n "$only" ]; then
+    # shellcheck disable=SC2086
+    (cd "$work/debs" && apt-get "$@" download $only) >"$work/log" 2>&1 ||
+      fail "Debian's packages $only could not be fetched ($(grep -m1 '^E:' "$work/log" || echo 'no reason given')): check the network."
+    keep_download
+    return
+  fi
+
   # Abseil's headers must be of the version that gRPC was built with; the newest may not be.
   grpc=$(apt-cache "$@" depends libgrpc++-dev | sed -n 's/^ *Depends: \(libgrpc++[0-9].*\)$/\1/p' | head -n 1)
   absl=$(apt-cache "$@" depends "$grpc" | sed -n 's/^ *Depends: \(libabsl[0-9]*\)$/\1/p' | head -n 1)
@@ -96,6 +134,10 @@ download() {
   apt-get "$@" --yes --download-only install $packages "libabsl-dev=$version" >"$work/log" 2>&1 ||
     fail "Debian's gRPC packages could not be fetched ($(grep -m1 -E '^E:|Depends:' "$work/log" || echo 'no reason given')): check the network, $otherwise."
 
+  keep_download
+}
+
+keep_download() {
   # The folder gets its name only when it is complete.
   rm -rf "$work/debs/partial" "$work/debs/lock"
   (cd "$work/debs" && sha256sum ./*.deb) >"$work/SHA256SUMS"
@@ -110,6 +152,15 @@ exec 9>"${cache%/*}/lock"
 flock 9  # two clones that build for the first time: the second one uses the first one's download
 downloaded || download
 exec 9>&-
+untested=
+[ -s "$lock" ] && untested=$(grep -Fvxf "$lock" "$cache/SHA256SUMS" | sed 's#.*/##; s#\.deb$##' | tr '\n' ' ')
+if [ -n "$untested" ]; then
+  for name in $untested; do
+    grep -qF "./$name.deb" "$lock" && fail "$cache/$name.deb is not what was tested, though its version is the same: delete $cache and try again."
+  done
+  [ "$wanted" != tested ] || fail "Debian's mirror no longer has what was tested, but ${untested% }: update grpc_cxl, or leave GRPC_CXL_PACKAGES unset."
+  echo "grpc_cxl: not tested with these, which Debian's mirror has now: ${untested% }" >&2
+fi
 
 mkdir -p "$dest" || fail "$dest cannot be made: name a folder that you can write to."
 [ -z "$(ls -A "$dest")" ] || [ -e "$dest/toolchain.cmake" ] ||
@@ -120,6 +171,11 @@ for deb in "$cache"/*.deb; do
   case " $not_unpacked " in *" $name "*) continue ;; esac
   dpkg -x "$deb" "$dest" || fail "$deb could not be unpacked: delete $cache and try again."
 done
+
+# Which package has which shared library, as dpkg-shlibdeps -L reads it.
+for deb in "$cache"/*.deb; do
+  dpkg-deb -I "$deb" shlibs 2>/dev/null | grep -v "^#" || :
+done >"$dest/shlibs"
 
 # Its programs run with its own C library, wherever it lies.
 mkdir -p "$dest/usr/libexec/grpc_cxl"
@@ -151,4 +207,4 @@ find "$dest/usr" -name '*.pc' -type f | while read -r file; do
   sed -i "s#=/usr\$#=\${pcfiledir}$up#; s#=/usr/#=\${pcfiledir}$up/#" "$file"
 done
 
-cp "${0%/*}/debian_prefix.cmake" "$dest/toolchain.cmake"
+cp "$here/debian_prefix.cmake" "$dest/toolchain.cmake"

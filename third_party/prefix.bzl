@@ -192,10 +192,13 @@ def _prefix_impl(ctx):
     else:
         ctx.report_progress("Unpacking gRPC from Debian's packages")
         prefix = str(ctx.path("prefix"))
-        ctx.path(Label("//third_party:debian_prefix.cmake"))  # the script takes it along
+        for read in ["debian_prefix.cmake", "debian_packages.lock"]:
+            ctx.path(Label("//third_party:" + read))  # what the script reads
         result = ctx.execute([ctx.path(Label("//third_party:debian_prefix.sh")), prefix], timeout = 1800)
         if result.return_code != 0:
             fail(result.stderr.strip())
+        if result.stderr:
+            print(result.stderr.strip())  # buildifier: disable=print
 
     include = _first_existing(
         ctx,
@@ -252,7 +255,7 @@ def _prefix_impl(ctx):
 
 grpc_cxl_prefix = repository_rule(
     implementation = _prefix_impl,
-    environ = ["GRPC_CXL_PREFIX", "GRPC_CXL_CACHE"],
+    environ = ["GRPC_CXL_PREFIX", "GRPC_CXL_CACHE", "GRPC_CXL_PACKAGES"],
     local = False,
 )
 

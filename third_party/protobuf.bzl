@@ -25,10 +25,10 @@ alias(name = "protobuf", actual = "@grpc_cxl_prefix//:protobuf")
 
 alias(name = "protoc", actual = "@grpc_cxl_prefix//:bin/protoc")
 
-# Code for the well-known types is in the library already.
+# Code for the well-known types is in the library already. This spelling is for Bazel 4 to 7.
 proto_lang_toolchain(
     name = "cc_toolchain",
-    {without} = {protos},
+    blacklisted_protos = {protos},
     command_line = "--cpp_out=$(OUT)",
     runtime = "@grpc_cxl_prefix//:protobuf",
 )
@@ -44,12 +44,8 @@ proto_library(
 
 def _protobuf_impl(ctx):
     prefix = ctx.path(Label("@grpc_cxl_prefix//:BUILD.bazel")).dirname
-    # Debian's Bazels do not tell their versions: 4.2.3 has no repository_ctx.watch(), 7 has.
-    version = native.bazel_version.split(".")[0]
-    is_old = int(version) < 5 if version.isdigit() else not hasattr(ctx, "watch")
     build = _BUILD.format(
         protos = repr([":" + name for name in _WELL_KNOWN]),
-        without = "blacklisted_protos" if is_old else "denylisted_protos",
     )
     for name, (stem, deps) in _WELL_KNOWN.items():
         source = "google/protobuf/%s.proto" % stem

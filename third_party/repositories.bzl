@@ -6,11 +6,12 @@ in a workspace that builds gRPC from source; such a workspace brings its own
 repositories and does not call this.
 """
 
+load("//third_party:opentelemetry.bzl", "opentelemetry_repository")
 load("//third_party:prefix.bzl", "alias_repository", "files_repository", "grpc_cxl_prefix")
 load("//third_party:protobuf.bzl", "protobuf_repository")
 
 _ABSL = {
-    "absl/base": ["core_headers", "no_destructor"],
+    "absl/base": ["config", "core_headers", "no_destructor"],
     "absl/cleanup": ["cleanup"],
     "absl/container": ["flat_hash_map", "inlined_vector"],
     "absl/crc": ["crc32c"],
@@ -74,8 +75,8 @@ filegroup(name = "lcov_merger")
 """,
 }
 
-def grpc_cxl_repositories():
-    """Declares every repository that the BUILD files of this workspace name."""
+def grpc_repositories():
+    """Declares what the BUILD files of this workspace name, but for the rules of Bazel's own."""
     grpc_cxl_prefix(name = "grpc_cxl_prefix")
     alias_repository(
         name = "com_google_absl",
@@ -117,12 +118,19 @@ def grpc_cxl_repositories():
         packages = {"": ["ftxui", "json", "prometheus"]},
         targets = {name: name for name in ["ftxui", "json", "prometheus"]},
     )
+    # For //grpc_cxl:opentelemetry alone.
+    if not native.existing_rule("io_opentelemetry_cpp"):
+        opentelemetry_repository(name = "io_opentelemetry_cpp")
     # For //examples/hotel_reservation alone.
     alias_repository(
         name = "hotel_libraries",
         packages = {"": ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
         targets = {name: name for name in ["hdr_histogram", "httplib", "libcrypto", "sqlite3"]},
     )
+
+def grpc_cxl_repositories():
+    """Declares every repository that the BUILD files of this workspace name; for a WORKSPACE."""
+    grpc_repositories()
     if not native.existing_rule("rules_cc"):
         files_repository(name = "rules_cc", files = _RULES_CC)
     if not native.existing_rule("rules_java"):

@@ -24,7 +24,7 @@ uintptr_t PageSize() {
 absl::Status ArenaPages::Reserve(absl::Span<const char> bytes) const {
   if (!on_use() || bytes.empty()) return absl::OkStatus();
   const auto first = reinterpret_cast<uintptr_t>(bytes.data()) & -PageSize();
-  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size();
   const size_t size = (end - first + PageSize() - 1) & -PageSize();
   // The kernel would rather kill a process than refuse.
   if (absl::Status status = MemoryGate::OfProcess().Take(size); !status.ok()) return status;

@@ -116,11 +116,10 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
 void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
-  Call& call = calls_[slot];
-  absl::MutexLock lock(call.mu);
+  absl::MutexLock lock(calls_[slot].mu);
   FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking);
   FlipPosted(slot);
-  return call.generation;
+  return calls_[slot].generation;
 }
 
 void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback) {

@@ -50,6 +50,8 @@ namespace grpc_cxl::internal {
 //   6. A stale line causes delay, never a wrong result: words only move on, and a reader of an
 //      old value looks again.
 //
+// shared_view.pml is a model of the caches and of what rules 3 to 5 rest on.
+//
 // If a process dies between a write and its write-back, the other side sees an older state
 // that was whole. Between payload and flag: nothing was sent.
 //

@@ -116,14 +116,19 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   }
   const Message& request = *static_cast<const Message*>(methods->GetSendMessage());
   const size_t message_bytes = request.ByteSizeLong();
+  ObservedCall::Metadata annotated;
   RequestView view;
-  if (!MakeHead(*methods->GetSendInitialMetadata(), message_bytes, &view)) {
+  if (!MakeHead(Annotate(*methods->GetSendInitialMetadata(), &annotated), message_bytes, &view)) {
     CallCounters::OfProcess().not_eligible.Add();
+    observed_ = nullptr;
     return false;
   }
   methods_ = methods;
   if (link_->own != nullptr && BeginInline(request, message_bytes, view)) return true;
-  if (!Post(request, message_bytes, std::move(view))) return false;
+  if (!Post(request, message_bytes, std::move(view))) {
+    observed_ = nullptr;
+    return false;
+  }
   CallCounters::OfProcess().direct.Add();
   if (TakeSyncCallerHint(method_)) {
     WaitHere();
@@ -131,6 +136,16 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
     WaitElsewhere();
   }
   return true;
+}
+
+const ObservedCall::Metadata& DirectCall::Annotate(const ObservedCall::Metadata& metadata,
+                                                   ObservedCall::Metadata* annotated) {
+  CallObserver* const observer = CallObserver::Get();
+  if (observer != nullptr) observed_ = observer->AtClient(method_, channel_.target);
+  if (observed_ == nullptr) return metadata;
+  *annotated = metadata;
+  observed_->Annotate(annotated);
+  return *annotated;
 }
 
 bool DirectCall::MakeHead(const std::multimap<std::string, std::string>& metadata,
@@ -163,12 +178,17 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   }
   CallCounters::OfProcess().direct.Add();
   CallCounters::OfProcess().in_process.Add();
+  if (observed_ != nullptr) observed_->Began(message_bytes);
   grpc::ByteBuffer message(&slice, 1);
+  const auto end = [this] {
+    Observe(response_.status(), response_.message_bytes());
+    methods_->Hijack();
+  };
   if (waits) {
     call->Run(view, std::move(message), ThreadSpin(channel_));
-    methods_->Hijack();
+    end();
   } else {
-    call->Start(view, std::move(message), [this] { methods_->Hijack(); });
+    call->Start(view, std::move(message), end);
   }
   return true;
 }
@@ -182,6 +202,7 @@ bool DirectCall::Post(const Message& request, size_t message_bytes, RequestView 
                                  2 * channel_.max_metadata_bytes;
   timeout_ns_ = view.timeout_ns;
   generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  if (observed_ != nullptr) observed_->Began(message_bytes);
   return true;
 }
 
@@ -327,8 +348,11 @@ bool DirectCall::PostElsewhere() {
     waited_ns_ = 0;
   }
   const size_t message_bytes = request->ByteSizeLong();
+  ObservedCall::Metadata annotated;
   RequestView view;
-  if (!MakeHead(*metadata, message_bytes, &view) || !Post(*request, message_bytes, view)) {
+  if (!MakeHead(Annotate(*metadata, &annotated), message_bytes, &view) ||
+      !Post(*request, message_bytes, std::move(view))) {
+    observed_ = nullptr;
     return false;
   }
   waits_elsewhere ? WaitElsewhere() : WaitHere();
@@ -341,12 +365,14 @@ void DirectCall::End(CallOutcome outcome) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
-    link_->counters->calls.Ended(response_.code());
+    Observe(response_.status(), response_.message_bytes());
   }
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
     link_->counters->not_taken.Add();
+    if (observed_ != nullptr) observed_->NotTaken();
+    observed_ = nullptr;
     if (PostElsewhere()) return;  // it may be over, and this deleted
     methods_->Proceed();
   } else {
@@ -354,8 +380,14 @@ void DirectCall::End(CallOutcome outcome) {
   }
 }
 
+void DirectCall::Observe(const grpc::Status& status, size_t response_bytes) {
+  const auto code = static_cast<uint32_t>(status.error_code());
+  link_->counters->calls.Ended(code);
+  if (observed_ != nullptr) observed_->Ended(code, status.error_message(), response_bytes);
+}
+
 void DirectCall::End(grpc::Status status) {
-  link_->counters->calls.Ended(status.error_code());
+  Observe(status, 0);
   response_.Set(std::move(status));
   methods_->Hijack();
 }

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
@@ -47,6 +48,10 @@ class DirectCall final : public grpc::experimental::Interceptor {
  private:
   // Posts the call if it is eligible, and waits for it or leaves it to the polling thread.
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
+  // Begins `observed_`, if somebody observes the call. Returns the metadata to send, maybe
+  // `*annotated`.
+  const ObservedCall::Metadata& Annotate(const ObservedCall::Metadata& metadata,
+                                         ObservedCall::Metadata* annotated);
   // False when there is something in it that only HTTP/2 can carry, or that gRPC reports itself.
   bool MakeHead(const std::multimap<std::string, std::string>& metadata, size_t message_bytes,
                 RequestView* view) const;
@@ -75,6 +80,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
 
   void End(CallOutcome outcome);
   void End(grpc::Status status);
+  // Counts the end.
+  void Observe(const grpc::Status& status, size_t response_bytes);
 
   const DirectChannel& channel_;
   // Set under mu_; read without it by the thread that has set it.
@@ -101,6 +108,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   BlockDescriptor lent_{};    // the request's block, if it has one
 
   HijackedResponse response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 }  // namespace grpc_cxl::internal

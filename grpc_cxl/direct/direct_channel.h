@@ -22,6 +22,7 @@ struct DirectChannel {
   // What handlers see as "user-agent", and as the authority; empty: the server's default.
   std::string user_agent = {};
   std::string authority = {};
+  std::string target = {};  // the channel's, as gRPC writes it in full
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;

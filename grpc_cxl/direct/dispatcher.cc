@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/direct/metadata_view.h"
@@ -30,13 +32,15 @@ class RunningCall final : public Cancellable {
       : connection_(std::move(connection)), call_(call) {}
 
   absl::Status Start(const RequestView& request, Dispatcher& dispatcher) {
-    if (absl::Status status = dispatcher.Prepare(request, connection_->peer(), &context_);
+    if (absl::Status status =
+            dispatcher.Prepare(request, connection_->peer(), &context_, &observed_);
         !status.ok()) {
       return status;
     }
     absl::StatusOr<grpc::Slice> message = Message(request);
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
+    if (observed_ != nullptr) observed_->Began(message->size());
     connection_->Running(call_, this);
     dispatcher.Call(request.method, &context_, &message_, &response_,
                     [this](const grpc::Status& status) { Finish(status); });
@@ -54,6 +58,9 @@ class RunningCall final : public Cancellable {
 
   void Finish(const grpc::Status& status) {
     const auto code = static_cast<uint32_t>(status.error_code());
+    if (observed_ != nullptr) {
+      observed_->Ended(code, status.error_message(), status.ok() ? response_.Length() : 0);
+    }
     if (!call_.wants_response) {
       connection_->Respond(call_, {}, code);
       delete this;
@@ -94,6 +101,7 @@ class RunningCall final : public Cancellable {
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;
   grpc::ByteBuffer response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
@@ -114,8 +122,13 @@ Dispatcher::Dispatcher(grpc::Server& server, std::string authority, size_t max_m
       stub_(InProcessChannel(server)) {}
 
 absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& peer,
-                                 grpc::ClientContext* context) const {
+                                 grpc::ClientContext* context,
+                                 std::unique_ptr<ObservedCall>* observed) const {
   context->set_authority(authority_);
+  if (CallObserver* const observer = CallObserver::Get()) {
+    *observed = observer->AtServer(request.method);
+  }
+  ObservedCall::Metadata annotated;  // of observed calls
   for (const auto& [key, value] : request.metadata) {
     const bool is_authority = key == kAuthorityKey;
     if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
@@ -123,10 +136,16 @@ absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& 
     }
     if (is_authority) {
       context->set_authority(std::string(value));
-    } else if (key != kPeerKey) {
+    } else if (key == kPeerKey) {
+      continue;
+    } else if (*observed != nullptr) {
+      annotated.emplace(key, value);
+    } else {
       context->AddMetadata(std::string(key), std::string(value));
     }
   }
+  if (*observed != nullptr) (*observed)->Annotate(&annotated);
+  for (const auto& [key, value] : annotated) context->AddMetadata(key, value);
   context->AddMetadata(std::string(kPeerKey), peer);
   if (request.timeout_ns < kLongestTimeout) {
     context->set_deadline(std::chrono::system_clock::now() +

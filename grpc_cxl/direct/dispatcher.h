@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/server_link_user.h"
 
 namespace grpc_cxl::internal {
@@ -31,9 +32,10 @@ class Dispatcher final : public CallHandler {
   // How a call begins, for those who wait for its end. Prepare() sets what `request` says of the
   // call, DATA_LOSS when its metadata is malformed, and Call() begins it; `context`, `message` and
   // `response` must stay until `done`, which gets the status as the client should. `peer` is the
-  // text of ServerContext::peer() on the stream path.
+  // text of ServerContext::peer() on the stream path. `*observed` becomes the server's, if somebody
+  // observes the call; Began() and Ended() are for the caller.
   absl::Status Prepare(const RequestView& request, const std::string& peer,
-                       grpc::ClientContext* context) const;
+                       grpc::ClientContext* context, std::unique_ptr<ObservedCall>* observed) const;
   void Call(absl::string_view method, grpc::ClientContext* context, const grpc::ByteBuffer* message,
             grpc::ByteBuffer* response, std::function<void(const grpc::Status&)> done);
   // Why a call with so much metadata must not begin; empty: it may.

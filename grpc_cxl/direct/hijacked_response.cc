@@ -124,6 +124,7 @@ void HijackedResponse::Take(ResponseView response, std::optional<grpc::ByteBuffe
   Set(grpc::Status(static_cast<grpc::StatusCode>(response_.code),
                    std::string(response_.status_message), std::string(response_.status_details)));
   has_message_ = response_.has_message && status_.ok();
+  message_bytes_ = message_bytes;
 }
 
 bool HijackedResponse::CheckMetadata(size_t bytes, size_t limit) {

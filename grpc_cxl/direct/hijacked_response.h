@@ -29,7 +29,8 @@ class HijackedResponse {
   void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
   // Deliver() may yet find that the message is malformed.
-  uint32_t code() const { return static_cast<uint32_t>(status_.error_code()); }
+  const grpc::Status& status() const { return status_; }
+  size_t message_bytes() const { return message_bytes_; }
   // Of a call on the server's in-process channel: the metadata are the context's, which must stay.
   void Set(const grpc::Status& status, const grpc::ClientContext& context, grpc::ByteBuffer message,
            const DirectChannel& channel);
@@ -54,6 +55,7 @@ class HijackedResponse {
   ResponseView response_;                    // points into bytes_, or the context
   std::optional<grpc::ByteBuffer> message_;  // when it is not in bytes_
   bool has_message_ = false;
+  size_t message_bytes_ = 0;
 };
 
 }  // namespace grpc_cxl::internal

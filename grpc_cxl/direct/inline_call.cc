@@ -101,8 +101,9 @@ void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
     Leave();
     return std::exchange(on_end_, nullptr)();
   }
-  const absl::Status prepared = dispatcher.Prepare(request, server_->peer(), &context_);
+  const absl::Status prepared = dispatcher.Prepare(request, server_->peer(), &context_, &observed_);
   if (!prepared.ok()) context_.TryCancel();  // cannot be: the metadata were checked
+  if (observed_ != nullptr) observed_->Began(message.Length());
   message_.Swap(&message);
   dispatcher.Call(request.method, &context_, &message_, &reply_,
                   [this](const grpc::Status& status) { End(status); });
@@ -112,8 +113,11 @@ void InlineCall::End(const grpc::Status& status) {
   const int64_t now_ns = SteadyNs();
   route_->counters->calls.latency.Add(now_ns - began_ns_);
   if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, under_way_, now_ns);
+  if (observed_ != nullptr) {
+    observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(),
+                     status.ok() ? reply_.Length() : 0);
+  }
   response_->Set(status, context_, std::move(reply_), channel_);
-  route_->counters->calls.Ended(response_->code());
   Leave();
   std::exchange(on_end_, nullptr)();
 }

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/hijacked_response.h"
@@ -54,6 +55,7 @@ class InlineCall final : public Cancellable {
   std::shared_ptr<ServerLinkUser> server_;
   std::shared_ptr<CallHandler> handler_;
   std::function<void()> on_end_;
+  std::unique_ptr<ObservedCall> observed_;  // at the server; null: nobody does
   int64_t began_ns_ = 0;
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;

@@ -122,4 +122,12 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   return result;
 }
 
+std::string FullTarget(const std::string& target) {
+  for (const absl::string_view scheme :
+       {"dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:"}) {
+    if (absl::StartsWith(target, scheme)) return target;
+  }
+  return absl::StrCat("dns:///", target);
+}
+
 }  // namespace grpc_cxl::internal

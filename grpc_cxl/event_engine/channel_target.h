@@ -32,6 +32,9 @@ struct ChannelTarget {
   std::string authority;
 };
 
+// A target as gRPC writes it in full: "dns:///" comes before those whose scheme it does not know.
+std::string FullTarget(const std::string& target);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_CHANNEL_TARGET_H_

@@ -80,7 +80,8 @@ absl::StatusOr<std::shared_ptr<KeptName>> KeptName::OpenReplica(
   if (!listener.ok()) return listener.status();
   const ServiceName name = ServiceName::Reserved(listener->name());
   return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
-                                                *std::move(listener), name, std::nullopt));
+                                                *std::move(listener), name, std::nullopt,
+                                                /*restores=*/true));
 }
 
 KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,

@@ -9,6 +9,7 @@
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/endpoint/accompanied_endpoint.h"
 #include "grpc_cxl/event_engine/servers_of_name.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
@@ -56,8 +57,7 @@ std::unique_ptr<SpreadConnections::EventEngine::Endpoint> SpreadConnections::Kee
     connections->connections_.emplace(request.name.str(), endpoint->reads());
   }
   if (first) connections->Watch();
-  endpoint->Hold(std::move(connections));
-  return endpoint;
+  return std::make_unique<AccompaniedEndpoint>(std::move(endpoint), std::move(connections));
 }
 
 SpreadConnections::SpreadConnections(const ConnectRequest& request)

@@ -283,11 +283,12 @@ void Poller::WaitForEvents(bool may_sleep, int64_t now) {
   absl::MutexLock lock(mu_);
   sleeping_ = false;
   for (int i = 0; i < count; ++i) {
-    if (events[i].data.u64 == 0) {
+    const uint64_t key = events[i].data.u64;  // a copy: epoll_event is packed
+    if (key == 0) {
       eventfd_t ignored;
       eventfd_read(poke_.get(), &ignored);
       note(poked_ns_);
-    } else if (const auto it = entries_.find(events[i].data.u64); it != entries_.end()) {
+    } else if (const auto it = entries_.find(key); it != entries_.end()) {
       readable_.push_back(it->second);
       note(it->second->pollable->WokenAt());
     }

@@ -12,7 +12,7 @@ namespace {
 
 // Three digits, and a point where there is space for one.
 std::string ThreeDigits(double value) {
-  return absl::StrFormat(value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f", value);
+  return absl::StrFormat("%.*f", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value);
 }
 
 std::string Scaled(uint64_t number, double step, const char* units) {

@@ -40,7 +40,7 @@ bundle = rule(
         ),
         "_tool": attr.label(
             default = Label("//packaging/bundle:bundling_tool"),
-            cfg = "host",
+            cfg = "exec",
             executable = True,
         ),
     },

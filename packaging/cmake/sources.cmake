@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
+# Not built with CMake: //grpc_cxl:opentelemetry, for want of @io_opentelemetry_cpp//api:api.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h

@@ -31,7 +31,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr size_t kMiB = size_t{1} << 20;
-constexpr ArenaBacking kHugePages = {.kind = ArenaBacking::Kind::kMemfdHuge};
+ArenaBacking HugePages() { return {.kind = ArenaBacking::Kind::kMemfdHuge}; }
 
 ArenaBacking In(const std::string& directory) {
   return {.kind = ArenaBacking::Kind::kDirectory, .directory = directory};
@@ -58,7 +58,7 @@ TEST(HugePagesTest, WhereTheHostHasReservedSome) {
   if (FreeHugePages() == 0) {
     GTEST_SKIP() << "the host has no free 2 MiB pages; to run this: sysctl vm.nr_hugepages=4";
   }
-  absl::StatusOr<Arena> arena = Arena::Create(1, kHugePages);
+  absl::StatusOr<Arena> arena = Arena::Create(1, HugePages());
   ASSERT_TRUE(arena.ok()) << arena.status();
   EXPECT_EQ(arena->size(), 2 * kMiB);
   EXPECT_TRUE(arena->sealed());
@@ -66,7 +66,7 @@ TEST(HugePagesTest, WhereTheHostHasReservedSome) {
 }
 
 TEST(HugePagesTest, MoreThanTheHostHasReserved) {
-  EXPECT_THAT(Arena::Create((FreeHugePages() + 1) * 2 * kMiB, kHugePages),
+  EXPECT_THAT(Arena::Create((FreeHugePages() + 1) * 2 * kMiB, HugePages()),
               StatusIs(absl::StatusCode::kResourceExhausted,
                        AllOf(HasSubstr("cannot reserve"), HasSubstr("sysctl vm.nr_hugepages"))));
 }

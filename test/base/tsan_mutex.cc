@@ -8,7 +8,9 @@
 // first for the dynamic linker) and tell the sanitizer what each of them orders. Linked into
 // the tests of code that locks; empty in every other build.
 
-#if defined(__SANITIZE_THREAD__)
+#include "absl/base/config.h"
+
+#if defined(ABSL_HAVE_THREAD_SANITIZER)
 
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
@@ -113,4 +115,4 @@ bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
 ABSL_NAMESPACE_END
 }  // namespace absl
 
-#endif  // __SANITIZE_THREAD__
+#endif  // ABSL_HAVE_THREAD_SANITIZER

@@ -61,7 +61,7 @@ class DocumentTest(unittest.TestCase):
         blocks = re.findall(r"^\*\*([\w./]+)\*\*:\n\n```\w+\n(.*?)^```$", read("docs/building.md"),
                             re.MULTILINE | re.DOTALL)
         self.assertEqual(sorted(name for name, _ in blocks),
-                         [".bazelrc", "CMakeLists.txt", "WORKSPACE", "money/BUILD.bazel",
+                         [".bazelrc", "CMakeLists.txt", "MODULE.bazel", "WORKSPACE", "money/BUILD.bazel",
                           "orders/BUILD.bazel"])
         for name, block in blocks:
             with self.subTest(name):

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "absl/base/config.h"
 #include "absl/log/check.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -38,7 +39,7 @@ class NoMoreThreads {
 };
 
 TEST(WatchdogLimitTest, WithoutThreadsABlockedPollerWaitsAndGoesOn) {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_THREAD_SANITIZER) || defined(ABSL_HAVE_ADDRESS_SANITIZER)
   GTEST_SKIP() << "a sanitizer cannot live with a limit on its address space";
 #endif
   mallopt(M_ARENA_MAX, 1);  // a heap for each thread would come and go by more than a stack's size

@@ -186,12 +186,12 @@ TEST_F(RegionCacheTest, AHostThatMovesToAnotherMachineAndBackUsesNoIdTwice) {
     const auto node = Join(0, machine);
     const auto observer = *Open(kOther);
     EXPECT_GT(ReadProcess(*observer, 0, 0)->process.incarnation, last);
+    // Every machine has a kernel of its own.
+    node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
     const auto listener = node->Listen("a", [](const auto&) {});
     ASSERT_THAT(listener, IsOk());
     last = ReadName(*observer, 0, 0)->id;
     node->StopListening(*listener);
-    // Every machine has a kernel of its own.
-    node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
   }
 }
 

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/log/check.h"
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
@@ -32,7 +33,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 // Long enough for a process to keep on a busy machine, short enough to wait for.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_THREAD_SANITIZER) || defined(ABSL_HAVE_ADDRESS_SANITIZER)
 constexpr absl::Duration kLease = absl::Seconds(2);
 #else
 constexpr absl::Duration kLease = absl::Milliseconds(500);
@@ -65,7 +66,7 @@ class RegionNodeTest : public ::testing::TestWithParam<Memory> {
     ~Server() { node->StopListening(listener); }
     // Its end of connection number `i`.
     RegionOffer& End(size_t i) {
-      const auto made = [&] { return offers.size() > i; };
+      const auto made = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return offers.size() > i; };
       absl::MutexLock lock(mu);
       mu.Await(absl::Condition(&made));
       return *offers[i];

@@ -99,16 +99,21 @@ TEST_F(StatusFileTest, AKilledOwnersPageIsDeadAndRemoved) {
 
 TEST_F(StatusFileTest, AChildDoesNotKeepItsParentsPageAlive) {
   int child_lives[2];
+  int child_wrote[2];
   ASSERT_EQ(pipe2(child_lives, O_CLOEXEC), 0);
+  ASSERT_EQ(pipe2(child_wrote, O_CLOEXEC), 0);
   ForkedChild owner([&]() -> std::string {
     auto file = StatusFile::Create(directory());
     const pid_t child = fork();
     if (child == 0) {
       (void)file->Write("written by a child");
-      char ignored;
+      char ignored = 0;
+      (void)!write(child_wrote[1], &ignored, 1);
       (void)!read(child_lives[0], &ignored, 1);  // until the test ends
       _exit(0);
     }
+    char ignored;
+    (void)!read(child_wrote[0], &ignored, 1);
     (void)file->Write(EncodeStatus({}));
     raise(SIGSTOP);
     return "";
@@ -120,8 +125,7 @@ TEST_F(StatusFileTest, AChildDoesNotKeepItsParentsPageAlive) {
   owner.Kill();
   const auto read = ReadStatusFile(directory(), name);
   EXPECT_FALSE(read->alive);
-  close(child_lives[1]);
-  close(child_lives[0]);
+  for (const int fd : {child_lives[0], child_lives[1], child_wrote[0], child_wrote[1]}) close(fd);
 }
 
 TEST_F(StatusFileTest, AChildClosesNothingElse) {

@@ -5,14 +5,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/base/config.h"
+
 namespace grpc_cxl::internal {
 
 // The rounds of a stress test that makes `rounds` in a plain build. A sanitizer makes every
 // round many times slower, and finds errors in fewer of them.
 constexpr uint64_t Budget(uint64_t rounds) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_THREAD_SANITIZER)
   return std::max<uint64_t>(1, rounds / 20);
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(ABSL_HAVE_ADDRESS_SANITIZER)
   return std::max<uint64_t>(1, rounds / 5);
 #else
   return rounds;
