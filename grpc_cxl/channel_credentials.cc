@@ -22,6 +22,8 @@
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
 #include "grpc_cxl/event_engine/channel_target.h"
+#include "grpc_cxl/event_engine/cxl_engine.h"
+#include "grpc_cxl/event_engine/replica_connections.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/message_placement.h"
 #include "grpc_cxl/payload/pool_directory.h"
@@ -107,9 +109,10 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
         [uri, inner = inner_, adapted = Adapt(target, arguments)] {
           return grpc::CreateCustomChannel(uri, inner, adapted);
         });
-    interceptors->push_back(
-        internal::MakeDirectInterceptor(internal::CallRoutes::For(target.calls_key, number_),
-                                        settings_->wait(), with_authority, std::move(background)));
+    interceptors->push_back(internal::MakeDirectInterceptor(
+        internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority,
+        std::move(background), internal::FullTarget(uri), settings_->inline_calls,
+        target.is_name ? internal::ReplicaConnections::For(target.calls_key, number_) : nullptr));
   }
 
   // After all others, which thus see messages as the application made them.
@@ -129,7 +132,10 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     // An engine of the application's knows nothing of memory.
     if (!target.is_name && Has(arguments, GRPC_ARG_EVENT_ENGINE)) return arguments;
     grpc::ChannelArguments adapted = arguments;
-    std::shared_ptr<EventEngine> engine = Engine();
+    // Ours, so one of ours.
+    std::shared_ptr<EventEngine> engine =
+        target.is_name ? static_cast<internal::CxlEngine&>(*Engine()).OfSettings(number_)
+                       : Engine();
     adapted.SetPointerWithVtable(GRPC_ARG_EVENT_ENGINE, &engine, grpc_event_engine_arg_vtable());
     adapted.SetInt(internal::kSettingsArg, number_);
     if (DirectCallsFor(target, arguments)) adapted.SetInt(internal::kDirectArg, 1);
@@ -146,6 +152,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     }
     // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
     adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    if (plain_ && !target.picks_first) adapted.SetInt(internal::kSpreadsArg, 1);
     if (target.name.has_value() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
       // An authority has no path; "shop/payments" is known as "shop.payments".
       adapted.SetString(GRPC_ARG_DEFAULT_AUTHORITY,
@@ -160,6 +167,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     // A failed attempt costs microseconds here, so a restarted server is found at once.
     SetDefault(adapted, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
     SetDefault(adapted, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
+    // So are replicas that have come when one has gone: looking for them costs as little.
+    SetDefault(adapted, GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 100);
     return adapted;
   }
 

@@ -37,4 +37,17 @@ std::vector<ConnectionStatus> GetConnectionStatus() {
   return all;
 }
 
+std::vector<PollingThreadStatus> GetPollingThreadStatus() {
+  std::vector<PollingThreadStatus> all;
+  for (const internal::StatusThread& from : internal::TakeStatusSnapshot().threads) {
+    if (from.wait_policy == 0) continue;
+    all.push_back({.policy = static_cast<WaitPolicy>(from.wait_policy - 1),
+                   .wake_up = absl::Nanoseconds(from.wake_up),
+                   .spin = absl::Nanoseconds(from.spin),
+                   .waits = from.waits,
+                   .sleeps = from.sleeps});
+  }
+  return all;
+}
+
 }  // namespace grpc_cxl

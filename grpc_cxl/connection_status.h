@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "grpc_cxl/wait_policy.h"
 
 namespace grpc_cxl {
 
@@ -49,6 +50,18 @@ struct ConnectionStatus {
 // All that live now, in the order in which they were made, up to 256. Thread-safe; some
 // microseconds for each.
 std::vector<ConnectionStatus> GetConnectionStatus();
+
+// A polling thread of this process, and how it waits for its peers.
+struct PollingThreadStatus {
+  WaitPolicy policy = WaitPolicy::kAdaptive;  // of its first connection
+  absl::Duration wake_up;                     // what a wake-up takes, as it has learned; 0: unknown
+  absl::Duration spin;                        // how long it spins now before it sleeps
+  uint64_t waits = 0;                         // that are over
+  uint64_t sleeps = 0;                        // of those, in which it slept
+};
+
+// Those that have had a connection. Thread-safe.
+std::vector<PollingThreadStatus> GetPollingThreadStatus();
 
 }  // namespace grpc_cxl
 

@@ -135,6 +135,7 @@ DirectCallStats GetDirectCallStats() {
   const CallCounters& counters = CallCounters::OfProcess();
   return {
       .direct = counters.direct,
+      .in_process = counters.in_process,
       .not_taken = counters.not_taken,
       .no_connection = counters.no_connection,
       .not_eligible = counters.not_eligible,
@@ -145,6 +146,7 @@ DirectCallStats GetDirectCallStats() {
       .no_descriptor = counters.no_descriptor,
       .one_way = counters.one_way,
       .one_way_failed = counters.one_way_failed,
+      .one_way_background = counters.one_way_background,
   };
 }
 

@@ -77,8 +77,9 @@ bool AwaitTakeOver(grpc::Server& server, absl::Time deadline = absl::InfiniteFut
 // Counted since the process began.
 struct DirectCallStats {
   uint64_t direct = 0;         // begun as direct calls
-  uint64_t not_taken = 0;      // of those, made on the stream path after all: the server was
-                               // shutting down or went before it had taken them
+  uint64_t in_process = 0;     // of those, to servers of this process, without the arena
+  uint64_t not_taken = 0;      // of those, made at another replica or on the stream path after all:
+                               // the server was shutting down or went before it had taken them
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up
   uint64_t not_eligible = 0;   // stream path: the list above
   uint64_t too_large = 0;      // stream path: a buffer too small, and no payload block free
@@ -96,6 +97,9 @@ struct DirectCallStats {
   // background with another status than OK.
   uint64_t one_way = 0;
   uint64_t one_way_failed = 0;
+  // Calls of DoNotWait() that this process has made in the background, over HTTP/2; some of them
+  // after a server had handed them back.
+  uint64_t one_way_background = 0;
 };
 
 // Thread-safe; a few loads.

@@ -174,6 +174,7 @@ Environment Environment::Read() {
       .secret_file = Get("GRPC_CXL_SECRET_FILE"),
       .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
       .take_over = Get("GRPC_CXL_TAKE_OVER"),
+      .inline_calls = Get("GRPC_CXL_INLINE_CALLS"),
       .rollout = Get("GRPC_CXL_ROLLOUT"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
@@ -259,10 +260,12 @@ absl::StatusOr<int> Environment::PollingThreads(int otherwise) const {
 
 absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   if (absl::Status status = Validate(options); !status.ok()) return status;
+  const Environment environment = Environment::Read();
   ChannelSettings settings;
-  if (absl::Status status = Resolve(Environment::Read(), options, &settings); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = Resolve(environment, options, &settings); !status.ok()) return status;
+  const absl::StatusOr<bool> runs_inline = Flag("GRPC_CXL_INLINE_CALLS", environment.inline_calls);
+  if (!runs_inline.ok()) return runs_inline.status();
+  settings.inline_calls = options.inline_calls || *runs_inline;
   settings.direct_calls = options.direct_calls;
   settings.max_arena_bytes = options.max_arena_bytes;
   return settings;
@@ -281,6 +284,12 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   const absl::StatusOr<bool> take_over = Flag("GRPC_CXL_TAKE_OVER", environment.take_over);
   if (!take_over.ok()) return take_over.status();
   settings.take_over = options.take_over || *take_over;
+  settings.replicas = options.replicas;
+  if (settings.replicas && settings.region.has_value()) {
+    return absl::InvalidArgumentError(
+        "a name of a region has one server on a host; unset ServerOptions::replicas or "
+        "GRPC_CXL_REGION");
+  }
   if (absl::Status status = AddHosts(environment.also_known_as, &settings.process_known_as);
       !status.ok()) {
     return status;

@@ -111,6 +111,17 @@ struct ChannelOptions : EndpointOptions {
   // two of ServerOptions::call_buffer_bytes for each call at a time.
   bool direct_calls = true;
 
+  // Whether a call to a server of this very process is run by its caller's thread, as a function
+  // call would be: no other thread is woken, nothing passes through an arena, and a machine whose
+  // cores are busy makes such calls as fast as an idle one. For unary calls of the synchronous API
+  // that could be direct; others, and those to other processes, are made as always. What differs:
+  // a handler of the callback API runs on the caller's thread, so the caller waits until it has
+  // returned, past deadline and cancellation, of which the handler hears as always; and a lock that
+  // the caller holds must not be one that the handler takes. Handlers of the other APIs run on the
+  // server's threads, and nothing differs. Default: no; GRPC_CXL_INLINE_CALLS=1 in the environment
+  // says yes.
+  bool inline_calls = false;
+
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
   // a larger one is refused, calls end UNAVAILABLE and the text names both figures.
   size_t max_arena_bytes = size_t{1} << 30;
@@ -140,6 +151,16 @@ struct ServerOptions : EndpointOptions {
   // a region. Costs nothing; where the other server is stopped, BuildAndStart() takes up to a
   // second longer.
   bool take_over = false;
+
+  // Whether several servers of this host may serve a `cxl:` name at the same time, all of them with
+  // this option: its replicas, up to 100. Clients spread their connections over them, and make each
+  // direct call at the one that will answer it soonest (docs/direct_calls.md, Replicas). One that
+  // comes gets calls, one that ends or dies gets none; a restart needs no `take_over`, which means
+  // nothing to replicas: start the next one, then end one. A server without this option cannot have
+  // a name that has replicas, nor the other way round. Network addresses have none. Default: no.
+  // Not in a region. Each client has a connection to each of up to 16 replicas, and a call costs
+  // the choice.
+  bool replicas = false;
 
   // Bytes of the ring in each direction, a power of two from 4 KiB to 1 GiB. Default
   // 512 KiB. Messages of any size pass through a ring of any size; below the size of the

@@ -28,31 +28,21 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
-                                      "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",
-                                      "GRPC_CXL_ALLOWED_GROUPS",
-                                      "GRPC_CXL_ALSO_KNOWN_AS",
-                                      "GRPC_CXL_SECRET_FILE",
-                                      "GRPC_CXL_SPIN_US",
-                                      "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",
-                                      "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES",
-                                      "GRPC_CXL_REGION",
-                                      "GRPC_CXL_ROLLOUT",
-                                      "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",
-                                      "GRPC_CXL_POLLING_THREADS",
-                                      "GRPC_CXL_TAKE_OVER",
-                                      "GRPC_CXL_STATUS",
-                                      "GRPC_CXL_LOG",
-                                      "XDG_RUNTIME_DIR",
-                                      "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",           "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",  "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_ALSO_KNOWN_AS", "GRPC_CXL_SECRET_FILE",
+                                      "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",        "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
+                                      "GRPC_CXL_ROLLOUT",       "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",  "GRPC_CXL_POLLING_THREADS",
+                                      "GRPC_CXL_TAKE_OVER",     "GRPC_CXL_INLINE_CALLS",
+                                      "GRPC_CXL_STATUS",        "GRPC_CXL_LOG",
+                                      "XDG_RUNTIME_DIR",        "TMPDIR"};
 
 // With these variables and no others.
-absl::StatusOr<ServerSettings> Resolve(const std::map<std::string, std::string>& variables,
-                                       const ServerOptions& options = {}) {
+template <typename Options = ServerOptions>
+auto Resolve(const std::map<std::string, std::string>& variables, const Options& options = {}) {
   for (const char* name : kVariables) unsetenv(name);
   for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
   return ResolveOptions(options);
@@ -164,6 +154,14 @@ TEST(EnvironmentTest, SecretFile) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("GRPC_CXL_SECRET_FILE")));
 }
 
+TEST(EnvironmentTest, ARegionHasNoReplicas) {
+  ServerOptions options;
+  options.replicas = true;
+  EXPECT_TRUE(Resolve({}, options)->replicas);
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("replicas")));
+}
+
 TEST(EnvironmentTest, Spin) {
   for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin, WaitPolicy::kPark}) {
     ServerOptions options;
@@ -195,6 +193,15 @@ TEST(EnvironmentTest, TakeOver) {
   EXPECT_FALSE(Resolve({{"GRPC_CXL_TAKE_OVER", "0"}})->take_over);
   EXPECT_TRUE(Resolve({}, takes)->take_over);
   EXPECT_FALSE(Resolve({{"GRPC_CXL_TAKE_OVER", "yes"}}).ok());
+}
+
+TEST(EnvironmentTest, InlineCalls) {
+  ChannelOptions runs;
+  runs.inline_calls = true;
+  EXPECT_FALSE(Resolve({}, ChannelOptions())->inline_calls);
+  EXPECT_TRUE(Resolve({}, runs)->inline_calls);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_INLINE_CALLS", "1"}}, ChannelOptions())->inline_calls);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_INLINE_CALLS", "yes"}}, ChannelOptions()).ok());
 }
 
 TEST(EnvironmentTest, Region) {

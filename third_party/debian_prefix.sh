@@ -4,6 +4,9 @@
 # into a private folder.
 #
 #   debian_prefix.sh DESTINATION
+#   debian_prefix.sh --only="PACKAGE ..." DESTINATION
+#
+# The second form unpacks these packages instead, and nothing that they depend on.
 #
 # Nothing of the host system changes and root is not needed: apt runs on a state
 # of its own, packages are unpacked with `dpkg -x`, never installed. Downloads are
@@ -21,9 +24,16 @@
 # because experimental's newest Abseil may not be the one gRPC was built with.
 set -eu
 
+only=
+case ${1:-} in
+  --only=?*)
+    only=${1#--only=}
+    shift
+    ;;
+esac
 case ${1:--} in
   -*)
-    echo "usage: debian_prefix.sh DESTINATION" >&2
+    echo "usage: debian_prefix.sh [--only=\"PACKAGE ...\"] DESTINATION" >&2
     exit 2
     ;;
 esac
@@ -33,6 +43,7 @@ packages="libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libgtest-dev libgmock-dev libbenchmark-dev
   libsqlite3-dev libcpp-httplib-dev libhdr-histogram-dev
   nlohmann-json3-dev libftxui-dev prometheus-cpp-dev"
+[ -z "$only" ] || packages="only $only"
 from_experimental="src:grpc:any src:protobuf:any src:utf8-range:any"
 # The host's own C library headers are used for compiling.
 not_unpacked="libc6-dev libc-dev-bin linux-libc-dev"
@@ -106,6 +117,14 @@ download() {
   apt-get "$@" update >"$work/log" 2>&1 ||
     fail "Debian's sid and experimental package lists could not be fetched ($(grep -m1 '^[EW]:' "$work/log" || echo 'no reason given')): check the network and apt's mirror, $otherwise."
 
+  if [ -n "$only" ]; then
+    # shellcheck disable=SC2086
+    (cd "$work/debs" && apt-get "$@" download $only) >"$work/log" 2>&1 ||
+      fail "Debian's packages $only could not be fetched ($(grep -m1 '^E:' "$work/log" || echo 'no reason given')): check the network."
+    keep_download
+    return
+  fi
+
   # Abseil's headers must be of the version that gRPC was built with; the newest may not be.
   grpc=$(apt-cache "$@" depends libgrpc++-dev | sed -n 's/^ *Depends: \(libgrpc++[0-9].*\)$/\1/p' | head -n 1)
   absl=$(apt-cache "$@" depends "$grpc" | sed -n 's/^ *Depends: \(libabsl[0-9]*\)$/\1/p' | head -n 1)
@@ -115,6 +134,10 @@ download() {
   apt-get "$@" --yes --download-only install $packages "libabsl-dev=$version" >"$work/log" 2>&1 ||
     fail "Debian's gRPC packages could not be fetched ($(grep -m1 -E '^E:|Depends:' "$work/log" || echo 'no reason given')): check the network, $otherwise."
 
+  keep_download
+}
+
+keep_download() {
   # The folder gets its name only when it is complete.
   rm -rf "$work/debs/partial" "$work/debs/lock"
   (cd "$work/debs" && sha256sum ./*.deb) >"$work/SHA256SUMS"

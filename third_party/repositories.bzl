@@ -6,6 +6,7 @@ in a workspace that builds gRPC from source; such a workspace brings its own
 repositories and does not call this.
 """
 
+load("//third_party:opentelemetry.bzl", "opentelemetry_repository")
 load("//third_party:prefix.bzl", "alias_repository", "files_repository", "grpc_cxl_prefix")
 load("//third_party:protobuf.bzl", "protobuf_repository")
 
@@ -117,6 +118,9 @@ def grpc_repositories():
         packages = {"": ["ftxui", "json", "prometheus"]},
         targets = {name: name for name in ["ftxui", "json", "prometheus"]},
     )
+    # For //grpc_cxl:opentelemetry alone.
+    if not native.existing_rule("io_opentelemetry_cpp"):
+        opentelemetry_repository(name = "io_opentelemetry_cpp")
     # For //examples/hotel_reservation alone.
     alias_repository(
         name = "hotel_libraries",

@@ -66,27 +66,44 @@ struct Cords {
   }
 };
 
-// Uses its request and response for every call, as a program does that calls often.
+// What callers with one size of requests have in common.
 template <typename Methods>
-class EchoCaller : public Caller {
+class SizedCaller : public Caller {
  public:
-  EchoCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
+  SizedCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
       : stub_(Echo::NewStub(std::move(channel))) {
     request_.set_data(std::string(size, 'x'));
   }
 
   uint64_t RequestBytes() const override { return request_.data().size(); }
 
+ protected:
+  using Message = typename Methods::Message;
+
+  Echo::Stub& stub() { return *stub_; }
+
+  Message request_;
+
+ private:
+  const std::unique_ptr<Echo::Stub> stub_;
+};
+
+// Uses its request and response for every call, as a program does that calls often.
+template <typename Methods>
+class EchoCaller : public SizedCaller<Methods> {
+ public:
+  using SizedCaller<Methods>::SizedCaller;
+
   grpc::Status Call() override {
     grpc::ClientContext context;
     SetUpContext(&context);
-    return Checked(Methods::Call(*stub_, &context, request_, &response_));
+    return Checked(Methods::Call(this->stub(), &context, this->request_, &response_));
   }
 
   void Start(absl::AnyInvocable<void(const grpc::Status&)> done) override {
     context_.emplace();
     SetUpContext(&*context_);
-    Methods::Start(*stub_, &*context_, &request_, &response_,
+    Methods::Start(this->stub(), &*context_, &this->request_, &response_,
                    [this, done = std::make_shared<decltype(done)>(std::move(done))](
                        const grpc::Status& status) { (*done)(Checked(status)); });
   }
@@ -94,23 +111,20 @@ class EchoCaller : public Caller {
  private:
   // Tests compare contents; doing so here would cost time that is measured.
   grpc::Status Checked(const grpc::Status& status) const {
-    if (!status.ok() || response_.data().size() == request_.data().size()) return status;
-    return WrongSize(response_.data().size(), request_.data().size());
+    if (!status.ok() || response_.data().size() == this->request_.data().size()) return status;
+    return WrongSize(response_.data().size(), this->request_.data().size());
   }
 
-  std::unique_ptr<Echo::Stub> stub_;
-  typename Methods::Message request_;
   typename Methods::Message response_;
   std::optional<grpc::ClientContext> context_;  // of the call that Start() made
 };
 
 // A call is one message each way on a stream that all calls of this caller share.
 template <typename Methods>
-class ExchangeCaller : public Caller {
+class ExchangeCaller : public SizedCaller<Methods> {
  public:
   ExchangeCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
-      : stub_(Echo::NewStub(std::move(channel))) {
-    request_.set_data(std::string(size, 'x'));
+      : SizedCaller<Methods>(std::move(channel), size) {
     SetUp(&context_, std::chrono::hours(1));
   }
 
@@ -120,76 +134,62 @@ class ExchangeCaller : public Caller {
     stream_->Finish();
   }
 
-  uint64_t RequestBytes() const override { return request_.data().size(); }
-
   grpc::Status Call() override {
-    if (stream_ == nullptr) stream_ = Methods::Exchange(*stub_, &context_);
-    if (!stream_->Write(request_) || !stream_->Read(&response_)) {
+    if (stream_ == nullptr) stream_ = Methods::Exchange(this->stub(), &context_);
+    if (!stream_->Write(this->request_) || !stream_->Read(&response_)) {
       return std::exchange(stream_, nullptr)->Finish();
     }
-    if (response_.data().size() == request_.data().size()) return grpc::Status::OK;
-    return WrongSize(response_.data().size(), request_.data().size());
+    if (response_.data().size() == this->request_.data().size()) return grpc::Status::OK;
+    return WrongSize(response_.data().size(), this->request_.data().size());
   }
 
  private:
   using Message = typename Methods::Message;
 
-  std::unique_ptr<Echo::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<Message, Message>> stream_;
-  Message request_, response_;
+  Message response_;
 };
 
 // A call is a stream of kMessagesInStream messages to the server.
 template <typename Methods>
-class UploadCaller : public Caller {
+class UploadCaller : public SizedCaller<Methods> {
  public:
-  UploadCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
-      : stub_(Echo::NewStub(std::move(channel))) {
-    message_.set_data(std::string(size, 'x'));
-  }
+  using SizedCaller<Methods>::SizedCaller;
 
-  uint64_t RequestBytes() const override { return kMessagesInStream * message_.data().size(); }
+  uint64_t RequestBytes() const override {
+    return kMessagesInStream * this->request_.data().size();
+  }
 
   grpc::Status Call() override {
     grpc::ClientContext context;
     Received received;
-    const auto writer = Methods::Upload(*stub_, &context, &received);
+    const auto writer = Methods::Upload(this->stub(), &context, &received);
     for (int i = 0; i < kMessagesInStream; ++i) {
-      if (!writer->Write(message_)) break;  // Finish() says why
+      if (!writer->Write(this->request_)) break;  // Finish() says why
     }
     writer->WritesDone();
     const grpc::Status status = writer->Finish();
     if (!status.ok() || received.bytes() == RequestBytes()) return status;
     return WrongSize(received.bytes(), RequestBytes());
   }
-
- private:
-  std::unique_ptr<Echo::Stub> stub_;
-  typename Methods::Message message_;
 };
 
 // A call returns before it is answered (DoNotWait()).
 template <typename Methods>
-class OneWayCaller : public Caller {
+class OneWayCaller : public SizedCaller<Methods> {
  public:
-  OneWayCaller(std::shared_ptr<grpc::Channel> channel, size_t size)
-      : stub_(Echo::NewStub(std::move(channel))) {
-    request_.set_data(std::string(size, 'x'));
-  }
-
-  uint64_t RequestBytes() const override { return request_.data().size(); }
+  using SizedCaller<Methods>::SizedCaller;
 
   grpc::Status Call() override {
     grpc::ClientContext context;
     SetUpContext(&context);
     DoNotWait(&context);
-    return Methods::Call(*stub_, &context, request_, &ignored_);
+    return Methods::Call(this->stub(), &context, this->request_, &ignored_);
   }
 
  private:
-  std::unique_ptr<Echo::Stub> stub_;
-  typename Methods::Message request_, ignored_;
+  typename Methods::Message ignored_;
 };
 
 template <typename Methods>

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -30,8 +31,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "examples/greeter/greeter.grpc.pb.h"
 #include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/connection_status.h"
 
 ABSL_FLAG(int, rounds, 10, "turns of each transport; the table shows medians over them");
 ABSL_FLAG(double, seconds, 0.3, "length of a turn");
@@ -82,7 +85,28 @@ void Serve(const std::string& address, bool direct_calls, int parent) {
   PLOG(ERROR) << "Cannot run " << program;
 }
 
-// Calls for as many seconds as the parent says and answers with the median time of a call.
+struct Turn {
+  double us;                   // median time of a call
+  double wake_up_us, spin_us;  // as the busiest polling thread has learned; 0: unknown
+  grpc_cxl::WaitPolicy policy;
+  uint64_t waits, sleeps;  // its own
+};
+
+Turn TurnOf(double median) {
+  Turn turn{};
+  turn.us = median;
+  for (const grpc_cxl::PollingThreadStatus& thread : grpc_cxl::GetPollingThreadStatus()) {
+    if (thread.waits < turn.waits) continue;
+    turn.wake_up_us = absl::ToDoubleMicroseconds(thread.wake_up);
+    turn.spin_us = absl::ToDoubleMicroseconds(thread.spin);
+    turn.policy = thread.policy;
+    turn.waits = thread.waits;
+    turn.sleeps = thread.sleeps;
+  }
+  return turn;
+}
+
+// Calls for as many seconds as the parent says and answers with a Turn.
 void Call(const std::string& address, int parent) {
   using Clock = std::chrono::steady_clock;
   const auto stub = Greeter::NewStub(grpc::CreateChannel(
@@ -105,8 +129,8 @@ void Call(const std::string& address, int parent) {
       const auto start = std::exchange(now, Clock::now());
       us.push_back(std::chrono::duration<double, std::micro>(now - start).count());
     } while (now - begin < std::chrono::duration<double>(seconds));
-    const double median = Median(std::move(us));
-    send(parent, &median, sizeof(median), MSG_NOSIGNAL);
+    const Turn turn = TurnOf(Median(std::move(us)));
+    send(parent, &turn, sizeof(turn), MSG_NOSIGNAL);
   }
 }
 
@@ -114,6 +138,7 @@ struct Transport {
   std::string name, address;
   std::unique_ptr<Child> server = {}, client = {};  // the client ends first
   std::vector<double> us = {};                      // a call of each turn
+  Turn last = {};
 
   // False when a process has ended, which has said why.
   bool Start() {
@@ -130,13 +155,27 @@ struct Transport {
   }
 
   bool Measure(double seconds) {
-    double median;
     send(client->socket(), &seconds, sizeof(seconds), MSG_NOSIGNAL);
-    if (recv(client->socket(), &median, sizeof(median), 0) <= 0) return false;
-    us.push_back(median);
+    if (recv(client->socket(), &last, sizeof(last), 0) <= 0) return false;
+    us.push_back(last.us);
     return true;
   }
 };
+
+// How the client of `t` has waited for its server.
+void PrintWaits(const Transport& t) {
+  constexpr const char* kPolicies[] = {"kAdaptive", "kSpin", "kPark"};
+  const Turn& turn = t.last;
+  absl::PrintF(
+      "\nThe client of %s waits by %s: a wake-up takes it %s, it now spins\n"
+      "for %.1f us before it sleeps, and it has slept in %.0f %% of its waits.\n",
+      t.name, kPolicies[static_cast<int>(turn.policy)],
+      turn.wake_up_us > 0 ? absl::StrFormat("%.1f us", turn.wake_up_us)
+                          : "a time that it has not learned yet",
+      turn.spin_us,
+      100. * static_cast<double>(turn.sleeps) /
+          static_cast<double>(std::max<uint64_t>(turn.waits, 1)));
+}
 
 int Compare(int rounds, double seconds) {
   const std::string name = absl::StrCat("greeter-demo-", getpid());
@@ -156,6 +195,7 @@ int Compare(int rounds, double seconds) {
     const double us = Median(t.us);
     absl::PrintF("%-10s  %9.1f  %6.2f  %s\n", t.name, us, us / Median(transports[0].us), t.address);
   }
+  PrintWaits(transports[2]);
   return 0;
 }
 

@@ -47,7 +47,9 @@ absl::StatusOr<char*> Map(int fd, size_t size, uint64_t offset, Reservation rese
 Arena::Arena(UniqueFd fd, char* data, size_t size, bool sealed, Reservation reservation)
     : fd_(std::move(fd)), data_(data), size_(size), sealed_(sealed), pages_(reservation) {
   struct stat file;
-  if (fd_ && fstat(fd_.get(), &file) == 0) inode_ = file.st_ino;
+  if (!fd_ || fstat(fd_.get(), &file) != 0) return;
+  inode_ = file.st_ino;
+  device_ = file.st_dev;
 }
 
 Arena::Arena(Arena&& other) noexcept
@@ -56,6 +58,7 @@ Arena::Arena(Arena&& other) noexcept
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
       inode_(other.inode_),
+      device_(other.device_),
       sealed_(std::exchange(other.sealed_, false)),
       pages_(other.pages_) {}
 
@@ -67,6 +70,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
   inode_ = other.inode_;
+  device_ = other.device_;
   sealed_ = std::exchange(other.sealed_, false);
   pages_ = other.pages_;
   return *this;

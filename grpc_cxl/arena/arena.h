@@ -65,6 +65,7 @@ class Arena {
   ArenaPages pages() const { return pages_; }
   // The file's inode, which all who have it see, also in /proc/PID/maps; 0 for a part of a region.
   uint64_t inode() const { return inode_; }
+  uint64_t device() const { return device_; }  // that the inode is of
 
   // Keeps the memory out of the children of this process: a forked child finds zeros of its own
   // there, and IsInherited() is true in it. Crash dumps have no arena in any case.
@@ -83,6 +84,7 @@ class Arena {
   char* data_ = nullptr;
   size_t size_ = 0;
   uint64_t inode_ = 0;
+  uint64_t device_ = 0;
   bool sealed_ = false;
   ArenaPages pages_;
 };

@@ -113,11 +113,13 @@ struct alignas(kWriterAlignment) CallServerWords {
   SharedU64 cancels_seen;  // bitmap: the value of `cancelled` that was acted upon
   SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream path
   SharedU32 pong;          // the `ping` that was seen last
+  SharedU64 load;          // in the first area, of a replica: see MakeLoadWord()
 };
 static_assert(sizeof(CallServerWords) == 128);
 static_assert(offsetof(CallServerWords, cancels_seen) == 8);
 static_assert(offsetof(CallServerWords, accepting) == 16);
 static_assert(offsetof(CallServerWords, pong) == 20);
+static_assert(offsetof(CallServerWords, load) == 24);
 
 struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 generation;            // counts the calls of this slot, from 1
@@ -147,6 +149,20 @@ constexpr uint32_t MakeCallWord(uint32_t generation, uint32_t part, CallState st
 constexpr CallState CallStateOf(uint32_t word) { return static_cast<CallState>(word & 7); }
 constexpr bool IsOfCall(uint32_t word, uint32_t generation) {
   return word >> 16 == (generation & 0xffff);
+}
+
+// How many calls a replica has under way on all of its connections, and when it said so, by
+// CLOCK_MONOTONIC (section 8.11).
+//
+//   time, 32 bits, in units of 2^20 ns (1.05 ms) | calls, 32 bits
+constexpr uint64_t MakeLoadWord(uint32_t calls, int64_t now_ns) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(now_ns >> 20)) << 32 | calls;
+}
+// 0 for a word that is too old, or from the future: nobody tells a client that has no calls there.
+constexpr uint32_t LoadIn(uint64_t word, int64_t now_ns) {
+  constexpr uint32_t kLasts = 100;
+  const uint32_t age = static_cast<uint32_t>(now_ns >> 20) - static_cast<uint32_t>(word >> 32);
+  return age <= kLasts ? static_cast<uint32_t>(word) : 0;
 }
 
 inline constexpr size_t kCallServerWordsAt = kPageBytes;

@@ -56,6 +56,8 @@ class ClientCallAreas {
   }
   void Cancel(int slot, uint32_t generation) { Of(slot).Cancel(In(slot), generation); }
 
+  uint64_t load() const { return areas_[0]->load(); }
+
   uint32_t Ping() { return areas_[0]->Ping(); }
   bool Answered(uint32_t ping) const { return areas_[0]->Answered(ping); }
 

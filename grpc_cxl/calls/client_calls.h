@@ -67,6 +67,12 @@ class ClientCalls {
   // Whether the server takes calls at the moment. A hint: a call may be refused all the same.
   bool Accepting() const;
 
+  // The server's load (MakeLoadWord()), or whatever it has stored there.
+  uint64_t load() const {
+    // relaxed: a hint by itself. Stored by ServerCalls::SetLoad().
+    return peer_->load.load(std::memory_order_relaxed);
+  }
+
   // A free slot, or -1 when all are taken, the connection has ended, or there is no memory.
   int Acquire();
   // The slot's request buffer.

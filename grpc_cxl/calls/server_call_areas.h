@@ -39,6 +39,7 @@ class ServerCallAreas {
   bool Ready() const;
   ServerCalls::News Run();
   void Respond(ServerCalls::CallId call, std::string response);
+  void SetLoad(uint64_t word) { areas_[0]->SetLoad(word); }
   uint64_t calls_seen() const;
   void FillStatus(StatusConnection* entry) const;
   int busy() const;

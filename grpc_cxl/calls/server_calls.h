@@ -74,6 +74,12 @@ class ServerCalls {
   // after the connection's end.
   void Respond(CallId call, std::string response);
 
+  // Tells the client the load (MakeLoadWord()), where memory is coherent.
+  void SetLoad(uint64_t word) {
+    // relaxed: nothing is published with it. Loaded by ClientCalls::load().
+    if (view_.coherent()) mine_->load.store(word, std::memory_order_relaxed);
+  }
+
   // Calls seen so far.
   uint64_t calls_seen() const { return calls_seen_.load(std::memory_order_relaxed); }
   // Bytes of the buffers, of responses and requests.

@@ -19,8 +19,8 @@ bool CanFlushLines();
 // to another host after them. About 50 to 200 cycles a line; lines overlap.
 void WriteBackLines(const void* begin, size_t bytes);
 
-// Drops the lines of these bytes, which this host has not written, from our caches, and waits:
-// a load after it comes from memory.
+// Drops the lines of these bytes from our caches, and waits: a load after it comes from memory.
+// Lines that this host has written to go there first.
 void InvalidateLines(const void* begin, size_t bytes);
 
 // "clwb", "clflushopt" or "clflush", for people.

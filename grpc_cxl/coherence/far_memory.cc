@@ -18,9 +18,9 @@ uintptr_t LineOf(const void* word) {
   return reinterpret_cast<uintptr_t>(word) & ~uintptr_t{kLineBytes - 1};
 }
 
-std::unique_ptr<PrivateCopy> MakeCopy(absl::Span<char> memory) {
+std::unique_ptr<PrivateCopy> MakeCopy(const MemoryModel& model, absl::Span<char> memory) {
   CHECK(PrivateCopy::factory() != nullptr) << "MakeMemoryModel() tells; see PrivateCopy";
-  return PrivateCopy::factory()(memory);
+  return PrivateCopy::factory()(memory, model.machine);
 }
 
 void Charge(int64_t nanoseconds) {
@@ -39,7 +39,9 @@ std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Spa
 }
 
 FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory)
-    : model_(model), memory_(memory), copy_(model.private_copy ? MakeCopy(memory) : nullptr) {
+    : model_(model),
+      memory_(memory),
+      copy_(model.private_copy ? MakeCopy(model, memory) : nullptr) {
   CHECK_EQ(LineOf(memory.data()), reinterpret_cast<uintptr_t>(memory.data()));
   if (coherent()) seen_.reset(new std::atomic<uint64_t>[kRemembered]());
   if (!model.distance.none()) WaitNanoseconds(1);  // calibrates, not in the middle of a call
@@ -84,6 +86,16 @@ void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
     InvalidateLines(bytes.data(), bytes.size());
   }
   Charge(model_.distance.load_ns + TransferNs(bytes.size()));
+}
+
+void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
+  if (bytes.empty() || coherent()) return;
+  if (copy_) {
+    copy_->Flush(bytes.data(), bytes.size(), site);
+  } else {
+    InvalidateLines(bytes.data(), bytes.size());
+  }
+  Charge(model_.distance.store_ns + TransferNs(bytes.size()));
 }
 
 bool FarMemory::Changed(const void* words) {

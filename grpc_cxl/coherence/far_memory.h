@@ -51,6 +51,7 @@ class FarMemory {
   void WriteBack(const void* word, Site site);
   void Publish(absl::Span<const char> bytes, Site site);
   void Acquire(absl::Span<const char> bytes, Site site);
+  void Flush(absl::Span<const char> bytes, Site site);
 
  private:
   FarMemory(const MemoryModel& model, absl::Span<char> memory);

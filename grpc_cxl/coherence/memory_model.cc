@@ -74,7 +74,10 @@ absl::StatusOr<MemoryModel> MakeMemoryModel(Coherence coherence, const MemoryDis
         "GRPC_CXL_CHECK_FLUSHES is for grpc_cxl's own tests: this program does not link the "
         "checker; unset it");
   }
-  return MemoryModel{.coherence = coherence, .distance = distance, .private_copy = private_copy};
+  return MemoryModel{.coherence = coherence,
+                     .distance = distance,
+                     .private_copy = private_copy,
+                     .machine = std::nullopt};
 }
 
 }  // namespace grpc_cxl::internal

@@ -2,6 +2,9 @@
 #ifndef GRPC_CXL_COHERENCE_MEMORY_MODEL_H_
 #define GRPC_CXL_COHERENCE_MEMORY_MODEL_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -15,6 +18,9 @@ struct MemoryModel {
   MemoryDistance distance{};
   // For tests, with kFlush: works on a PrivateCopy of the arena.
   bool private_copy = false;
+  // Whose caches a PrivateCopy simulates: all views of one file on one machine share them, and they
+  // stay when the views go. Empty: the view is a machine of its own. A region fills in its host.
+  std::optional<uint32_t> machine{};
 
   friend bool operator==(const MemoryModel&, const MemoryModel&) = default;
 };

@@ -3,7 +3,9 @@
 #define GRPC_CXL_COHERENCE_PRIVATE_COPY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <source_location>
 
 #include "absl/types/span.h"
@@ -13,9 +15,9 @@ namespace grpc_cxl::internal {
 // The place in the code that writes lines back or gets them anew.
 using Site = std::source_location;
 
-// A copy on which one side works in place of the shared memory, so that a test decides when
-// lines move between the two. Products link no implementation; test/coherence/checker.h is one.
-// Thread-safe.
+// What one side works on in place of the shared memory, so that a test decides when lines move
+// between the two: the simulated caches of its machine. Products link no implementation;
+// test/coherence/checker.h is one. Thread-safe.
 class PrivateCopy {
  public:
   virtual ~PrivateCopy() = default;
@@ -25,10 +27,12 @@ class PrivateCopy {
   // Of the lines of these bytes of the copy.
   virtual void WriteBack(const void* begin, size_t bytes, Site site) = 0;
   virtual void Invalidate(const void* begin, size_t bytes, Site site) = 0;
+  virtual void Flush(const void* begin, size_t bytes, Site site) = 0;
 
-  // Makes the copies of MemoryModel::private_copy. Null unless a test has set it, before it has
-  // other threads.
-  using Factory = std::unique_ptr<PrivateCopy> (*)(absl::Span<char> memory);
+  // Makes the copies of MemoryModel::private_copy, for its `machine`. Null unless a test has set
+  // it, before it has other threads.
+  using Factory = std::unique_ptr<PrivateCopy> (*)(absl::Span<char> memory,
+                                                   std::optional<uint32_t> machine);
   static void SetFactory(Factory factory) { factory_ = factory; }
   static Factory factory() { return factory_; }
 

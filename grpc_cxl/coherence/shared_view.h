@@ -21,6 +21,7 @@ namespace grpc_cxl::internal {
 //   Refresh(line)     -                    drop the line, wait
 //   Load(word)        load                 drop its line, wait; load
 //   Acquire(bytes)    -                    drop their lines, wait
+//   Flush(bytes)      -                    write their lines back, drop them, wait
 //
 // So a message is published with Publish(bytes), Store(flag), and read with Load(flag),
 // Acquire(bytes). "Wait" is for this host's own order: the lines are in memory, or the load
@@ -43,8 +44,13 @@ namespace grpc_cxl::internal {
 //      FullFence() that follows, and Load() goes to memory after it. Of the two sides'
 //      write-backs one is in memory first; the other side's load comes after its own
 //      write-back, so it sees it.
-//   5. A stale line causes delay, never a wrong result: words only move on, and a reader of an
+//   5. Caches keep lines for longer than connections, processes and formats of a region live.
+//      Before a host's first look at memory that had other users, and before others get what it
+//      has used, it calls Flush(): nothing old is read, and nothing old is written back later.
+//   6. A stale line causes delay, never a wrong result: words only move on, and a reader of an
 //      old value looks again.
+//
+// shared_view.pml is a model of the caches and of what rules 3 to 5 rest on.
 //
 // If a process dies between a write and its write-back, the other side sees an older state
 // that was whole. Between payload and flag: nothing was sent.
@@ -101,6 +107,11 @@ class SharedView {
   // Bytes that the peer has written, after the word that tells of them.
   void Acquire(absl::Span<const char> bytes, Site site = Site::current()) const {
     if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(bytes, site);
+  }
+  // Bytes that either side may have written, before this host's first use of them, or after its
+  // last.
+  void Flush(absl::Span<const char> bytes, Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Flush(bytes, site);
   }
 
  private:

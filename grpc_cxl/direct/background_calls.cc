@@ -43,6 +43,7 @@ bool BackgroundCalls::Start(const OneWayRequest& request) {
     running_.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
+  CallCounters::OfProcess().one_way_background.Add();
   new Running(shared_from_this(), request);
   return true;
 }

@@ -10,6 +10,7 @@ namespace grpc_cxl::internal {
 // (direct_calls.h).
 struct CallCounters {
   Counter direct;
+  Counter in_process;
   Counter not_taken;
   Counter no_connection;
   Counter not_eligible;
@@ -19,6 +20,7 @@ struct CallCounters {
   Counter global_interceptor;
   Counter no_descriptor;
   Counter one_way;
+  Counter one_way_background;
   Counter one_way_failed;
 
   static CallCounters& OfProcess() {

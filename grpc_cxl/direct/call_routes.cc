@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/call_routes.h"
 
+#include <limits>
 #include <map>
+#include <optional>
+#include <random>
 #include <utility>
 
 #include "absl/base/no_destructor.h"
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/calls/call_layout.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -13,6 +18,11 @@ struct Table {
   absl::Mutex mu;
   std::map<std::pair<std::string, int>, std::weak_ptr<CallRoutes>> routes ABSL_GUARDED_BY(mu);
 };
+
+size_t Random() {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return random();
+}
 
 Table& TheTable() {
   static absl::NoDestructor<Table> table;
@@ -34,9 +44,36 @@ std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& key, int settings
   return routes;
 }
 
-std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
+std::shared_ptr<const CallRoute> CallRoutes::Choose(uint32_t* under_way,
+                                                    const CallRoute* other_than) const {
   if (!any_.load(std::memory_order_relaxed)) return nullptr;  // stored by Add() and Remove()
   absl::MutexLock lock(mu_);
+  if (routes_.empty()) return nullptr;
+  return routes_.front()->score == nullptr ? LeastBusy() : BetterOfTwo(under_way, other_than);
+}
+
+std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
+                                                         const CallRoute* other_than) const {
+  const int64_t now_ns = SteadyNs();
+  const auto own = [](const CallRoute& route) {
+    return static_cast<uint32_t>(route.calls->busy());
+  };
+  const auto all = [now_ns](const CallRoute& route) { return LoadIn(route.calls->load(), now_ns); };
+  const auto score = [&](size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) -> std::optional<double> {
+    const CallRoute& route = *routes_[i];
+    if (&route == other_than || !route.calls->Accepting()) return std::nullopt;
+    // A plain server that had the name before goes last.
+    if (route.score == nullptr) return std::numeric_limits<double>::max();
+    return route.score->At(own(route), all(route), now_ns);
+  };
+  const std::optional<size_t> chosen = ChooseReplica(routes_.size(), Random, score);
+  if (!chosen.has_value()) return nullptr;
+  const CallRoute& route = *routes_[*chosen];
+  *under_way = ReplicaScore::UnderWay(own(route), all(route));
+  return routes_[*chosen];
+}
+
+std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
   const std::shared_ptr<const CallRoute>* best = nullptr;
   int best_busy = 0;
   for (const std::shared_ptr<const CallRoute>& route : routes_) {
@@ -54,7 +91,7 @@ std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
 void CallRoutes::Add(std::shared_ptr<const CallRoute> route) {
   absl::MutexLock lock(mu_);
   routes_.push_back(std::move(route));
-  any_.store(true, std::memory_order_relaxed);  // loaded by LeastBusy()
+  any_.store(true, std::memory_order_relaxed);  // loaded by Choose()
 }
 
 void CallRoutes::Remove(const ClientCallAreas* calls) {
@@ -64,7 +101,7 @@ void CallRoutes::Remove(const ClientCallAreas* calls) {
     if ((*route)->calls != calls) continue;
     dropped = std::move(*route);
     routes_.erase(route);
-    any_.store(!routes_.empty(), std::memory_order_relaxed);  // loaded by LeastBusy()
+    any_.store(!routes_.empty(), std::memory_order_relaxed);  // loaded by Choose()
     return;
   }
 }

@@ -3,6 +3,7 @@
 #define GRPC_CXL_DIRECT_CALL_ROUTES_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,16 +13,39 @@
 #include "grpc_cxl/base/counter.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/offer.h"
+#include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/replica_score.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
-#include "grpc_cxl/status/latency_histogram.h"
+#include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
 // What became of a connection's direct calls.
 struct RouteCounters {
   Counter not_taken;
-  LatencyHistogram latency;  // of those with a response
+  CallFigures calls;  // the latency is of those with a response
+};
+
+// Counts the calls of a connection that have no slots. Thread-safe. All seq_cst: a call that enters
+// sees Close(), or who closes sees it as Busy().
+class InlineGate {
+ public:
+  // False after Close(); otherwise Leave() must follow.
+  bool Enter() {
+    ++inside_;
+    if (!closed_) return true;
+    --inside_;
+    return false;
+  }
+  void Leave() { --inside_; }
+  void Close() { closed_ = true; }
+  bool Busy() const { return inside_ > 0; }
+
+ private:
+  std::atomic<int> inside_{0};
+  std::atomic<bool> closed_{false};
 };
 
 // A connection for direct calls.
@@ -31,6 +55,11 @@ struct CallRoute {
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
   RouteCounters* counters = nullptr;
+  // Of a server in this process, for inline_call.h; else null.
+  std::shared_ptr<OwnServer> own = nullptr;
+  Watchdog* watchdog = nullptr;  // for them
+  InlineGate* gate = nullptr;
+  ReplicaScore* score = nullptr;  // of a replica; else null
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)
@@ -40,8 +69,11 @@ class CallRoutes {
   // The object of this key and number of ChannelSettings (see SettingsRegistry).
   static std::shared_ptr<CallRoutes> For(const std::string& key, int settings);
 
-  // Of the connections that take calls, the least busy; null when there is none.
-  std::shared_ptr<const CallRoute> LeastBusy() const;
+  // For the next call: of the connections that take calls, the least busy; of those to replicas,
+  // the better of two at random (replica_score.h). Not `other_than` if it is a replica's. Null when
+  // there is none. `*under_way` becomes that of the replica (ReplicaScore::UnderWay()).
+  std::shared_ptr<const CallRoute> Choose(uint32_t* under_way,
+                                          const CallRoute* other_than = nullptr) const;
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCallAreas* calls);
 
@@ -51,8 +83,13 @@ class CallRoutes {
   std::shared_ptr<const DirectOffer> TakeOffer();
 
  private:
+  std::shared_ptr<const CallRoute> LeastBusy() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<const CallRoute> BetterOfTwo(uint32_t* under_way,
+                                               const CallRoute* other_than) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Whether there are routes, for calls on channels that are connected over the network: they take
-  // no lock. Stored under mu_ with the routes; loaded by LeastBusy(), which may be late.
+  // no lock. Stored under mu_ with the routes; loaded by Choose(), which may be late.
   std::atomic<bool> any_{false};
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const CallRoute>> routes_ ABSL_GUARDED_BY(mu_);

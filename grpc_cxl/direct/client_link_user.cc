@@ -6,32 +6,43 @@
 namespace grpc_cxl::internal {
 
 ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                               std::shared_ptr<CallRoutes> routes, const WaitTerms& wait)
+                               std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
+                               bool is_replica, std::shared_ptr<OwnServer> own, Watchdog* watchdog)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
           link->polls(), SpinBudget(wait), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
-      routes_(std::move(routes)) {}
+      is_replica_(is_replica),
+      routes_(std::move(routes)),
+      own_(std::move(own)),
+      watchdog_(watchdog) {}
 
 void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
-  routes_->Add(std::make_shared<CallRoute>(CallRoute{
-      .owner = owner.lock(), .calls = &calls_, .blocks = blocks_, .counters = &counters_}));
+  routes_->Add(std::make_shared<CallRoute>(CallRoute{.owner = owner.lock(),
+                                                     .calls = &calls_,
+                                                     .blocks = blocks_,
+                                                     .counters = &counters_,
+                                                     .own = own_,
+                                                     .watchdog = watchdog_,
+                                                     .gate = &gate_,
+                                                     .score = is_replica_ ? &score_ : nullptr}));
 }
 
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   entry->calls_not_taken = counters_.not_taken;
-  entry->latency_sum = counters_.latency.sum_ns();
-  for (size_t i = 0; i < kLatencyBuckets; ++i) entry->latency[i] = counters_.latency.count(i);
+  counters_.calls.Fill(entry);
 }
 
 void ClientLinkUser::Retire() {
   routes_->Remove(&calls_);
+  gate_.Close();
   calls_.Retire();
 }
 
 void ClientLinkUser::Ended() {
   routes_->Remove(&calls_);
+  gate_.Close();
   calls_.Ended();
 }
 

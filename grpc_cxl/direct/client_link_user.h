@@ -8,9 +8,12 @@
 #include "absl/status/status.h"
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/replica_score.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
+#include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
 
@@ -19,16 +22,18 @@ namespace grpc_cxl::internal {
 class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
-  // see CallBlocks.
+  // see CallBlocks. `is_replica`: the server is one of several. `own` and `watchdog`: see
+  // CallRoute.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
-                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait);
+                 std::shared_ptr<CallRoutes> routes, const WaitTerms& wait, bool is_replica,
+                 std::shared_ptr<OwnServer> own, Watchdog* watchdog);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
   bool Ready() const override { return calls_.Ready(); }
   absl::Status Run() override { return calls_.Run(); }
   void Retire() override;
   void Ended() override;
-  bool Busy() const override { return calls_.busy() > 0; }
+  bool Busy() const override { return calls_.busy() > 0 || gate_.Busy(); }
   uint64_t activity() const override { return calls_.posts(); }
   void Rest() override { calls_.Rest(); }
   bool MayRest() const override { return calls_.MayRest(); }
@@ -38,7 +43,12 @@ class ClientLinkUser final : public LinkUser {
   ClientCallAreas calls_;
   const CallBlocks blocks_;
   RouteCounters counters_;
+  const bool is_replica_;
+  ReplicaScore score_;
   const std::shared_ptr<CallRoutes> routes_;
+  const std::shared_ptr<OwnServer> own_;
+  Watchdog* const watchdog_;
+  InlineGate gate_;
 };
 
 }  // namespace grpc_cxl::internal

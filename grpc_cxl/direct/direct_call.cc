@@ -2,8 +2,11 @@
 #include "grpc_cxl/direct/direct_call.h"
 
 #include <grpc/event_engine/event_engine.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 
 #include <chrono>
+#include <climits>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -16,6 +19,7 @@
 #include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/payload/block_slices.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/poller.h"
 
 namespace grpc_cxl::internal {
@@ -32,6 +36,9 @@ constexpr size_t kHeadLimit = 64 << 10;
 
 // How long a cancelled call waits for its server to say so.
 constexpr auto kCancelPatience = std::chrono::milliseconds(10);
+
+// How many replicas more are given a call that none has taken.
+constexpr int kMostMoves = 3;
 
 // The budget of this thread's waits on a channel.
 SpinBudget& ThreadSpin(const DirectChannel& channel) {
@@ -63,19 +70,24 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
-void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns) {
-  if (outcome.kind == CallOutcome::Kind::kResponse) link.counters->latency.Add(ns);
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns,
+                  uint32_t under_way) {
+  if (outcome.kind != CallOutcome::Kind::kResponse) return;
+  link.counters->calls.latency.Add(ns);
+  if (link.score != nullptr) link.score->Answered(ns, under_way, SteadyNs());
 }
 
 }  // namespace
 
 DirectCall::DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-                       const MessageTypes& types, grpc::experimental::ClientRpcInfo* info)
+                       uint32_t under_way, const MessageTypes& types,
+                       grpc::experimental::ClientRpcInfo* info)
     : channel_(channel),
       link_(std::move(link)),
       types_(types),
       context_(info->client_context()),
-      method_(info->method()) {}
+      method_(info->method()),
+      under_way_(under_way) {}
 
 void DirectCall::Intercept(InterceptorBatchMethods* methods) {
   if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_CANCEL)) {
@@ -102,12 +114,22 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
     CallCounters::OfProcess().not_eligible.Add();
     return false;
   }
-  if (!Post(*static_cast<const Message*>(methods->GetSendMessage()),
-            *methods->GetSendInitialMetadata())) {
+  const Message& request = *static_cast<const Message*>(methods->GetSendMessage());
+  const size_t message_bytes = request.ByteSizeLong();
+  ObservedCall::Metadata annotated;
+  RequestView view;
+  if (!MakeHead(Annotate(*methods->GetSendInitialMetadata(), &annotated), message_bytes, &view)) {
+    CallCounters::OfProcess().not_eligible.Add();
+    observed_ = nullptr;
+    return false;
+  }
+  methods_ = methods;
+  if (link_->own != nullptr && BeginInline(request, message_bytes, view)) return true;
+  if (!Post(request, message_bytes, std::move(view))) {
+    observed_ = nullptr;
     return false;
   }
   CallCounters::OfProcess().direct.Add();
-  methods_ = methods;
   if (TakeSyncCallerHint(method_)) {
     WaitHere();
   } else {
@@ -116,23 +138,62 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   return true;
 }
 
-bool DirectCall::Post(const Message& request,
-                      const std::multimap<std::string, std::string>& metadata) {
-  CallCounters& counters = CallCounters::OfProcess();
-  RequestView view;
-  view.method = method_;
-  if (!SetMetadata(channel_, metadata, &view)) {
-    counters.not_eligible.Add();
-    return false;
-  }
-  const size_t message_bytes = request.ByteSizeLong();
+const ObservedCall::Metadata& DirectCall::Annotate(const ObservedCall::Metadata& metadata,
+                                                   ObservedCall::Metadata* annotated) {
+  CallObserver* const observer = CallObserver::Get();
+  if (observer != nullptr) observed_ = observer->AtClient(method_, channel_.target);
+  if (observed_ == nullptr) return metadata;
+  *annotated = metadata;
+  observed_->Annotate(annotated);
+  return *annotated;
+}
+
+bool DirectCall::MakeHead(const std::multimap<std::string, std::string>& metadata,
+                          size_t message_bytes, RequestView* view) const {
+  view->method = method_;
+  if (!SetMetadata(channel_, metadata, view)) return false;
   // gRPC reports both itself.
-  if (!SetTimeout(*context_, &view) ||
-      (channel_.max_send_bytes >= 0 &&
-       message_bytes > static_cast<size_t>(channel_.max_send_bytes))) {
-    counters.not_eligible.Add();
-    return false;
+  return SetTimeout(*context_, view) &&
+         (channel_.max_send_bytes < 0 ||
+          message_bytes <= static_cast<size_t>(channel_.max_send_bytes));
+}
+
+bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
+                             const RequestView& view) {
+  const bool waits = IsOnStackOfThisThread(methods_);
+  // Elsewhere gRPC's threads would run the closures.
+  const bool keeps_closures = Poller::Current() != nullptr || CallersQueue::Current() != nullptr;
+  if (waits ? !channel_.inline_calls : !keeps_closures) return false;
+  if (message_bytes > INT_MAX) return false;
+  grpc::Slice slice(message_bytes);
+  auto* const begin = const_cast<uint8_t*>(slice.begin());
+  // Otherwise another thread changes the message; gRPC reports that.
+  if (request.SerializeWithCachedSizesToArray(begin) != begin + message_bytes) return false;
+  auto made = std::make_unique<InlineCall>(link_, channel_, &response_, under_way_);
+  InlineCall* const call = made.get();
+  {
+    absl::MutexLock lock(mu_);
+    if (cancelled_ || !call->Enter()) return false;
+    inline_ = std::move(made);
   }
+  CallCounters::OfProcess().direct.Add();
+  CallCounters::OfProcess().in_process.Add();
+  if (observed_ != nullptr) observed_->Began(message_bytes);
+  grpc::ByteBuffer message(&slice, 1);
+  const auto end = [this] {
+    Observe(response_.status(), response_.message_bytes());
+    methods_->Hijack();
+  };
+  if (waits) {
+    call->Run(view, std::move(message), ThreadSpin(channel_));
+    end();
+  } else {
+    call->Start(view, std::move(message), end);
+  }
+  return true;
+}
+
+bool DirectCall::Post(const Message& request, size_t message_bytes, RequestView view) {
   absl::MutexLock lock(mu_);
   if (cancelled_ || !Place(request, message_bytes, &view)) return false;
   const size_t limit = channel_.max_receive_bytes < 0
@@ -141,6 +202,7 @@ bool DirectCall::Post(const Message& request,
                                  2 * channel_.max_metadata_bytes;
   timeout_ns_ = view.timeout_ns;
   generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  if (observed_ != nullptr) observed_->Began(message_bytes);
   return true;
 }
 
@@ -193,7 +255,7 @@ void DirectCall::WaitHere() {
   waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
-      CountLatency(*link_, outcome, waited_ns_);
+      CountLatency(*link_, outcome, waited_ns_, under_way_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -213,6 +275,7 @@ void DirectCall::WaitElsewhere() {
   const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
+  const uint32_t under_way = under_way_;
   // From here on a timer may end the call and delete this object.
   if (cancelled) EndSoon(detached);
   std::shared_ptr<EventEngine> engine;
@@ -223,16 +286,17 @@ void DirectCall::WaitElsewhere() {
     }));
   }
   // The slot waits for its outcome even after the deadline.
-  link->calls->WhenDone(slot, [detached, engine, link, lent, began_ns](CallOutcome outcome) {
-    if (DirectCall* const call = detached->Take()) {
-      CountLatency(*link, outcome, SteadyNs() - began_ns);
-      if (engine != nullptr) engine->Cancel(detached->timer());
-      call->End(std::move(outcome));
-    } else {
-      GiveBlocksBack(*link, lent, outcome);
-    }
-    link->owner->UserIdle();
-  });
+  link->calls->WhenDone(slot,
+                        [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
+                          if (DirectCall* const call = detached->Take()) {
+                            CountLatency(*link, outcome, SteadyNs() - began_ns, under_way);
+                            if (engine != nullptr) engine->Cancel(detached->timer());
+                            call->End(std::move(outcome));
+                          } else {
+                            GiveBlocksBack(*link, lent, outcome);
+                          }
+                          link->owner->UserIdle();
+                        });
 }
 
 // The call does not end in here: applications may destroy the context once the call has ended,
@@ -242,6 +306,7 @@ void DirectCall::Cancel() {
   {
     absl::MutexLock lock(mu_);
     cancelled_ = true;
+    if (inline_ != nullptr) inline_->Cancel();
     detached = detached_;
     if (slot_ >= 0) link_->calls->Cancel(slot_, generation_);
   }
@@ -263,24 +328,66 @@ void DirectCall::GiveUp(grpc::Status status) {
   End(std::move(status));
 }
 
+bool DirectCall::PostElsewhere() {
+  const auto* const request = static_cast<const Message*>(methods_->GetSendMessage());
+  const auto* const metadata = methods_->GetSendInitialMetadata();
+  if (link_->score == nullptr || request == nullptr || metadata == nullptr ||
+      ++moves_ > kMostMoves) {
+    return false;
+  }
+  std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
+  if (other == nullptr) return false;
+  bool waits_elsewhere;
+  {
+    absl::MutexLock lock(mu_);
+    waits_elsewhere = detached_ != nullptr;
+    detached_ = nullptr;
+    link_ = std::move(other);
+    slot_ = -1;
+    lent_ = {};
+    waited_ns_ = 0;
+  }
+  const size_t message_bytes = request->ByteSizeLong();
+  ObservedCall::Metadata annotated;
+  RequestView view;
+  if (!MakeHead(Annotate(*metadata, &annotated), message_bytes, &view) ||
+      !Post(*request, message_bytes, std::move(view))) {
+    observed_ = nullptr;
+    return false;
+  }
+  waits_elsewhere ? WaitElsewhere() : WaitHere();
+  return true;
+}
+
 void DirectCall::End(CallOutcome outcome) {
   const bool not_run = outcome.kind == CallOutcome::Kind::kNotRun;
   if (not_run) {
     GiveBlocksBack(*link_, lent_, outcome);
   } else {
     response_.Set(std::move(outcome), *link_, channel_);
+    Observe(response_.status(), response_.message_bytes());
   }
   link_->owner->UserIdle();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
     link_->counters->not_taken.Add();
+    if (observed_ != nullptr) observed_->NotTaken();
+    observed_ = nullptr;
+    if (PostElsewhere()) return;  // it may be over, and this deleted
     methods_->Proceed();
   } else {
     methods_->Hijack();
   }
 }
 
+void DirectCall::Observe(const grpc::Status& status, size_t response_bytes) {
+  const auto code = static_cast<uint32_t>(status.error_code());
+  link_->counters->calls.Ended(code);
+  if (observed_ != nullptr) observed_->Ended(code, status.error_message(), response_bytes);
+}
+
 void DirectCall::End(grpc::Status status) {
+  Observe(status, 0);
   response_.Set(std::move(status));
   methods_->Hijack();
 }

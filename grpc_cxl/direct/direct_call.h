@@ -16,10 +16,12 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/hijacked_response.h"
+#include "grpc_cxl/direct/inline_call.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -27,24 +29,36 @@ namespace grpc_cxl::internal {
 // The interceptor of an RPC.
 //
 //   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
+//        |               '--> BeginInline() --outcome--'
 //        |                          |
-//        | not eligible             | not taken by the server
+//        | not eligible             | not taken by the server, nor by other replicas
 //        v                          v
 //     Proceed(): the stream path, as if this object did not exist
 //
 // gRPC calls Intercept() in sequence, except for a cancellation, which comes from any thread.
 class DirectCall final : public grpc::experimental::Interceptor {
  public:
+  // `link` and `under_way`: of CallRoutes::Choose().
   DirectCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-             const MessageTypes& types, grpc::experimental::ClientRpcInfo* info);
+             uint32_t under_way, const MessageTypes& types,
+             grpc::experimental::ClientRpcInfo* info);
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override;
 
  private:
   // Posts the call if it is eligible, and waits for it or leaves it to the polling thread.
   bool Begin(grpc::experimental::InterceptorBatchMethods* methods);
-  bool Post(const google::protobuf::Message& request,
-            const std::multimap<std::string, std::string>& metadata);
+  // Begins `observed_`, if somebody observes the call. Returns the metadata to send, maybe
+  // `*annotated`.
+  const ObservedCall::Metadata& Annotate(const ObservedCall::Metadata& metadata,
+                                         ObservedCall::Metadata* annotated);
+  // False when there is something in it that only HTTP/2 can carry, or that gRPC reports itself.
+  bool MakeHead(const std::multimap<std::string, std::string>& metadata, size_t message_bytes,
+                RequestView* view) const;
+  // To a server of this process.
+  bool BeginInline(const google::protobuf::Message& request, size_t message_bytes,
+                   const RequestView& view);
+  bool Post(const google::protobuf::Message& request, size_t message_bytes, RequestView view);
   // Puts the request into a slot, and maybe a block. False when there is no space.
   bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -61,11 +75,17 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Ends a call that still runs; its slot becomes free at the server's response.
   void GiveUp(grpc::Status status);
 
+  // After a replica has not taken the call: goes on with another. False: there is none.
+  bool PostElsewhere();
+
   void End(CallOutcome outcome);
   void End(grpc::Status status);
+  // Counts the end.
+  void Observe(const grpc::Status& status, size_t response_bytes);
 
   const DirectChannel& channel_;
-  const std::shared_ptr<const CallRoute> link_;
+  // Set under mu_; read without it by the thread that has set it.
+  std::shared_ptr<const CallRoute> link_;
   const MessageTypes& types_;
   grpc::ClientContext* const context_;
   const char* const method_;
@@ -74,9 +94,12 @@ class DirectCall final : public grpc::experimental::Interceptor {
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
   int64_t waited_ns_ = 0;  // by WaitHere()
+  int moves_ = 0;          // to other replicas
+  uint32_t under_way_;     // at link_'s, when this was posted
 
   absl::Mutex mu_;  // Cancel() comes from other threads
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  std::unique_ptr<InlineCall> inline_;  // set under mu_; the response points into it
   std::shared_ptr<DetachedCall> detached_ ABSL_GUARDED_BY(mu_);
   // Set under mu_; read without it by the thread that set them.
   int slot_ = -1;
@@ -85,6 +108,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   BlockDescriptor lent_{};    // the request's block, if it has one
 
   HijackedResponse response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 }  // namespace grpc_cxl::internal

@@ -22,17 +22,21 @@ struct DirectChannel {
   // What handlers see as "user-agent", and as the authority; empty: the server's default.
   std::string user_agent = {};
   std::string authority = {};
+  std::string target = {};  // the channel's, as gRPC writes it in full
   // Of messages; -1: no limit.
   int64_t max_send_bytes = -1;
   int64_t max_receive_bytes = -1;
   // Of a response's initial metadata, and of its trailing metadata.
   size_t max_metadata_bytes = kDefaultMetadataLimit;
+  // Whether threads that wait for calls to servers of this process run them (inline_call.h).
+  bool inline_calls = false;
   // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
   // pings.
   std::chrono::milliseconds keepalive_time{0};
   std::chrono::milliseconds keepalive_timeout{20'000};
   // For one-way calls that cannot go through memory.
   std::shared_ptr<BackgroundCalls> background = {};
+  std::shared_ptr<void> companion = {};  // lives as long as the channel
 };
 
 }  // namespace grpc_cxl::internal

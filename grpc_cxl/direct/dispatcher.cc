@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/dispatcher.h"
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/slice.h>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
-#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
+#include "grpc_cxl/direct/metadata_view.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 
@@ -25,47 +25,25 @@ namespace {
 // A longer timeout means no deadline: a time point could not hold it.
 constexpr uint64_t kLongestTimeout = uint64_t{100} * 365 * 24 * 3600 * 1'000'000'000;
 
-MetadataView View(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata) {
-  MetadataView view;
-  view.reserve(metadata.size());
-  for (const auto& [key, value] : metadata) {
-    view.emplace_back(absl::string_view(key.data(), key.size()),
-                      absl::string_view(value.data(), value.size()));
-  }
-  return view;
-}
-
 // A call on the in-process channel. Deletes itself at its end.
 class RunningCall final : public Cancellable {
  public:
   RunningCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call)
       : connection_(std::move(connection)), call_(call) {}
 
-  absl::Status Start(const RequestView& request, grpc::GenericStub& stub,
-                     const std::string& authority) {
-    context_.set_authority(authority);
-    for (const auto& [key, value] : request.metadata) {
-      const bool is_authority = key == kAuthorityKey;
-      if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
-        return absl::DataLossError("the client sent metadata that gRPC does not allow");
-      }
-      if (is_authority) {
-        context_.set_authority(std::string(value));
-      } else if (key != kPeerKey) {
-        context_.AddMetadata(std::string(key), std::string(value));
-      }
-    }
-    context_.AddMetadata(std::string(kPeerKey), connection_->peer());
-    if (request.timeout_ns < kLongestTimeout) {
-      context_.set_deadline(std::chrono::system_clock::now() +
-                            std::chrono::nanoseconds(request.timeout_ns));
+  absl::Status Start(const RequestView& request, Dispatcher& dispatcher) {
+    if (absl::Status status =
+            dispatcher.Prepare(request, connection_->peer(), &context_, &observed_);
+        !status.ok()) {
+      return status;
     }
     absl::StatusOr<grpc::Slice> message = Message(request);
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
+    if (observed_ != nullptr) observed_->Began(message->size());
     connection_->Running(call_, this);
-    stub.UnaryCall(&context_, std::string(request.method), grpc::StubOptions(), &message_,
-                   &response_, [this](grpc::Status status) { Finish(status); });
+    dispatcher.Call(request.method, &context_, &message_, &response_,
+                    [this](const grpc::Status& status) { Finish(status); });
     return absl::OkStatus();
   }
 
@@ -79,25 +57,23 @@ class RunningCall final : public Cancellable {
   }
 
   void Finish(const grpc::Status& status) {
+    const auto code = static_cast<uint32_t>(status.error_code());
+    if (observed_ != nullptr) {
+      observed_->Ended(code, status.error_message(), status.ok() ? response_.Length() : 0);
+    }
     if (!call_.wants_response) {
-      connection_->Respond(call_, {});
+      connection_->Respond(call_, {}, code);
       delete this;
       return;
     }
-    std::string status_message = status.error_message();
-    // The shutdown deadline of a server has passed: the text of the in-process transport, and
-    // the text of HTTP/2.
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-        status_message == "Transport closed") {
-      status_message = "Cancelling all calls";
-    }
+    const std::string status_message = status.error_message();
     const std::string status_details = status.error_details();
     ResponseView view;
-    view.code = static_cast<uint32_t>(status.error_code());
+    view.code = code;
     view.status_message = status_message;
     view.status_details = status_details;
-    view.initial_metadata = View(context_.GetServerInitialMetadata());
-    view.trailing_metadata = View(context_.GetServerTrailingMetadata());
+    view.initial_metadata = ViewOf(context_.GetServerInitialMetadata());
+    view.trailing_metadata = ViewOf(context_.GetServerTrailingMetadata());
     view.has_message = status.ok();
     std::vector<grpc::Slice> slices;
     size_t message_bytes = 0;
@@ -116,7 +92,7 @@ class RunningCall final : public Cancellable {
     for (const grpc::Slice& slice : slices) {
       bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
     }
-    connection_->Respond(call_, std::move(bytes));
+    connection_->Respond(call_, std::move(bytes), code);
     delete this;
   }
 
@@ -125,6 +101,7 @@ class RunningCall final : public Cancellable {
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;
   grpc::ByteBuffer response_;
+  std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 };
 
 std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
@@ -144,23 +121,75 @@ Dispatcher::Dispatcher(grpc::Server& server, std::string authority, size_t max_m
       max_metadata_bytes_(max_metadata_bytes),
       stub_(InProcessChannel(server)) {}
 
+absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& peer,
+                                 grpc::ClientContext* context,
+                                 std::unique_ptr<ObservedCall>* observed) const {
+  context->set_authority(authority_);
+  if (CallObserver* const observer = CallObserver::Get()) {
+    *observed = observer->AtServer(request.method);
+  }
+  ObservedCall::Metadata annotated;  // of observed calls
+  for (const auto& [key, value] : request.metadata) {
+    const bool is_authority = key == kAuthorityKey;
+    if (!IsLegalMetadata(is_authority ? key.substr(1) : key, value)) {
+      return absl::DataLossError("the client sent metadata that gRPC does not allow");
+    }
+    if (is_authority) {
+      context->set_authority(std::string(value));
+    } else if (key == kPeerKey) {
+      continue;
+    } else if (*observed != nullptr) {
+      annotated.emplace(key, value);
+    } else {
+      context->AddMetadata(std::string(key), std::string(value));
+    }
+  }
+  if (*observed != nullptr) (*observed)->Annotate(&annotated);
+  for (const auto& [key, value] : annotated) context->AddMetadata(key, value);
+  context->AddMetadata(std::string(kPeerKey), peer);
+  if (request.timeout_ns < kLongestTimeout) {
+    context->set_deadline(std::chrono::system_clock::now() +
+                          std::chrono::nanoseconds(request.timeout_ns));
+  }
+  return absl::OkStatus();
+}
+
+void Dispatcher::Call(absl::string_view method, grpc::ClientContext* context,
+                      const grpc::ByteBuffer* message, grpc::ByteBuffer* response,
+                      std::function<void(const grpc::Status&)> done) {
+  stub_.UnaryCall(context, std::string(method), grpc::StubOptions(), message, response,
+                  [done = std::move(done)](const grpc::Status& status) {
+                    // The shutdown deadline of a server has passed: the text of the in-process
+                    // transport, and the text of HTTP/2.
+                    const bool closed = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+                                        status.error_message() == "Transport closed";
+                    done(closed ? grpc::Status(status.error_code(), "Cancelling all calls",
+                                               status.error_details())
+                                : status);
+                  });
+}
+
+std::string Dispatcher::Refusal(const RequestView& request) const {
+  const size_t bytes = MetadataSize(request.metadata);
+  return bytes > max_metadata_bytes_ ? MetadataTooLarge(bytes, max_metadata_bytes_) : "";
+}
+
 absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
   const absl::StatusOr<RequestView> view = DecodeRequest(request);
   if (!view.ok()) return view.status();
-  if (const size_t bytes = MetadataSize(view->metadata); bytes > max_metadata_bytes_) {
+  if (const std::string why = Refusal(*view); !why.empty()) {
     if (absl::Status returned = ReturnUnread(connection->blocks(), view->block); !returned.ok()) {
       return returned;
     }
-    const std::string why = MetadataTooLarge(bytes, max_metadata_bytes_);
     ResponseView response;
     response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
     response.status_message = why;
-    connection->Respond(call, EncodeResponseHead(response, 0));
+    connection->Respond(call, EncodeResponseHead(response, 0), response.code);
     return absl::OkStatus();
   }
   auto running = std::make_unique<RunningCall>(std::move(connection), call);
-  absl::Status started = running->Start(*view, stub_, authority_);
+  absl::Status started = running->Start(*view, *this);
   if (started.ok()) running.release();  // it may be over and deleted by now
   return started;
 }

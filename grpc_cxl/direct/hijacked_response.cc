@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/hijacked_response.h"
 
-#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/slice.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpc_cxl/direct/metadata_view.h"
 #include "grpc_cxl/payload/block_slices.h"
 
 namespace grpc_cxl::internal {
@@ -74,18 +76,38 @@ void HijackedResponse::Decode(const CallRoute& link, const DirectChannel& channe
   if (!decoded.ok()) {
     return Set(grpc::Status(grpc::StatusCode::INTERNAL, std::string(decoded.status().message())));
   }
-  ResponseView& response = *decoded;
-  uint64_t message_bytes = response.message.size();
-  std::optional<grpc::Slice> in_block;
-  if (response.block.bytes > 0) {
-    absl::StatusOr<grpc::Slice> block = BorrowSlice(link.blocks, response.block);
+  uint64_t message_bytes = decoded->message.size();
+  std::optional<grpc::ByteBuffer> in_block;
+  if (decoded->block.bytes > 0) {
+    const absl::StatusOr<grpc::Slice> block = BorrowSlice(link.blocks, decoded->block);
     if (!block.ok()) {
       link.owner->End(block.status());
       return Set(Unavailable(kBroken));
     }
-    in_block = *std::move(block);
-    message_bytes = in_block->size();
+    in_block.emplace(&*block, 1);
+    message_bytes = block->size();
   }
+  Take(*std::move(decoded), std::move(in_block), message_bytes, channel);
+}
+
+void HijackedResponse::Set(const grpc::Status& status, const grpc::ClientContext& context,
+                           grpc::ByteBuffer message, const DirectChannel& channel) {
+  bytes_ = status.error_message();
+  bytes_ += status.error_details();
+  const size_t message_end = status.error_message().size();
+  ResponseView response;
+  response.code = static_cast<uint32_t>(status.error_code());
+  response.status_message = absl::string_view(bytes_).substr(0, message_end);
+  response.status_details = absl::string_view(bytes_).substr(message_end);
+  response.initial_metadata = ViewOf(context.GetServerInitialMetadata());
+  response.trailing_metadata = ViewOf(context.GetServerTrailingMetadata());
+  response.has_message = status.ok();
+  const uint64_t message_bytes = status.ok() ? message.Length() : 0;
+  Take(std::move(response), std::move(message), message_bytes, channel);
+}
+
+void HijackedResponse::Take(ResponseView response, std::optional<grpc::ByteBuffer> message,
+                            uint64_t message_bytes, const DirectChannel& channel) {
   if (!CheckMetadata(MetadataSize(response.initial_metadata), channel.max_metadata_bytes)) return;
   if (channel.max_receive_bytes >= 0 &&
       message_bytes > static_cast<uint64_t>(channel.max_receive_bytes)) {
@@ -98,10 +120,11 @@ void HijackedResponse::Decode(const CallRoute& link, const DirectChannel& channe
     return;
   }
   response_ = std::move(response);
-  block_ = std::move(in_block);
+  message_ = std::move(message);
   Set(grpc::Status(static_cast<grpc::StatusCode>(response_.code),
                    std::string(response_.status_message), std::string(response_.status_details)));
   has_message_ = response_.has_message && status_.ok();
+  message_bytes_ = message_bytes;
 }
 
 bool HijackedResponse::CheckMetadata(size_t bytes, size_t limit) {
@@ -111,13 +134,12 @@ bool HijackedResponse::CheckMetadata(size_t bytes, size_t limit) {
 }
 
 bool HijackedResponse::Parse(google::protobuf::Message* message) {
-  if (!block_.has_value()) {
+  if (!message_.has_value()) {
     return message->ParseFromArray(response_.message.data(),
                                    static_cast<int>(response_.message.size()));
   }
   // gRPC's reader lets Cord fields share the slice.
-  grpc::ByteBuffer buffer(&*block_, 1);
-  block_.reset();
+  grpc::ByteBuffer buffer = *std::exchange(message_, std::nullopt);
   grpc::ProtoBufferReader reader(&buffer);
   return reader.status().ok() && message->ParseFromZeroCopyStream(&reader);
 }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <climits>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -72,7 +73,8 @@ class Factory final : public ClientInterceptorFactoryInterface {
       CallCounters::OfProcess().global_interceptor.Add();
       return nullptr;
     }
-    std::shared_ptr<const CallRoute> link = channel_.routes->LeastBusy();
+    uint32_t under_way = 0;
+    std::shared_ptr<const CallRoute> link = channel_.routes->Choose(&under_way);
     const bool may_be_one_way = any_one_way.load(std::memory_order_relaxed);
     if (link == nullptr && !may_be_one_way) {
       CallCounters::OfProcess().no_connection.Add();
@@ -85,16 +87,16 @@ class Factory final : public ClientInterceptorFactoryInterface {
       CallCounters::OfProcess().no_descriptor.Add();
       return nullptr;
     }
-    if (may_be_one_way) return MakeOneWay(std::move(link), *types, info);
-    return new DirectCall(channel_, std::move(link), *types, info);
+    if (may_be_one_way) return MakeOneWay(std::move(link), under_way, *types, info);
+    return new DirectCall(channel_, std::move(link), under_way, *types, info);
   }
 
  private:
-  Interceptor* MakeOneWay(std::shared_ptr<const CallRoute> link, const MessageTypes& types,
-                          ClientRpcInfo* info) {
+  Interceptor* MakeOneWay(std::shared_ptr<const CallRoute> link, uint32_t under_way,
+                          const MessageTypes& types, ClientRpcInfo* info) {
     std::unique_ptr<Interceptor> otherwise;
     if (link != nullptr) {
-      otherwise = std::make_unique<DirectCall>(channel_, link, types, info);
+      otherwise = std::make_unique<DirectCall>(channel_, link, under_way, types, info);
     }
     return new OneWayCall(channel_, std::move(link), types, info, std::move(otherwise));
   }
@@ -120,7 +122,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background) {
+    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background,
+    std::string target, bool inline_calls, std::shared_ptr<void> companion) {
   DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
@@ -137,6 +140,9 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
         std::chrono::milliseconds(IntArgument(arguments, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000));
   }
   channel.background = std::move(background);
+  channel.inline_calls = inline_calls;
+  channel.companion = std::move(companion);
+  channel.target = std::move(target);
   return std::make_unique<Factory>(std::move(channel));
 }
 

@@ -6,6 +6,7 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <memory>
+#include <string>
 
 #include "grpc_cxl/direct/background_calls.h"
 #include "grpc_cxl/direct/call_routes.h"
@@ -15,11 +16,13 @@ namespace grpc_cxl::internal {
 
 // Makes the interceptor that takes a channel's eligible unary calls out of gRPC ("hijacks" them)
 // and makes them as direct calls over `routes`. It must come after the user's interceptors.
-// `arguments` are the channel's, for size limits and keepalive. `background` makes the one-way
-// calls that cannot be direct.
+// `target` and `arguments` are the channel's, these for size limits and keepalive. `background`
+// makes the one-way calls that cannot be direct. `inline_calls`: see DirectChannel. `companion` is
+// kept as long as the channel.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
-    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background);
+    const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background,
+    std::string target, bool inline_calls, std::shared_ptr<void> companion = nullptr);
 
 // For a channel that can have no direct calls: counts the unary calls.
 std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface> CountExcludedCalls();

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/offer_call.h"
 #include "grpc_cxl/direct/one_way_mark.h"
 #include "grpc_cxl/direct/request_head.h"
@@ -34,6 +36,8 @@ void Ended(const CallRoute& link, BlockDescriptor lent, const OneWayRequest& req
     if (!background->Start(request)) CallCounters::OfProcess().one_way_failed.Add();
   } else if (outcome.kind != CallOutcome::Kind::kResponse) {
     CallCounters::OfProcess().one_way_failed.Add();
+  } else if (link.score != nullptr) {
+    link.score->Heard(SteadyNs());
   }
   link.owner->UserIdle();
 }
@@ -100,6 +104,7 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
                               .message = grpc::ByteBuffer(&slice, 1)};
   if (link_ != nullptr && Post(request)) {
     CallCounters::OfProcess().one_way.Add();
+    link_->counters->calls.one_way.Add();
     return true;
   }
   if (!channel_.background->Start(request)) return false;
@@ -111,7 +116,17 @@ bool OneWayCall::Post(const OneWayRequest& request) {
   RequestView view;
   view.method = request.method;
   std::vector<grpc::Slice> slices;
-  if (!SetTimeout(*context_, &view) || !SetMetadata(channel_, request.metadata, &view) ||
+  std::unique_ptr<ObservedCall> observed;
+  ObservedCall::Metadata annotated;
+  if (CallObserver* const observer = CallObserver::Get()) {
+    observed = observer->AtClient(method_, channel_.target);
+  }
+  if (observed != nullptr) {
+    annotated = request.metadata;
+    observed->Annotate(&annotated);
+  }
+  if (!SetTimeout(*context_, &view) ||
+      !SetMetadata(channel_, observed != nullptr ? annotated : request.metadata, &view) ||
       !request.message.Dump(&slices).ok()) {
     return false;
   }
@@ -144,6 +159,10 @@ bool OneWayCall::Post(const OneWayRequest& request) {
       slot, request_bytes,
       [link = link_, lent = view.block, request, background = channel_.background](
           const CallOutcome& outcome) { Ended(*link, lent, request, background, outcome); });
+  if (observed != nullptr) {
+    observed->Began(message_bytes);
+    observed->Ended(grpc::StatusCode::OK, "", 0);
+  }
   return true;
 }
 

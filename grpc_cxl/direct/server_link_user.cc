@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/polling/poller.h"
 
@@ -12,14 +13,23 @@ namespace grpc_cxl::internal {
 
 ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
                                std::shared_ptr<CallBudget> budget, bool trust_peer,
-                               std::string peer)
+                               std::string peer, std::shared_ptr<OwnServer> own,
+                               std::shared_ptr<ServerLoad> load)
     : calls_(
           link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
           link->view(), link->pages()),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
+      taken_ns_(areas * kCallSlots),
+      own_(std::move(own)),
+      load_(std::move(load)),
       running_(areas * kCallSlots),
       cancelled_early_(areas * kCallSlots) {}
+
+void ServerLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
+  owner_ = std::move(owner);
+  if (own_ != nullptr) own_->Set(Self());
+}
 
 std::shared_ptr<ServerLinkUser> ServerLinkUser::Self() {
   const std::shared_ptr<LinkOwner> owner = owner_.lock();
@@ -57,26 +67,65 @@ void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
   if (ended_ || cancelled_early_[call.slot] == call.generation) running->Cancel();
 }
 
-void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response) {
+void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
+  const int64_t ns = SteadyNs() - taken_ns_[call.slot];
   {
     absl::MutexLock lock(mu_);
     running_[call.slot] = nullptr;
+    figures_.AddAlone(code, ns);
   }
+  Load(-1);  // before the client knows
   calls_.Respond(call, std::move(response));
   Finished();
+}
+
+std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
+  absl::MutexLock lock(mu_);
+  if (retired_ || ended_ || handler_ == nullptr) return nullptr;
+  inline_.insert(running);
+  ++inline_count_;
+  ServedCounters::OfProcess().taken.Add();
+  Load(1);
+  return handler_;
+}
+
+void ServerLinkUser::EndInline(Cancellable* running) {
+  {
+    absl::MutexLock lock(mu_);
+    inline_.erase(running);
+    --inline_count_;
+  }
+  Load(-1);
+  Finished();
+}
+
+void ServerLinkUser::Load(int calls) {
+  if (load_ == nullptr) return;
+  load_->Add(calls);
+  calls_.SetLoad(load_->Word());
 }
 
 bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   absl::MutexLock lock(mu_);
   // Evaluated again after every unlock of mu_; Finished() unlocks it after each response.
-  const auto none_runs = [this] { return calls_.running() == 0; };
+  const auto none_runs = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return calls_.running() == 0 && inline_.empty();
+  };
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
 
 absl::Status ServerLinkUser::Run() {
   ServerCalls::News news = calls_.Run();
   ServedCounters& counters = ServedCounters::OfProcess();
-  if (!news.taken.empty()) counters.taken.Add(news.taken.size());
+  if (!news.taken.empty()) {
+    counters.taken.Add(news.taken.size());
+    const int64_t now = SteadyNs();
+    for (const ServerCalls::TakenCall& call : news.taken) {
+      taken_ns_[call.id.slot] = now;
+      if (!call.id.wants_response) figures_.one_way.Add();
+    }
+    Load(static_cast<int>(news.taken.size()));
+  }
   if (news.refused > 0) counters.refused.Add(news.refused);
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
   Finished();  // the ack of a part may have sent the last part
@@ -105,8 +154,13 @@ void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
   absl::Status handled = handler->OnCall(Self(), call, std::move(request));
   if (handled.ok()) return;
   // Malformed: the connection ends, and with it the call.
-  Respond(call, {});
+  Respond(call, {}, static_cast<uint32_t>(handled.code()));
   if (const auto owner = owner_.lock()) owner->End(std::move(handled));
+}
+
+void ServerLinkUser::FillStatus(StatusConnection* entry) const {
+  calls_.FillStatus(entry);
+  figures_.Fill(entry);
 }
 
 void ServerLinkUser::Ended() {
@@ -115,6 +169,7 @@ void ServerLinkUser::Ended() {
   for (Cancellable* running : running_) {
     if (running != nullptr) running->Cancel();
   }
+  for (Cancellable* running : inline_) running->Cancel();
 }
 
 void ServerLinkUser::Cancel(ServerCalls::CallId call) {

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,9 +15,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/calls/server_call_areas.h"
+#include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/status/call_figures.h"
 
 namespace grpc_cxl::internal {
 
@@ -44,11 +49,13 @@ class ServerLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path.
+  // the stream path. `own` is for a client in this process; may be null. `load`: of the server,
+  // told to the client; null: not told.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
-                 bool trust_peer, std::string peer);
+                 bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
+                 std::shared_ptr<ServerLoad> load = nullptr);
 
-  void Start(std::weak_ptr<LinkOwner> owner) override { owner_ = std::move(owner); }
+  void Start(std::weak_ptr<LinkOwner> owner) override;
 
   // A pointer to this that keeps the owner alive; null when the owner is gone. After Start().
   std::shared_ptr<ServerLinkUser> Self();
@@ -56,9 +63,15 @@ class ServerLinkUser final : public LinkUser {
   // Takes calls from now until Retire(); they go to `handler`.
   void SetHandler(std::shared_ptr<CallHandler> handler);
 
-  // For the handler: `running` may be cancelled until Respond().
+  // For the handler: `running` may be cancelled until Respond(). `code` is that of the status in
+  // `response`.
   void Running(ServerCalls::CallId call, Cancellable* running);
-  void Respond(ServerCalls::CallId call, std::string response);
+  void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
+
+  // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
+  // be cancelled until EndInline(). Null: the server takes none.
+  std::shared_ptr<CallHandler> BeginInline(Cancellable* running);
+  void EndInline(Cancellable* running);
 
   // After Retire(): waits until every taken call has its response, at most until `deadline`.
   // False: calls still run.
@@ -73,9 +86,10 @@ class ServerLinkUser final : public LinkUser {
   void Retire() override;
   // The client is gone: cancels the calls that run.
   void Ended() override;
-  bool Busy() const override { return calls_.busy() > 0; }
+  // seq_cst: see EndpointCore.
+  bool Busy() const override { return calls_.busy() > 0 || inline_count_ > 0; }
   uint64_t activity() const override { return calls_.calls_seen(); }
-  void FillStatus(StatusConnection* entry) const override { calls_.FillStatus(entry); }
+  void FillStatus(StatusConnection* entry) const override;
 
  private:
   // Gives a taken call to the handler.
@@ -83,10 +97,16 @@ class ServerLinkUser final : public LinkUser {
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
+  // So many calls more are under way.
+  void Load(int calls);
 
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
+  CallFigures figures_;            // but for `one_way`, written under mu_
+  std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
+  const std::shared_ptr<OwnServer> own_;
+  const std::shared_ptr<ServerLoad> load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;
@@ -97,6 +117,8 @@ class ServerLinkUser final : public LinkUser {
   std::vector<Cancellable*> running_ ABSL_GUARDED_BY(mu_);  // by slot
   // Cancelled before the handler said Running().
   std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
+  std::set<Cancellable*> inline_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int> inline_count_{0};  // its size; stored under mu_
 };
 
 }  // namespace grpc_cxl::internal

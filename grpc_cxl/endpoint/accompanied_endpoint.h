@@ -20,7 +20,7 @@ class AccompaniedEndpoint final : public grpc_event_engine::experimental::EventE
   using SliceBuffer = grpc_event_engine::experimental::SliceBuffer;
 
   AccompaniedEndpoint(std::unique_ptr<EventEngine::Endpoint> inner, std::shared_ptr<void> companion)
-      : inner_(std::move(inner)), companion_(std::move(companion)) {}
+      : companion_(std::move(companion)), inner_(std::move(inner)) {}
 
   bool Read(absl::AnyInvocable<void(absl::Status)> on_read, SliceBuffer* buffer,
             ReadArgs args) override {
@@ -42,8 +42,8 @@ class AccompaniedEndpoint final : public grpc_event_engine::experimental::EventE
   void* QueryExtension(absl::string_view id) override { return inner_->QueryExtension(id); }
 
  private:
-  const std::unique_ptr<EventEngine::Endpoint> inner_;
   const std::shared_ptr<void> companion_;
+  const std::unique_ptr<EventEngine::Endpoint> inner_;  // goes first
 };
 
 }  // namespace grpc_cxl::internal

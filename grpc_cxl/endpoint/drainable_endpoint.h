@@ -86,8 +86,6 @@ class DrainableEndpoint final : public grpc_event_engine::experimental::EventEng
       : reads_(std::make_shared<DrainableReads>(std::move(executor))), inner_(std::move(inner)) {}
 
   const std::shared_ptr<DrainableReads>& reads() const { return reads_; }
-  // Keeps `lease` until gRPC drops the endpoint. Called before gRPC has it.
-  void Hold(std::shared_ptr<void> lease) { lease_ = std::move(lease); }
 
   bool Read(absl::AnyInvocable<void(absl::Status)> on_read, SliceBuffer* buffer,
             ReadArgs args) override {
@@ -106,9 +104,8 @@ class DrainableEndpoint final : public grpc_event_engine::experimental::EventEng
 
  private:
   const std::shared_ptr<DrainableReads> reads_;
-  // Ends pending operations when it goes, before anything else does.
+  // Goes first, and ends pending operations then.
   const std::unique_ptr<EventEngine::Endpoint> inner_;
-  std::shared_ptr<void> lease_;
 };
 
 }  // namespace grpc_cxl::internal

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/event_engine/arena_choice.h"
 #include "grpc_cxl/event_engine/budget_limit.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
@@ -34,9 +35,8 @@ namespace {
 constexpr absl::Duration kShutdownPatience = absl::Milliseconds(10);
 
 // For how long a name that was offered waits for its client, and how many do at a time: each takes
-// four file descriptors.
+// three file descriptors.
 constexpr auto kOfferLasts = std::chrono::seconds(10);
-// Each is a name with a watch of its own (inotify), of which a user has few.
 constexpr size_t kMostOffers = 8;
 
 absl::StatusOr<std::shared_ptr<ClientSource>> OpenClientSource(
@@ -80,6 +80,7 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       plain_(context.plain),
       may_have_direct_calls_(context.direct_calls),
       limits_(limits),
+      load_(HasReplicas(name, settings_) ? std::make_shared<ServerLoad>() : nullptr),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
       source_(std::move(source)),
@@ -185,7 +186,8 @@ void Acceptor::Answer(WaitingClient& client) {
     absl::MutexLock lock(mu_);
     --opening_;
   };
-  auto opened = Open(client, /*carries_http2=*/true);
+  const bool carries_http2 = (client.features() & kCallsOnly) == 0;
+  auto opened = Open(client, carries_http2);
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
                                 << client.who() << ": " << refused->reason;
@@ -193,6 +195,7 @@ void Acceptor::Answer(WaitingClient& client) {
     return client.Refuse(refused->refusal, refused->reason);
   }
   served_->Accepted();
+  if (!carries_http2) return Hold(std::get<0>(std::move(opened)));
   on_endpoint(std::get<0>(std::move(opened)));
 }
 
@@ -218,9 +221,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                          .payload_bytes = sizes.payload_bytes,
                          .call_buffer_bytes = static_cast<uint32_t>(settings_.call_buffer_bytes),
                          .granted_pages = granted_pages,
-                         .features = choice.call_areas == 0   ? kNoFeatures
-                                     : choice.call_areas == 1 ? kDirectCalls
-                                                              : kDirectCalls | kMoreCallAreas};
+                         .features = (choice.call_areas == 0   ? kNoFeatures
+                                      : choice.call_areas == 1 ? kDirectCalls
+                                                               : kDirectCalls | kMoreCallAreas) |
+                                     (client.features() & kCallsOnly)};
   absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
   // Unmapping the arena returns both, the budget's lease first.
@@ -231,6 +235,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     parts->options.own_limit = std::make_unique<BudgetLimit>(choice.lease, 0);
     parts->options.peer_limit = std::make_unique<BudgetLimit>(choice.lease, granted_pages);
   }
+  const OwnServer::File file(parts->arena.device(), parts->arena.inode());
   const std::string identity = SealedIdentity(client.who());
   const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,
@@ -243,10 +248,10 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
   ServerLinkUser* user = nullptr;
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(*std::move(parts), terms, executor_, [&](Link* link) {
-        auto made =
-            std::make_unique<ServerLinkUser>(link, settings_.call_buffer_bytes, choice.call_areas,
-                                             std::make_shared<CallBudgetOfLease>(choice.lease),
-                                             IsTrustedWithMemory(terms.trust), peer);
+        auto made = std::make_unique<ServerLinkUser>(
+            link, settings_.call_buffer_bytes, choice.call_areas,
+            std::make_shared<CallBudgetOfLease>(choice.lease), IsTrustedWithMemory(terms.trust),
+            peer, OwnServer::Of(file), load_);
         user = made.get();
         return made;
       });
@@ -308,7 +313,11 @@ void Acceptor::AnswerOffered(WaitingClient& client) {
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     return client.Refuse(refused->refusal, refused->reason);
   }
-  const auto held = std::make_shared<HeldEndpoint>(executor_, std::get<0>(std::move(opened)));
+  Hold(std::get<0>(std::move(opened)));
+}
+
+void Acceptor::Hold(std::unique_ptr<EventEngine::Endpoint> endpoint) {
+  const auto held = std::make_shared<HeldEndpoint>(executor_, std::move(endpoint));
   {
     absl::MutexLock lock(mu_);
     std::erase_if(held_, [](const auto& endpoint) { return endpoint.expired(); });

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/server_link_user.h"
+#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/client_source.h"
@@ -60,10 +61,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const ServiceName& name() const { return name_; }
   const ServerLimits& limits() const { return limits_; }
 
-  // Makes a name for the only client that is told of it, whose connection carries direct calls
-  // alone: of a client that has come over the network, and is of this host if `identity` says so
-  // (host_identity.h). Empty when it is not, when direct calls are off, or when it cannot be done.
-  // The name ends after 10 s.
+  // Makes a name that one client is told, for connections that carry direct calls alone: a client
+  // that has come over the network, and is of this host if `identity` says so (host_identity.h).
+  // Empty when it is not, when direct calls are off, or when it cannot be done. The name ends with
+  // its first client, which may be another that has seen it in the directory, or after 10 s;
+  // clients that come at the same moment are served as well.
   std::string Offer(const std::string& identity);
 
   bool may_have_direct_calls() const { return may_have_direct_calls_; }
@@ -96,9 +98,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   void Answer(WaitingClient& client);
   std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client,
                                                                      bool carries_http2);
-  // The only client of a name that Offer() has made; the end of the name.
+  // A client of a name that Offer() has made; the end of the name.
   void AnswerOffered(WaitingClient& client);
   void EndOffer(const std::string& name);
+  // A connection for direct calls alone.
+  void Hold(std::unique_ptr<EventEngine::Endpoint> endpoint);
   // A connection has been made; `user` is null if it cannot carry direct calls.
   void Enlist(const std::shared_ptr<EndpointCore>& core, ServerLinkUser* user, bool carries_http2);
   // Clients make direct calls on the stream path from now on.
@@ -113,6 +117,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const bool plain_;
   const bool may_have_direct_calls_;
   const ServerLimits limits_;
+  const std::shared_ptr<ServerLoad> load_;  // of a replica; else null
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
   const std::shared_ptr<ServedName> served_;
@@ -126,7 +131,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   std::vector<std::weak_ptr<ServerLinkUser>> connections_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<ClientSource>> offered_
       ABSL_GUARDED_BY(mu_);                                             // by name; null: being made
-  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);  // of Offer()'s clients
+  std::vector<std::weak_ptr<HeldEndpoint>> held_ ABSL_GUARDED_BY(mu_);  // see Hold()
   std::vector<std::weak_ptr<EndpointCore>> cores_ ABSL_GUARDED_BY(mu_);  // if `plain_`
 };
 

@@ -89,9 +89,10 @@ void Arrivals::Watch() {
   if (directory.ok()) {
     watched = std::make_shared<Watched>(weak_from_this(), *directory);
     if (watched->fd() < 0 || !poller_->Add(watched)) {
-      LOG_FIRST_N(WARNING, 1)
-          << "the kernel watches no more directories for this user, so servers that appear on this "
-             "host are found some seconds later; raise fs.inotify.max_user_instances";
+      LOG_FIRST_N(WARNING, 1) << "servers that appear on this host are found some seconds later: "
+                              << (watched->fd() < 0 ? watched->watch.problem()
+                                                    : "this user has no epoll watch left; raise "
+                                                      "fs.epoll.max_user_watches");
       watched = nullptr;
     }
   }
@@ -134,7 +135,7 @@ void Arrivals::Report(bool all) {
     for (const auto& [stem, weak] : waiters_) {
       const auto found = changes.stems.lower_bound(stem);
       const bool appeared = found != changes.stems.end() &&
-                            (*found == stem || (stem == kFilePrefix && found->starts_with(stem)));
+                            (*found == stem || (stem.ends_with('=') && found->starts_with(stem)));
       if (!all && !changes.lost && !over && !appeared) continue;
       if (std::shared_ptr<Waiter> waiter = weak.lock()) waiters.insert(std::move(waiter));
     }

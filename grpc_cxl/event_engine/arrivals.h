@@ -40,8 +40,9 @@ class Arrivals final : public std::enable_shared_from_this<Arrivals> {
                                       std::shared_ptr<EventEngine> executor, Poller* poller);
   ~Arrivals();
 
-  // From now on `waiter` hears of the names, and of those with the prefix "unix=" if that is one:
-  // a file's name tells too little of what it will be.
+  // From now on `waiter` hears of the names; of all that begin with it, if one ends in `=`; and of
+  // those with the prefix "unix=" if that is one: a file's name tells too little of what it will
+  // be.
   void Add(const std::shared_ptr<Waiter>& waiter, const std::vector<std::string>& stems);
 
  private:

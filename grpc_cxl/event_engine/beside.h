@@ -21,8 +21,10 @@ namespace grpc_cxl::internal {
 //   a connection to the name       --handshake as with any name-------->  directory and rollout
 //
 // It carries direct calls only, and ends with the connection over the network: that may lead to
-// another server next time. The first unary call that could be direct carries the offer; where
-// there is no answer, so do three more, after 1, 3 and 7 s.
+// another server next time. (Channels with one key share their routes, and so their offers: where
+// they have connections of their own, an offer may be answered over another's.) The first unary
+// call that could be direct carries the offer; where there is no answer, so do three more, after 1,
+// 3 and 7 s.
 //
 // Who may answer: whoever answers the calls of the connection. It can name only what begins with
 // "offer=", which a server of this host makes for one answer. A peer elsewhere that lies can get

@@ -102,6 +102,7 @@ bool HasArgument(const grpc_channel_args& arguments, const char* key) {
 ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_args& arguments) {
   ChannelTarget result;
   result.is_name = ServiceName::IsTarget(target);
+  result.picks_first = PicksFirst(arguments);
   if (result.is_name) {
     absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     if (!name.ok()) return result;
@@ -110,7 +111,7 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
     return result;
   }
   std::optional<std::string> authority = Authority(target);
-  if (!authority.has_value() || !PicksFirst(arguments)) return result;
+  if (!authority.has_value() || !result.picks_first) return result;
   result.authority = *std::move(authority);
   if (ConnectsItsOwnWay(arguments)) return result;
   result.calls_key = absl::StrCat("net:", target);  // no name has a colon
@@ -119,6 +120,14 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   static std::atomic<uint64_t> channels{0};  // only counted
   absl::StrAppend(&result.calls_key, "#", channels.fetch_add(1, std::memory_order_relaxed));
   return result;
+}
+
+std::string FullTarget(const std::string& target) {
+  for (const absl::string_view scheme :
+       {"dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:", "xds:"}) {
+    if (absl::StartsWith(target, scheme)) return target;
+  }
+  return absl::StrCat("dns:///", target);
 }
 
 }  // namespace grpc_cxl::internal

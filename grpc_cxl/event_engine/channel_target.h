@@ -19,6 +19,7 @@ struct ChannelTarget {
 
   bool is_name = false;             // "cxl:..."
   std::optional<ServiceName> name;  // of a valid one
+  bool picks_first = true;          // gRPC's default policy
 
   // Under which calls find their connection without asking gRPC (call_routes.h, pool_directory.h);
   // empty: they must not. Only where all calls of all channels with the key go to one server at a
@@ -30,6 +31,9 @@ struct ChannelTarget {
   // As gRPC makes it of the target, for a network target with gRPC's default policy; may be empty.
   std::string authority;
 };
+
+// A target as gRPC writes it in full: "dns:///" comes before those whose scheme it does not know.
+std::string FullTarget(const std::string& target);
 
 }  // namespace grpc_cxl::internal
 

@@ -8,15 +8,15 @@
 #include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 
 using grpc_event_engine::experimental::EventEngine;
 
-absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
-                                                               const ArenaOffer& offer,
-                                                               const std::string& peer_identity,
-                                                               PeerTrust trust) const {
+absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
+    LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity, PeerTrust trust,
+    std::shared_ptr<OwnServer> own) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -25,6 +25,12 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
                      " bytes, a size that this client does not support; update both to one "
                      "version of grpc_cxl, or turn direct calls off "
                      "(ChannelOptions::direct_calls)"));
+  }
+  constexpr uint32_t kNeeded = kDirectCalls | kCallsOnly;
+  if (calls_only && (offer.features & kNeeded) != kNeeded) {
+    return absl::FailedPreconditionError(
+        "the replica takes no connection for direct calls alone: its server has none, or its "
+        "budget is used up (ServerOptions::max_total_arena_bytes)");
   }
   const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
   const ConnectionTerms terms{
@@ -42,7 +48,8 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(LinkParts parts,
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
         return std::make_unique<ClientLinkUser>(
-            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait());
+            link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait(),
+            IsReplicaName(name), std::move(own), poller->watchdog());
       });
   if (!core.ok()) return core.status();
   if (!is_probe) PathCounters::OfProcess().memory.Add();

@@ -15,14 +15,18 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/poller.h"
+#include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
+
+class ReplicaConnections;
 
 // The parameters of one attempt to connect to a name.
 struct ConnectRequest {
@@ -40,16 +44,23 @@ struct ConnectRequest {
   // may still take a connection, and drop it at once. Not for TLS, where the client speaks first.
   bool await_greeting = false;
   bool is_probe = false;  // the connection is not to be used, and does not count
+  // The connection carries direct calls alone, of `routes`; error where the server offers none.
+  bool calls_only = false;
+  // Where a connection to a replica is entered; null: nowhere.
+  std::shared_ptr<ReplicaConnections> replicas = nullptr;
+  // gRPC spreads calls over connections to several replicas, and this is one.
+  bool spreads = false;
 
   uint32_t features() const {
-    return routes == nullptr ? kNoFeatures : kDirectCalls | kMoreCallAreas;
+    if (routes == nullptr) return kNoFeatures;
+    return kDirectCalls | kMoreCallAreas | (calls_only ? kCallsOnly : kNoFeatures);
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
-  // ConnectionTerms.
+  // ConnectionTerms; `own` is the server if it is of this process.
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
-                                                 const std::string& peer_identity,
-                                                 PeerTrust trust) const;
+                                                 const std::string& peer_identity, PeerTrust trust,
+                                                 std::shared_ptr<OwnServer> own = nullptr) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

@@ -6,13 +6,18 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/event_engine/region_attempt.h"
+#include "grpc_cxl/event_engine/replica_connections.h"
+#include "grpc_cxl/event_engine/servers_of_name.h"
 #include "grpc_cxl/event_engine/socket_attempt.h"
+#include "grpc_cxl/event_engine/spread_connections.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -24,22 +29,38 @@ using Clock = std::chrono::steady_clock;
 // by then; gRPC would try again after its back-off, and calls would fail meanwhile.
 constexpr int kRedials = 3;
 
+// Of a replica where there are others: it may be stopped.
+constexpr EventEngine::Duration kReplicaPatience = std::chrono::seconds(1);
+
 bool IsServed(const ConnectRequest& request) {
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(request.settings.directory);
   return directory.ok() && IsRegistered(*directory, request.name);
 }
 
-void Dial(ConnectRequest request, Clock::time_point deadline, int redials,
-          EventEngine::OnConnectCallback on_connect) {
-  const EventEngine::Duration left =
+// `others`: to be tried after `request.name`.
+void Dial(ConnectRequest request, std::vector<ServiceName> others, Clock::time_point deadline,
+          int redials, EventEngine::OnConnectCallback on_connect) {
+  EventEngine::Duration left =
       std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
-  auto then = [request, deadline, redials,
+  if (!others.empty()) left = std::min(left, kReplicaPatience);
+  auto then = [request, others = std::move(others), deadline, redials,
                on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
+    if (!result.ok() && !others.empty()) {
+      request.name = std::move(others.back());
+      others.pop_back();
+      return Dial(std::move(request), std::move(others), deadline, redials, std::move(on_connect));
+    }
+    if (result.ok() && IsReplicaName(request.name)) {
+      if (request.spreads) result = SpreadConnections::Keep(request, *std::move(result));
+      if (request.replicas != nullptr) {
+        result = request.replicas->Enter(request, *std::move(result));
+      }
+    }
     if (redials == 0 || !absl::IsUnavailable(result.status()) || !IsServed(request)) {
       return on_connect(std::move(result));
     }
-    Dial(std::move(request), deadline, redials - 1, std::move(on_connect));
+    Dial(std::move(request), {}, deadline, redials - 1, std::move(on_connect));
   };
   std::make_shared<SocketAttempt>(std::move(request), std::move(then))->Start(left);
 }
@@ -55,7 +76,11 @@ void Connect(ConnectRequest request, EventEngine::Duration timeout,
           std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
               ->Start(*region, timeout);
         } else {
-          Dial(std::move(request), Clock::now() + timeout, kRedials, std::move(on_connect));
+          std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
+          request.name = std::move(servers.back());
+          servers.pop_back();
+          Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
+               std::move(on_connect));
         }
       });
 }

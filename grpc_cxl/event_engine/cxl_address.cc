@@ -14,11 +14,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
+constexpr absl::string_view kBegin = "cxl:///";
 constexpr absl::string_view kOptions = "?options=";
 
 ResolvedAddress AbstractAddress(const std::string& text) {
@@ -45,9 +47,9 @@ absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target) {
 }
 
 ResolvedAddress EncodeAddress(const CxlAddress& address) {
-  return AbstractAddress(
-      address.options < 0 ? absl::StrCat("cxl:///", address.name.str())
-                          : absl::StrCat("cxl:///", address.name.str(), kOptions, address.options));
+  return AbstractAddress(address.options < 0
+                             ? absl::StrCat(kBegin, address.name.str())
+                             : absl::StrCat(kBegin, address.name.str(), kOptions, address.options));
 }
 
 std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
@@ -59,6 +61,9 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   if (path[0] != '\0') return std::nullopt;
   const absl::string_view text(path + 1, address.size() - kPathOffset - 1);
   if (!ServiceName::IsTarget(text)) return std::nullopt;
+  if (auto replica = ParseReplicaName(absl::StripPrefix(text, kBegin)); replica.has_value()) {
+    return CxlAddress{*std::move(replica)};
+  }
   absl::StatusOr<CxlAddress> parsed = ParseCxlTarget(text);
   if (!parsed.ok()) return std::nullopt;
   return *std::move(parsed);

@@ -17,7 +17,7 @@ namespace grpc_cxl::internal {
 
 using ResolvedAddress = grpc_event_engine::experimental::EventEngine::ResolvedAddress;
 
-// A name as gRPC's resolver and Connect() or Bind() see it.
+// A name as gRPC's resolver and Connect() or Bind() see it; on a client maybe a replica's.
 struct CxlAddress {
   ServiceName name;
   // On a server: the number of the address's settings (SettingsRegistry); -1 for the defaults.

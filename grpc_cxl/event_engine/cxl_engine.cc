@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
@@ -10,11 +11,14 @@
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/listener.h"
 #include "grpc_cxl/event_engine/network_connect.h"
+#include "grpc_cxl/event_engine/replica_connections.h"
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/status_table.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/usable_cores.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -33,6 +37,13 @@ int PollerCount(int wanted) { return wanted > 0 ? wanted : std::clamp(UsableCore
 CxlEngine::CxlEngine(std::shared_ptr<EventEngine> inner, int polling_threads)
     : inner_(std::move(inner)), watchdog_(new Watchdog(PollerCount(polling_threads))) {
   StatusTable::OfProcess().SetWatchdog(watchdog_);
+}
+
+std::shared_ptr<EventEngine> CxlEngine::OfSettings(int number) {
+  absl::MutexLock lock(mu_);
+  std::shared_ptr<CxlEngine>& engine = of_settings_[number];
+  if (engine == nullptr) engine.reset(new CxlEngine(*this, number));
+  return engine;
 }
 
 absl::StatusOr<std::unique_ptr<EventEngine::Listener>> CxlEngine::CreateListener(
@@ -65,12 +76,15 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
         std::move(on_connect), address, config, std::move(allocator), timeout);
   }
   const bool direct = config.GetInt(kDirectArg) == 1;
+  const std::string service = ServiceOf(ours->name).str();
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = ours->name,
                      .settings = *settings,
-                     .routes = direct ? CallRoutes::For(ours->name.str(), number) : nullptr,
-                     .pool_key = ClientPoolKey(ours->name.str(), number)},
+                     .routes = direct ? CallRoutes::For(service, number) : nullptr,
+                     .pool_key = ClientPoolKey(service, number),
+                     .replicas = direct ? ReplicaConnections::For(service, number) : nullptr,
+                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config)},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
   return ConnectionHandle::kInvalid;
@@ -87,15 +101,19 @@ absl::StatusOr<std::unique_ptr<EventEngine::DNSResolver>> CxlEngine::GetDNSResol
     const DNSResolver::ResolverOptions& options) {
   absl::StatusOr<std::unique_ptr<DNSResolver>> inner = inner_->GetDNSResolver(options);
   if (!inner.ok()) return inner.status();
-  return MakeResolver(inner_, *std::move(inner));
+  return MakeResolver(inner_, *std::move(inner), settings_);
 }
 
 void CxlEngine::Run(Closure* closure) {
-  if (Poller::Current() == nullptr) return inner_->Run(closure);
+  if (Poller::Current() == nullptr && CallersQueue::Current() == nullptr) {
+    return inner_->Run(closure);
+  }
   Run([closure] { closure->Run(); });
 }
 
 void CxlEngine::Run(absl::AnyInvocable<void()> closure) {
+  CallersQueue* const callers = CallersQueue::Current();
+  if (callers != nullptr && callers->Add(closure)) return;
   Poller* const poller = Poller::Current();
   if (poller == nullptr) return inner_->Run(std::move(closure));
   if (poller->closure_times().AreShort()) return poller->Enqueue(std::move(closure));

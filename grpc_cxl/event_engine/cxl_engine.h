@@ -4,8 +4,12 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
@@ -13,7 +17,7 @@ namespace grpc_cxl::internal {
 // A decorator: serves names, connections and listeners of `cxl:` itself, and connections to network
 // addresses that a server of this host has registered, and passes everything else to `inner`.
 // Closures that gRPC runs from one of our polling threads stay there (run-to-completion), as long
-// as they are short.
+// as they are short, and those of a thread with a CallersQueue.
 //
 // Hides the extensions of `inner` (QueryExtension answers null): with them, gRPC makes listeners
 // without CreateListener(). So this engine belongs only to channels and servers with `cxl:` names;
@@ -23,6 +27,9 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
   // With so many polling threads; 0: as many as suit the process's cores.
   explicit CxlEngine(std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner,
                      int polling_threads = 0);
+
+  // The same for channels with these settings: their `cxl:` names have an address for each replica.
+  std::shared_ptr<EventEngine> OfSettings(int number);
 
   absl::StatusOr<std::unique_ptr<Listener>> CreateListener(
       Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
@@ -52,8 +59,15 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
   }
 
  private:
+  CxlEngine(const CxlEngine& other, int settings) : CxlEngine(other) { settings_ = settings; }
+
   const std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner_;
   Watchdog* const watchdog_;  // lives as long as the process
+  std::optional<int> settings_;
+
+  absl::Mutex mu_;
+  // Equal channels share their connections only if they have the same engine.
+  std::map<int, std::shared_ptr<CxlEngine>> of_settings_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

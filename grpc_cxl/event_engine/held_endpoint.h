@@ -5,6 +5,7 @@
 #include <grpc/event_engine/event_engine.h>
 #include <grpc/event_engine/slice_buffer.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -21,26 +22,37 @@ class HeldEndpoint final : public std::enable_shared_from_this<HeldEndpoint> {
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
+  // `on_end`: its peer has ended it; on any thread, with no lock held.
   HeldEndpoint(std::shared_ptr<EventEngine> executor,
-               std::unique_ptr<EventEngine::Endpoint> endpoint)
-      : executor_(std::move(executor)), endpoint_(std::move(endpoint)) {}
+               std::unique_ptr<EventEngine::Endpoint> endpoint,
+               std::function<void()> on_end = nullptr)
+      : executor_(std::move(executor)),
+        on_end_(std::move(on_end)),
+        endpoint_(std::move(endpoint)) {}
 
   // Lives until the end from now on. Once, and not after Drop().
   void Start() {
     absl::MutexLock lock(mu_);
-    if (endpoint_->Read([self = shared_from_this()](const absl::Status&) { self->Drop(); },
-                        &buffer_, {})) {
-      executor_->Run([self = shared_from_this()] { self->Drop(); });
+    if (endpoint_->Read([self = shared_from_this()](const absl::Status&) { self->End(); }, &buffer_,
+                        {})) {
+      executor_->Run([self = shared_from_this()] { self->End(); });
     }
   }
-  void Drop() {
+  // False when it has ended.
+  bool Drop() {
     std::unique_ptr<EventEngine::Endpoint> dropped;
     absl::MutexLock lock(mu_);
     dropped = std::move(endpoint_);
+    return dropped != nullptr;
   }
 
  private:
+  void End() {
+    if (Drop() && on_end_) on_end_();
+  }
+
   const std::shared_ptr<EventEngine> executor_;
+  const std::function<void()> on_end_;
   absl::Mutex mu_;
   std::unique_ptr<EventEngine::Endpoint> endpoint_ ABSL_GUARDED_BY(mu_);
   grpc_event_engine::experimental::SliceBuffer buffer_;  // of the endpoint's read

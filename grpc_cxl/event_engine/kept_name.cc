@@ -9,6 +9,7 @@
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_files.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -48,7 +49,7 @@ absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEn
                                                          Poller* poller,
                                                          const DirectoryCandidates& directory,
                                                          const ServiceName& name, bool take_over,
-                                                         const TrustedUsers& users) {
+                                                         const TrustedUsers& users, bool restores) {
   absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
   if (!opened.ok()) return opened.status();
   absl::StatusOr<NameListener> listener = NameListener::Listen(*opened, name);
@@ -66,19 +67,35 @@ absl::StatusOr<std::shared_ptr<KeptName>> KeptName::Open(std::shared_ptr<EventEn
   }
   if (!listener.ok()) return listener.status();
   return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
-                                                *std::move(listener), name, std::move(asked)));
+                                                *std::move(listener), name, std::move(asked),
+                                                restores));
+}
+
+absl::StatusOr<std::shared_ptr<KeptName>> KeptName::OpenReplica(
+    std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
+    const ServiceName& service) {
+  absl::StatusOr<RendezvousDirectory> opened = RendezvousDirectory::Open(directory);
+  if (!opened.ok()) return opened.status();
+  absl::StatusOr<NameListener> listener = NameListener::ListenAsReplica(*opened, service);
+  if (!listener.ok()) return listener.status();
+  const ServiceName name = ServiceName::Reserved(listener->name());
+  return std::shared_ptr<KeptName>(new KeptName(std::move(executor), poller, *std::move(opened),
+                                                *std::move(listener), name, std::nullopt,
+                                                /*restores=*/true));
 }
 
 KeptName::KeptName(std::shared_ptr<EventEngine> executor, Poller* poller,
                    RendezvousDirectory directory, NameListener listener, const ServiceName& name,
-                   std::optional<TakeOver> take_over)
+                   std::optional<TakeOver> take_over, bool restores)
     : executor_(std::move(executor)),
       poller_(poller),
       name_(name),
       directory_(std::move(directory)),
       listener_(std::move(listener)),
-      take_over_(std::move(take_over)),
-      watch_(FileStem(directory_, name)) {}
+      take_over_(std::move(take_over)) {
+  absl::MutexLock lock(mu_);
+  if (restores) watch_.emplace(FileStem(directory_, name));
+}
 
 void KeptName::TakeFromOwner() {
   std::optional<TakeOver> take_over;
@@ -109,8 +126,9 @@ void KeptName::Start(std::function<void()> on_waiting) {
   if (!listener_.has_value()) return;
   on_waiting_ = std::move(on_waiting);
   waiting_ = Watch(listener_->fd(), &KeptName::OnWaiting);
-  watch_.Watch(listener_->directory());
-  if (watch_.fd() >= 0) changes_ = Watch(watch_.fd(), &KeptName::OnFilesChanged);
+  if (!watch_.has_value()) return;
+  watch_->Watch(listener_->directory());
+  if (watch_->fd() >= 0) changes_ = Watch(watch_->fd(), &KeptName::OnFilesChanged);
   // The files may have changed before.
   CheckAfter(kSettle);
 }
@@ -152,7 +170,7 @@ void KeptName::Stop() {
 
 void KeptName::AddSuccessor(UniqueFd socket) {
   absl::MutexLock lock(mu_);
-  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) {
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner() || IsReplicaName(name_)) {
     return SendRefusal(socket.get(), Refusal::kShuttingDown, "the server is shutting down");
   }
   if (successor_) {
@@ -194,17 +212,17 @@ bool KeptName::HandOver() {
   const absl::Status given = listener_->HandOver(successor_.get());
   if (!given.ok()) return false;
   LOG(INFO) << "cxl:///" << name_.str() << ": another server has taken the name over";
-  handed_over_ = true;
+  handed_over_ = given_ = true;
   return true;
 }
 
 bool KeptName::AwaitTakeOver(absl::Time deadline) {
   absl::MutexLock lock(mu_);
   const auto over = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return handed_over_ || !listener_.has_value();
+    return given_ || !listener_.has_value();
   };
   mu_.AwaitWithDeadline(absl::Condition(&over), deadline);
-  return handed_over_;
+  return given_;
 }
 
 absl::StatusOr<UniqueFd> KeptName::Accept() {
@@ -225,7 +243,7 @@ void KeptName::OnWaiting() {
 
 void KeptName::OnFilesChanged() {
   absl::MutexLock lock(mu_);
-  if (watch_.Changed()) CheckAfter(kSettle);
+  if (watch_->Changed()) CheckAfter(kSettle);
 }
 
 void KeptName::CheckAfter(EventEngine::Duration delay) {
@@ -245,10 +263,13 @@ void KeptName::Check() {
   if (check_due_ != kNever) executor_->Cancel(check_);
   check_due_ = kNever;
   // Stopped, another's, or a forked child's copy.
-  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner()) return;
+  if (waiting_ == nullptr || handed_over_ || !listener_->IsOwner() || !watch_.has_value()) return;
   const absl::Status status = Restore();
-  if (!status.ok() && status.message() != last_error_) {
-    const bool taken = absl::IsAlreadyExists(status);
+  const bool taken = absl::IsAlreadyExists(status);
+  if (status.ok()) given_ = false;
+  // The successor has gone. If it has given the name to another, all is well.
+  const bool expected = taken && given_;
+  if (!status.ok() && !expected && status.message() != last_error_) {
     LOG(ERROR) << "cxl:///" << name_.str()
                << (taken ? ": the files of this name were removed and another server has taken it; "
                            "new clients do not reach this server: "
@@ -257,7 +278,7 @@ void KeptName::Check() {
   }
   last_error_ = std::string(status.message());
   // The attempt's own changes must not cause the next one.
-  if (!status.ok()) watch_.Changed();
+  if (!status.ok()) watch_->Changed();
   CheckAfter(status.ok() && !unwatched_ ? EventEngine::Duration(kRoutine) : kRetry);
 }
 
@@ -266,7 +287,7 @@ absl::Status KeptName::Restore() {
   if (!directory.ok()) return directory.status();
   const absl::StatusOr<NameListener::Restored> restored = listener_->Restore(*directory);
   directory_ = *std::move(directory);
-  watch_.Watch(listener_->directory());
+  watch_->Watch(listener_->directory());
   if (waiting_->fd() != listener_->fd()) WatchSocket();
   if (!restored.ok()) return restored.status();
   if (*restored != NameListener::Restored::kNothing) {

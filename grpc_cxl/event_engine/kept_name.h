@@ -38,12 +38,19 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
   // Errors are those of RendezvousDirectory::Open() and NameListener::Listen(). With `take_over`, a
-  // name that has an owner is taken from it by Start(); asking may block for a second.
-  static absl::StatusOr<std::shared_ptr<KeptName>> Open(std::shared_ptr<EventEngine> executor,
-                                                        Poller* poller,
-                                                        const DirectoryCandidates& directory,
-                                                        const ServiceName& name, bool take_over,
-                                                        const TrustedUsers& users);
+  // name that has an owner is taken from it by Start(); asking may block for a second. Without
+  // `restores`, for a name of seconds, nobody watches the files, and nothing is restored.
+  static absl::StatusOr<std::shared_ptr<KeptName>> Open(
+      std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
+      const ServiceName& name, bool take_over, const TrustedUsers& users, bool restores = true);
+  // As a replica of `service` (replica_name.h), which nobody takes over. Errors as
+  // NameListener::ListenAsReplica().
+  static absl::StatusOr<std::shared_ptr<KeptName>> OpenReplica(
+      std::shared_ptr<EventEngine> executor, Poller* poller, const DirectoryCandidates& directory,
+      const ServiceName& service);
+
+  // That of clients: a replica has one of its own.
+  const ServiceName& name() const { return name_; }
 
   // From now on calls `on_waiting` when clients wait for Accept(). It may be called although none
   // does, and while another call of it runs. Taking the name over may block for a second. If that
@@ -66,7 +73,8 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   class Watched;
 
   KeptName(std::shared_ptr<EventEngine> executor, Poller* poller, RendezvousDirectory directory,
-           NameListener listener, const ServiceName& name, std::optional<TakeOver> take_over);
+           NameListener listener, const ServiceName& name, std::optional<TakeOver> take_over,
+           bool restores);
 
   // What ends when the name is given up, without the lock.
   struct Ending {
@@ -101,9 +109,11 @@ class KeptName final : public std::enable_shared_from_this<KeptName> {
   std::optional<NameListener> listener_ ABSL_GUARDED_BY(mu_);  // empty: stopped
   // Kept open, so that the owner before us learns when we end.
   std::optional<TakeOver> take_over_ ABSL_GUARDED_BY(mu_);
-  UniqueFd successor_ ABSL_GUARDED_BY(mu_);  // kept open as well
-  bool handed_over_ ABSL_GUARDED_BY(mu_) = false;
-  NameWatch watch_ ABSL_GUARDED_BY(mu_);
+  UniqueFd successor_ ABSL_GUARDED_BY(mu_);        // kept open as well
+  bool handed_over_ ABSL_GUARDED_BY(mu_) = false;  // to the successor, which lives
+  // A successor has the name, or the successor of one.
+  bool given_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<NameWatch> watch_ ABSL_GUARDED_BY(mu_);  // empty: files are not restored
   std::function<void()> on_waiting_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Watched> waiting_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Watched> changes_ ABSL_GUARDED_BY(mu_);

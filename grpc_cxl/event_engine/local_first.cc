@@ -127,7 +127,10 @@ EventEngine::OnConnectCallback NoteNetwork(const EventEngine::ResolvedAddress& a
   return [address, settings, reason = std::move(reason),
           on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
     if (result.ok()) {
-      StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      std::shared_ptr<void> shown = StatusTable::OfProcess().AddNetwork(TextOf(address), reason);
+      if (settings.status_page) {
+        result = std::make_unique<AccompaniedEndpoint>(*std::move(result), std::move(shown));
+      }
       ShowStatus(settings);
       LogConnection(settings, [&] {
         return absl::StrCat(TextOf(address),

@@ -11,6 +11,7 @@
 #include "absl/base/no_destructor.h"
 #include "absl/log/log.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/endpoint/accompanied_endpoint.h"
 #include "grpc_cxl/event_engine/local_first.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 #include "grpc_cxl/rendezvous/name_files.h"
@@ -22,16 +23,6 @@ using Clock = MoveBackOff::Clock;
 
 constexpr auto kProbeTimeout = std::chrono::seconds(5);
 
-struct Table {
-  absl::Mutex mu;
-  std::map<MovingAddress::Key, std::shared_ptr<MovingAddress>> all ABSL_GUARDED_BY(mu);
-};
-
-Table& TheTable() {
-  static absl::NoDestructor<Table> table;
-  return *table;
-}
-
 absl::string_view BytesOf(const MovingAddress::EventEngine::ResolvedAddress& address) {
   return {reinterpret_cast<const char*>(address.address()), address.size()};
 }
@@ -41,6 +32,23 @@ absl::string_view BytesOf(const MovingAddress::EventEngine::ResolvedAddress& add
 bool operator<(const MovingAddress::Key& a, const MovingAddress::Key& b) {
   return std::forward_as_tuple(BytesOf(a.address), a.host, a.settings_number) <
          std::forward_as_tuple(BytesOf(b.address), b.host, b.settings_number);
+}
+
+struct MovingAddress::Table {
+  absl::Mutex mu;
+  std::map<Key, std::shared_ptr<MovingAddress>> all ABSL_GUARDED_BY(mu);
+};
+
+MovingAddress::Table& MovingAddress::TheTable() {
+  static absl::NoDestructor<Table> table;
+  return *table;
+}
+
+void MovingAddress::EraseForgotten(Table& table) {
+  std::erase_if(table.all, [now = Clock::now()](const auto& entry) {
+    absl::MutexLock its_lock(entry.second->mu_);
+    return entry.second->leases_ == 0 && entry.second->back_off_.IsOver(now);
+  });
 }
 
 class MovingAddress::Lease {
@@ -60,16 +68,12 @@ std::unique_ptr<MovingAddress::EventEngine::Endpoint> MovingAddress::Keep(
   auto endpoint = std::make_unique<DrainableEndpoint>(std::move(connection), terms.executor);
   Table& table = TheTable();
   absl::MutexLock lock(table.mu);
-  // What is not needed any more, and has nothing to remember.
-  std::erase_if(table.all, [now = Clock::now()](const auto& entry) {
-    absl::MutexLock its_lock(entry.second->mu_);
-    return entry.second->leases_ == 0 && entry.second->back_off_.IsOver(now);
-  });
+  EraseForgotten(table);
   std::shared_ptr<MovingAddress>& address = table.all[terms.key];
   if (address == nullptr) address.reset(new MovingAddress(terms));
   address->Enter(endpoint->reads(), declined, names);
-  endpoint->Hold(std::make_shared<Lease>(address));
-  return endpoint;
+  return std::make_unique<AccompaniedEndpoint>(std::move(endpoint),
+                                               std::make_shared<Lease>(address));
 }
 
 void MovingAddress::Enter(std::weak_ptr<DrainableReads> connection, bool declined,
@@ -90,8 +94,15 @@ void MovingAddress::Enter(std::weak_ptr<DrainableReads> connection, bool decline
 
 void MovingAddress::Leave() {
   std::shared_ptr<Arrivals> dropped;
-  absl::MutexLock lock(mu_);
-  if (--leases_ == 0) dropped = std::exchange(arrivals_, nullptr);
+  {
+    absl::MutexLock lock(mu_);
+    std::erase_if(connections_, [](const auto& other) { return other.expired(); });
+    if (--leases_ > 0) return;
+    dropped = std::exchange(arrivals_, nullptr);
+  }
+  Table& table = TheTable();
+  absl::MutexLock lock(table.mu);
+  EraseForgotten(table);
 }
 
 void MovingAddress::OnArrival() {
@@ -140,7 +151,8 @@ void MovingAddress::Look() {
                        .poller = terms_.watchdog->Assign(),
                        .name = servers.front().name,
                        .settings = terms_.settings,
-                       .routes = nullptr,
+                       // Of nobody's: so that the server makes the arena that it will make.
+                       .routes = terms_.direct ? std::make_shared<CallRoutes>() : nullptr,
                        .pool_key = "",
                        .await_greeting = true,
                        .is_probe = true};

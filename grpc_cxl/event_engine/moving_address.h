@@ -73,6 +73,7 @@ class MovingAddress final : public Arrivals::Waiter,
     ChannelSettings settings;
     std::shared_ptr<EventEngine> executor;
     Watchdog* watchdog;
+    bool direct;  // whether its connections are to carry direct calls
   };
 
   // Has `connection`, which has just been made over the network, drained when a server of this host
@@ -86,6 +87,11 @@ class MovingAddress final : public Arrivals::Waiter,
 
  private:
   class Lease;  // while gRPC has the connection; while there is one, the directory is watched
+
+  struct Table;
+  static Table& TheTable();
+  // Erases what is not needed any more, and has nothing to remember. With the table's lock.
+  static void EraseForgotten(Table& table) ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   explicit MovingAddress(const Terms& terms) : terms_(terms) {}
 

@@ -26,13 +26,12 @@ using grpc_event_engine::experimental::MemoryAllocator;
 // GRPC_ARG_HTTP_CONNECT_SERVER, which gRPC's public headers do not have: what a proxy connects to.
 constexpr absl::string_view kHttpConnectServerArg = "grpc.http_connect_server";
 
-// Whether gRPC makes the calls again that it has not begun to send when a connection is drained.
-bool Retries(const EndpointConfig& config) {
+}  // namespace
+
+bool MakesCallsAgain(const EndpointConfig& config) {
   return config.GetInt(GRPC_ARG_ENABLE_RETRIES).value_or(1) != 0 &&
          config.GetInt(GRPC_ARG_MINIMAL_STACK).value_or(0) == 0;
 }
-
-}  // namespace
 
 EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                                                EventEngine::OnConnectCallback on_connect,
@@ -58,11 +57,12 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                        .await_greeting = plain};
   // Else the address is a proxy's, to which gRPC then speaks.
   if (!config.GetString(kHttpConnectServerArg).has_value() && KeptConfig::CanBe(config)) {
-    if (plain && Retries(config)) {
+    if (plain && MakesCallsAgain(config)) {
       network->moves = MovingAddress::Terms{.key = {address, host, channel.number},
                                             .settings = channel.settings,
                                             .executor = channel.engine,
-                                            .watchdog = channel.watchdog};
+                                            .watchdog = channel.watchdog,
+                                            .direct = direct};
     }
     if (direct && !channel.settings.region.has_value()) {
       network->offers = local;

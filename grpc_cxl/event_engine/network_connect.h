@@ -30,6 +30,9 @@ grpc_event_engine::experimental::EventEngine::ConnectionHandle ConnectToAddress(
     grpc_event_engine::experimental::MemoryAllocator allocator,
     grpc_event_engine::experimental::EventEngine::Duration timeout);
 
+// Whether gRPC makes the calls again that it has not begun to send when a connection is drained.
+bool MakesCallsAgain(const grpc_event_engine::experimental::EndpointConfig& config);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_NETWORK_CONNECT_H_

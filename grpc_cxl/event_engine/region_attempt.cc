@@ -48,6 +48,7 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
   absl::StatusOr<MemoryModel> memory = MakeMemoryModel(static_cast<Coherence>(answer.coherence),
                                                        settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
+  memory->machine = settings.region->WithMachine().model.machine;
   const ArenaOffer offer{.arena_bytes = answer.bytes,
                          .ring_bytes = answer.ring_bytes,
                          .payload_bytes = answer.payload_bytes,

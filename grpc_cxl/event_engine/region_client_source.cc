@@ -81,6 +81,7 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
   absl::StatusOr<MemoryModel> memory = MakeMemoryModel((*node)->region().model().coherence,
                                                        settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
+  memory->machine = (*node)->region().model().machine;
   std::shared_ptr<RegionClientSource> source(
       new RegionClientSource(std::move(executor), *node, *memory));
   absl::StatusOr<uint64_t> listener =

@@ -13,6 +13,7 @@
 #include "grpc_cxl/memory_distance.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
 #include "grpc_cxl/wait_policy.h"
 
@@ -39,6 +40,7 @@ struct EndpointSettings {
 
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
+  bool inline_calls = false;
   size_t max_arena_bytes = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;
@@ -47,6 +49,7 @@ struct ChannelSettings : EndpointSettings {
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
   bool take_over = false;
+  bool replicas = false;
   std::vector<std::string> also_known_as;
   std::vector<std::string> process_known_as;  // only for the address with the same port
   size_t ring_bytes = 0;
@@ -60,6 +63,11 @@ struct ServerSettings : EndpointSettings {
 
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
+
+// Whether a server of this name is one of its replicas: names of addresses and offers have none.
+inline bool HasReplicas(const ServiceName& name, const ServerSettings& settings) {
+  return settings.replicas && ServiceName::Parse(name.str()).ok();
+}
 
 }  // namespace grpc_cxl::internal
 

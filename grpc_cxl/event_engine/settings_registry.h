@@ -80,6 +80,10 @@ inline constexpr char kHostArg[] = "grpc_cxl.host";
 // without TLS or another handshake before it.
 inline constexpr char kPlainArg[] = "grpc_cxl.plain";
 
+// The channel argument, an integer: 1 when the channel has another policy than pick_first, to a
+// name, and connections that carry HTTP/2 as it is.
+inline constexpr char kSpreadsArg[] = "grpc_cxl.spreads";
+
 // The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 

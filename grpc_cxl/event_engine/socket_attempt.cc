@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/socket_attempt.h"
 
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/coherence/memory_model.h"
+#include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
@@ -113,12 +116,17 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
                     IsTrustedWithMemory(trust));
   if (!arena.ok()) return arena.status();
   arena->CloseFile();
+  // By the kernel's word: another process could give us the arena of a connection between the two.
+  std::shared_ptr<OwnServer> own;
+  if (welcome.peer.pid == getpid()) {
+    own = OwnServer::Of({arena->device(), arena->inode()});
+  }
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
        .socket = socket_.Release(),
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
-      welcome.offer, PeerIdentityText(welcome.peer), trust);
+      welcome.offer, PeerIdentityText(welcome.peer), trust, std::move(own));
 }
 
 }  // namespace grpc_cxl::internal

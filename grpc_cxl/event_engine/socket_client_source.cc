@@ -95,11 +95,15 @@ class WaitingSocketClient final : public WaitingClient {
 absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
     std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
     const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as) {
-  absl::StatusOr<std::shared_ptr<KeptName>> kept = KeptName::Open(
-      executor, poller, settings.directory, name, settings.take_over, settings.users);
+  absl::StatusOr<std::shared_ptr<KeptName>> kept =
+      HasReplicas(name, settings)
+          ? KeptName::OpenReplica(executor, poller, settings.directory, name)
+          : KeptName::Open(executor, poller, settings.directory, name, settings.take_over,
+                           settings.users, /*restores=*/name.str() == guarded_as.str());
   if (!kept.ok()) return kept.status();
+  const ServiceName own = (*kept)->name();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
-      std::move(executor), poller, *std::move(kept), name, settings, memory, guarded_as));
+      std::move(executor), poller, *std::move(kept), own, settings, memory, guarded_as));
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,

@@ -35,9 +35,10 @@ class SocketClientSource final : public ClientSource,
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
-  // Registers the name at once; connections wait until Start(). Errors are those of
-  // KeptName::Open(). `memory` is how the server gets at its arenas. `guarded_as`: whose clients
-  // these are, for AddressGuard.
+  // Registers the name at once, or a replica's if the settings say so and it is a service's;
+  // connections wait until Start(). Errors are those of KeptName::Open() and OpenReplica().
+  // `memory` is how the server gets at its arenas. `guarded_as`: whose clients these are, for
+  // AddressGuard; another name's, where the name is made for an offer.
   static absl::StatusOr<std::shared_ptr<SocketClientSource>> Open(
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
       const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);

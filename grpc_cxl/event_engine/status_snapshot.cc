@@ -70,12 +70,16 @@ void FillCounters(StatusProcess* process) {
   process->excluded_channel = calls.excluded_channel;
   process->global_interceptor = calls.global_interceptor;
   process->no_descriptor = calls.no_descriptor;
+  process->one_way = calls.one_way;
+  process->one_way_background = calls.one_way_background;
+  process->one_way_failed = calls.one_way_failed;
   process->served = ServedCounters::OfProcess().taken;
   process->refused = ServedCounters::OfProcess().refused;
   const PathCounters& paths = PathCounters::OfProcess();
   process->memory_connections = paths.memory;
   process->network_connections = paths.network;
   process->declined_connections = paths.declined;
+  process->moved_connections = paths.moved;
   const CopyCounters& copies = CopyCounters::OfProcess();
   process->sent_in_place = copies.sent_in_place;
   process->sent_by_block = copies.sent_by_block;

@@ -2,6 +2,7 @@
 #include "grpc_cxl/event_engine/status_table.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/base/no_destructor.h"
 #include "absl/time/clock.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr size_t kMostConnections = 256;
 constexpr size_t kMostNames = 64;
 constexpr size_t kMostNetworks = 64;
+constexpr size_t kMostNetworkPeers = 64;
 
 StatusThread EntryOf(const PollFigures& figures) {
   const auto number = [](int64_t value) {
@@ -76,7 +78,7 @@ std::shared_ptr<ServedName> StatusTable::AddName(std::string name, std::string r
   return served;
 }
 
-void StatusTable::AddNetwork(absl::string_view address, absl::string_view reason) {
+std::shared_ptr<void> StatusTable::AddNetwork(absl::string_view address, absl::string_view reason) {
   StatusNetwork entry{};
   SetText(entry.address, address);
   absl::MutexLock lock(mu_);
@@ -98,6 +100,15 @@ void StatusTable::AddNetwork(absl::string_view address, absl::string_view reason
   ++found->connections;
   found->last_time = absl::GetCurrentTimeNanos();
   SetText(found->reason, reason);
+  StatusNetworkPeer peer{};
+  peer.start_time = found->last_time;
+  SetText(peer.peer, address);
+  SetText(peer.reason, reason);
+  network_peers_.push_back(peer);
+  return {nullptr, [this, at = std::prev(network_peers_.end())](void*) {
+            absl::MutexLock lock(mu_);
+            network_peers_.erase(at);
+          }};
 }
 
 void StatusTable::Fill(StatusPage* page) const {
@@ -127,6 +138,9 @@ void StatusTable::Fill(StatusPage* page) const {
     }
     page->networks = networks_;
     page->process.networks_not_shown = networks_not_shown_;
+    const size_t peers = std::min(network_peers_.size(), kMostNetworkPeers);
+    page->network_peers.assign(network_peers_.begin(), std::next(network_peers_.begin(), peers));
+    page->process.network_peers_not_shown = static_cast<uint32_t>(network_peers_.size() - peers);
   }
   // Without the lock: the last reference to a connection may go here.
   for (auto& [entry, core] : connections) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -54,8 +55,10 @@ class StatusTable {
   void AddConnection(const StatusConnection& identity, std::weak_ptr<EndpointCore> core);
   // Shown as long as the caller keeps it.
   std::shared_ptr<ServedName> AddName(std::string name, std::string rollout, bool direct_calls);
-  // A channel has connected to `address` over the network, because of `reason`.
-  void AddNetwork(absl::string_view address, absl::string_view reason);
+  // A channel has connected to `address` over the network, because of `reason`. The connection is
+  // shown by itself as long as the caller keeps the result.
+  [[nodiscard]] std::shared_ptr<void> AddNetwork(absl::string_view address,
+                                                 absl::string_view reason);
 
   // All of it now, but for the process's own entry, of which the counts of what is not shown are
   // set.
@@ -71,6 +74,7 @@ class StatusTable {
   std::vector<std::weak_ptr<ServedName>> names_ ABSL_GUARDED_BY(mu_);
   std::vector<StatusNetwork> networks_ ABSL_GUARDED_BY(mu_);
   uint32_t networks_not_shown_ ABSL_GUARDED_BY(mu_) = 0;
+  std::list<StatusNetworkPeer> network_peers_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

@@ -12,6 +12,8 @@ namespace {
 // Each costs some 50 ns a wait. Nobody needs so many.
 constexpr size_t kMostBudgets = 16;
 
+const WaitTerms kNone{.policy = WaitPolicy::kPark};  // as Pollable::wait()
+
 }  // namespace
 
 const SpinBudget* PollWaits::Budget(WaitTerms terms) {
@@ -20,7 +22,9 @@ const SpinBudget* PollWaits::Budget(WaitTerms terms) {
     if (its == terms) return budget.get();
   }
   if (budgets_.size() == kMostBudgets) return &park_;
-  if (budgets_.empty()) {
+  // Handshakes and watches have none of their own, and come before connections.
+  if (budgets_.empty() || budgets_[shown_].first == kNone) {
+    shown_ = budgets_.size();
     figures_.policy.store(static_cast<int>(terms.policy), std::memory_order_relaxed);
   }
   return budgets_.emplace_back(terms, std::make_unique<SpinBudget>(terms)).second.get();
@@ -40,7 +44,7 @@ void PollWaits::Worked(int64_t look_ns, int64_t now_ns) {
     figures_.waits.AddAlone();
     if (past_.slept) figures_.sleeps.AddAlone();
     if (!budgets_.empty()) {
-      const SpinBudget& first = *budgets_.front().second;
+      const SpinBudget& first = *budgets_[shown_].second;
       figures_.wake_up_ns.store(first.wake_up_ns(), std::memory_order_relaxed);
       figures_.spin_ns.store(first.nanoseconds(), std::memory_order_relaxed);
     }

@@ -3,6 +3,7 @@
 #define GRPC_CXL_POLLING_POLL_WAITS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -15,7 +16,7 @@ namespace grpc_cxl::internal {
 
 // What a polling thread knows about its waits, for people. Written by that thread.
 struct PollFigures {
-  // Of the terms that came first. relaxed: each a number by itself.
+  // Of the terms of the first connection. relaxed: each a number by itself.
   std::atomic<int> policy{-1};  // WaitPolicy; -1: none yet
   std::atomic<int64_t> wake_up_ns{0}, spin_ns{0};
   Counter waits, sleeps;
@@ -53,6 +54,7 @@ class PollWaits {
   const SpinBudget park_{WaitTerms{.policy = WaitPolicy::kPark}};  // for terms beyond many others
   int64_t begin_ns_ = 0;
   bool waiting_ = false;
+  size_t shown_ = 0;  // whose figures are
   PastWait past_;
   alignas(64) PollFigures figures_;  // others read it
 };

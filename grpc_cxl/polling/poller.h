@@ -82,6 +82,8 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
+  Watchdog* watchdog() const { return watchdog_; }
+
   // The poller whose callback or closure the calling thread is in; null elsewhere.
   static Poller* Current();
   // Tells one callback or closure of the calling thread from the next; 0 outside of them.

@@ -53,6 +53,7 @@ void Watchdog::Arm(int64_t due_ns) {
 }
 
 void Watchdog::PutOff(int64_t now) {
+  if (caller_count_.load(std::memory_order_relaxed) > 0) return;
   for (const auto& poller : pollers_) {
     if (poller->MayBeInCallback()) return;
   }
@@ -80,6 +81,7 @@ void Watchdog::Watch() {
     const int64_t now = SteadyNs();
     int64_t next = kNever;
     for (const auto& poller : pollers_) next = std::min(next, Look(*poller, now));
+    next = std::min(next, LookAtCallers(now));
     if (next != kNever) Arm(next);
   }
 }
@@ -103,6 +105,34 @@ int64_t Watchdog::Look(Poller& poller, int64_t now) {
     }
   }
   return next;
+}
+
+int64_t Watchdog::LookAtCallers(int64_t now) {
+  int64_t next = kNever;
+  absl::MutexLock lock(callers_mu_);
+  for (CallersQueue* const queue : callers_) {
+    const uint64_t busy = queue->seat().busy();  // step b
+    if (busy % 2 == 0) continue;
+    const int64_t blocked_ns = queue->seat().began_ns() + kBlockedNs;
+    if (now < blocked_ns) {
+      next = std::min(next, blocked_ns);
+    } else if (queue->VacateIfStuckIn(busy)) {
+      takeovers_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  return next;
+}
+
+void Watchdog::Enter(CallersQueue* queue) {
+  absl::MutexLock lock(callers_mu_);
+  callers_.push_back(queue);
+  caller_count_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Watchdog::Leave(CallersQueue* queue) {
+  absl::MutexLock lock(callers_mu_);
+  std::erase(callers_, queue);
+  caller_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool Watchdog::HasFreeCore(int besides) const {

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/poller.h"
 #include "grpc_cxl/polling/usable_cores.h"
 
@@ -18,7 +19,8 @@ namespace grpc_cxl::internal {
 
 // The process's pollers, their threads, and the thread that keeps a blocking callback from
 // stalling other connections: a leader that has been inside one callback for 2 to 4 ms is replaced,
-// and a helper has its place taken. The same threads serve as helpers (see Poller).
+// and a helper has its place taken. The same threads serve as helpers (see Poller). A CallersQueue
+// loses its closures.
 //
 // The pollers arm its timer, and put it off while their callbacks return:
 //
@@ -70,6 +72,10 @@ class Watchdog {
   // Has a thread call Poller::Help(), or Poller::CannotHelp() when there is none.
   void Help(Poller* poller);
 
+  // While it exists; it makes steps 1 to 3.
+  void Enter(CallersQueue* queue);
+  void Leave(CallersQueue* queue);
+
   const std::vector<std::unique_ptr<Poller>>& pollers() const { return pollers_; }
   // Helpers that came so far. relaxed: a number by itself.
   uint64_t hand_overs() const { return hand_overs_.load(std::memory_order_relaxed); }
@@ -100,6 +106,7 @@ class Watchdog {
   // there are none.
   static constexpr int64_t kNever = INT64_MAX;
   int64_t Look(Poller& poller, int64_t now);
+  int64_t LookAtCallers(int64_t now);
   // Has a thread lead `poller`: a waiting thread, else a new one. False when no thread can be
   // started: then the first thread to return from a blocked callback leads.
   bool Staff(Poller* poller);
@@ -115,6 +122,10 @@ class Watchdog {
   std::atomic<uint32_t> next_{0};
   const int cores_;
   std::vector<std::unique_ptr<Poller>> pollers_;  // constant after the constructor
+
+  absl::Mutex callers_mu_;
+  std::vector<CallersQueue*> callers_ ABSL_GUARDED_BY(callers_mu_);
+  std::atomic<int> caller_count_{0};  // relaxed: as Poller::MayBeInCallback()
 
   absl::Mutex mu_;
   std::deque<Offer> offers_ ABSL_GUARDED_BY(mu_);

@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_REGION_MEMBERSHIP_H_
 #define GRPC_CXL_REGION_MEMBERSHIP_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -29,7 +30,10 @@ class Membership {
   void Renew();
 
   // Frees the names, requests and process entries of dead processes of this host, and closes
-  // their answers, which stay until their clients are done (RegionAnswers).
+  // their answers, which stay until their clients are done (RegionAnswers). What dead clients
+  // wrote and never published leaves this host's caches first, at most kMostFlushed bytes a call:
+  // what is left over, the next call does.
+  static constexpr uint64_t kMostFlushed = uint64_t{64} << 20;
   static void ClearUpAfterTheDead(const Region& region, const ProcessRef* self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 

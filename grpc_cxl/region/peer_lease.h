@@ -23,7 +23,8 @@ namespace grpc_cxl::internal {
 // A process that was only stopped for a while (SIGSTOP, a host that swaps) notices that it is late,
 // and ends its connections (RegionBeat). A store that such a stop delays beyond the quarantine can
 // still hit memory that belongs to another connection by then; only a switch that cuts a host off
-// could prevent that.
+// could prevent that. So can lines that a dead process has left in its machine's caches, when no
+// other process of its host flushes them meanwhile (Membership).
 //
 // Thread-safe.
 class PeerLease {

@@ -15,10 +15,10 @@ namespace grpc_cxl::internal {
 std::atomic<Region::Hook*> Region::hook_{nullptr};
 
 Region::Region(const RegionOptions& options, UniqueFd fd, Arena control)
-    : options_(options),
+    : options_(options.WithMachine()),
       fd_(std::move(fd)),
       control_(std::move(control)),
-      far_(FarMemory::Create(options.model, absl::MakeSpan(control_.data(), control_.size()))),
+      far_(FarMemory::Create(options_.model, absl::MakeSpan(control_.data(), control_.size()))),
       view_(far_.get()),
       memory_(WorkingMemory(far_.get(), absl::MakeSpan(control_.data(), control_.size()))) {}
 
@@ -33,9 +33,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
                      ". Make one with cxl_region format"));
   }
   // First the least that every region has, to see how large the directory of this one is.
-  RegionOptions look = options;
+  RegionOptions look = options.WithMachine();
   look.host = kObserver;
-  look.model.private_copy = false;
   look.model.distance = {};
   absl::StatusOr<Arena> first = Arena::AttachPart(file->fd.get(), 0, least);
   if (!first.ok()) return first.status();
@@ -63,9 +62,8 @@ absl::StatusOr<std::shared_ptr<Region>> Region::Open(const RegionOptions& option
 absl::Status Region::CheckHeader(uint64_t file_bytes) {
   auto& header = *reinterpret_cast<RegionHeader*>(memory_.data());
   // Matched by the store in WriteDirectory(), which comes after all other words: their loads are
-  // relaxed.
+  // relaxed. They are in the same line, which this load brings.
   const uint32_t version = view_.Load(header.layout_version, std::memory_order_acquire);
-  view_.Acquire(absl::MakeConstSpan(reinterpret_cast<const char*>(&header), sizeof(header)));
   const uint64_t magic = header.magic.load(std::memory_order_relaxed);
   if (magic != kRegionMagic || version == 0) {
     return absl::FailedPreconditionError(
@@ -115,14 +113,32 @@ absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t
   absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
   if (!arena.ok()) return arena;
   const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
-  if (zero) memset(memory.data(), 0, memory.size());
-  // The memory's last user may have left lines of it in this host's caches. Written to, these
-  // would go back to the memory with their old neighbours.
-  const MemoryModel model = {.coherence = options_.model.coherence};
+  MemoryModel model = options_.model;
+  model.distance = {};
   const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
   const SharedView view(far.get());
-  zero ? view.Publish(memory) : view.Acquire(memory);
+  if (zero) {
+    const absl::Span<char> working = WorkingMemory(far.get(), memory);
+    memset(working.data(), 0, working.size());
+  }
+  // The memory's last user may have left lines of it in this host's caches. Written to, these
+  // would go back to the memory with their old neighbours.
+  zero ? view.Publish(WorkingMemory(far.get(), memory))
+       : view.Flush(WorkingMemory(far.get(), memory));
   return arena;
+}
+
+absl::Status Region::FlushMemory(uint32_t host, uint64_t offset, uint64_t bytes, Site site) const {
+  if (options_.model.coherence == Coherence::kCoherent) return absl::OkStatus();
+  if (absl::Status status = CheckMemory(host, offset, bytes); !status.ok()) return status;
+  const absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
+  if (!arena.ok()) return arena.status();
+  const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
+  MemoryModel model = options_.model;
+  model.distance = {};
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
+  SharedView(far.get()).Flush(WorkingMemory(far.get(), memory), site);
+  return absl::OkStatus();
 }
 
 Region::HostLock::HostLock(const Region& region) : region_(region) {

@@ -30,6 +30,13 @@ struct RegionOptions {
   uint64_t bytes = 0;  // 0: all that the file or device has
   MemoryModel model = {.coherence = Coherence::kFlush, .distance = {}, .private_copy = false};
 
+  // The same, with the machine whose caches are simulated: that of the host if it names none.
+  RegionOptions WithMachine() const {
+    RegionOptions named = *this;
+    if (!named.model.machine.has_value()) named.model.machine = host;
+    return named;
+  }
+
   friend bool operator==(const RegionOptions&, const RegionOptions&) = default;
 };
 
@@ -102,13 +109,25 @@ class Region {
     if (host != options_.host) view_.Acquire(bytes, site);
   }
 
+  // Before this host's first look at its own control, whose lines may be in its caches from another
+  // format, or from before another machine was this host: writes them back and drops them.
+  void FlushControl(Site site = Site::current()) const {
+    view_.Flush({reinterpret_cast<const char*>(&mine()), sizeof(HostControl)}, site);
+  }
+
   // FAILED_PRECONDITION unless these are whole granules of the memory of `host`.
   absl::Status CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes) const;
   // Maps that memory, and drops older lines of it from this host's caches. With `zero`, zeroes it.
   absl::StatusOr<Arena> MapMemory(uint32_t host, uint64_t offset, uint64_t bytes, bool zero) const;
+  // Writes the lines of that memory that this host's caches hold back, and drops them, before
+  // others get it: a line that was written and never published would reach them later. Nothing to
+  // do in coherent memory. The errors of MapMemory().
+  absl::Status FlushMemory(uint32_t host, uint64_t offset, uint64_t bytes,
+                           Site site = Site::current()) const;
 
-  // Excludes the other processes of this host. Held for microseconds; a process that is stopped
-  // while it holds the lock stops the others.
+  // Excludes the other processes of this host. Held for microseconds, and for milliseconds while a
+  // process clears up after a dead client; a process that is stopped while it holds the lock stops
+  // the others.
   class ABSL_SCOPED_LOCKABLE HostLock {
    public:
     explicit HostLock(const Region& region) ABSL_EXCLUSIVE_LOCK_FUNCTION(region.mu_);

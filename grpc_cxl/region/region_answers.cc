@@ -41,23 +41,30 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
     absl::MutexLock lock(mu_);
     live_.insert(answer.id);
   }
+  absl::StatusOr<Arena> arena =
+      region_->MapMemory(region_->host(), answer.offset, answer.bytes, /*zero=*/true);
+  if (!arena.ok()) {
+    absl::MutexLock lock(mu_);
+    live_.erase(answer.id);  // FreeUnused() gives the memory back
+    return arena.status();
+  }
+  offer.arena = *std::move(arena);
   const RegionConnection::Place place{.role = RegionConnection::Role::kServer,
                                       .my_index = index,
                                       .my_id = answer.id,
                                       .peer_index = request.index,
                                       .peer_id = request.record.id,
                                       .peer = request.record.owner,
-                                      .peer_pid = request.pid};
+                                      .peer_pid = request.pid,
+                                      .memory_host = region_->host(),
+                                      .memory_offset = answer.offset,
+                                      .memory_bytes = answer.bytes};
   // From here on the connection gives the memory back.
   offer.connection = std::make_shared<RegionConnection>(
       region_, beat_, place, [this, keep = std::move(keep), id = answer.id] {
         absl::MutexLock lock(mu_);
         live_.erase(id);
       });
-  absl::StatusOr<Arena> arena =
-      region_->MapMemory(region_->host(), answer.offset, answer.bytes, /*zero=*/true);
-  if (!arena.ok()) return arena.status();
-  offer.arena = *std::move(arena);
   // Publishes the zeroed memory; matched by the client's ReadAnswer().
   region_->Store(region_->mine().answers[index].state,
                  static_cast<uint32_t>(AnswerState::kOffered));
@@ -103,6 +110,7 @@ std::unique_ptr<PeerLease> RegionAnswers::ClientOf(const AnswerRecord& answer) {
 
 void RegionAnswers::FreeUnused() {
   const Region::HostLock host_lock(*region_);
+  Membership::ClearUpAfterTheDead(*region_, &beat_.self());
   std::map<uint64_t, std::unique_ptr<PeerLease>> clients;
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const auto answer = ReadAnswer(*region_, region_->host(), i);

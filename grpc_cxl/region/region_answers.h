@@ -35,7 +35,8 @@ class RegionAnswers {
   // Tells the client why it gets no connection.
   void Refuse(const RegionRequest& request, uint32_t refusal, const std::string& reason);
 
-  // Frees answers of this host, and their memory, that neither their owner nor their client uses.
+  // Clears up after dead processes of this host. Frees answers of it, and their memory, that
+  // neither their owner nor their client uses.
   // From one thread.
   void FreeUnused();
 

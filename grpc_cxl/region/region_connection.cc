@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/log/log.h"
 #include "grpc_cxl/base/steady_clock.h"
 
 namespace grpc_cxl::internal {
@@ -18,6 +19,13 @@ RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const R
 
 RegionConnection::~RegionConnection() {
   Close();
+  const absl::Status flushed =
+      region_->FlushMemory(place_.memory_host, place_.memory_offset, place_.memory_bytes);
+  if (!flushed.ok()) {
+    LOG(ERROR) << "memory of the region \"" << region_->path() << "\" cannot be flushed and stays "
+               << "in use until this process ends: " << flushed;
+    return;
+  }
   released_();
 }
 

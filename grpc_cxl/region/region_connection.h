@@ -17,8 +17,9 @@
 namespace grpc_cxl::internal {
 
 // One end of a connection through a region, which has no socket: tells whether the peer is still
-// there. Its destructor tells the peer that this end no longer uses the memory: destroy it after
-// the memory is unmapped.
+// there. Its destructor drops the memory from this host's caches, which takes about a millisecond
+// for 4 MiB, and tells the peer that this end no longer uses it: destroy it after the memory is
+// unmapped.
 //
 // Thread-safe.
 class RegionConnection {
@@ -34,6 +35,10 @@ class RegionConnection {
     uint64_t peer_id;
     ProcessRef peer;    // its host has the entry `peer_index`
     uint32_t peer_pid;  // as the peer's own pid namespace numbers it; for people
+    // The connection's memory, checked.
+    uint32_t memory_host;
+    uint64_t memory_offset;
+    uint64_t memory_bytes;
   };
 
   // `beat` is this process's; the destructor calls `released`.

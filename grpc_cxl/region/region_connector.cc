@@ -134,7 +134,10 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
                                       .peer_index = answer.index,
                                       .peer_id = record.id,
                                       .peer = record.owner,
-                                      .peer_pid = PidOf(*region_, record.owner)};
+                                      .peer_pid = PidOf(*region_, record.owner),
+                                      .memory_host = attempt.server.host,
+                                      .memory_offset = record.offset,
+                                      .memory_bytes = record.bytes};
   std::shared_ptr<void> kept = keep.lock();
   if (kept == nullptr) {
     return absl::UnavailableError("this process is shutting down; no connection was made");

@@ -44,17 +44,19 @@
 //                                             answers_made + 1
 //   5. maps the memory; both sides are connected
 //   6. either side: state := kClosed       6. either side: state := kClosed
-//   7. memory unmapped: RequestEntry.id := 0
-//                                          8. memory unmapped, and the request gone or its
-//                                             process dead: AnswerEntry.id := 0; the memory
-//                                             is free
+//   7. memory unmapped and flushed:
+//      RequestEntry.id := 0
+//                                          8. memory unmapped and flushed, and the request gone
+//                                             or its process dead: AnswerEntry.id := 0; the
+//                                             memory is free
 //
 // An entry is in use when its first word, an id, is not zero; that word is stored last when the
 // entry is made and first when it ends. A process may die between any two stores:
 //
 //   * before an id is stored: nothing has happened
 //   * c between 2 and 7: its beat stands still. s closes after a lease, and does 8 after a
-//     quarantine (see PeerLease). The next process of C clears the request away
+//     quarantine (see PeerLease). The other processes of C, or the next, flush what it left in
+//     their caches and clear the request away
 //   * s between 1 and 8: its beat stands still. c closes. The next process of S sees by the
 //     kernel's lock that s is dead, closes its answers, frees its names, and does 8 for it
 //   * a process that clears up, in the middle: it frees the dead process's entry last, so that
@@ -94,7 +96,7 @@ static_assert(offsetof(RegionHeader, hosts) == 4);
 static_assert(offsetof(RegionHeader, magic) == 8);
 static_assert(offsetof(RegionHeader, region_bytes) == 16);
 static_assert(offsetof(RegionHeader, granule_bytes) == 24);
-static_assert(offsetof(RegionHeader, lease_ms) == 32);
+static_assert(offsetof(RegionHeader, lease_ms) == 32);  // all in one line
 
 // Written with the host's lock held. Each counter has a line of its own, since all hosts poll it.
 struct HostWords {

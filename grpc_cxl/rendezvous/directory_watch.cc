@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/directory_watch.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -12,10 +15,25 @@ namespace grpc_cxl::internal {
 
 DirectoryWatch::DirectoryWatch(const RendezvousDirectory& directory)
     : inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-  if (!inotify_) return;
+  if (!inotify_) {
+    problem_ = errno == EMFILE ? "this user has no inotify instance left, or this process no file "
+                                 "descriptor; raise fs.inotify.max_user_instances or ulimit -n"
+                               : absl::StrCat("inotify: ", strerror(errno));
+    return;
+  }
   const std::string path = absl::StrCat("/proc/self/fd/", directory.fd());
   constexpr uint32_t kEvents = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-  if (inotify_add_watch(inotify_.get(), path.c_str(), kEvents) < 0) inotify_.Reset();
+  if (inotify_add_watch(inotify_.get(), path.c_str(), kEvents) >= 0) return;
+  const int error = errno;
+  inotify_.Reset();
+  if (error == ENOSPC) {
+    problem_ = "this user has no inotify watch left; raise fs.inotify.max_user_watches";
+  } else if (faccessat(directory.fd(), ".", R_OK, AT_EACCESS) != 0) {
+    problem_ = absl::StrCat("this user may not read the directory ", directory.path(),
+                            "; give it the permission (chmod)");
+  } else {
+    problem_ = absl::StrCat("inotify: ", strerror(error));
+  }
 }
 
 DirectoryWatch::Changes DirectoryWatch::Take() {

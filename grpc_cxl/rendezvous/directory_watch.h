@@ -16,9 +16,10 @@ class DirectoryWatch {
   // Whatever happens after this is reported.
   explicit DirectoryWatch(const RendezvousDirectory& directory);
 
-  // Non-blocking; readable after a change. -1 when the user has no inotify instance or watch left
-  // (fs.inotify.max_user_instances, max_user_watches).
+  // Non-blocking; readable after a change. -1 when nothing is watched.
   int fd() const { return inotify_.get(); }
+  // Why nothing is watched, and what to do about it.
+  const std::string& problem() const { return problem_; }
 
   struct Changes {
     std::set<std::string> stems;  // of names whose sockets were made (name_files.h)
@@ -30,6 +31,7 @@ class DirectoryWatch {
 
  private:
   UniqueFd inotify_;
+  std::string problem_;
 };
 
 }  // namespace grpc_cxl::internal

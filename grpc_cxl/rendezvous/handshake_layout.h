@@ -25,6 +25,7 @@ inline constexpr uint32_t kNoFeatures = 0;
 inline constexpr uint32_t kDirectCalls = 1;    // the arena has a call area
 inline constexpr uint32_t kSharedSecret = 2;   // both prove that they know a secret
 inline constexpr uint32_t kMoreCallAreas = 4;  // the arena has CallAreas() call areas
+inline constexpr uint32_t kCallsOnly = 8;      // the stream path is not used
 
 // Why a server refuses a connection (section 3.4); zero: accepted.
 enum class Refusal : uint32_t {

@@ -17,6 +17,7 @@
 #include "grpc_cxl/rendezvous/file_error.h"
 #include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/name_lock.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 // The steps, and what a death between them leaves behind
 //
@@ -37,6 +38,9 @@
 //
 // A name that is handed over (take_over.h) keeps both files, and changes hands between two steps:
 // so the states above are those of its new owner.
+//
+// A replica has these files under its own name, and its service name's lock besides, which it takes
+// first and gives up last. Killed in between it leaves one more file, unlocked, which is no name's.
 //
 // Remove() takes the socket away first and the lock file last. The other way round, a
 // successor could lock a new file and bind its socket between the two, and the second
@@ -72,6 +76,25 @@ absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& dir
   return listener;
 }
 
+absl::StatusOr<NameListener> NameListener::ListenAsReplica(const RendezvousDirectory& directory,
+                                                           const ServiceName& service) {
+  UniqueFd shared;
+  for (int number = 0; number < kMostReplicas; ++number) {
+    absl::StatusOr<NameListener> listener = Prepare(directory, ReplicaName(service, number));
+    if (!listener.ok()) return listener.status();
+    if (absl::Status opened = listener->OpenDirectory(directory); !opened.ok()) return opened;
+    listener->shared_stem_ = FileStem(directory, service);
+    listener->shared_lock_ = std::move(shared);
+    const absl::StatusOr<Restored> begun = listener->Restore(directory);
+    if (begun.ok()) return listener;
+    shared = std::move(listener->shared_lock_);
+    // With the shared lock, it is this number that is taken.
+    if (!shared || !absl::IsAlreadyExists(begun.status())) return begun.status();
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "cannot listen on \"", service.str(), "\": it has ", kMostReplicas, " replicas; stop some"));
+}
+
 absl::Status NameListener::Adopt(const RendezvousDirectory& directory, TakenName taken) {
   if (absl::Status opened = OpenDirectory(directory); !opened.ok()) return opened;
   // The owner may have given its lock away twice, or another file.
@@ -90,6 +113,7 @@ absl::Status NameListener::Adopt(const RendezvousDirectory& directory, TakenName
 }
 
 absl::Status NameListener::HandOver(int socket) {
+  if (!shared_stem_.empty()) return absl::FailedPreconditionError("it is a replica");
   if (!lock_ || !IsOwner() || !OwnsName(directory_.get(), lock_file_, lock_.get()) ||
       !socket_.IsAt(directory_.get(), socket_file_)) {
     return absl::FailedPreconditionError("its files were removed");
@@ -113,9 +137,10 @@ absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
   Restored restored = Restored::kNothing;
   if (!IsOwner()) return restored;
   if (absl::Status opened = OpenDirectory(directory); !opened.ok()) return opened;
+  if (absl::Status shared = Share(directory); !shared.ok()) return shared;
   if (!lock_ || !OwnsName(directory_.get(), lock_file_, lock_.get())) {
     absl::StatusOr<UniqueFd> lock = AcquireNameLock(directory_.get(), directory.path(), lock_file_);
-    if (!lock.ok()) return lock.status();
+    if (!lock.ok()) return WithHint(directory, lock.status());
     lock_ = *std::move(lock);  // from here on the destructor removes the files
     restored = Restored::kLock;
   }
@@ -123,13 +148,39 @@ absl::StatusOr<NameListener::Restored> NameListener::RestoreIn(
     absl::StatusOr<NameSocket> socket = NameSocket::Listen(
         directory_.get(), socket_file_, absl::StrCat(directory.path(), "/", socket_file_));
     if (!socket.ok()) {
-      Remove();  // the lock, so that the process that listens can restore its own
+      RemoveFiles();  // the lock, so that the process that listens can restore its own
       return socket.status();
     }
     retired_ = std::exchange(socket_, *std::move(socket));
     restored = Restored::kSocket;
   }
   return restored;
+}
+
+absl::Status NameListener::WithHint(const RendezvousDirectory& directory,
+                                    const absl::Status& status) const {
+  if (!absl::IsAlreadyExists(status) || !shared_stem_.empty() ||
+      FindReplicas(directory, ServiceName::Reserved(name_)).empty()) {
+    return status;
+  }
+  return absl::AlreadyExistsError(
+      absl::StrCat(status.message(),
+                   "; or start this server as one more replica (ServerOptions::replicas), for "
+                   "the name has or had replicas"));
+}
+
+absl::Status NameListener::Share(const RendezvousDirectory& directory) {
+  if (shared_stem_.empty()) return absl::OkStatus();
+  const std::string file = absl::StrCat(shared_stem_, ".lock");
+  if (shared_lock_ && OwnsName(directory_.get(), file, shared_lock_.get())) return absl::OkStatus();
+  absl::StatusOr<UniqueFd> lock = ShareNameLock(directory_.get(), directory.path(), file);
+  if (!lock.ok()) return lock.status();
+  // Clients look for it first.
+  const std::string socket = absl::StrCat(shared_stem_, ".sock");
+  absl::Status removed =
+      NameSocket::RemoveDead(directory_.get(), socket, absl::StrCat(directory.path(), "/", socket));
+  if (removed.ok()) shared_lock_ = *std::move(lock);
+  return removed;
 }
 
 absl::Status NameListener::OpenDirectory(const RendezvousDirectory& directory) {
@@ -153,6 +204,8 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
     owner_ = other.owner_;
     directory_ = std::move(other.directory_);
     lock_ = std::move(other.lock_);
+    shared_stem_ = std::move(other.shared_stem_);
+    shared_lock_ = std::move(other.shared_lock_);
     socket_ = std::move(other.socket_);
     retired_ = std::move(other.retired_);
   }
@@ -162,6 +215,13 @@ NameListener& NameListener::operator=(NameListener&& other) noexcept {
 NameListener::~NameListener() { Remove(); }
 
 void NameListener::Remove() {
+  RemoveFiles();
+  if (shared_lock_ && IsOwner()) {
+    LeaveNameLock(directory_.get(), absl::StrCat(shared_stem_, ".lock"), std::move(shared_lock_));
+  }
+}
+
+void NameListener::RemoveFiles() {
   // A forked child's copy removes nothing. Neither does an owner whose lock file was removed: the
   // files may be a successor's.
   if (!lock_ || !IsOwner() || !OwnsName(directory_.get(), lock_file_, lock_.get())) return;

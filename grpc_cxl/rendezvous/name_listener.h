@@ -39,19 +39,28 @@ class NameListener {
   static absl::StatusOr<NameListener> Listen(const RendezvousDirectory& directory,
                                              const ServiceName& name);
 
+  // As a replica of the name: serves the replica's name with the lowest free number, and shares
+  // the service name's lock. ALREADY_EXISTS: a server that is no replica serves the name;
+  // RESOURCE_EXHAUSTED: there are kMostReplicas.
+  static absl::StatusOr<NameListener> ListenAsReplica(const RendezvousDirectory& directory,
+                                                      const ServiceName& service);
+
   // A name that is not owned yet: Adopt() or Restore() makes it ours. INVALID_ARGUMENT: see
   // CheckLength().
   static absl::StatusOr<NameListener> Prepare(const RendezvousDirectory& directory,
                                               const ServiceName& name);
   // Makes the name ours that its owner has given us. FAILED_PRECONDITION: it gave something else.
   absl::Status Adopt(const RendezvousDirectory& directory, TakenName taken);
-  // Gives the name to the successor at the other end of `socket`. Errors as SendName(); after OK
-  // there is nothing to accept or restore any more.
+  // Gives the name to the successor at the other end of `socket`. Errors as SendName(), and
+  // FAILED_PRECONDITION for a replica; after OK there is nothing to accept or restore any more.
   absl::Status HandOver(int socket);
 
   NameListener(NameListener&&) noexcept = default;
   NameListener& operator=(NameListener&& other) noexcept;
   ~NameListener();
+
+  // The replica's, if it is one.
+  const std::string& name() const { return name_; }
 
   // Makes anew what was removed or replaced by hand. `directory` is what the directory's path leads
   // to now. Errors as Listen(); ALREADY_EXISTS: another server has taken the name. After an error,
@@ -82,7 +91,12 @@ class NameListener {
   NameListener() = default;
   absl::StatusOr<Restored> RestoreIn(const RendezvousDirectory& directory);
   absl::Status OpenDirectory(const RendezvousDirectory& directory);
+  // Makes sure of the lock that a replica shares.
+  absl::Status Share(const RendezvousDirectory& directory);
+  // Says of a name that is taken what replicas have to do with it.
+  absl::Status WithHint(const RendezvousDirectory& directory, const absl::Status& status) const;
   void Remove();
+  void RemoveFiles();  // those of the name itself
 
   std::string name_;
   std::string socket_file_;
@@ -90,6 +104,8 @@ class NameListener {
   pid_t owner_ = 0;
   UniqueFd directory_;
   UniqueFd lock_;
+  std::string shared_stem_;  // of the service name's files; empty: no replica
+  UniqueFd shared_lock_;
   NameSocket socket_;
   NameSocket retired_;  // the one before
 };

@@ -24,6 +24,10 @@ namespace {
 // another process keeps removing the file.
 constexpr int kTries = 1000;
 
+// How often to try again where another one that leaves may hold the lock for a moment.
+constexpr int kLeavers = 10;
+constexpr useconds_t kLeaverUs = 10'000;
+
 // From the first line of the lock file. A new owner of a killed owner's file shows the old pid
 // until it has written its own, a few system calls later.
 std::string OwnerOf(int lock) {
@@ -54,6 +58,13 @@ absl::StatusOr<UniqueFd> Open(int directory, const std::string& file, const std:
   if (fstat(lock.get(), &found) != 0) return FileError(errno, "look at", path);
   if (!S_ISREG(found.st_mode) || found.st_nlink > 1) return InTheWay(path);
   return lock;
+}
+
+absl::Status IsRemoved(const std::string& full) {
+  return absl::UnavailableError(absl::StrCat(full,
+                                             " is removed as soon as it is made; stop the process "
+                                             "that removes it, or set GRPC_CXL_DIR to another "
+                                             "directory"));
 }
 
 }  // namespace
@@ -96,10 +107,35 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
     }
     return lock;
   }
-  return absl::UnavailableError(absl::StrCat(full,
-                                             " is removed as soon as it is made; stop the process "
-                                             "that removes it, or set GRPC_CXL_DIR to another "
-                                             "directory"));
+  return IsRemoved(full);
+}
+
+absl::StatusOr<UniqueFd> ShareNameLock(int directory, const std::string& path,
+                                       const std::string& file) {
+  const std::string full = absl::StrCat(path, "/", file);
+  for (int i = 0, leavers = 0; i < kTries; ++i) {
+    absl::StatusOr<UniqueFd> lock = Open(directory, file, full);
+    if (!lock.ok()) return lock.status();
+    if (flock(lock->get(), LOCK_SH | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return FileError(errno, "lock", full);
+      if (++leavers < kLeavers) {
+        usleep(kLeaverUs);
+        continue;
+      }
+      return absl::AlreadyExistsError(absl::StrCat(
+          "it is served by ", OwnerOf(lock->get()), ", which is no replica (", full,
+          " is locked); stop that server, or start it with ServerOptions::replicas as well"));
+    }
+    if (OwnsName(directory, file, lock->get())) return lock;
+  }
+  return IsRemoved(full);
+}
+
+void LeaveNameLock(int directory, const std::string& file, UniqueFd lock) {
+  // The kernel gives the shared lock up before it grants the other: that is no loss any more.
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0 && OwnsName(directory, file, lock.get())) {
+    unlinkat(directory, file.c_str(), 0);
+  }
 }
 
 }  // namespace grpc_cxl::internal

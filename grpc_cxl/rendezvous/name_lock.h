@@ -17,6 +17,9 @@
 // Dying:                   the kernel closes the lock; the file stays and is locked again
 //                          by the next owner
 //
+// The replicas of a name (replica_name.h) hold the same lock as a shared one: they and an owner
+// keep each other out.
+//
 // Between an unlink and the close, a newcomer makes and locks another inode. A lock alone
 // therefore proves nothing: AcquireNameLock() checks where the path leads after it has locked.
 namespace grpc_cxl::internal {
@@ -29,6 +32,14 @@ namespace grpc_cxl::internal {
 // anything but a lock file.
 absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                                          const std::string& file);
+
+// Makes the caller one of those that share the name, beside whom it has no owner; writes nothing.
+// Errors as above; ALREADY_EXISTS naming the owner's pid. Waits up to 0.1 s for one that leaves.
+absl::StatusOr<UniqueFd> ShareNameLock(int directory, const std::string& path,
+                                       const std::string& file);
+
+// Gives a shared lock up, and removes the file if nobody else shares it.
+void LeaveNameLock(int directory, const std::string& file, UniqueFd lock);
 
 // Writes our pid into a lock file that we have taken over.
 absl::Status WriteOwnPid(int lock, const std::string& path);

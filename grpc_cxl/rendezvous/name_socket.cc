@@ -163,6 +163,12 @@ absl::StatusOr<NameSocket> NameSocket::Adopt(int directory, const std::string& f
   return socket;
 }
 
+absl::Status NameSocket::RemoveDead(int directory, const std::string& file,
+                                    const std::string& full) {
+  const absl::StatusOr<sockaddr_un> address = SocketAddress(directory, file);
+  return address.ok() ? RemoveStale(directory, file, *address, full) : address.status();
+}
+
 bool NameSocket::IsAt(int directory, const std::string& file) const {
   const std::optional<struct stat> found = Look(directory, file);
   return fd_ && found.has_value() && found->st_dev == device_ && found->st_ino == inode_;

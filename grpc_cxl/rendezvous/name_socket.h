@@ -27,6 +27,9 @@ class NameSocket {
   static absl::StatusOr<NameSocket> Adopt(int directory, const std::string& file,
                                           UniqueFd listening);
 
+  // Removes the socket that a dead owner has left at `file`, if there is one. Errors as Listen().
+  static absl::Status RemoveDead(int directory, const std::string& file, const std::string& full);
+
   NameSocket() = default;  // none
 
   int fd() const { return fd_.get(); }

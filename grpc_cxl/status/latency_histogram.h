@@ -10,13 +10,19 @@
 
 namespace grpc_cxl::internal {
 
-// Latencies, counted. Two locked additions each. Thread-safe.
+// Latencies, counted. Two locked additions each. Thread-safe but for AddAlone().
 class LatencyHistogram {
  public:
   void Add(int64_t ns) {
     ns = std::max<int64_t>(ns, 0);
     counts_[LatencyBucket(ns)].Add();
     sum_ns_.Add(static_cast<uint64_t>(ns));
+  }
+  // As Counter's.
+  void AddAlone(int64_t ns) {
+    ns = std::max<int64_t>(ns, 0);
+    counts_[LatencyBucket(ns)].AddAlone();
+    sum_ns_.AddAlone(static_cast<uint64_t>(ns));
   }
 
   uint64_t count(size_t bucket) const { return counts_[bucket]; }

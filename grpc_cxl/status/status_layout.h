@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "grpc_cxl/status/call_outcomes.h"
 #include "grpc_cxl/status/latency_buckets.h"
 
 // The status page of a process, a file in the rendezvous directory (docs/protocol.md, section 14):
 //
 //   0        +--------------------+
 //            | StatusHeader       |
-//   64       +--------------------+
+//   72       +--------------------+
 //            | StatusProcess      |
 //            +--------------------+
 //            | StatusThread       |  as many as the header says, and so on:
@@ -22,6 +23,8 @@
 //            +--------------------+
 //            | StatusConnection   |
 //            +--------------------+
+//            | StatusNetworkPeer  |
+//            +--------------------+
 //
 // The owner writes all of it at once; readers read all of it at once, and compare the checksum.
 // Everything counts from the beginning of its process, thread, name or connection. Fields are added
@@ -30,7 +33,7 @@
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kStatusMagic = 0x7375746174735f78;  // "x_status"
-inline constexpr uint32_t kStatusVersion = 1;
+inline constexpr uint32_t kStatusVersion = 2;
 inline constexpr size_t kStatusNameBytes = 96;
 inline constexpr size_t kStatusReasonBytes = 224;
 
@@ -45,9 +48,9 @@ struct StatusHeader {
   uint32_t checksum;  // CRC32C of everything behind the header
   uint32_t bytes;     // of the whole page
   uint32_t reserved;
-  StatusSection sections[5];  // in the order of the picture
+  StatusSection sections[6];  // in the order of the picture
 };
-static_assert(sizeof(StatusHeader) == 64);
+static_assert(sizeof(StatusHeader) == 72);
 static_assert(offsetof(StatusHeader, version) == 8);
 static_assert(offsetof(StatusHeader, checksum) == 12);
 static_assert(offsetof(StatusHeader, bytes) == 16);
@@ -70,11 +73,14 @@ struct StatusProcess {
       received_from_ring, sent_for_want_of_blocks, loans_out, loans_held;
   uint64_t takeovers, hand_overs;  // polling threads replaced; helping threads that came
   // Live ones for which the page has no entry.
-  uint32_t connections_not_shown, names_not_shown, networks_not_shown, reserved;
+  uint32_t connections_not_shown, names_not_shown, networks_not_shown, network_peers_not_shown;
   // Direct calls that came to its servers, as in ServedCallStats.
   uint64_t served, refused;
+  // One-way calls, as in DirectCallStats.
+  uint64_t one_way, one_way_background, one_way_failed;
+  uint64_t moved_connections;  // as in ConnectionCounters
 };
-static_assert(sizeof(StatusProcess) == 304);
+static_assert(sizeof(StatusProcess) == 336);
 static_assert(offsetof(StatusProcess, start_time) == 8);
 static_assert(offsetof(StatusProcess, command) == 24);
 static_assert(offsetof(StatusProcess, grpc_version) == 56);
@@ -84,6 +90,8 @@ static_assert(offsetof(StatusProcess, sent_in_place) == 184);
 static_assert(offsetof(StatusProcess, takeovers) == 256);
 static_assert(offsetof(StatusProcess, connections_not_shown) == 272);
 static_assert(offsetof(StatusProcess, served) == 288);
+static_assert(offsetof(StatusProcess, one_way) == 304);
+static_assert(offsetof(StatusProcess, moved_connections) == 328);
 
 // A polling thread.
 struct StatusThread {
@@ -154,12 +162,18 @@ struct StatusConnection {
   // made on the stream path after all. Bytes in their buffers.
   uint64_t calls, calls_running, calls_not_taken;
   uint64_t call_bytes_out, call_bytes_in;
-  // Of the client's calls that got a response: the sum, and how many are in each bucket.
+  // The sum, and how many are in each bucket. A client's: from the beginning of a call until its
+  // response is there, of those that got one. A server's: from taking a call to its response.
   uint64_t latency_sum;
   uint64_t latency[kLatencyBuckets];
+  // Of the calls, those whose client did not wait.
+  uint64_t one_way_calls;
+  // How calls ended, by gRPC's status code. A client does not know it of one-way calls.
+  uint64_t outcomes[kCallOutcomes];
 };
+static_assert(kCallOutcomes == 17);
 static_assert(kLatencyBuckets == 82);
-static_assert(sizeof(StatusConnection) == 984);
+static_assert(sizeof(StatusConnection) == 1128);
 static_assert(offsetof(StatusConnection, side) == 16);
 static_assert(offsetof(StatusConnection, name) == 32);
 static_assert(offsetof(StatusConnection, rollout) == 128);
@@ -170,6 +184,18 @@ static_assert(offsetof(StatusConnection, block_bytes_out) == 240);
 static_assert(offsetof(StatusConnection, calls) == 280);
 static_assert(offsetof(StatusConnection, latency_sum) == 320);
 static_assert(offsetof(StatusConnection, latency) == 328);
+static_assert(offsetof(StatusConnection, one_way_calls) == 984);
+static_assert(offsetof(StatusConnection, outcomes) == 992);
+
+// A connection that one of its channels has over the network now.
+struct StatusNetworkPeer {
+  uint64_t start_time;
+  char peer[kStatusNameBytes];      // its address
+  char reason[kStatusReasonBytes];  // why not through memory
+};
+static_assert(sizeof(StatusNetworkPeer) == 328);
+static_assert(offsetof(StatusNetworkPeer, peer) == 8);
+static_assert(offsetof(StatusNetworkPeer, reason) == 104);
 
 }  // namespace grpc_cxl::internal
 

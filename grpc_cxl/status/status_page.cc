@@ -64,6 +64,7 @@ std::string EncodeStatus(const StatusPage& page) {
   Append(absl::MakeConstSpan(page.names), &header.sections[2], &body);
   Append(absl::MakeConstSpan(page.networks), &header.sections[3], &body);
   Append(absl::MakeConstSpan(page.connections), &header.sections[4], &body);
+  Append(absl::MakeConstSpan(page.network_peers), &header.sections[5], &body);
   header.magic = kStatusMagic;
   header.version = kStatusVersion;
   header.checksum = Checksum(body);
@@ -92,7 +93,8 @@ absl::StatusOr<StatusPage> DecodeStatus(absl::string_view bytes) {
       !Take(header.sections[1], &rest, &page.threads) ||
       !Take(header.sections[2], &rest, &page.names) ||
       !Take(header.sections[3], &rest, &page.networks) ||
-      !Take(header.sections[4], &rest, &page.connections)) {
+      !Take(header.sections[4], &rest, &page.connections) ||
+      !Take(header.sections[5], &rest, &page.network_peers)) {
     return absl::FailedPreconditionError("the status page contradicts itself");
   }
   page.process = process.front();
@@ -110,6 +112,10 @@ absl::StatusOr<StatusPage> DecodeStatus(absl::string_view bytes) {
   for (StatusConnection& connection : page.connections) {
     MakePrintable(connection.name);
     MakePrintable(connection.rollout);
+  }
+  for (StatusNetworkPeer& peer : page.network_peers) {
+    MakePrintable(peer.peer);
+    MakePrintable(peer.reason);
   }
   return page;
 }

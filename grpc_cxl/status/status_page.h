@@ -21,6 +21,7 @@ struct StatusPage {
   std::vector<StatusName> names;
   std::vector<StatusNetwork> networks;
   std::vector<StatusConnection> connections;
+  std::vector<StatusNetworkPeer> network_peers;
 };
 
 // No page is larger, whatever it says.

@@ -107,13 +107,14 @@ std::vector<JoinedConnection> JoinConnections(const HostStatus& host) {
   return all;
 }
 
-uint64_t LatencyQuantile(const StatusConnection& connection, double part) {
+uint64_t LatencyQuantile(const StatusConnection* end, double part) {
+  if (end == nullptr) return 0;
   uint64_t all = 0;
-  for (const uint64_t count : connection.latency) all += count;
+  for (const uint64_t count : end->latency) all += count;
   const double wanted = part * static_cast<double>(all);
   uint64_t below = 0;
   for (size_t bucket = 0; bucket < kLatencyBuckets && all > 0; ++bucket) {
-    below += connection.latency[bucket];
+    below += end->latency[bucket];
     if (below == 0 || static_cast<double>(below) < wanted) continue;
     return static_cast<uint64_t>(LatencyBound(std::min(bucket, kLatencyBuckets - 2)));
   }

@@ -46,9 +46,10 @@ struct JoinedConnection {
 // In the order of their names. The result points into `host`.
 std::vector<JoinedConnection> JoinConnections(const HostStatus& host);
 
-// The least time in nanoseconds that `part` (0 to 1) of the connection's direct calls did not
-// exceed, to a quarter; 0: there were none. Only the client's end knows.
-uint64_t LatencyQuantile(const StatusConnection& connection, double part);
+// The least time in nanoseconds that `part` (0 to 1) of the direct calls of this end did not
+// exceed, to a quarter; 0: there were none, or no end. A server's end knows only its own part of
+// that time.
+uint64_t LatencyQuantile(const StatusConnection* end, double part);
 
 // How people know it: "shop/payments", "127.0.0.1:50051", "*:50051", "unix socket 8:1234".
 std::string DisplayName(const char* name);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
+#include "grpc_cxl/status/call_outcomes.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -79,6 +80,14 @@ void AddCalls(const StatusProcess& process, const Labels& labels, Families* fami
                       With(labels, "outcome", outcome), count);
   }
   for (const auto& [outcome, count] :
+       {std::pair("returned", process.one_way), std::pair("background", process.one_way_background),
+        std::pair("failed", process.one_way_failed)}) {
+    families->Counter("one_way_calls_total",
+                      "One-way calls that returned at once; of calls that did, those made in the "
+                      "background over HTTP/2, and those that did not run or failed.",
+                      With(labels, "outcome", outcome), count);
+  }
+  for (const auto& [outcome, count] :
        {std::pair("taken", process.served), std::pair("refused", process.refused)}) {
     families->Counter("served_calls_total", "Direct calls that came to servers of the process.",
                       With(labels, "outcome", outcome), count);
@@ -99,12 +108,16 @@ void AddProcess(const ProcessStatus& found, const Labels& labels, Families* fami
                   static_cast<double>(page.connections.size() + process.connections_not_shown));
   for (const auto& [path, count] : {std::pair("memory", process.memory_connections),
                                     std::pair("network", process.network_connections),
-                                    std::pair("declined", process.declined_connections)}) {
+                                    std::pair("declined", process.declined_connections),
+                                    std::pair("moved", process.moved_connections)}) {
     families->Counter("channel_connections_total",
                       "Connections that channels have made, by path; declined: over the network, "
-                      "although a server of this host has registered the address.",
+                      "although a server of this host has registered the address; moved: of those "
+                      "over the network, ended because such a server has appeared.",
                       With(labels, "path", path), count);
   }
+  families->Gauge("network_connections", "Connections of channels over the network now.", labels,
+                  static_cast<double>(page.network_peers.size() + process.network_peers_not_shown));
   families->Counter("bytes_for_want_of_blocks_total",
                     "Bytes that were copied through a ring because no block was free.", labels,
                     process.sent_for_want_of_blocks);
@@ -132,11 +145,13 @@ void AddProcess(const ProcessStatus& found, const Labels& labels, Families* fami
 }
 
 void AddLatencies(const StatusConnection& connection, const Labels& labels, Families* families) {
+  const bool client = connection.side == 1;
   ClientMetric::Histogram& histogram =
       families
-          ->Metric("call_duration_seconds",
-                   "Direct calls of a client until the response was there.", MetricType::Histogram,
-                   labels)
+          ->Metric(client ? "call_duration_seconds" : "served_call_duration_seconds",
+                   client ? "Direct calls of a client until the response was there."
+                          : "Direct calls in a server, from taking a call to its response.",
+                   MetricType::Histogram, labels)
           .histogram;
   histogram.sample_sum = Seconds(connection.latency_sum);
   for (size_t bucket = 0; bucket < kLatencyBuckets; ++bucket) {
@@ -158,6 +173,14 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
                        "trust", std::string(TrustText(static_cast<PeerTrust>(connection.trust)))),
                   1);
   families->Counter("connection_direct_calls_total", "Direct calls.", labels, connection.calls);
+  families->Counter("connection_one_way_calls_total", "Direct calls whose client did not wait.",
+                    labels, connection.one_way_calls);
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    if (i > 0 && connection.outcomes[i] == 0) continue;
+    families->Counter("connection_direct_call_ends_total",
+                      "Direct calls that have ended, by gRPC's status.",
+                      With(labels, "status", kOutcomeNames[i]), connection.outcomes[i]);
+  }
   families->Gauge("connection_direct_calls_running", "Direct calls that run now.", labels,
                   static_cast<double>(connection.calls_running));
   families->Counter("connection_writes_total", "gRPC's writes to HTTP/2.", labels,
@@ -188,7 +211,7 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   const char* const wakes = "Wake-ups: a system call each.";
   families->Counter("connection_wakes_total", wakes, out, connection.wakes_sent);
   families->Counter("connection_wakes_total", wakes, in, connection.wakes_received);
-  if (connection.side == 1) AddLatencies(connection, labels, families);
+  AddLatencies(connection, labels, families);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "grpc_cxl/rendezvous/peer_trust.h"
+#include "grpc_cxl/status/call_outcomes.h"
 #include "nlohmann/json.hpp"
 
 namespace grpc_cxl::internal {
@@ -29,11 +30,15 @@ Json OfProcess(const StatusProcess& process) {
   GRPC_CXL_FIELD(excluded_channel);
   GRPC_CXL_FIELD(global_interceptor);
   GRPC_CXL_FIELD(no_descriptor);
+  GRPC_CXL_FIELD(one_way);
+  GRPC_CXL_FIELD(one_way_background);
+  GRPC_CXL_FIELD(one_way_failed);
   GRPC_CXL_FIELD(served);
   GRPC_CXL_FIELD(refused);
   GRPC_CXL_FIELD(memory_connections);
   GRPC_CXL_FIELD(network_connections);
   GRPC_CXL_FIELD(declined_connections);
+  GRPC_CXL_FIELD(moved_connections);
   GRPC_CXL_FIELD(sent_in_place);
   GRPC_CXL_FIELD(sent_by_block);
   GRPC_CXL_FIELD(sent_by_ring);
@@ -48,6 +53,7 @@ Json OfProcess(const StatusProcess& process) {
   GRPC_CXL_FIELD(connections_not_shown);
   GRPC_CXL_FIELD(names_not_shown);
   GRPC_CXL_FIELD(networks_not_shown);
+  GRPC_CXL_FIELD(network_peers_not_shown);
 #undef GRPC_CXL_FIELD
   return json;
 }
@@ -110,6 +116,7 @@ Json OfConnection(const StatusConnection& connection) {
   GRPC_CXL_FIELD(calls_not_taken);
   GRPC_CXL_FIELD(call_bytes_out);
   GRPC_CXL_FIELD(call_bytes_in);
+  GRPC_CXL_FIELD(one_way_calls);
   GRPC_CXL_FIELD(latency_sum);
 #undef GRPC_CXL_FIELD
   Json& latencies = json["latencies"] = Json::array();
@@ -118,7 +125,15 @@ Json OfConnection(const StatusConnection& connection) {
     const bool last = bucket == kLatencyBuckets - 1;
     latencies.push_back({last ? Json() : Json(LatencyBound(bucket)), connection.latency[bucket]});
   }
+  Json& outcomes = json["outcomes"] = Json::object();
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    if (connection.outcomes[i] > 0) outcomes[kOutcomeNames[i]] = connection.outcomes[i];
+  }
   return json;
+}
+
+Json OfNetworkPeer(const StatusNetworkPeer& peer) {
+  return {{"peer", peer.peer}, {"start_time", peer.start_time}, {"reason", peer.reason}};
 }
 
 template <typename Entry>
@@ -139,6 +154,7 @@ std::string StatusJson(const HostStatus& host) {
     json["names"] = All(process.page.names, OfName);
     json["networks"] = All(process.page.networks, OfNetwork);
     json["connections"] = All(process.page.connections, OfConnection);
+    json["network_peers"] = All(process.page.network_peers, OfNetworkPeer);
     processes.push_back(std::move(json));
   }
   const Json all = {{"directory", host.directory},

@@ -28,8 +28,10 @@ void Change(const StatusConnection& before, const Rate& rate, StatusConnection* 
       &StatusConnection::wakes_received,  &StatusConnection::block_bytes_out,
       &StatusConnection::block_bytes_in,  &StatusConnection::calls,
       &StatusConnection::calls_not_taken, &StatusConnection::call_bytes_out,
-      &StatusConnection::call_bytes_in,   &StatusConnection::latency_sum};
+      &StatusConnection::call_bytes_in,   &StatusConnection::latency_sum,
+      &StatusConnection::one_way_calls};
   for (const auto counter : kCounters) rate(before.*counter, &(now->*counter));
+  for (size_t i = 0; i < kCallOutcomes; ++i) rate(before.outcomes[i], &now->outcomes[i]);
   for (size_t i = 0; i < kLatencyBuckets; ++i) {
     now->latency[i] -= std::min(now->latency[i], before.latency[i]);
   }
@@ -42,7 +44,7 @@ void Change(const StatusProcess& before, const Rate& rate, StatusProcess* now) {
       &StatusProcess::too_large,        &StatusProcess::no_slot,
       &StatusProcess::excluded_channel, &StatusProcess::global_interceptor,
       &StatusProcess::no_descriptor,    &StatusProcess::served,
-      &StatusProcess::refused};
+      &StatusProcess::refused,          &StatusProcess::one_way};
   for (const auto counter : kCounters) rate(before.*counter, &(now->*counter));
 }
 

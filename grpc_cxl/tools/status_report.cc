@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
+#include "grpc_cxl/status/call_outcomes.h"
 #include "grpc_cxl/tools/figures.h"
 
 namespace grpc_cxl::internal {
@@ -117,7 +118,8 @@ TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint
     const uint32_t server_pid = joined.server == nullptr ? joined.client->peer_pid : 0;
     table.AddRow({DisplayName(end.name), ProcessText(joined.client_process, client_pid),
                   ProcessText(joined.server_process, server_pid), CountText(end.calls),
-                  TimeText(LatencyQuantile(end, 0.5)), TimeText(LatencyQuantile(end, 0.99)),
+                  TimeText(LatencyQuantile(joined.client, 0.5)),
+                  TimeText(LatencyQuantile(joined.client, 0.99)),
                   BytesText(joined.bytes_to_server()), BytesText(joined.bytes_to_client()),
                   CountText(end.writes + end.reads), absl::StrCat(percent, "%"),
                   CountText(end.full_waits), BytesText(end.blocks_in_use),
@@ -129,7 +131,7 @@ TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint
 }
 
 std::string ConnectionDetail(const JoinedConnection& joined) {
-  TextTable table({{.title = DisplayName(joined.any().name), .most = 40},
+  TextTable table({{.title = Shortened(DisplayName(joined.any().name), 40), .most = 40},
                    {.title = "CLIENT", .right = true},
                    {.title = "SERVER", .right = true}});
   const auto add = [&](const char* what, std::string (*text)(uint64_t),
@@ -140,6 +142,15 @@ std::string ConnectionDetail(const JoinedConnection& joined) {
   add("direct calls", CountText, &StatusConnection::calls);
   add("  running now", CountText, &StatusConnection::calls_running);
   add("  not taken", CountText, &StatusConnection::calls_not_taken);
+  add("  one-way", CountText, &StatusConnection::one_way_calls);
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    const uint64_t at_client = joined.client ? joined.client->outcomes[i] : 0;
+    const uint64_t at_server = joined.server ? joined.server->outcomes[i] : 0;
+    if (at_client + at_server == 0) continue;
+    table.AddRow({absl::StrCat("  ended ", kOutcomeNames[i]),
+                  joined.client ? CountText(at_client) : "?",
+                  joined.server ? CountText(at_server) : "?"});
+  }
   add("  bytes sent", BytesText, &StatusConnection::call_bytes_out);
   add("  bytes received", BytesText, &StatusConnection::call_bytes_in);
   add("stream: writes", CountText, &StatusConnection::writes);
@@ -156,10 +167,12 @@ std::string ConnectionDetail(const JoinedConnection& joined) {
   add("wake-ups sent", CountText, &StatusConnection::wakes_sent);
   add("  received", CountText, &StatusConnection::wakes_received);
   std::string text;
-  if (joined.client != nullptr) {
+  for (const auto& [end, what] :
+       {std::pair(joined.client, "latency"), std::pair(joined.server, "  in the server")}) {
+    if (end == nullptr) continue;
+    absl::StrAppend(&text, what);
     for (const double part : {0.5, 0.9, 0.99, 0.999}) {
-      absl::StrAppend(&text, text.empty() ? "latency" : "", "  p", 100 * part, " ",
-                      TimeText(LatencyQuantile(*joined.client, part)));
+      absl::StrAppend(&text, "  p", 100 * part, " ", TimeText(LatencyQuantile(end, part)));
     }
     absl::StrAppend(&text, "\n");
   }
@@ -180,14 +193,32 @@ TextTable NetworkTable(const HostStatus& host) {
   return table;
 }
 
+TextTable NetworkPeerTable(const HostStatus& host, uint64_t now) {
+  TextTable table({{.title = "PROCESS"},
+                   {.title = "CONNECTED OVER THE NETWORK TO", .most = 32, .rank = 1},
+                   {.title = "AGE", .right = true, .rank = 3},
+                   {.title = "WHY NOT THROUGH MEMORY", .most = 230, .rank = 2, .shrinks = true}});
+  for (const ProcessStatus& process : host.processes) {
+    for (const StatusNetworkPeer& peer : process.page.network_peers) {
+      table.AddRow({ProcessText(&process, 0), peer.peer,
+                    TimeText(now > peer.start_time ? now - peer.start_time : 0), peer.reason});
+    }
+    if (const uint32_t more = process.page.process.network_peers_not_shown; more > 0) {
+      table.AddRow({ProcessText(&process, 0), absl::StrCat("and ", more, " more"), "-", ""});
+    }
+  }
+  return table;
+}
+
 std::string StatusReport(const HostStatus& host, size_t width, uint64_t now) {
   const TextTable connections = ConnectionTable(JoinConnections(host), now),
-                  networks = NetworkTable(host);
+                  networks = NetworkTable(host), peers = NetworkPeerTable(host, now);
   std::string text = absl::StrCat(host.processes.size(), " processes and ", connections.rows(),
                                   " connections through memory in ", host.directory, "\n");
   if (!host.processes.empty()) absl::StrAppend(&text, "\n", ProcessTable(host).Text(width));
   if (connections.rows() > 0) absl::StrAppend(&text, "\n", connections.Text(width));
   if (networks.rows() > 0) absl::StrAppend(&text, "\n", networks.Text(width));
+  if (peers.rows() > 0) absl::StrAppend(&text, "\n", peers.Text(width));
   for (const ProcessStatus& process : host.processes) {
     for (const StatusName& name : process.page.names) {
       if (name.refused == 0) continue;

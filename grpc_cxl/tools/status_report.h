@@ -19,7 +19,8 @@ std::string StatusReport(const HostStatus& host, size_t width, uint64_t now);
 // Its parts.
 TextTable ProcessTable(const HostStatus& host);
 TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint64_t now);
-TextTable NetworkTable(const HostStatus& host);
+TextTable NetworkTable(const HostStatus& host);                    // addresses
+TextTable NetworkPeerTable(const HostStatus& host, uint64_t now);  // connections
 
 // All figures of a connection, with those of the client and of the server beside each other.
 std::string ConnectionDetail(const JoinedConnection& joined);

@@ -20,6 +20,19 @@ std::string Shortened(const std::string& text, size_t most) {
   return absl::StrCat(text.substr(0, most - 2 - tail), "..", text.substr(text.size() - tail));
 }
 
+std::vector<std::string> Wrapped(const std::string& text, size_t width) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size();) {
+    size_t size = std::min(width, text.size() - at);
+    const size_t space = text.rfind(' ', at + size);
+    if (at + size < text.size() && space != text.npos && space > at) size = space - at;
+    lines.push_back(text.substr(at, size));
+    at += size;
+    at += text[at] == ' ';
+  }
+  return lines;
+}
+
 std::string TextTable::Text(size_t width) const {
   std::vector<size_t> widths;
   for (size_t i = 0; i < columns_.size(); ++i) {

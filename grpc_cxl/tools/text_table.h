@@ -38,6 +38,9 @@ class TextTable {
 // `text`, or its ends with ".." between them if it has more than `most` characters.
 std::string Shortened(const std::string& text, size_t most);
 
+// `text` in lines of at most `width` characters, one at least: between words where there are any.
+std::vector<std::string> Wrapped(const std::string& text, size_t width);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_TOOLS_TEXT_TABLE_H_

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Written by packaging/cmake/sources.py from the BUILD files. Not to be edited.
+# Not built with CMake: //grpc_cxl:opentelemetry, for want of @io_opentelemetry_cpp//api:api.
 
 set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/arena_backing.h
@@ -54,12 +55,14 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/dispatcher.cc
     grpc_cxl/direct/grpc_version.cc
     grpc_cxl/direct/hijacked_response.cc
+    grpc_cxl/direct/inline_call.cc
     grpc_cxl/direct/interceptor.cc
     grpc_cxl/direct/keepalive.cc
     grpc_cxl/direct/missing_descriptor.cc
     grpc_cxl/direct/offer_answer.cc
     grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/sync_caller_hint.cc
@@ -102,9 +105,12 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_attempt.cc
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
+    grpc_cxl/event_engine/replica_connections.cc
     grpc_cxl/event_engine/resolver.cc
+    grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc
     grpc_cxl/event_engine/socket_client_source.cc
+    grpc_cxl/event_engine/spread_connections.cc
     grpc_cxl/event_engine/status_publisher.cc
     grpc_cxl/event_engine/status_snapshot.cc
     grpc_cxl/event_engine/status_table.cc
@@ -119,6 +125,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/payload/pool_directory.cc
     grpc_cxl/payload_counters.cc
     grpc_cxl/payload_placement.cc
+    grpc_cxl/polling/callers_queue.cc
     grpc_cxl/polling/closure_times.cc
     grpc_cxl/polling/poll_waits.cc
     grpc_cxl/polling/poller.cc
@@ -165,6 +172,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/peer_trust.cc
     grpc_cxl/rendezvous/process_number.cc
     grpc_cxl/rendezvous/rendezvous_directory.cc
+    grpc_cxl/rendezvous/replica_name.cc
     grpc_cxl/rendezvous/secret_exchange.cc
     grpc_cxl/rendezvous/service_name.cc
     grpc_cxl/rendezvous/shared_secret.cc
@@ -232,6 +240,7 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/host_status.cc
     grpc_cxl/tools/prometheus_metrics.cc
     grpc_cxl/tools/stat_ui.cc
+    grpc_cxl/tools/stat_view.cc
     grpc_cxl/tools/status_json.cc
     grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test/coherence/checker.h"
 
-#include <sys/mman.h>
-
 #include <atomic>
 #include <utility>
 
@@ -13,8 +11,6 @@
 
 namespace grpc_cxl::internal {
 namespace {
-
-constexpr size_t kWords = kLineBytes / sizeof(uint64_t);
 
 struct Hook {
   std::atomic<const void*> word{nullptr};
@@ -27,80 +23,53 @@ Hook& TheHook() {
 }
 
 const bool installed = [] {
-  PrivateCopy::SetFactory([](absl::Span<char> memory) -> std::unique_ptr<PrivateCopy> {
-    return std::make_unique<Checker>(memory);
-  });
+  PrivateCopy::SetFactory(
+      [](absl::Span<char> memory, std::optional<uint32_t> machine) -> std::unique_ptr<PrivateCopy> {
+        return std::make_unique<Checker>(memory, machine);
+      });
   return true;
 }();
 
-std::atomic<uint64_t>* WordsOf(char* line) {
-  return reinterpret_cast<std::atomic<uint64_t>*>(line);
-}
-
-char* MapCopy(absl::Span<char> image) {
-  void* const copy = mmap(nullptr, image.size(), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  PCHECK(copy != MAP_FAILED) << "no memory for a private copy of " << image.size() << " bytes";
-  return static_cast<char*>(copy);
-}
-
 }  // namespace
 
-Checker::Checker(absl::Span<char> image)
-    : image_(image),
-      copy_(MapCopy(image), image.size()),
+Checker::Checker(absl::Span<char> image, std::optional<uint32_t> machine)
+    : cache_(HostCache::Of(image, machine, &offset_)),
+      bytes_(cache_->bytes().subspan(offset_, image.size())),
       writers_(new Writer[image.size() / kLineBytes]()) {
-  CHECK(image.size() % kLineBytes == 0) << "an image of " << image.size() << " bytes";
-  for (size_t at = 0; at < image.size(); at += sizeof(uint64_t)) {
-    // acquire: what the image holds was written back, see below.
-    const uint64_t word = WordsOf(image.data() + at)->load(std::memory_order_acquire);
-    // Pages without content are not touched: the copy is as large as the arena.
-    if (word != 0) WordsOf(copy_.data() + at)->store(word, std::memory_order_relaxed);
-  }
+  CHECK(offset_ % kLineBytes == 0 && image.size() % kLineBytes == 0)
+      << "an image of " << image.size() << " bytes";
 }
 
-Checker::~Checker() { munmap(copy_.data(), copy_.size()); }
-
-template <typename Move>
-void Checker::ForEachLine(const void* begin, size_t bytes, Writer writer, Site site, Move move) {
+void Checker::MoveLines(const void* begin, size_t bytes, Writer writer, Site site, Move move) {
   if (!ReachSite(site)) return;
-  const size_t first = (static_cast<const char*>(begin) - copy_.data()) / kLineBytes;
-  const size_t last = (static_cast<const char*>(begin) + bytes - 1 - copy_.data()) / kLineBytes;
-  CHECK(first <= last && last < copy_.size() / kLineBytes)
+  const size_t at = static_cast<const char*>(begin) - bytes_.data();
+  const size_t first = at / kLineBytes, last = (at + bytes - 1) / kLineBytes;
+  CHECK(first <= last && last < bytes_.size() / kLineBytes)
       << SiteName(site) << ": not in the memory that is checked";
-  absl::MutexLock lock(mu_);
+  const HostCache::Lock lock(*cache_);
   for (size_t line = first; line <= last; ++line) {
     Writer& known = writers_[line];
-    CHECK(known == Writer::kUnknown || known == writer)
+    CHECK(writer == Writer::kUnknown || known == Writer::kUnknown || known == writer)
         << SiteName(site) << ": line " << line << " has two writers";
     known = writer;
-    move(line * kLineBytes);
   }
+  const size_t skipped = offset_ / kLineBytes;
+  cache_->Act();
+  ((*cache_).*move)(skipped + first, skipped + last);
+  cache_->Act();
 }
 
-// Words go down here and up there, so that a side that sees a line's first word has the others
-// (rule 3 of SharedView). release and acquire pair with each other through the image.
 void Checker::WriteBack(const void* begin, size_t bytes, Site site) {
   if (TheHook().word.load(std::memory_order_relaxed) == begin) TheHook().call();
-  ForEachLine(begin, bytes, Writer::kThisSide, site, [this](size_t at) {
-    for (size_t i = kWords; i-- > 0;) {
-      WordsOf(image_.data() + at)[i].store(
-          WordsOf(copy_.data() + at)[i].load(std::memory_order_relaxed), std::memory_order_release);
-    }
-  });
+  MoveLines(begin, bytes, Writer::kThisSide, site, &HostCache::WriteBack);
 }
 
 void Checker::Invalidate(const void* begin, size_t bytes, Site site) {
-  ForEachLine(begin, bytes, Writer::kOtherSide, site, [this](size_t at) {
-    for (size_t i = 0; i < kWords; ++i) {
-      const uint64_t word = WordsOf(image_.data() + at)[i].load(std::memory_order_acquire);
-      std::atomic<uint64_t>& mine = WordsOf(copy_.data() + at)[i];
-      // Other threads may read bytes of this line that have not changed.
-      if (mine.load(std::memory_order_relaxed) != word) {
-        mine.store(word, std::memory_order_relaxed);
-      }
-    }
-  });
+  MoveLines(begin, bytes, Writer::kOtherSide, site, &HostCache::Flush);
+}
+
+void Checker::Flush(const void* begin, size_t bytes, Site site) {
+  MoveLines(begin, bytes, Writer::kUnknown, site, &HostCache::Flush);
 }
 
 void Checker::DropSite(const std::string& site) { internal::DropSite(site); }

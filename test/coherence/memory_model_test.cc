@@ -5,6 +5,7 @@
 #include "grpc_cxl/coherence/memory_model.h"
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "absl/status/status_matchers.h"
@@ -61,7 +62,8 @@ TEST(MemoryModelTest, TheCheckerIsForFlushModeAndForTestsThatLinkIt) {
   EXPECT_FALSE(MakeMemoryModel(Coherence::kFlush, {}, false)->private_copy);
   EXPECT_THAT(MakeMemoryModel(Coherence::kFlush, {}, true),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("GRPC_CXL_CHECK_FLUSHES")));
-  PrivateCopy::SetFactory([](absl::Span<char>) { return std::unique_ptr<PrivateCopy>(); });
+  PrivateCopy::SetFactory(
+      [](absl::Span<char>, std::optional<uint32_t>) { return std::unique_ptr<PrivateCopy>(); });
   EXPECT_TRUE(MakeMemoryModel(Coherence::kFlush, {}, true)->private_copy);
 }
 

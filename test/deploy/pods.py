@@ -8,7 +8,7 @@ in mount, pid, ipc and net namespaces of its own, without capabilities, on a rea
 networks are not connected, so a request that is served went through memory all the way. With another
 secret, in another version, or in another directory, none is.
 
-Needs root, namespaces and PyYAML. Without, it says so and is skipped.
+Needs root, namespaces and PyYAML. Without, it is skipped, and the record of the test says why.
 """
 
 import json
@@ -17,11 +17,12 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import xml.sax.saxutils
 
 try:
     import yaml
 except ImportError:
-    sys.exit(print("skipped: python3 has no PyYAML (Debian: python3-yaml)"))
+    yaml = None
 
 GROUP = 2000
 OWN_FOLDERS = {"dev", "etc", "lost+found", "proc", "run", "sys", "tmp"}
@@ -126,7 +127,7 @@ class Node:
 
 
 def put_load(node, deployment, change=lambda pod: None, volumes=None):
-    """How many requests are served to one more pod, and how many not; None: no load at all."""
+    """How many requests are served to one more pod, and how many not."""
     pod = Pod(deployment)
     pod.program, pod.user, pod.group = "load", 10100, 10100
     pod.arguments = [a for a in pod.arguments if a.startswith(("--transport", "--base"))]
@@ -134,9 +135,7 @@ def put_load(node, deployment, change=lambda pod: None, volumes=None):
     change(pod)
     text, _ = node.start(pod, volumes).communicate(timeout=60)
     result = f"{node.work}/tmp-{len(node.processes) - 1}/result"
-    if not os.path.exists(result):
-        print(text)
-        return None
+    assert os.path.exists(result), text
     with open(result, encoding="utf-8") as file:
         numbers = json.load(file)
     print(numbers["served"], "served,", numbers["errors"], "errors", numbers["errors_by_text"])
@@ -177,14 +176,34 @@ def run(node, deployments):
     for who, difference in strangers.items():
         print(who, end=": ", flush=True)
         outcome = put_load(node, deployments[0], **difference)
-        assert outcome is None or outcome[0] == 0, who
+        assert outcome == (0, 100), who
     assert put_load(node, deployments[0]) == (100, 0)
 
 
+def reason_to_skip():
+    """Why this machine cannot make pods; empty if it can."""
+    if yaml is None:
+        return "python3 has no PyYAML (Debian: python3-yaml)"
+    if os.getuid() != 0:
+        return "only root can make pods"
+    probe = run_as_root("true")
+    return probe.stdout.strip() or "unshare fails" if probe.returncode != 0 else ""
+
+
+def record_skip(why):
+    """Bazel's record of a test counts a plain exit code 0 as passed."""
+    print("skipped:", why)
+    if "XML_OUTPUT_FILE" in os.environ:
+        with open(os.environ["XML_OUTPUT_FILE"], "w", encoding="utf-8") as file:
+            file.write(f"""<testsuites><testsuite name="pods" tests="1" skipped="1">
+<testcase classname="pods" name="hotel"><skipped message={xml.sax.saxutils.quoteattr(why)}/></testcase>
+</testsuite></testsuites>""")
+
+
 def main():
-    if os.getuid() != 0 or (probe := run_as_root("true")).returncode != 0:
-        why = probe.stdout if os.getuid() == 0 else "only root can make pods"
-        print("skipped:", why)
+    why = reason_to_skip()
+    if why:
+        record_skip(why)
         return
     manifest, programs = sys.argv[1:]
     with open(manifest, encoding="utf-8") as file:

@@ -2,7 +2,8 @@
 
 // A server is killed a thousand times while clients make direct calls to it. It writes every
 // call that it runs into a journal, before it answers. No call runs twice, and every call
-// that ended OK has run.
+// that ended OK has run. Half of the servers have a replica beside them, to which calls go that a
+// dead one has not taken.
 
 #include <gtest/gtest.h>
 
@@ -41,11 +42,13 @@ constexpr int kKills = 250;
 class Caller {
  public:
   explicit Caller(int number)
-      : transport_(Transport::Make(TransportKind::kCxlDirect)),
+      : has_replica_(number % 2 == 0),
+        transport_(Transport::Make(TransportKind::kCxlDirect)),
         stub_(Echo::NewStub(MakeChannel(*transport_))),
         random_(number) {}
 
   void Run() {
+    const auto replica = has_replica_ ? StartServer() : nullptr;
     std::vector<std::thread> threads;
     for (const ClientApi api : {ClientApi::kSync, ClientApi::kCallback, ClientApi::kCallback,
                                 ClientApi::kCallback, ClientApi::kCallback}) {
@@ -81,7 +84,8 @@ class Caller {
   std::unique_ptr<Child> StartServer() const {
     auto server =
         std::make_unique<Child>("journal_server", TransportKind::kCxlDirect, transport_->place(),
-                                std::vector<std::string>{"--journal=" + journal()});
+                                std::vector<std::string>{"--journal=" + journal(),
+                                                         absl::StrCat("--replica=", has_replica_)});
     EXPECT_EQ(server->ReadLine(), "serving");
     return server;
   }
@@ -104,6 +108,7 @@ class Caller {
   }
 
   const internal::TemporaryDirectory journal_directory_;
+  const bool has_replica_;
   const std::unique_ptr<Transport> transport_;
   const std::unique_ptr<Echo::Stub> stub_;
   std::minstd_rand random_;

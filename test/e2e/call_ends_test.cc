@@ -110,6 +110,7 @@ TEST_P(DroppedStreamTest, IsCancelled) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, CallEndsTest, EveryCombination(), ParamName());
+INSTANTIATE_TEST_SUITE_P(Inline, CallEndsTest, EveryInlineCall(), ParamName());
 INSTANTIATE_TEST_SUITE_P(Everywhere, DroppedStreamTest, ::testing::ValuesIn(kTestedTransports),
                          ParamName());
 

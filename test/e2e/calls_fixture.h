@@ -72,6 +72,13 @@ inline auto EveryCombination() {
                             ::testing::ValuesIn(kAllRpcKinds), ::testing::ValuesIn(kApis));
 }
 
+// The calls that can be inline.
+inline auto EveryInlineCall() {
+  return ::testing::Combine(::testing::Values(TransportKind::kCxlInline),
+                            ::testing::Values(RpcKind::kUnary),
+                            ::testing::Values(kApis[0], kApis[1]));
+}
+
 // How GoogleTest names a parameter: "cxl_direct", "cxl_direct_bidi".
 struct ParamName {
   template <typename T>

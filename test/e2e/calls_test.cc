@@ -108,7 +108,7 @@ TEST_P(CallsTest, BothSidesSeeWhatTheySeeOnTcp) {
     EXPECT_THAT(view->metadata(), Not(IsEmpty()));
     view->clear_peer();
     view->clear_authority();
-    if (std::get<0>(GetParam()) == TransportKind::kCxlDirect) {
+    if (IsDirect(std::get<0>(GetParam()))) {
       // Said in direct_calls.h: what the in-process channel does not tell.
       view->clear_auth_properties();
       auto* const metadata = view->mutable_metadata();
@@ -123,6 +123,7 @@ TEST_P(CallsTest, BothSidesSeeWhatTheySeeOnTcp) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, CallsTest, EveryCombination(), ParamName());
+INSTANTIATE_TEST_SUITE_P(Inline, CallsTest, EveryInlineCall(), ParamName());
 
 }  // namespace
 }  // namespace grpc_cxl::e2e

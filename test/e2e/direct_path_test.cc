@@ -3,18 +3,23 @@
 // Which path a unary call takes where direct calls are on, and that a call that takes the
 // stream path instead notices nothing of it.
 
+#include <gmock/gmock.h>
 #include <google/protobuf/dynamic_message.h>
+#include <grpc/grpc.h>
+#include <grpc/support/alloc.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
@@ -30,6 +35,9 @@
 
 namespace grpc_cxl::e2e {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 constexpr char kUnary[] = "/grpc_cxl.e2e.Echo/Unary";
 constexpr size_t kThreshold = internal::kBlockThreshold;  // larger messages are in blocks
@@ -76,6 +84,22 @@ TEST_F(DirectPathTest, MessagesOfAnySizeAreDirect) {
     calls += 2;
   }
   EXPECT_EQ(paths.direct(), calls);
+}
+
+// What gRPC's channelz says of direct calls, here and in docs/direct_calls.md.
+TEST_F(DirectPathTest, ChannelzSeesTheServersCallsEndAndTheClientsNot) {
+  const auto newest = [](char* text) {
+    const std::string all = text;
+    gpr_free(text);
+    return all.substr(std::min(all.rfind("\"callsFailed\""), all.size()));
+  };
+  for (int i = 0; i < 3; ++i) ExpectEchoed(64);
+  EXPECT_THAT(newest(grpc_channelz_get_top_channels(0)),
+              AllOf(HasSubstr("\"callsStarted\":\"3\""), HasSubstr("\"callsSucceeded\":\"0\"")));
+  EXPECT_TRUE(internal::Eventually([&] {
+    return absl::StrContains(newest(grpc_channelz_get_servers(0)),
+                             "\"callsStarted\":\"3\",\"callsSucceeded\":\"3\"");
+  }));
 }
 
 TEST_F(DirectPathTest, OneMayBeLargeAndTheOtherSmall) {

@@ -47,6 +47,7 @@ ABSL_FLAG(bool, own_namespaces, false,
           "in network, mount, IPC and PID namespaces of its own, from which only the place or, if "
           "there is one, the region of GRPC_CXL_REGION can be written");
 ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are noted");
+ABSL_FLAG(bool, replica, false, "journal_server: be one of several");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
 ABSL_FLAG(std::string, memory_group, "", "join the control group with this cgroup.procs");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
@@ -153,7 +154,10 @@ int RunJournalServer() {
   const int journal =
       open(absl::GetFlag(FLAGS_journal).c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   PCHECK(journal >= 0);
-  const LambdaServer server(*JoinTransport(), [journal](auto*, const EchoRequest& request, auto*) {
+  ServerOptions options;
+  options.replicas = absl::GetFlag(FLAGS_replica);
+  const auto transport = JoinTransport(options);
+  const LambdaServer server(*transport, [journal](auto*, const EchoRequest& request, auto*) {
     const std::string line = request.payload() + "\n";
     PCHECK(write(journal, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
     return grpc::Status::OK;

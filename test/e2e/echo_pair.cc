@@ -78,7 +78,7 @@ EchoPair::EchoPair(TransportKind kind, const ServerSettings& server_settings,
       channel(MakeChannel(*transport, channel_settings)),
       stub(Echo::NewStub(channel)) {
   CHECK(server != nullptr) << "no server on " << kind;
-  if (kind == TransportKind::kCxlDirect && server_settings.security == nullptr) Connect(*channel);
+  if (IsDirect(kind) && server_settings.security == nullptr) Connect(*channel);
 }
 
 }  // namespace grpc_cxl::e2e

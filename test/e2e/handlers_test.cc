@@ -7,11 +7,9 @@
 
 #include <algorithm>
 #include <iostream>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -20,27 +18,6 @@
 
 namespace grpc_cxl::e2e {
 namespace {
-
-// A server with this handler, and a channel with a connection to it.
-struct HandlerPair {
-  HandlerPair(TransportKind kind, LambdaServer::Handler handler)
-      : transport(Transport::Make(kind)),
-        server(*transport, std::move(handler)),
-        channel(MakeChannel(*transport)),
-        stub(Echo::NewStub(channel)) {
-    Connect(*channel);
-  }
-  Outcome Call(const std::string& payload) {
-    ClientCall call{.prepare = WithDeadline(absl::Seconds(30))};
-    call.requests[0].set_payload(payload);
-    return Perform(stub.get(), call);
-  }
-
-  const std::unique_ptr<Transport> transport;
-  const LambdaServer server;
-  const std::shared_ptr<grpc::Channel> channel;
-  const std::unique_ptr<Echo::Stub> stub;
-};
 
 class HandlersTest : public EveryTransport {};
 
@@ -93,6 +70,8 @@ TEST_P(HandlersTest, OneThatThrowsEndsItsCallOnly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Everywhere, HandlersTest, ::testing::ValuesIn(kTestedTransports),
+                         ParamName());
+INSTANTIATE_TEST_SUITE_P(Inline, HandlersTest, ::testing::Values(TransportKind::kCxlInline),
                          ParamName());
 
 }  // namespace

@@ -18,12 +18,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -34,6 +32,7 @@
 #include "grpc_cxl/server_credentials.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/lambda_server.h"
+#include "test/e2e/tls.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
@@ -162,35 +161,6 @@ std::optional<CallPeerIdentity> PeerOfClientNamed(const std::string& name) {
 TEST(CallPeerTest, CannotBeForgedThroughAUnixSocket) {
   EXPECT_FALSE(PeerOfClientNamed("cxl:///x@pid=1,uid=0").has_value());
   EXPECT_FALSE(PeerOfClientNamed("cxl:///x@pid=1,uid=0,seal=0123456789abcdef").has_value());
-}
-
-// See testdata/make_certificates.sh. `file` in the way of "server.pem".
-std::string TestData(const std::string& file) {
-  std::ifstream in("test/e2e/testdata/" + file);
-  CHECK(in.is_open()) << "no " << file << "; run this test from the workspace's top";
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::shared_ptr<grpc::ServerCredentials> ServerTls(const std::string& owner,
-                                                   bool ask_for_client = false) {
-  grpc::SslServerCredentialsOptions options(
-      ask_for_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                     : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  options.pem_root_certs = TestData("ca.pem");
-  options.pem_key_cert_pairs.push_back({TestData(owner + ".key"), TestData(owner + ".pem")});
-  return grpc::SslServerCredentials(options);
-}
-
-std::shared_ptr<grpc::ChannelCredentials> ClientTls(const std::string& owner = "") {
-  grpc::SslCredentialsOptions options;
-  options.pem_root_certs = TestData("ca.pem");
-  if (!owner.empty()) {
-    options.pem_private_key = TestData(owner + ".key");
-    options.pem_cert_chain = TestData(owner + ".pem");
-  }
-  return grpc::SslCredentials(options);
 }
 
 // The certificate names the service ("e2e.echo") and tcp's 127.0.0.1, so nothing has to be

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "absl/time/time.h"
 #include "test/e2e/echo.grpc.pb.h"
 #include "test/e2e/echo_pair.h"
 
@@ -27,6 +29,7 @@ class LambdaServer final : private Echo::CallbackService {
     server_ = Serve(transport, [this](auto* builder) { builder->RegisterService(this); });
     CHECK(server_ != nullptr);
   }
+  grpc::Server& server() const { return *server_; }
   ~LambdaServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
  private:
@@ -40,6 +43,27 @@ class LambdaServer final : private Echo::CallbackService {
 
   const Handler handler_;
   std::unique_ptr<grpc::Server> server_;
+};
+
+// A server with this handler, and a channel with a connection to it.
+struct HandlerPair {
+  HandlerPair(TransportKind kind, LambdaServer::Handler handler)
+      : transport(Transport::Make(kind)),
+        server(*transport, std::move(handler)),
+        channel(MakeChannel(*transport)),
+        stub(Echo::NewStub(channel)) {
+    Connect(*channel);
+  }
+  Outcome Call(const std::string& payload) {
+    ClientCall call{.prepare = WithDeadline(absl::Seconds(30))};
+    call.requests[0].set_payload(payload);
+    return Perform(stub.get(), call);
+  }
+
+  const std::unique_ptr<Transport> transport;
+  const LambdaServer server;
+  const std::shared_ptr<grpc::Channel> channel;
+  const std::unique_ptr<Echo::Stub> stub;
 };
 
 }  // namespace grpc_cxl::e2e

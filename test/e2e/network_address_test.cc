@@ -22,6 +22,7 @@
 #include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/event_engine/channel_target.h"
+#include "grpc_cxl/event_engine/status_snapshot.h"
 #include "test/support/eventually.h"
 
 namespace grpc_cxl::e2e {
@@ -62,6 +63,22 @@ TEST_F(NetworkAddressTest, EitherEndWithoutOurCredentialsIsReachedOverTheNetwork
   const uint64_t before = GetConnectionCounters().network;
   EXPECT_THAT(Call(At("127.0.0.1", plain->port())), StartsWith("ipv4:127.0.0.1"));
   EXPECT_EQ(GetConnectionCounters().network, before + 1);
+
+  // Each is on the status page, for as long as it lasts.
+  const std::string address = At("127.0.0.1", plain->port());
+  std::vector<internal::StatusNetworkPeer> shown;
+  const auto is_shown = [&] {
+    shown = internal::TakeStatusSnapshot().network_peers;
+    std::erase_if(shown, [&](const auto& entry) { return entry.peer != address; });
+    return !shown.empty();
+  };
+  ASSERT_TRUE(internal::Eventually([&] { return !is_shown(); }));
+  auto channel = Channel(address);
+  Call(channel);
+  ASSERT_TRUE(is_shown());
+  EXPECT_THAT(shown[0].reason, HasSubstr("no server has registered this address"));
+  channel = nullptr;
+  EXPECT_TRUE(internal::Eventually([&] { return !is_shown(); }));
 }
 
 TEST_F(NetworkAddressTest, AChannelFollowsItsAddress) {

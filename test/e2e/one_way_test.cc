@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/event_engine/status_snapshot.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
 #include "test/e2e/lambda_server.h"
@@ -98,7 +99,13 @@ TEST(OneWayTest, ReturnsBeforeTheHandlerDoes) {
   returned.Notify();
   ran.WaitForNotification();
   EXPECT_EQ(paths(&DirectCallStats::one_way), 1u);
+  EXPECT_EQ(paths(&DirectCallStats::one_way_background), 0u);
   EXPECT_EQ(paths.direct(), 0u);
+  std::map<uint32_t, uint64_t> by_side;
+  for (const auto& connection : internal::TakeStatusSnapshot().connections) {
+    by_side[connection.side] += connection.one_way_calls;
+  }
+  EXPECT_EQ(by_side, (std::map<uint32_t, uint64_t>{{0, 1}, {1, 1}}));
 }
 
 // More than there are slots, in buffers and in blocks, with answers that would need blocks; and
@@ -147,6 +154,7 @@ TEST(OneWayTest, InTheBackgroundWithoutAConnection) {
   Paths paths;
   EXPECT_TRUE(SendOneWay(*stub, "1").ok());  // nobody serves
   EXPECT_TRUE(Eventually([&] { return paths(&DirectCallStats::one_way_failed) == 1; }));
+  EXPECT_EQ(paths(&DirectCallStats::one_way_background), 1u);
   CountingServer server(*transport);
   EXPECT_TRUE(Eventually([&] {  // gRPC backs off for a while
     EXPECT_TRUE(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server for restart_test.cc: answers each call with its number. Prints "serving"; shuts down
-// when another server has taken over, or at the end of its input, and prints how many calls it has
-// run.
+// A server for restart_test.cc and replicas_test.cc: answers each call with its number, and whether
+// it came over HTTP/2 (`requests`). Prints "serving"; shuts down when another server has taken
+// over, or at the end of its input, and prints how many calls it has run.
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -32,6 +32,7 @@ ABSL_FLAG(std::string, address, "", "where to listen");
 ABSL_FLAG(std::string, directory, "", "the rendezvous directory; empty: gRPC's own credentials");
 ABSL_FLAG(std::string, number, "", "of this server");
 ABSL_FLAG(bool, take_over, false, "ServerOptions::take_over");
+ABSL_FLAG(bool, replica, false, "ServerOptions::replicas");
 ABSL_FLAG(bool, leave, true, "shut down when another server has taken over");
 
 namespace grpc_cxl::e2e {
@@ -42,9 +43,11 @@ class Numbered final : public Echo::Service {
   int calls() const { return calls_; }
 
  private:
-  grpc::Status Unary(grpc::ServerContext*, const EchoRequest*, EchoResponse* response) override {
+  grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
+                     EchoResponse* response) override {
     ++calls_;
     response->set_payload(absl::GetFlag(FLAGS_number));
+    response->set_requests(context->peer().empty() ? 0 : 1);
     return grpc::Status::OK;
   }
 
@@ -57,6 +60,7 @@ int Main() {
   ServerOptions options;
   options.rendezvous_directory = absl::GetFlag(FLAGS_directory);
   options.take_over = absl::GetFlag(FLAGS_take_over);
+  options.replicas = absl::GetFlag(FLAGS_replica);
   const bool ours = !options.rendezvous_directory.empty();
   ServerBuilder builder;
   builder.AddListeningPort(absl::GetFlag(FLAGS_address),

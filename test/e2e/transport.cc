@@ -42,7 +42,7 @@ class ReservedPort {
 }  // namespace
 
 std::string Name(TransportKind kind) {
-  static constexpr const char* kNames[] = {"tcp", "unix", "cxl", "cxl_direct"};
+  static constexpr const char* kNames[] = {"tcp", "unix", "cxl", "cxl_direct", "cxl_inline"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -73,7 +73,8 @@ std::shared_ptr<grpc::ChannelCredentials> Transport::ChannelCredentials(
   if (!IsCxl(kind_)) return inner != nullptr ? inner : grpc::InsecureChannelCredentials();
   ChannelOptions options;
   options.rendezvous_directory = place_;
-  options.direct_calls = kind_ == TransportKind::kCxlDirect;
+  options.direct_calls = IsDirect(kind_);
+  options.inline_calls = kind_ == TransportKind::kCxlInline;
   return grpc_cxl::ChannelCredentials(options, std::move(inner));
 }
 
@@ -84,7 +85,7 @@ std::shared_ptr<grpc::ServerCredentials> Transport::ServerCredentials(
 }
 
 void Transport::Started(grpc::Server& server) const {
-  if (kind_ != TransportKind::kCxlDirect) return;
+  if (!IsDirect(kind_)) return;
   const absl::Status enabled = EnableDirectCalls(server);
   // With TLS and with some arguments of the server, all calls are stream calls.
   CHECK(enabled.ok() || absl::IsNotFound(enabled) || absl::IsFailedPrecondition(enabled))

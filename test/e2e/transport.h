@@ -22,6 +22,7 @@ enum class TransportKind {
   kUnix,
   kCxl,        // HTTP/2 through shared memory
   kCxlDirect,  // unary calls without HTTP/2, where they are eligible
+  kCxlInline,  // those of waiting callers on their own threads; for servers of this process
 };
 
 inline constexpr TransportKind kTestedTransports[] = {
@@ -30,13 +31,14 @@ inline constexpr TransportKind kTestedTransports[] = {
 inline constexpr TransportKind kMostTransports[] = {TransportKind::kTcp, TransportKind::kCxl,
                                                     TransportKind::kCxlDirect};
 
-// "tcp", "unix", "cxl", "cxl_direct"; also how GoogleTest names the parameter.
+// "tcp", "unix", "cxl", "cxl_direct", "cxl_inline"; also how GoogleTest names the parameter.
 std::string Name(TransportKind kind);
 inline std::ostream& operator<<(std::ostream& out, TransportKind kind) { return out << Name(kind); }
 
-inline bool IsCxl(TransportKind kind) {
-  return kind == TransportKind::kCxl || kind == TransportKind::kCxlDirect;
+inline bool IsDirect(TransportKind kind) {
+  return kind == TransportKind::kCxlDirect || kind == TransportKind::kCxlInline;
 }
+inline bool IsCxl(TransportKind kind) { return kind == TransportKind::kCxl || IsDirect(kind); }
 
 inline ServerOptions WithSizes(size_t ring_bytes,
                                size_t payload_bytes = ServerOptions().payload_bytes) {

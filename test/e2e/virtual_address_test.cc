@@ -27,9 +27,13 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_builder.h"
+#include "test/e2e/client_call.h"
+#include "test/e2e/echo_service.h"
 #include "test/e2e/network_address.h"
+#include "test/e2e/tls.h"
 #include "test/support/eventually.h"
 
 namespace grpc_cxl::e2e {
@@ -276,6 +280,48 @@ TEST_F(VirtualAddressTest, TheNextServerIsFoundInTheSameWay) {
   server = Ours(server_options());
   proxy->Lead(server->port());
   EXPECT_TRUE(SoonDirect(channel));
+}
+
+// Through two proxies, of which TLS knows nothing: the ends are authenticated as without them, and
+// nothing goes through memory, since who answers through a proxy is only known inside TLS. Without
+// proxies the same channel does.
+TEST_F(VirtualAddressTest, TlsPassesThroughAsItIs) {
+  const std::unique_ptr<EchoService> service = EchoService::Make(ServerApi::kSync);
+  ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0",
+                           ServerCredentials(server_options(), ServerTls("server", true)), &port);
+  service->Register(&builder);
+  const auto server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+  const Proxy behind(port), before(behind.port());
+  const auto view_through = [&](int port,
+                                const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    ClientCall call{.prepare = Patiently()};
+    call.requests[0].mutable_script()->set_describe(true);
+    const auto channel = grpc::CreateChannel(At("127.0.0.1", port), credentials);
+    Outcome outcome;
+    for (int i = 0; i < 5; ++i) outcome = Perform(Echo::NewStub(channel).get(), call);
+    EXPECT_TRUE(outcome.status.ok()) << outcome;
+    if (!outcome.status.ok()) return std::string();
+    CallView view = outcome.responses[0].view();
+    EXPECT_TRUE(view.authenticated());
+    view.clear_peer();
+    view.clear_authority();
+    return view.DebugString();
+  };
+  const std::string plain = view_through(port, ClientTls("client"));
+  const auto ours = ChannelCredentials(channel_options(), ClientTls("client"));
+  const ConnectionCounters at_first = GetConnectionCounters();
+  const DirectCallStats calls = GetDirectCallStats();
+  EXPECT_EQ(view_through(before.port(), ours), plain);
+  EXPECT_EQ(GetConnectionCounters().network, at_first.network + 1);
+  EXPECT_EQ(GetConnectionCounters().memory, at_first.memory);
+  EXPECT_EQ(view_through(port, ours), plain);
+  EXPECT_EQ(GetConnectionCounters().memory, at_first.memory + 1);
+  EXPECT_EQ(GetDirectCallStats().direct, calls.direct);
+  EXPECT_EQ(GetDirectCallStats().excluded_channel, calls.excluded_channel + 10);
+  server->Shutdown();
 }
 
 }  // namespace

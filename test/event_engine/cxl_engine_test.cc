@@ -6,6 +6,8 @@
 
 #include "grpc_cxl/event_engine/cxl_engine.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -19,11 +21,14 @@
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "grpc_cxl/event_engine/resolver.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/event_engine/test_server.h"
@@ -34,6 +39,7 @@ namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::StatusIs;
+using ::testing::ElementsAre;
 
 std::string AbstractName(const EventEngine::ResolvedAddress& address) {
   const auto* un = reinterpret_cast<const sockaddr_un*>(address.address());
@@ -59,6 +65,47 @@ TEST(ResolverTest, NamesBecomeAbstractAddressesAndOthersGoToTheInnerEngine) {
   const auto address = Resolve("127.0.0.1:4711");
   ASSERT_THAT(address, IsOk());
   EXPECT_EQ(address->address()->sa_family, AF_INET);
+}
+
+// Answers each question with these.
+class FixedResolver final : public EventEngine::DNSResolver {
+ public:
+  explicit FixedResolver(std::vector<EventEngine::ResolvedAddress> addresses)
+      : addresses_(std::move(addresses)) {}
+  void LookupHostname(LookupHostnameCallback on_resolve, absl::string_view,
+                      absl::string_view) override {
+    on_resolve(addresses_);
+  }
+  void LookupSRV(LookupSRVCallback, absl::string_view) override {}
+  void LookupTXT(LookupTXTCallback, absl::string_view) override {}
+
+ private:
+  const std::vector<EventEngine::ResolvedAddress> addresses_;
+};
+
+// Those that are no packet's way out of this network namespace; otherwise as DNS has them.
+TEST(ResolverTest, OwnAddressesComeFirst) {
+  const std::vector<std::string> hosts = {"192.0.2.7", "127.0.0.1", "192.0.2.1", "127.0.0.2"};
+  std::vector<EventEngine::ResolvedAddress> addresses;
+  for (const std::string& host : hosts) addresses.push_back(*Resolve(host + ":50051"));
+  const auto order = [&](std::unique_ptr<EventEngine::DNSResolver> resolver) {
+    std::vector<std::string> found;
+    resolver->LookupHostname(
+        [&](absl::StatusOr<std::vector<EventEngine::ResolvedAddress>> answer) {
+          for (const auto& address : answer.value()) {
+            char text[INET_ADDRSTRLEN];
+            const auto* in = reinterpret_cast<const sockaddr_in*>(address.address());
+            found.push_back(inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text)));
+          }
+        },
+        "payments:50051", "https");
+    return found;
+  };
+  EXPECT_THAT(order(MakeResolver(TestEngine(), std::make_unique<FixedResolver>(addresses))),
+              ElementsAre("127.0.0.1", "127.0.0.2", "192.0.2.7", "192.0.2.1"));
+  // Of channels without our credentials.
+  EXPECT_EQ(order(MakeRefusingResolver(TestEngine(), std::make_unique<FixedResolver>(addresses))),
+            hosts);
 }
 
 // gRPC calls with a mutex held that its callback takes.

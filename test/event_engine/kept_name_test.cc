@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
+#include "test/e2e/log_capture.h"
 #include "test/event_engine/test_server.h"
 #include "test/rendezvous/at.h"
 #include "test/support/eventually.h"
@@ -69,6 +70,24 @@ TEST_F(KeptNameTest, ANameThatWasTakenComesBack) {
   EXPECT_EQ(server_.Accept(absl::ZeroDuration()), nullptr);
   other.reset();
   ExpectReachable();
+}
+
+// Each of three servers takes the name from the one before. When the second ends, the first learns
+// that its successor has gone; the name is the third's, which is no error.
+TEST_F(KeptNameTest, OfAChainOfSuccessorsTheFirstComplainsOfNothing) {
+  e2e::LogCapture errors;
+  server_options_.take_over = true;
+  TestServer second, third;
+  Start(second);
+  Start(third);
+  second.Shutdown();
+  EXPECT_TRUE(Connect().ok());
+  EXPECT_NE(third.Accept(), nullptr);
+  third.Shutdown();
+  // Then the first takes it again, and has looked for it in vain before.
+  EXPECT_TRUE(Eventually([&] { return Connect().ok(); }));
+  EXPECT_NE(server_.Accept(), nullptr);
+  EXPECT_EQ(errors.text(), "");
 }
 
 }  // namespace

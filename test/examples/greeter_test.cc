@@ -70,7 +70,9 @@ TEST(DemoTest, ComparesTheTransports) {
       AllOf(ContainsRegex("\ntcp" + numbers + "127.0.0.1:[1-9][0-9]*\n"),
             ContainsRegex("\nunix" + numbers + "unix-abstract:greeter-demo-[0-9]+\n"),
             ContainsRegex("\ncxl" + numbers + "cxl:///greeter-demo-[0-9]+\n"),
-            ContainsRegex("\ncxl_direct" + numbers + "cxl:///greeter-demo-[0-9]+-direct\n")));
+            ContainsRegex("\ncxl_direct" + numbers + "cxl:///greeter-demo-[0-9]+-direct\n"),
+            ContainsRegex("\nThe client of cxl waits by kAdaptive: a wake-up takes it "),
+            ContainsRegex("spins\nfor [0-9.]+ us before it sleeps, and it has slept in [0-9]+ %")));
   demo.ExpectNothingLeft();
 }
 

@@ -16,7 +16,7 @@ ROWS = (
 )
 
 # Among the public files, but not public.
-NOT_PUBLIC = ("environment.h",)
+NOT_PUBLIC = ("environment.h", "opentelemetry_figures.h")
 
 # Plain values of the options, which every room may see.
 VALUES = ("arena_backing.h", "memory_distance.h", "wait_policy.h")
@@ -35,6 +35,8 @@ SYSTEM = (
     (r"#include <grpc/event_engine/", ("public", "event_engine", "endpoint", "direct")),
     (r"#include <grpc/", ("public", "event_engine", "endpoint", "direct", "payload")),
     (r"#include <grpcpp/", ("public", "direct", "payload")),
+    (r'#include "opentelemetry/',
+     tuple("opentelemetry" + end for end in (".h", ".cc", "_figures.h", "_figures.cc"))),
     (r"\bgetenv\b", ("environment.cc",)),
 )
 
@@ -42,7 +44,7 @@ SYSTEM = (
 NO_CODE = ("check_requirements.h",)
 
 # What public headers may include beside each other.
-FOREIGN = re.compile(r"<(grpc|grpcpp|google/protobuf)/|<sys/types\.h>|<[a-z_]+>|\"absl/")
+FOREIGN = re.compile(r"<(grpc|grpcpp|google/protobuf)/|<sys/types\.h>|<[a-z_]+>|\"(absl|opentelemetry)/")
 
 SOURCES = (".h", ".cc", ".proto", ".py", ".sh", ".bzl", ".bazel", ".cmake", ".svg", ".html")
 LINES = 400

@@ -52,6 +52,17 @@ TEST_F(PollWaitsTest, WorkAfterWorkIsNoWait) {
   EXPECT_GE(budget_->nanoseconds(), 20 * kUs);
 }
 
+// What has no terms of its own, as a handshake, comes before the first connection.
+TEST(PollFiguresTest, AreThoseOfTheFirstConnection) {
+  PollWaits waits;
+  waits.Budget({.policy = WaitPolicy::kPark});
+  EXPECT_EQ(waits.figures().policy, static_cast<int>(WaitPolicy::kPark));
+  for (const WaitPolicy policy : {WaitPolicy::kAdaptive, WaitPolicy::kSpin}) {
+    waits.Budget({.policy = policy});
+    EXPECT_EQ(waits.figures().policy, static_cast<int>(WaitPolicy::kAdaptive));
+  }
+}
+
 TEST_F(PollWaitsTest, EachSetOfTermsHasItsBudget) {
   const SpinBudget* const parks = waits_.Budget(kPark);
   Sleep(20, 80);

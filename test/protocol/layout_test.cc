@@ -13,6 +13,7 @@
 #include "grpc_cxl/region/region_layout.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
+#include "grpc_cxl/status/status_layout.h"
 #include "test/protocol/document.h"
 
 namespace grpc_cxl::internal {
@@ -53,7 +54,7 @@ const std::map<std::string, ByteTable> kTables = {
     TABLE("CallClientWords", CallClientWords, FIELD(posted), FIELD(cancelled), FIELD(acked),
           FIELD(ping), FIELD(calls_read), FIELD(more_areas), FIELD(awake)),
     TABLE("CallServerWords", CallServerWords, FIELD(news), FIELD(cancels_seen), FIELD(accepting),
-          FIELD(pong)),
+          FIELD(pong), FIELD(load)),
     TABLE("CallClientSlot", CallClientSlot, FIELD(generation), FIELD(request_bytes), FIELD(waiter),
           FIELD(cancelled_generation)),
     TABLE("CallServerSlot", CallServerSlot, FIELD(word), FIELD(part_bytes), FIELD(woke_at)),
@@ -78,6 +79,9 @@ const std::map<std::string, ByteTable> kTables = {
           FIELD(to_host), FIELD(to_request), FIELD(to_request_id), FIELD(offset), FIELD(bytes),
           FIELD(ring_bytes), FIELD(payload_bytes), FIELD(call_buffer_bytes), FIELD(features),
           FIELD(coherence), FIELD(reason)),
+    TABLE("StatusHeader", StatusHeader, FIELD(magic), FIELD(version), FIELD(checksum), FIELD(bytes),
+          FIELD(sections)),
+    TABLE("StatusNetworkPeer", StatusNetworkPeer, FIELD(start_time), FIELD(peer), FIELD(reason)),
 };
 
 TEST(LayoutTest, TheDocumentHasTheBytesOfTheHeaders) {

@@ -18,7 +18,9 @@
 namespace grpc_cxl::internal {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(DirectoryWatchTest, ReportsNamesThatAppear) {
@@ -37,6 +39,22 @@ TEST(DirectoryWatchTest, ReportsNamesThatAppear) {
   EXPECT_FALSE(changes.lost || changes.over);
   EXPECT_EQ(rename(path.c_str(), (path + "2").c_str()), 0);
   EXPECT_TRUE(watch.Take().over);
+}
+
+TEST(DirectoryWatchTest, SaysWhyItWatchesNothing) {
+  const uid_t self = geteuid();
+  // Root may read everything.
+  ASSERT_EQ(self == 0 ? seteuid(65534) : 0, 0);
+  {
+    const TemporaryDirectory parent("/tmp");
+    const std::string path = parent.path() + "/names";
+    ASSERT_EQ(mkdir(path.c_str(), 0300), 0);
+    const DirectoryWatch watch(At(path));
+    EXPECT_EQ(watch.fd(), -1);
+    EXPECT_THAT(watch.problem(), AllOf(HasSubstr("may not read the directory"), HasSubstr(path)));
+    EXPECT_EQ(chmod(path.c_str(), 0700), 0);  // so that it can be removed
+  }
+  EXPECT_EQ(seteuid(self), 0);
 }
 
 }  // namespace

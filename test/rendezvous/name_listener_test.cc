@@ -23,6 +23,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "gtest/gtest.h"
 #include "test/rendezvous/at.h"
 #include "test/support/forked_child.h"
@@ -39,6 +40,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class NameListenerTest : public ::testing::Test {
  protected:
@@ -129,6 +131,69 @@ TEST_F(NameListenerTest, MovingTakesTheNameAlong) {
   moved = *std::move(other);  // gives the first name up
   EXPECT_THAT(directory_.List(), ElementsAre("other.lock", "other.sock"));
   EXPECT_THAT(Dial(at_, other_name), IsOk());
+}
+
+TEST_F(NameListenerTest, ReplicasHaveNumbersAndKeepOthersOut) {
+  const auto replica = [&] { return NameListener::ListenAsReplica(at_, name_); };
+  const auto find = [&](const RendezvousDirectory& directory) {
+    std::vector<std::string> found;
+    for (const ServiceName& name : FindReplicas(directory, name_)) found.push_back(name.str());
+    return found;
+  };
+  auto first = replica();
+  {
+    const auto second = replica(), third = replica();
+    ASSERT_THAT(third, IsOk());
+    EXPECT_EQ(third->name(), "shop/payments=2");
+    first = absl::CancelledError();
+    first = replica();
+    ASSERT_THAT(first, IsOk());
+    EXPECT_EQ(first->name(), "shop/payments=0");
+    EXPECT_THAT(Dial(at_, ServiceName::Reserved("shop/payments=0")), IsOk());
+    EXPECT_THAT(find(at_),
+                UnorderedElementsAre("shop/payments=0", "shop/payments=1", "shop/payments=2"));
+    // Strangers' files, and other rollouts.
+    for (const char* file : {"shop+payments=3.sock", "shop+payments=4.lock"}) {
+      std::ofstream(In(file)) << "a file";
+    }
+    for (const char* link :
+         {"shop+payments=03.sock", "shop+payments=100.sock", "shop+payments=x.sock",
+          "shop+payments=-1.sock", "shop+payments=5~blue.sock", "other=6.sock"}) {
+      ASSERT_EQ(symlink("shop+payments=0.sock", In(link).c_str()), 0);
+    }
+    EXPECT_EQ(find(at_).size(), 3u);
+    const auto blue =
+        RendezvousDirectory::Open({.configured = directory_.path(), .rollout = "blue"});
+    EXPECT_THAT(find(*blue), ElementsAre("shop/payments=5"));
+    EXPECT_THAT(Listen(),
+                StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("ServerOptions::replicas")));
+  }
+  ASSERT_THAT(Listen(), StatusIs(absl::StatusCode::kAlreadyExists));
+  first = absl::CancelledError();
+  const auto plain = Listen();
+  ASSERT_THAT(plain, IsOk());
+  EXPECT_THAT(replica(), StatusIs(absl::StatusCode::kAlreadyExists,
+                                  AllOf(HasSubstr(absl::StrCat("process ", getpid())),
+                                        HasSubstr("ServerOptions::replicas"))));
+}
+
+TEST_F(NameListenerTest, AReplicaRemovesWhatADeadServerLeftAndRestoresWhatIsRemoved) {
+  ForkedChild killed([&] {
+    const auto listener = Listen();
+    if (listener.ok()) raise(SIGKILL);
+    return listener.status().ToString();
+  });
+  killed.Join();
+  auto replica = NameListener::ListenAsReplica(at_, name_);
+  ASSERT_THAT(replica, IsOk());
+  EXPECT_THAT(directory_.List(),
+              ElementsAre("shop+payments.lock", "shop+payments=0.lock", "shop+payments=0.sock"));
+  for (const std::string& file : directory_.List()) ASSERT_EQ(unlink(In(file).c_str()), 0);
+  EXPECT_THAT(replica->Restore(at_), IsOk());
+  EXPECT_EQ(directory_.List().size(), 3u);
+  EXPECT_THAT(Listen(), StatusIs(absl::StatusCode::kAlreadyExists));
+  replica = absl::CancelledError();
+  EXPECT_THAT(directory_.List(), IsEmpty());
 }
 
 TEST_F(NameListenerTest, WhatAKilledOwnerLeftIsNobodysAndIsTakenOver) {

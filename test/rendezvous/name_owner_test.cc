@@ -132,6 +132,27 @@ TEST_F(NameOwnerStepTest, StoppedAtAnyStepItSurvivesAnotherOwnersWholeLife) {
   EXPECT_GT(others, 10);
 }
 
+// A replica that dies leaves its name to the next replica, and the service's to a server that is
+// none.
+TEST_F(NameOwnerStepTest, AReplicaKilledAtAnyStepBlocksNobody) {
+  int steps = 0;
+  for (bool ended = false; !ended && !HasFailure(); ++steps) {
+    SCOPED_TRACE(absl::StrCat("at step ", steps));
+    SteppedChild server([&] {
+      const auto replica = NameListener::ListenAsReplica(at_, name_);
+      return replica.ok() ? replica->name() : replica.status().ToString();
+    });
+    ended = !server.Step(steps);
+    server.Kill();
+    ExpectTheNameIsFree();
+    const auto next = NameListener::ListenAsReplica(at_, name_);
+    ASSERT_THAT(next, IsOk());
+    EXPECT_EQ(next->name(), "payments=0");
+  }
+  EXPECT_GT(steps, 40);
+  EXPECT_THAT(directory_.List(), IsEmpty());
+}
+
 // Every system call of a server that concerns files fails once, with every error.
 TEST_F(NameOwnerStepTest, WhateverFailsItLeavesNothingThatBlocksTheNext) {
 #if defined(__x86_64__)

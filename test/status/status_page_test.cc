@@ -37,6 +37,8 @@ StatusPage Example() {
   SetText(page.networks[1].reason, std::string(1000, 'x'));
   page.connections.resize(3);
   page.connections[2].latency[kLatencyBuckets - 1] = 7;
+  page.network_peers.resize(1);
+  SetText(page.network_peers[0].peer, "10.0.0.7:50051");
   return page;
 }
 
@@ -57,6 +59,8 @@ TEST(StatusPageTest, IsReadAsItWasWritten) {
   EXPECT_EQ(std::string(page->networks[1].reason), std::string(kStatusReasonBytes - 1, 'x'));
   ASSERT_EQ(page->connections.size(), 3);
   EXPECT_EQ(page->connections[2].latency[kLatencyBuckets - 1], 7);
+  EXPECT_THAT(page->network_peers,
+              ElementsAre(Field(&StatusNetworkPeer::peer, StrEq("10.0.0.7:50051"))));
 }
 
 TEST(StatusPageTest, TheRestOfAFileThatWasLongerDoesNotMatter) {
@@ -65,7 +69,7 @@ TEST(StatusPageTest, TheRestOfAFileThatWasLongerDoesNotMatter) {
 
 TEST(StatusPageTest, HalfAPageIsToBeReadAgain) {
   const std::string bytes = EncodeStatus(Example());
-  for (const size_t size : {0, 63, 64, 1000}) {
+  for (const size_t size : {0, 71, 72, 1000}) {
     EXPECT_THAT(DecodeStatus(bytes.substr(0, size)), StatusIs(absl::StatusCode::kUnavailable));
   }
   std::string torn = bytes;
@@ -132,6 +136,9 @@ TEST(StatusPageTest, HostilePagesAreHarmless) {
     }
     for (const auto& network : page->networks) ASSERT_TRUE(IsPrintable(network.reason));
     for (const auto& connection : page->connections) ASSERT_TRUE(IsPrintable(connection.name));
+    for (const auto& peer : page->network_peers) {
+      ASSERT_TRUE(IsPrintable(peer.peer) && IsPrintable(peer.reason));
+    }
   }
   EXPECT_GT(read, 1000);
 }

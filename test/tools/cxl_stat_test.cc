@@ -64,14 +64,15 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
         accepted = other;
       }
     }
-    return !connection.is_null() && accepted["calls"] > 0;
+    return !connection.is_null() && accepted["latency_sum"] > 0;
   }));
   EXPECT_EQ(serving["pid"], server.pid());
   EXPECT_EQ(serving["uid"], geteuid());
   EXPECT_EQ(serving["names"][0]["name"], "e2e/echo");
   EXPECT_GE(serving["names"][0]["accepted"], 1);
   EXPECT_GT(serving["served"], 0);
-  EXPECT_THAT(serving["threads"], Not(SizeIs(0)));
+  ASSERT_THAT(serving["threads"], Not(SizeIs(0)));
+  EXPECT_EQ(serving["threads"][0]["wait_policy"], "adaptive");
   EXPECT_EQ(calling["grpc_version"], grpc::Version());
   EXPECT_GE(calling["memory_connections"], 1);
   EXPECT_GT(calling["direct"], 0);
@@ -83,7 +84,10 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
   EXPECT_EQ(connection["trust"], "the same namespaces");
   EXPECT_GT(connection["call_bytes_out"], 0);
   EXPECT_GT(connection["ring_bytes_out"], 0);
-  EXPECT_THAT(connection["latencies"], Not(SizeIs(0)));
+  for (const json& end : {connection, accepted}) {
+    EXPECT_THAT(end["latencies"], Not(SizeIs(0)));
+    EXPECT_GT(end["outcomes"]["OK"], 0);
+  }
 
   const std::string both = "\ne2e/echo +e2e_child:" + std::to_string(client.pid()) +
                            " +e2e_child:" + std::to_string(server.pid()) + " ";

@@ -43,6 +43,9 @@ HostStatus Example() {
     connection.latency_sum = 1'500'000'000;
   }
   page.connections[2].side = 0;
+  page.connections[2].outcomes[4] = 5;
+  page.process.one_way = 8;
+  page.network_peers.resize(2);
   return host;
 }
 
@@ -70,7 +73,13 @@ TEST(PrometheusMetricsTest, AreWhatThePagesSay) {
       text, HasSubstr("grpc_cxl_call_duration_seconds_bucket" + client + ",le=\"1.024e-06\"} 3\n"));
   EXPECT_THAT(text,
               HasSubstr("grpc_cxl_call_duration_seconds_bucket" + client + ",le=\"+Inf\"} 6\n"));
-  EXPECT_THAT(text, testing::Not(HasSubstr("side=\"server\",rollout=\"\",connection=\"7\",le=")));
+  const std::string server = process + ",name=\"\",side=\"server\",rollout=\"\",connection=\"7\"";
+  EXPECT_THAT(text, HasSubstr("grpc_cxl_served_call_duration_seconds_sum" + server + "} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("grpc_cxl_connection_direct_call_ends_total" + server +
+                              ",status=\"DEADLINE_EXCEEDED\"} 5\n"));
+  EXPECT_THAT(text,
+              HasSubstr("grpc_cxl_one_way_calls_total" + process + ",outcome=\"returned\"} 8"));
+  EXPECT_THAT(text, HasSubstr("grpc_cxl_network_connections" + process + "} 2\n"));
 }
 
 // Grafana's dashboard asks for metrics that there are.

@@ -45,10 +45,18 @@ TEST(ConnectionDetailTest, HasBothEndsBesideEachOther) {
   client.side = 1;
   client.calls = 12;
   client.latency[0] = 1;
-  const JoinedConnection one{.client_process = &process, .client = &client};
+  client.one_way_calls = 3;
+  client.outcomes[14] = 2;
+  JoinedConnection one{.client_process = &process, .client = &client};
   EXPECT_THAT(ConnectionDetail(one),
               testing::AllOf(testing::HasSubstr("latency  p50 1.02us  p90"),
-                             testing::ContainsRegex("direct calls +12 +[?]")));
+                             testing::ContainsRegex("direct calls +12 +[?]"),
+                             testing::ContainsRegex("one-way +3 +[?]"),
+                             testing::ContainsRegex("ended UNAVAILABLE +2 +[?]")));
+  StatusConnection server{};
+  server.latency[4] = 1;
+  one.server = &server;
+  EXPECT_THAT(ConnectionDetail(one), testing::HasSubstr("\n  in the server  p50 2.05us  p90"));
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
     base = absl::StrCat(taken->first());
     ports.emplace(*std::move(taken));
   }
+  // Beside a cluster of eight processes, in the same directory.
+  if (options.transport == "cxl" && options.together && !options.default_addresses) base = "hotel1";
   absl::StatusOr<AddressBook> addresses = AddressBook::Make(options.transport, base);
   if (!addresses.ok()) return addresses.status();
 
@@ -35,9 +37,9 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
     if (absl::Status free = cluster->CheckNobodyServes(); !free.ok()) return free;
   }
   for (const absl::string_view name : kServices) {
-    if (absl::Status started = cluster->StartService(std::string(name)); !started.ok()) {
-      return started;
-    }
+    const std::string program = cluster->ProgramOf(name);
+    if (cluster->services_.contains(program)) continue;
+    if (absl::Status started = cluster->StartProcess(program); !started.ok()) return started;
   }
   if (absl::Status healthy = cluster->AwaitHealthy(); !healthy.ok()) return healthy;
   return cluster;
@@ -69,15 +71,23 @@ absl::Status Cluster::CheckNobodyServes() const {
                    addresses_.AddressOf(kServices[0]), ": end it first."));
 }
 
-absl::Status Cluster::StartService(const std::string& name) {
+std::string Cluster::label() const {
+  return absl::StrCat(options_.transport, options_.together ? "/1" : "");
+}
+
+std::string Cluster::ProgramOf(absl::string_view service) const {
+  return options_.together ? "together" : std::string(service);
+}
+
+absl::Status Cluster::StartProcess(const std::string& program) {
   std::vector<std::string> flags = AddressFlags();
   flags.push_back(absl::StrCat("--db=", options_.database.empty()
                                             ? absl::StrCat(options_.directory, "/hotels.db")
                                             : options_.database));
-  if (name == "frontend") flags.push_back(absl::StrCat("--http=", options_.http));
-  absl::StatusOr<std::unique_ptr<Process>> process = StartProgram(name, std::move(flags));
+  if (program == ProgramOf("frontend")) flags.push_back(absl::StrCat("--http=", options_.http));
+  absl::StatusOr<std::unique_ptr<Process>> process = StartProgram(program, std::move(flags));
   if (!process.ok()) return process.status();
-  services_[name] = *std::move(process);
+  services_[program] = *std::move(process);
   return absl::OkStatus();
 }
 
@@ -85,7 +95,7 @@ absl::Status Cluster::KillAndRestart(absl::string_view name) {
   Process& victim = service(name);
   victim.Signal(SIGKILL);
   victim.Ended(absl::InfiniteDuration());
-  return StartService(std::string(name));
+  return StartProcess(ProgramOf(name));
 }
 
 absl::StatusOr<bool> Cluster::Watch(Process* other, absl::Duration timeout) {
@@ -98,7 +108,7 @@ absl::StatusOr<bool> Cluster::Watch(Process* other, absl::Duration timeout) {
   if (*ended == other) return true;
   const absl::Status how = (*ended)->HowItEnded();
   return absl::UnavailableError(
-      absl::StrCat("A service ended on ", addresses_.transport(), ": ",
+      absl::StrCat("A service ended on ", label(), ": ",
                    how.ok() ? absl::StrCat((*ended)->name(), " has ended by itself.")
                             : std::string(how.message())));
 }

@@ -20,6 +20,7 @@ namespace hotel_reservation {
 
 struct ClusterOptions {
   std::string transport;
+  bool together = false;  // in one process, instead of eight
   std::string programs;   // folder of the programs
   std::string directory;  // existing folder for sockets, logs and the database
   std::string database;   // the data set's file; empty: a file in `directory`
@@ -28,8 +29,8 @@ struct ClusterOptions {
   bool default_addresses = false;
 };
 
-// The processes of the eight services on one transport. On cxl they use $GRPC_CXL_DIR, which the
-// caller has set. Used by one thread.
+// The processes of the eight services, or their only one, on one transport. On cxl they use
+// $GRPC_CXL_DIR, which the caller has set. Used by one thread.
 class Cluster {
  public:
   // Waits until all are healthy. An error names a service that is not, with its output. CANCELLED
@@ -39,7 +40,9 @@ class Cluster {
 
   const AddressBook& addresses() const { return addresses_; }
   const std::string& directory() const { return options_.directory; }
-  Process& service(absl::string_view name) { return *services_.at(std::string(name)); }
+  Process& service(absl::string_view name) { return *services_.at(ProgramOf(name)); }
+  // "cxl"; "cxl/1" in one process.
+  std::string label() const;
 
   // "--transport=..." and "--base=...".
   std::vector<std::string> AddressFlags() const;
@@ -48,7 +51,7 @@ class Cluster {
   absl::StatusOr<std::unique_ptr<Process>> StartProgram(const std::string& name,
                                                         std::vector<std::string> flags);
 
-  // Kills a service (SIGKILL) and starts it again, without waiting until it is healthy.
+  // Kills a service's process (SIGKILL) and starts it again, without waiting until it is healthy.
   absl::Status KillAndRestart(absl::string_view name);
 
   // Waits up to `timeout` for the end of `other` (may be null) or of a service. True when `other`
@@ -69,12 +72,13 @@ class Cluster {
       : options_(std::move(options)), ports_(std::move(ports)), addresses_(std::move(addresses)) {}
 
   absl::Status CheckNobodyServes() const;
-  absl::Status StartService(const std::string& name);
+  std::string ProgramOf(absl::string_view service) const;
+  absl::Status StartProcess(const std::string& program);
 
   const ClusterOptions options_;
   const std::optional<ReservedPorts> ports_;
   const AddressBook addresses_;
-  std::map<std::string, std::unique_ptr<Process>> services_;
+  std::map<std::string, std::unique_ptr<Process>> services_;  // by program
 };
 
 }  // namespace hotel_reservation

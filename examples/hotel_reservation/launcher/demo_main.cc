@@ -23,8 +23,11 @@
 #include "absl/flags/usage.h"
 #include "absl/log/check.h"
 #include "absl/log/initialize.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "bench/harness/interrupt.h"
 #include "bench/harness/temporary_directory.h"
@@ -35,8 +38,12 @@
 #include "examples/hotel_reservation/launcher/load_search.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
-ABSL_FLAG(std::vector<std::string>, transports, std::vector<std::string>({"tcp", "unix", "cxl"}),
-          "transports to compare: tcp, unix, cxl");
+ABSL_FLAG(std::vector<std::string>, transports,
+          std::vector<std::string>({"tcp", "unix", "cxl", "cxl/1"}),
+          "transports to compare: tcp, unix, cxl, auto; with /1 behind it in one process");
+ABSL_FLAG(
+    int, processes, 8,
+    "how many processes the eight services are in: 8, or 1, as with /1 behind each transport");
 ABSL_FLAG(double, step_seconds, 1,
           "length of a step; steps of less than a second give poor figures");
 ABSL_FLAG(double, seconds, 95,
@@ -70,12 +77,38 @@ std::filesystem::path Where(const std::string& file) {
          file;
 }
 
+// Of "cxl/1".
+std::string NameOf(absl::string_view transport) {
+  absl::ConsumeSuffix(&transport, "/1");
+  return std::string(transport);
+}
+bool IsTogether(absl::string_view transport) { return absl::EndsWith(transport, "/1"); }
+
+// The transport, in as many processes as --processes says.
+std::string Placed(const std::string& transport) {
+  return absl::GetFlag(FLAGS_processes) == 1 ? NameOf(transport) + "/1" : transport;
+}
+// --transports, each once.
+std::vector<std::string> Transports() {
+  std::vector<std::string> transports;
+  for (const std::string& transport : absl::GetFlag(FLAGS_transports)) {
+    const std::string placed = Placed(transport);
+    if (std::find(transports.begin(), transports.end(), placed) == transports.end()) {
+      transports.push_back(placed);
+    }
+  }
+  return transports;
+}
+
 absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport, bool serve,
                                                       const TemporaryDirectory& directory) {
-  const std::string own = absl::StrCat(directory.path(), "/", transport);
+  const bool together = IsTogether(transport);
+  const std::string own =
+      absl::StrCat(directory.path(), "/", NameOf(transport), together ? "-1" : "");
   std::filesystem::create_directory(own);
   const std::string db = absl::GetFlag(FLAGS_db);
-  return Cluster::Start({.transport = transport,
+  return Cluster::Start({.transport = NameOf(transport),
+                         .together = together,
                          .programs = Programs(),
                          .directory = own,
                          .database = db.empty() ? "" : Where(db).string(),
@@ -128,7 +161,7 @@ std::string ToJson(const Report& report) {
 }
 
 absl::Status Compare(const TemporaryDirectory& directory) {
-  const std::vector<std::string> transports = absl::GetFlag(FLAGS_transports);
+  const std::vector<std::string> transports = Transports();
   const std::string html = absl::GetFlag(FLAGS_html), json = absl::GetFlag(FLAGS_json);
   // The directory for the names on cxl; set before gRPC has threads.
   setenv("GRPC_CXL_DIR", directory.path().c_str(), /*overwrite=*/1);
@@ -168,7 +201,7 @@ absl::Status Serve(const std::string& transport, const TemporaryDirectory& direc
   std::cout << (*cluster)->service("frontend").Output() << "Eight services run on " << transport
             << "; Ctrl-C ends them.\n"
             << "Load: ./bazelw run -c opt //examples/hotel_reservation:load -- --transport="
-            << transport << std::endl;
+            << NameOf(transport) << std::endl;
   const absl::StatusOr<bool> watched = (*cluster)->Watch(nullptr, absl::InfiniteDuration());
   return absl::IsCancelled(watched.status()) ? absl::OkStatus() : watched.status();
 }
@@ -178,12 +211,15 @@ absl::Status Main() {
   const std::string serve = absl::GetFlag(FLAGS_serve);
   if (!serve.empty()) wanted = {serve};
   for (const std::string& transport : wanted) {
-    if (std::find(std::begin(kTransports), std::end(kTransports), transport) ==
+    if (std::find(std::begin(kTransports), std::end(kTransports), NameOf(transport)) ==
         std::end(kTransports)) {
       return absl::InvalidArgumentError(absl::StrCat("There is no transport '", transport,
                                                      "'; there are ",
                                                      absl::StrJoin(kTransports, ", "), "."));
     }
+  }
+  if (const int processes = absl::GetFlag(FLAGS_processes); processes != 1 && processes != 8) {
+    return absl::InvalidArgumentError("--processes must be 8 or 1.");
   }
   const double step = absl::GetFlag(FLAGS_step_seconds);
   if (!(step >= 0.05 && step <= 3600)) {
@@ -191,7 +227,7 @@ absl::Status Main() {
   }
   const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  return serve.empty() ? Compare(*directory) : Serve(serve, *directory);
+  return serve.empty() ? Compare(*directory) : Serve(Placed(serve), *directory);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ class Experiment {
   absl::Status Run() {
     for (const std::unique_ptr<Cluster>& cluster : clusters_) {
       TransportReport& transport = *report_.add_transports();
-      transport.set_transport(cluster->addresses().transport());
+      transport.set_transport(cluster->label());
       transport.set_killed(kVictim);
     }
     const OtherPrograms others(clusters_);

@@ -44,6 +44,7 @@ small { display: block; color: #55607a; font-size: 0.75em; line-height: 1.3; }
 std::string Color(const std::string& transport) {
   if (transport == "tcp") return "#c2410c";
   if (transport == "auto") return "#7e22ce";
+  if (transport == "cxl/1") return "#0369a1";
   return transport == "unix" ? "#0f766e" : "#1d4ed8";
 }
 
@@ -161,7 +162,8 @@ std::string HtmlReport(const Report& report) {
       &html, "<h1>Hotel reservation on three transports</h1>\n<p class=\"note\">",
       EscapeHtml(MachineLine(report)), "</p>\n",
       absl::StrFormat("<p>Eight services, the same programs on each transport: only addresses "
-                      "and credentials differ. %.0f requests per second are offered to each; "
+                      "and credentials differ; with /1, all are in one process. %.0f requests per "
+                      "second are offered to each; "
                       "latencies count from the moment a request was due.</p>\n",
                       report.same_load_per_s()),
       Table(report), TooBusy(report), "<p class=\"note\">", EscapeHtml(Method(report)),

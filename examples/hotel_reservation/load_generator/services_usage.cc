@@ -4,7 +4,9 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <cstdint>
 #include <iterator>
+#include <set>
 #include <vector>
 
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
@@ -41,9 +43,13 @@ std::optional<ServicesUsage::Difference> ServicesUsage::SinceStart() {
   const std::vector<UsageReply> end = impl_->Read();
   if (impl_->start.empty() || end.empty()) return std::nullopt;
   Difference difference;
+  std::set<int64_t> counted;
   for (size_t i = 0; i < std::size(kServices); ++i) {
     if (end[i].pid() != impl_->start[i].pid()) return std::nullopt;
-    difference.cpu_ns += end[i].cpu_ns() - impl_->start[i].cpu_ns();
+    // Services that share a process tell the same.
+    if (counted.insert(end[i].pid()).second) {
+      difference.cpu_ns += end[i].cpu_ns() - impl_->start[i].cpu_ns();
+    }
     const bool backend = kServices[i] != "frontend";
     if (backend) difference.backend_calls += end[i].calls() - impl_->start[i].calls();
   }

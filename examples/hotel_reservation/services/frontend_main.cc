@@ -1,32 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/grpcpp.h>
-
-#include <iostream>
-#include <string>
-
-#include "absl/flags/flag.h"
 #include "examples/hotel_reservation/services/service_main.h"
-#include "examples/hotel_reservation/web/web_server.h"
-
-ABSL_FLAG(std::string, http, "127.0.0.1:8080",
-          "HOST:PORT of the page and of HTTP/JSON; port 0: any free port; empty: no HTTP");
-
-namespace hotel_reservation {
-namespace {
-
-absl::StatusOr<std::shared_ptr<void>> StartWeb(grpc::Server& server) {
-  const std::string address = absl::GetFlag(FLAGS_http);
-  if (address.empty()) return nullptr;
-  absl::StatusOr<std::shared_ptr<WebServer>> web =
-      WebServer::Start(address, server.InProcessChannel({}));
-  if (web.ok()) std::cout << "The page is at " << (*web)->url() << std::endl;
-  return web;
-}
-
-}  // namespace
-}  // namespace hotel_reservation
+#include "examples/hotel_reservation/web/frontend_web.h"
 
 int main(int argc, char** argv) {
   return hotel_reservation::ServiceMain(
-      argc, argv, {"frontend", hotel_reservation::MakeFrontend, hotel_reservation::StartWeb});
+      argc, argv, {{"frontend", hotel_reservation::MakeFrontend, hotel_reservation::StartWeb}});
 }

@@ -2,5 +2,5 @@
 #include "examples/hotel_reservation/services/service_main.h"
 
 int main(int argc, char** argv) {
-  return hotel_reservation::ServiceMain(argc, argv, {"geo", hotel_reservation::MakeGeo, nullptr});
+  return hotel_reservation::ServiceMain(argc, argv, {{"geo", hotel_reservation::MakeGeo, nullptr}});
 }

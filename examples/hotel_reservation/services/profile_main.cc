@@ -3,5 +3,5 @@
 
 int main(int argc, char** argv) {
   return hotel_reservation::ServiceMain(argc, argv,
-                                        {"profile", hotel_reservation::MakeProfile, nullptr});
+                                        {{"profile", hotel_reservation::MakeProfile, nullptr}});
 }

@@ -2,5 +2,6 @@
 #include "examples/hotel_reservation/services/service_main.h"
 
 int main(int argc, char** argv) {
-  return hotel_reservation::ServiceMain(argc, argv, {"rate", hotel_reservation::MakeRate, nullptr});
+  return hotel_reservation::ServiceMain(argc, argv,
+                                        {{"rate", hotel_reservation::MakeRate, nullptr}});
 }

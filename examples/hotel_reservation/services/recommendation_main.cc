@@ -3,5 +3,5 @@
 
 int main(int argc, char** argv) {
   return hotel_reservation::ServiceMain(
-      argc, argv, {"recommendation", hotel_reservation::MakeRecommendation, nullptr});
+      argc, argv, {{"recommendation", hotel_reservation::MakeRecommendation, nullptr}});
 }

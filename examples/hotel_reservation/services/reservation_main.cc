@@ -3,5 +3,5 @@
 
 int main(int argc, char** argv) {
   return hotel_reservation::ServiceMain(
-      argc, argv, {"reservation", hotel_reservation::MakeReservation, nullptr});
+      argc, argv, {{"reservation", hotel_reservation::MakeReservation, nullptr}});
 }

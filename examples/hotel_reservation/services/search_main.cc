@@ -3,5 +3,5 @@
 
 int main(int argc, char** argv) {
   return hotel_reservation::ServiceMain(argc, argv,
-                                        {"search", hotel_reservation::MakeSearch, nullptr});
+                                        {{"search", hotel_reservation::MakeSearch, nullptr}});
 }

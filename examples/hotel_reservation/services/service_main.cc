@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <deque>
 #include <iostream>
 
 #include "absl/flags/flag.h"
@@ -52,50 +53,73 @@ class UsageService : public Usage::CallbackService {
   const CallCounter& calls_;
 };
 
-absl::Status Serve(const ServiceProgram& program, const sigset_t& stop_signals) {
+// A service that serves until its end.
+class Serving {
+ public:
+  absl::Status Start(const ServiceProgram& program, const AddressBook& addresses) {
+    const std::string address = addresses.ListeningAddressOf(program.name);
+    ServiceOr service = program.make({addresses, absl::GetFlag(FLAGS_db), &calls_});
+    if (!service.ok()) return service.status();
+    service_ = *std::move(service);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(address, ServerCredentials(addresses), &port);
+    builder.RegisterService(service_.get());
+    builder.RegisterService(&usage_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return absl::UnavailableError(absl::StrCat(
+          "Cannot listen on ", address, ", see the log above: choose another --base, or end the ",
+          "program that listens there."));
+    }
+    if (absl::Status started = Started(addresses, *server_); !started.ok()) return started;
+    if (program.started) {
+      absl::StatusOr<std::shared_ptr<void>> started = program.started(*server_);
+      if (!started.ok()) return started.status();
+      companion_ = *std::move(started);
+    }
+    std::cout << program.name << " listens on " << address << std::endl;
+    return absl::OkStatus();
+  }
+
+  void Shutdown(absl::Time deadline) {
+    companion_.reset();
+    grpc_cxl::Shutdown(*server_, deadline);
+  }
+
+ private:
+  CallCounter calls_;
+  UsageService usage_{calls_};
+  std::shared_ptr<grpc::Service> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<void> companion_;
+};
+
+absl::Status Serve(const std::vector<ServiceProgram>& programs, const sigset_t& stop_signals) {
   const absl::StatusOr<AddressBook> addresses =
       AddressBook::Make(absl::GetFlag(FLAGS_transport), absl::GetFlag(FLAGS_base));
   if (!addresses.ok()) return addresses.status();
-  const std::string address = addresses->ListeningAddressOf(program.name);
-
-  CallCounter calls;
-  const ServiceOr service = program.make({*addresses, absl::GetFlag(FLAGS_db), &calls});
-  if (!service.ok()) return service.status();
-  UsageService usage(calls);
-
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(address, ServerCredentials(*addresses), &port);
-  builder.RegisterService(service->get());
-  builder.RegisterService(&usage);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "Cannot listen on ", address, ", see the log above: choose another --base, or end the ",
-        "program that listens there."));
+  std::deque<Serving> services;
+  for (const ServiceProgram& program : programs) {
+    if (absl::Status started = services.emplace_back().Start(program, *addresses); !started.ok()) {
+      return started;
+    }
   }
-  if (absl::Status started = Started(*addresses, *server); !started.ok()) return started;
-  std::shared_ptr<void> companion;
-  if (program.started) {
-    absl::StatusOr<std::shared_ptr<void>> started = program.started(*server);
-    if (!started.ok()) return started.status();
-    companion = *std::move(started);
-  }
-  std::cout << program.name << " listens on " << address << std::endl;
-
   int signal;
   sigwait(&stop_signals, &signal);
-  companion.reset();
-  grpc_cxl::Shutdown(*server, absl::Now() + absl::Seconds(2));
+  const absl::Time deadline = absl::Now() + absl::Seconds(2);
+  // Callers first.
+  for (auto it = services.rbegin(); it != services.rend(); ++it) it->Shutdown(deadline);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-int ServiceMain(int argc, char** argv, const ServiceProgram& program) {
-  absl::SetProgramUsageMessage(absl::StrCat("the ", program.name, " service of hotel reservation"));
+int ServiceMain(int argc, char** argv, const std::vector<ServiceProgram>& programs) {
+  const std::string name = programs.size() == 1 ? programs[0].name : "together";
+  absl::SetProgramUsageMessage(absl::StrCat(name, ", of hotel reservation"));
   absl::ParseCommandLine(argc, argv);
   absl::InitializeLog();
 #ifdef NDEBUG
@@ -107,9 +131,9 @@ int ServiceMain(int argc, char** argv, const ServiceProgram& program) {
   sigaddset(&stop_signals, SIGINT);
   sigaddset(&stop_signals, SIGTERM);
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
-  const absl::Status status = Serve(program, stop_signals);
+  const absl::Status status = Serve(programs, stop_signals);
   if (status.ok()) return 0;
-  std::cerr << program.name << ": " << status.message() << std::endl;
+  std::cerr << name << ": " << status.message() << std::endl;
   return 1;
 }
 

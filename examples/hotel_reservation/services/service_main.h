@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "examples/hotel_reservation/services/services.h"
@@ -15,7 +16,7 @@ class Server;
 
 namespace hotel_reservation {
 
-// One of the eight programs.
+// One of the eight services, as a program or in one.
 struct ServiceProgram {
   std::string name;  // one of kServices
   std::function<ServiceOr(const Environment&)> make;
@@ -24,10 +25,11 @@ struct ServiceProgram {
   std::function<absl::StatusOr<std::shared_ptr<void>>(grpc::Server&)> started;
 };
 
-// The main() of a service: serves at the address that --transport and --base give it, with gRPC's
-// health and reflection services, until SIGINT or SIGTERM. Prints "NAME listens on ADDRESS" once it
-// listens. Returns 1, with the reason on stderr, when it cannot.
-int ServiceMain(int argc, char** argv, const ServiceProgram& program);
+// The main() of services: each serves at the address that --transport and --base give it, with
+// gRPC's health and reflection services, until SIGINT or SIGTERM. Prints "NAME listens on ADDRESS"
+// once it listens. Returns 1, with the reason on stderr, when it cannot.
+// Of several, those that call others come after them.
+int ServiceMain(int argc, char** argv, const std::vector<ServiceProgram>& programs);
 
 }  // namespace hotel_reservation
 

@@ -48,19 +48,19 @@ class DemoTest : public testing::Test {
 };
 
 TEST_F(DemoTest, ComparesTransports) {
-  Program demo(kDemo, {"--transports=tcp,cxl", "--step_seconds=0.1", "--seconds=1",
+  Program demo(kDemo, {"--transports=tcp,cxl/1", "--step_seconds=0.1", "--seconds=1",
                        "--html=" + html_, "--json=" + json_});
   EXPECT_EQ(demo.Wait(), 0) << demo.output();
   EXPECT_THAT(demo.output(),
               AllOf(ContainsRegex("\ntcp( +[0-9.-]+){10} +[?]\n  lowest( +[0-9.-]+){11}\n"
                                   "  highest( +[0-9.-]+){11}\n"),
-                    ContainsRegex("\ncxl( +[0-9.?-]+){11}\n"),
-                    ContainsRegex("  cxl: [0-9]+ of [0-9]+ requests failed"),
+                    ContainsRegex("\ncxl/1( +[0-9.?-]+){11}\n"),
+                    ContainsRegex("  cxl/1: [0-9]+ of [0-9]+ requests failed"),
                     HasSubstr("\nthis machine is too busy to tell: most served of tcp "),
                     HasSubstr("Report: " + html_)));
   EXPECT_THAT(Contents(html_), AllOf(HasSubstr("<!doctype html>"), HasSubstr("<polyline points=\""),
                                      HasSubstr("</html>"), Not(HasSubstr("<script"))));
-  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl\""), HasSubstr("p999_ms"),
+  EXPECT_THAT(Contents(json_), AllOf(HasSubstr("\"transport\": \"cxl/1\""), HasSubstr("p999_ms"),
                                      HasSubstr("\"lowest\": "), HasSubstr("\"too_busy\": [")));
   demo.ExpectNothingLeft();
 }
@@ -70,7 +70,8 @@ TEST(ServeTest, ListensWhereLoadLooks) {
   const std::map<std::string, std::optional<std::string>> environment = {
       {"TMPDIR", home.path()}, {"GRPC_CXL_DIR", home.path()}};
   for (const std::string transport : {"unix", "cxl"}) {
-    SpawnedChild demo(kDemo, {"--serve=" + transport, "--http=127.0.0.1:0"},
+    const std::string processes = transport == "unix" ? "--processes=8" : "--processes=1";
+    SpawnedChild demo(kDemo, {"--serve=" + transport, processes, "--http=127.0.0.1:0"},
                       {.environment = environment, .read_stderr = true});
     const std::string flag = "--transport=" + transport;
     ASSERT_TRUE(demo.ReadUntil("Load: ./bazelw run -c opt //examples/hotel_reservation:load -- " +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves, over tcp, unix and cxl and with all eight services as processes, that a request takes the
-// calls that it should, that the data rules hold end to end, and that services find each other
-// again after one was killed.
+// Proves, over tcp, unix and cxl with all eight services as processes, and in one process, that a
+// request takes the calls that it should, that the data rules hold end to end, and that services
+// find each other again after one was killed.
 
 #include <grpcpp/grpcpp.h>
 #include <stdlib.h>
@@ -50,11 +50,17 @@ ReserveRequest Reservation(int rooms) {
   return request;
 }
 
-class ServicesTest : public testing::TestWithParam<const char*> {
+struct Placed {
+  std::string transport;
+  bool together = false;
+};
+
+class ServicesTest : public testing::TestWithParam<Placed> {
  protected:
   ServicesTest() {
     setenv("GRPC_CXL_DIR", directory_.path().c_str(), /*overwrite=*/1);
-    auto cluster = Cluster::Start({.transport = GetParam(),
+    auto cluster = Cluster::Start({.transport = GetParam().transport,
+                                   .together = GetParam().together,
                                    .programs = "examples/hotel_reservation",
                                    .directory = directory_.path(),
                                    .database = "",
@@ -162,8 +168,12 @@ TEST_P(ServicesTest, ReservationsSurviveTheDeathOfTheirService) {
   EXPECT_TRUE(Reserve(50, reply).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Transports, ServicesTest, testing::Values("tcp", "unix", "cxl"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Transports, ServicesTest,
+                         testing::Values(Placed{"tcp"}, Placed{"unix"}, Placed{"cxl"},
+                                         Placed{"cxl", /*together=*/true}),
+                         [](const auto& info) {
+                           return info.param.transport + (info.param.together ? "_together" : "");
+                         });
 
 }  // namespace
 }  // namespace hotel_reservation

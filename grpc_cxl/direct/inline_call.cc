@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/direct/inline_call.h"
+
+#include <grpc/event_engine/event_engine.h>
+#include <pthread.h>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/notification.h"
+#include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/direct/dispatcher.h"
+#include "grpc_cxl/doorbell/yield.h"
+#include "grpc_cxl/polling/callers_queue.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+void RunElsewhere(CallersQueue::Closure closure) {
+  grpc_event_engine::experimental::GetDefaultEventEngine()->Run(std::move(closure));
+}
+
+struct Stack {
+  const char* end = nullptr;  // where it began to grow
+
+  Stack() {
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    void* lowest;
+    size_t size;
+    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
+      end = static_cast<char*>(lowest) + size;
+    }
+    pthread_attr_destroy(&attributes);
+  }
+};
+
+// The end of a call, for the thread that waits for it.
+struct Over {
+  absl::Notification notified;
+  int64_t at_ns = 0;  // set before
+
+  void Await(SpinBudget& spin) {
+    if (notified.HasBeenNotified()) return;
+    PastWait past;
+    const int64_t start = SteadyNs();
+    int64_t now = start;
+    while (!notified.HasBeenNotified() && now - start < spin.nanoseconds()) {
+      const Yielded yielded = Yield(now);
+      now = yielded.now_ns;
+      past.away_ns += yielded.away_ns;
+      past.unseen_ns = yielded.away_ns;
+    }
+    past.spun_ns = now - start - past.away_ns;
+    if (!notified.HasBeenNotified()) {
+      past.slept = true;
+      past.unseen_ns = 0;
+      notified.WaitForNotification();
+      past.woken_ns = at_ns - start;
+      now = SteadyNs();
+    }
+    past.total_ns = now - start;
+    spin.Waited(past);
+  }
+};
+
+}  // namespace
+
+bool IsOnStackOfThisThread(const void* object) {
+  thread_local const Stack stack;
+  const char* const here = static_cast<char*>(__builtin_frame_address(0));
+  const char* const there = static_cast<const char*>(object);
+  return there > here && there < stack.end;
+}
+
+bool InlineCall::Enter() {
+  server_ = route_->own->Get();
+  if (server_ == nullptr || !route_->gate->Enter()) return false;
+  handler_ = server_->BeginInline(this);
+  if (handler_ != nullptr) return true;
+  route_->gate->Leave();
+  route_->owner->UserIdle();
+  return false;
+}
+
+void InlineCall::Leave() {
+  server_->EndInline(this);
+  route_->gate->Leave();
+  route_->owner->UserIdle();
+}
+
+void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
+                       std::function<void()> on_end) {
+  began_ns_ = SteadyNs();
+  on_end_ = std::move(on_end);
+  auto& dispatcher = static_cast<Dispatcher&>(*handler_);  // there is no other handler
+  if (const std::string why = dispatcher.Refusal(request); !why.empty()) {
+    response_->Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, why));
+    Leave();
+    return std::exchange(on_end_, nullptr)();
+  }
+  const absl::Status prepared = dispatcher.Prepare(request, server_->peer(), &context_, &observed_);
+  if (!prepared.ok()) context_.TryCancel();  // cannot be: the metadata were checked
+  if (observed_ != nullptr) observed_->Began(message.Length());
+  message_.Swap(&message);
+  dispatcher.Call(request.method, &context_, &message_, &reply_,
+                  [this](const grpc::Status& status) { End(status); });
+}
+
+void InlineCall::End(const grpc::Status& status) {
+  const int64_t now_ns = SteadyNs();
+  route_->counters->calls.latency.Add(now_ns - began_ns_);
+  if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, under_way_, now_ns);
+  if (observed_ != nullptr) {
+    observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(),
+                     status.ok() ? reply_.Length() : 0);
+  }
+  response_->Set(status, context_, std::move(reply_), channel_);
+  Leave();
+  std::exchange(on_end_, nullptr)();
+}
+
+void InlineCall::Run(const RequestView& request, grpc::ByteBuffer message, SpinBudget& spin) {
+  Over over;
+  CallersQueue queue(route_->watchdog, RunElsewhere);
+  Start(request, std::move(message), [&over] {
+    over.at_ns = SteadyNs();
+    over.notified.Notify();
+  });
+  queue.Run();
+  over.Await(spin);
+}
+
+}  // namespace grpc_cxl::internal

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/rendezvous/replica_name.h"
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "grpc_cxl/rendezvous/dial.h"
+#include "grpc_cxl/rendezvous/name_files.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+// As ReplicaName() writes it, and no other way.
+std::optional<int> ParseNumber(absl::string_view text) {
+  int number;
+  if (!absl::SimpleAtoi(text, &number) || number < 0 || number >= kMostReplicas ||
+      absl::StrCat(number) != text) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+}  // namespace
+
+ServiceName ReplicaName(const ServiceName& service, int number) {
+  return ServiceName::Reserved(absl::StrCat(service.str(), "=", number));
+}
+
+std::optional<ServiceName> ParseReplicaName(absl::string_view text) {
+  const size_t at = text.rfind('=');
+  if (at == absl::string_view::npos) return std::nullopt;
+  const std::optional<int> number = ParseNumber(text.substr(at + 1));
+  const absl::StatusOr<ServiceName> service = ServiceName::Parse(text.substr(0, at));
+  if (!number.has_value() || !service.ok()) return std::nullopt;
+  return ReplicaName(*service, *number);
+}
+
+ServiceName ServiceOf(const ServiceName& name) {
+  if (!IsReplicaName(name)) return name;
+  return ServiceName::Reserved(name.str().substr(0, name.str().rfind('=')));
+}
+
+std::vector<ServiceName> FindReplicas(const RendezvousDirectory& directory,
+                                      const ServiceName& service) {
+  std::vector<ServiceName> found;
+  const std::string begin = absl::StrCat(service.FileStem(), "=");
+  const std::string& rollout = directory.rollout();
+  const std::string end = absl::StrCat(rollout.empty() ? "" : "~", rollout, ".sock");
+  ForEachFile(directory, [&](absl::string_view file) {
+    if (!absl::ConsumePrefix(&file, begin) || !absl::ConsumeSuffix(&file, end)) return true;
+    const std::optional<int> number = ParseNumber(file);
+    if (number.has_value()) found.push_back(ReplicaName(service, *number));
+    return found.size() < kMostReplicas;
+  });
+  std::erase_if(found, [&](const ServiceName& name) { return !IsRegistered(directory, name); });
+  return found;
+}
+
+}  // namespace grpc_cxl::internal

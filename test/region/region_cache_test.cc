@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What a region's users leave in the caches of their machines reaches nobody else, and nobody takes
+// old lines for new ones: over connections, deaths, formats, and hosts that change machines. With
+// simulated caches, which outlive all of these.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/status/status_matchers.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "grpc_cxl/region/region_node.h"
+#include "test/coherence/host_cache.h"
+#include "test/support/eventually.h"
+#include "test/support/temporary_directory.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+using ::absl_testing::IsOk;
+using ::absl_testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr size_t kBytes = 64 << 10;
+constexpr uint32_t kOther = 9;  // a machine that only looks
+
+MemoryModel On(uint32_t machine) {
+  return {.coherence = Coherence::kFlush, .private_copy = true, .machine = machine};
+}
+
+class RegionCacheTest : public ::testing::Test {
+ protected:
+  RegionCacheTest() { Format(); }
+
+  void Format(uint32_t hosts = 3) {
+    CHECK_OK(FormatRegion(path_, {.hosts = hosts, .bytes = 2 << 20}));
+  }
+  absl::StatusOr<std::shared_ptr<Region>> Open(uint32_t machine) {
+    return Region::Open({.path = path_, .host = Region::kObserver, .model = On(machine)});
+  }
+  // Every host is a machine of its own unless the test says otherwise.
+  std::shared_ptr<RegionNode> Join(uint32_t host, std::optional<uint32_t> machine = std::nullopt) {
+    auto node =
+        RegionNode::Join({.path = path_, .host = host, .model = On(machine.value_or(host))});
+    CHECK_OK(node.status());
+    return *std::move(node);
+  }
+  // To others of its host, and to this test, it looks dead. A process of this host must clear up.
+  static void Die(const RegionNode& node) { node.region().UnlockProcess(0); }
+
+  void Serve() {
+    CHECK_OK(server_->Listen("a", [this](const RegionRequest& request) {
+      absl::StatusOr<RegionOffer> offer = server_->Accept(request, kBytes, {});
+      CHECK_OK(offer.status());
+      absl::MutexLock lock(mu_);
+      end_ = *std::move(offer);
+    }));
+  }
+  void DropServersEnd() {
+    absl::MutexLock lock(mu_);
+    end_ = {};
+  }
+  static RegionOffer Connect(RegionNode& node) {
+    absl::Notification done;
+    RegionOffer made;
+    node.Connect("a", 0, [&](absl::StatusOr<RegionOffer> offer) {
+      CHECK_OK(offer.status());
+      made = *std::move(offer);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    CHECK(made.connection != nullptr) << made.answer.reason;
+    return made;
+  }
+  // As a client does that never gets to publish it.
+  static void WriteGarbage(const RegionNode& node, const RegionOffer& offer) {
+    const auto far = FarMemory::Create(node.region().model(),
+                                       absl::Span<char>(offer.arena->data(), offer.arena->size()));
+    std::ranges::fill(far->memory(), 'x');
+  }
+  // The next to get the memory of `before` finds zeros there, whatever the caches do.
+  void ExpectCleanFor(RegionNode& node, const AnswerRecord& before) {
+    const auto observer = *Open(kOther);
+    ASSERT_TRUE(Eventually([&] { return !ReadAnswer(*observer, 0, 0).has_value(); }));
+    const RegionOffer offer = Connect(node);
+    ASSERT_EQ(offer.answer.offset, before.offset);
+    HostCache::EvictAll();
+    const absl::Span<char> memory(offer.arena->data(), offer.arena->size());
+    EXPECT_EQ(std::ranges::count(memory, 0), kBytes);
+    const auto far = FarMemory::Create(node.region().model(), memory);
+    EXPECT_EQ(std::ranges::count(far->memory(), 0), kBytes) << "its own caches were stale";
+    DropServersEnd();
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string path_ = directory_.path() + "/region";
+  absl::Mutex mu_;
+  RegionOffer end_ ABSL_GUARDED_BY(mu_);  // the server's
+  std::shared_ptr<RegionNode> server_;
+};
+
+TEST_F(RegionCacheTest, WhatAClientNeverPublishedDoesNotReachTheNext) {
+  server_ = Join(0);
+  Serve();
+  const auto client = Join(1);
+  RegionOffer mine = Connect(*client);
+  WriteGarbage(*client, mine);
+  const AnswerRecord answer = mine.answer;
+  mine = {};
+  DropServersEnd();
+  ExpectCleanFor(*Join(2), answer);
+  ExpectCleanFor(*client, answer);
+}
+
+TEST_F(RegionCacheTest, WhatADeadClientLeftDoesNotReachTheNext) {
+  server_ = Join(0);
+  Serve();
+  const auto dead = Join(1);
+  const RegionOffer mine = Connect(*dead);
+  WriteGarbage(*dead, mine);
+  Die(*dead);
+  const auto heir = Join(1);
+  DropServersEnd();
+  ExpectCleanFor(*Join(2), mine.answer);
+}
+
+TEST_F(RegionCacheTest, OtherMachinesSeeWhatIsClearedUpForTheDead) {
+  const auto host0 = Join(0), host1 = Join(1);
+  const auto observer = *Open(kOther);
+  const Region &region = host0->region(), &living = host1->region();
+  RequestRecord held{.owner = ReadProcess(*observer, 1, 0)->process};
+  {
+    const Region::HostLock lock(living);
+    WriteRequest(living, 3, held);
+  }
+  {
+    const Region::HostLock lock(region);
+    ProcessRecord dead;  // nobody has its lock
+    WriteProcess(region, 5, dead);
+    NameRecord name{.owner = dead.process, .text = "dead"};
+    WriteName(region, 5, name);
+    RequestRecord request{.owner = dead.process};
+    WriteRequest(region, 5, request);
+    AnswerRecord half{.state = AnswerState::kReserved, .owner = dead.process};
+    WriteAnswer(region, 5, half);
+    AnswerRecord whole{.state = AnswerState::kOffered,
+                       .owner = dead.process,
+                       .to_host = 1,
+                       .to_request = 3,
+                       .to_request_id = held.id};
+    WriteAnswer(region, 6, whole);
+  }
+  EXPECT_TRUE(Eventually([&] { return !ReadProcess(*observer, 0, 5).has_value(); }));
+  EXPECT_FALSE(ReadName(*observer, 0, 5).has_value());
+  EXPECT_FALSE(ReadRequest(*observer, 0, 5).has_value());
+  EXPECT_FALSE(ReadAnswer(*observer, 0, 5).has_value());
+  EXPECT_EQ(ReadAnswer(*observer, 0, 6)->state, AnswerState::kClosed);
+}
+
+TEST_F(RegionCacheTest, AHostReadsItsOwnDirectoryAnewAfterAFormat) {
+  const auto opened = [this] {
+    const auto observer = *Open(kOther);
+    return observer->Load(0, observer->control(0).words.opened);
+  };
+  Join(0).reset();
+  EXPECT_EQ(opened(), 1u);
+  EXPECT_FALSE(ReadProcess(**Open(kOther), 0, 0).has_value());
+  Format();
+  const auto again = Join(0);
+  EXPECT_EQ(opened(), 1u);
+}
+
+TEST_F(RegionCacheTest, AHostThatMovesToAnotherMachineAndBackUsesNoIdTwice) {
+  uint64_t last = 0;
+  for (const uint32_t machine : {0, 5, 0}) {
+    const auto node = Join(0, machine);
+    const auto observer = *Open(kOther);
+    EXPECT_GT(ReadProcess(*observer, 0, 0)->process.incarnation, last);
+    // Every machine has a kernel of its own.
+    node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
+    const auto listener = node->Listen("a", [](const auto&) {});
+    ASSERT_THAT(listener, IsOk());
+    last = ReadName(*observer, 0, 0)->id;
+    node->StopListening(*listener);
+  }
+}
+
+TEST_F(RegionCacheTest, AFormatIsSeenByAllWhoLookedBefore) {
+  EXPECT_EQ((*Open(0))->hosts(), 3);
+  Format(2);
+  EXPECT_EQ((*Open(0))->hosts(), 2);
+  const std::string text(2 << 20, '\0');
+  std::filesystem::remove(path_);
+  std::ofstream(path_) << text;
+  EXPECT_THAT(Open(0),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not a region")));
+  Format();
+  EXPECT_THAT(Open(0), IsOk());
+}
+
+}  // namespace
+}  // namespace grpc_cxl::internal
