@@ -98,7 +98,7 @@ class Call final : public ObservedCall {
 
   ~Call() override {
     for (const Span& span : {inner_, outer_}) {
-      if (span != nullptr && !ended_) span->AddEvent("over HTTP/2");
+      if (span != nullptr && !ended_) span->AddEvent("made elsewhere");
     }
     EndSpans();
   }

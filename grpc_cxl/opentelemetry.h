@@ -32,8 +32,8 @@ struct OpenTelemetryOptions {
 //   grpc.cxl.*                  all                     nothing
 //
 // A direct call that its server hands back is an attempt here that ended UNAVAILABLE; the call goes
-// on over HTTP/2. A one-way call (one_way.h) that goes through memory ends OK at its client as soon
-// as it is sent.
+// on as another attempt at a replica, or over HTTP/2. A one-way call (one_way.h) that goes through
+// memory ends OK at its client as soon as it is sent.
 //
 // Metrics, from the meter "grpc_cxl", with the names, units and attributes of gRFC A66:
 //   grpc.client.attempt.started, .duration, .sent_total_compressed_message_size,
@@ -57,8 +57,8 @@ struct OpenTelemetryOptions {
 // "Recv.package.Service/Method". The parent of the call is what `traceparent` in its metadata
 // names, else the active span. W3C Trace Context goes with the call. The handler finds that of the
 // server's span in its client_metadata(), and so ClientContextFor() (client_context.h) passes it
-// on. A call that cannot be direct after all, because there is no space for it, leaves two spans
-// with an event "over HTTP/2".
+// on. A call that its server hands back, or that finds no space, leaves two spans with an event
+// "made elsewhere".
 //
 // Spans may end on polling threads: let a batch processor export them. While nobody observes, a
 // call costs one load. The providers are kept until the process ends: shut the SDK's down before

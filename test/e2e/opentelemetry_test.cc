@@ -5,6 +5,7 @@
 
 #include "grpc_cxl/opentelemetry.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -91,9 +92,10 @@ std::string Hex(const Id& id) {
   return text;
 }
 
+// What the process records: once for all tests.
 class OpenTelemetryTest : public ::testing::Test {
  protected:
-  OpenTelemetryTest() {
+  static void SetUpTestSuite() {
     auto exporter = std::make_unique<opentelemetry::exporter::memory::InMemorySpanExporter>();
     spans_ = exporter->GetData();
     tracers_ = std::make_shared<trace::TracerProvider>(
@@ -104,10 +106,44 @@ class OpenTelemetryTest : public ::testing::Test {
                 absl_testing::IsOk());
   }
 
-  const std::shared_ptr<Reader> reader_ = std::make_shared<Reader>();
-  std::shared_ptr<opentelemetry::exporter::memory::InMemorySpanData> spans_;
-  std::shared_ptr<opentelemetry::trace::TracerProvider> tracers_;
+  // Has `call` made within a span, and expects those of the call to follow, each a child of the one
+  // before. The last one's context, as `traceparent` has it.
+  static std::string TraceOf(const std::function<void()>& call) {
+    {
+      const auto tracer = tracers_->GetTracer("test");
+      auto mine = tracer->StartSpan("mine");
+      const auto scope = tracer->WithActiveSpan(mine);
+      call();
+      mine->End();
+    }
+    const auto spans = spans_->GetSpans();
+    EXPECT_EQ(spans.size(), 4u);
+    std::map<std::string, const trace::SpanData*> by_name;
+    for (const auto& span : spans) by_name[std::string(span->GetName())] = span.get();
+    const trace::SpanData* parent = by_name["mine"];
+    if (parent == nullptr) return "none";
+    for (const char* prefix : {"Sent.", "Attempt.", "Recv."}) {
+      const trace::SpanData* const span = by_name[absl::StrCat(prefix, "grpc_cxl.e2e.Echo/Unary")];
+      if (span == nullptr) return absl::StrCat("no ", prefix);
+      EXPECT_EQ(span->GetTraceId(), parent->GetTraceId()) << prefix;
+      EXPECT_EQ(span->GetParentSpanId(), parent->GetSpanId()) << prefix;
+      EXPECT_EQ(span->GetStatus(), opentelemetry::trace::StatusCode::kOk) << prefix;
+      parent = span;
+    }
+    return absl::StrCat("00-", Hex(parent->GetTraceId()), "-", Hex(parent->GetSpanId()), "-0");
+  }
+
+  static inline const std::shared_ptr<Reader> reader_ = std::make_shared<Reader>();
+  static inline std::shared_ptr<opentelemetry::exporter::memory::InMemorySpanData> spans_;
+  static inline std::shared_ptr<opentelemetry::trace::TracerProvider> tracers_;
 };
+
+std::string TraceParent(grpc::CallbackServerContext* context) {
+  const auto found = context->client_metadata().find("traceparent");
+  return found == context->client_metadata().end()
+             ? "none"
+             : std::string(found->second.data(), found->second.size());
+}
 
 TEST_F(OpenTelemetryTest, RecordsDirectCallsAndNoOthers) {
   EXPECT_THAT(ObserveWithOpenTelemetry({}),
@@ -115,9 +151,7 @@ TEST_F(OpenTelemetryTest, RecordsDirectCallsAndNoOthers) {
   const auto transport = Transport::Make(TransportKind::kCxlDirect);
   std::string traceparent;
   LambdaServer server(*transport, [&](auto* context, const EchoRequest& request, auto* response) {
-    for (const auto& [key, value] : context->client_metadata()) {
-      if (key == "traceparent") traceparent = std::string(value.data(), value.size());
-    }
+    traceparent = TraceParent(context);
     response->set_payload(std::string(300, 'r'));
     return request.payload().empty() ? grpc::Status(grpc::StatusCode::NOT_FOUND, "no payload")
                                      : grpc::Status::OK;
@@ -136,32 +170,12 @@ TEST_F(OpenTelemetryTest, RecordsDirectCallsAndNoOthers) {
   spans_->GetSpans();
   const std::map<std::string, double> before = reader_->Read();
 
-  {
-    const auto tracer = tracers_->GetTracer("test");
-    auto mine = tracer->StartSpan("mine");
-    const auto scope = tracer->WithActiveSpan(mine);
-    EXPECT_EQ(call(std::string(100, 'q')), grpc::StatusCode::OK);
-    mine->End();
-  }
-  auto spans = spans_->GetSpans();
-  ASSERT_EQ(spans.size(), 4u);
-  std::map<std::string, const trace::SpanData*> by_name;
-  for (const auto& span : spans) by_name[std::string(span->GetName())] = span.get();
-  const trace::SpanData* parent = by_name["mine"];
-  ASSERT_NE(parent, nullptr);
-  for (const char* prefix : {"Sent.", "Attempt.", "Recv."}) {
-    const trace::SpanData* const span = by_name[absl::StrCat(prefix, "grpc_cxl.e2e.Echo/Unary")];
-    ASSERT_NE(span, nullptr) << prefix;
-    EXPECT_EQ(span->GetTraceId(), parent->GetTraceId()) << prefix;
-    EXPECT_EQ(span->GetParentSpanId(), parent->GetSpanId()) << prefix;
-    EXPECT_EQ(span->GetStatus(), opentelemetry::trace::StatusCode::kOk) << prefix;
-    parent = span;
-  }
-  EXPECT_THAT(traceparent, StartsWith(absl::StrCat("00-", Hex(parent->GetTraceId()), "-",
-                                                   Hex(parent->GetSpanId()), "-0")));
+  const std::string last =
+      TraceOf([&] { EXPECT_EQ(call(std::string(100, 'q')), grpc::StatusCode::OK); });
+  EXPECT_THAT(traceparent, StartsWith(last)) << "the handler sees the server's span";
 
   EXPECT_EQ(call(""), grpc::StatusCode::NOT_FOUND);
-  spans = spans_->GetSpans();
+  const auto spans = spans_->GetSpans();
   ASSERT_EQ(spans.size(), 3u);
   for (const auto& span : spans) {
     EXPECT_EQ(span->GetStatus(), opentelemetry::trace::StatusCode::kError);
@@ -213,6 +227,18 @@ TEST_F(OpenTelemetryTest, RecordsDirectCallsAndNoOthers) {
         "grpc.cxl.sleeps {sleep}", "grpc.cxl.wake_up ns"}) {
     EXPECT_THAT(ours, Contains(Key(name)));
   }
+}
+
+// On the server's in-process channel: a call as any other.
+TEST_F(OpenTelemetryTest, RecordsCallsWithinTheProcess) {
+  std::string traceparent;
+  HandlerPair pair(TransportKind::kCxlInline, [&](auto* context, const EchoRequest&, auto*) {
+    traceparent = TraceParent(context);
+    return grpc::Status::OK;
+  });
+  spans_->GetSpans();
+  const std::string last = TraceOf([&] { EXPECT_TRUE(pair.Call("payload").status.ok()); });
+  EXPECT_THAT(traceparent, StartsWith(last));
 }
 
 }  // namespace
