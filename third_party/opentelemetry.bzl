@@ -47,7 +47,8 @@ def _impl(ctx):
     if not prefix:
         ctx.report_progress("Unpacking OpenTelemetry from Debian's packages")
         prefix = str(ctx.path("prefix"))
-        ctx.path(Label("//third_party:debian_prefix.cmake"))  # the script takes it along
+        for read in ["debian_prefix.cmake", "debian_packages.lock"]:
+            ctx.path(Label("//third_party:" + read))  # what the script reads
         result = ctx.execute(
             [
                 ctx.path(Label("//third_party:debian_prefix.sh")),
@@ -82,5 +83,5 @@ def _impl(ctx):
 
 opentelemetry_repository = repository_rule(
     implementation = _impl,
-    environ = ["GRPC_CXL_PREFIX", "GRPC_CXL_CACHE"],
+    environ = ["GRPC_CXL_PREFIX", "GRPC_CXL_CACHE", "GRPC_CXL_PACKAGES"],
 )

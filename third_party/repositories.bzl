@@ -118,9 +118,6 @@ def grpc_repositories():
         packages = {"": ["ftxui", "json", "prometheus"]},
         targets = {name: name for name in ["ftxui", "json", "prometheus"]},
     )
-    # For //grpc_cxl:opentelemetry alone.
-    if not native.existing_rule("io_opentelemetry_cpp"):
-        opentelemetry_repository(name = "io_opentelemetry_cpp")
     # For //examples/hotel_reservation alone.
     alias_repository(
         name = "hotel_libraries",
@@ -131,6 +128,8 @@ def grpc_repositories():
 def grpc_cxl_repositories():
     """Declares every repository that the BUILD files of this workspace name; for a WORKSPACE."""
     grpc_repositories()
+    if not native.existing_rule("io_opentelemetry_cpp"):
+        opentelemetry_repository(name = "io_opentelemetry_cpp")  # for //grpc_cxl:opentelemetry alone
     if not native.existing_rule("rules_cc"):
         files_repository(name = "rules_cc", files = _RULES_CC)
     if not native.existing_rule("rules_java"):

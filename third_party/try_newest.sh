@@ -20,10 +20,13 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # A cache of its own: what was fetched a week ago is not the newest.
-GRPC_CXL_CACHE=$work GRPC_CXL_PACKAGES=newest third_party/debian_prefix.sh "$work/prefix"
+export GRPC_CXL_CACHE=$work GRPC_CXL_PACKAGES=newest
+third_party/debian_prefix.sh "$work/prefix"
+third_party/debian_prefix.sh --only="opentelemetry-cpp-dev opentelemetry-cpp" "$work/prefix"
+unset GRPC_CXL_CACHE GRPC_CXL_PACKAGES
 {
   grep '^#' "$lock"
-  cat "$work"/debs-*/SHA256SUMS
+  cat "$work"/debs-*/SHA256SUMS | LC_ALL=C sort -k 2
 } >"$work/lock"
 diff <(grep -o '\./.*' "$lock") <(grep -o '\./.*' "$work/lock") && {
   echo "try_newest: nothing has changed."
