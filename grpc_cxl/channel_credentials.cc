@@ -152,7 +152,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     }
     // gRPC exempts only "unix:" targets from the proxy that http_proxy names.
     adapted.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    if (plain_ && !target.picks_first) adapted.SetInt(internal::kSpreadsArg, 1);
+    if (plain_ && target.spreads) adapted.SetInt(internal::kSpreadsArg, 1);
     if (target.name.has_value() && !Has(arguments, GRPC_ARG_DEFAULT_AUTHORITY)) {
       // An authority has no path; "shop/payments" is known as "shop.payments".
       adapted.SetString(GRPC_ARG_DEFAULT_AUTHORITY,

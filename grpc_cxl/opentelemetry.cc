@@ -4,7 +4,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cstdint>
-#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -215,20 +215,23 @@ class Methods {
   std::string NameOf(absl::string_view path) {
     const std::string name(absl::StripPrefix(path, "/"));
     absl::MutexLock lock(mu_);
-    auto found = known_.find(name);
-    if (found == known_.end()) {
-      if (known_.size() == kMost) return "other";
-      const bool is_method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-                                 absl::StrReplaceAll(name, {{"/", "."}})) != nullptr;
-      found = known_.emplace(name, is_method).first;
+    if (known_.contains(name)) return name;
+    // The pool may keep names that it was asked for in vain, and a hostile client has many.
+    if (unknown_ == kMostUnknown || name.size() > kLongest) return "other";
+    if (google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+            absl::StrReplaceAll(name, {{"/", "."}})) == nullptr) {
+      ++unknown_;
+      return "other";
     }
-    return found->second ? name : "other";
+    known_.insert(name);
+    return name;
   }
 
  private:
-  static constexpr size_t kMost = 1024;
+  static constexpr size_t kMostUnknown = 65'536, kLongest = 1024;
   absl::Mutex mu_;
-  std::map<std::string, bool> known_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> known_ ABSL_GUARDED_BY(mu_);
+  size_t unknown_ ABSL_GUARDED_BY(mu_) = 0;  // questions, not names
 };
 
 class Observer final : public CallObserver {

@@ -41,7 +41,7 @@ struct OpenTelemetryOptions {
 //   grpc.target and, but for "started", grpc.status
 //   grpc.server.call.started, .duration, .sent_total_compressed_message_size,
 //   .rcvd_total_compressed_message_size: by grpc.method and, but for "started", grpc.status. The
-//   method is "other" if its descriptor is not linked into the program, and beyond 1024 of them
+//   method is "other" if its descriptor is not linked into the program
 //   grpc.cxl.connections: now, by grpc.cxl.path: memory, network
 //   grpc.cxl.connections.made: of channels so far, by grpc.cxl.path
 //   grpc.cxl.sent, grpc.cxl.received: bytes of messages of 16 KiB and more, by grpc.cxl.how:

@@ -157,7 +157,8 @@ struct ServerOptions : EndpointOptions {
   // direct call at the one that will answer it soonest (docs/direct_calls.md, Replicas). One that
   // comes gets calls, one that ends or dies gets none; a restart needs no `take_over`, which means
   // nothing to replicas: start the next one, then end one. A server without this option cannot have
-  // a name that has replicas, nor the other way round. Network addresses have none. Default: no.
+  // a name that has replicas, nor the other way round. All run as one user. Network addresses have
+  // none. Default: no.
   // Not in a region. Each client has a connection to each of up to 16 replicas, and a call costs
   // the choice.
   bool replicas = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/call_routes.h"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "absl/base/no_destructor.h"
+#include "absl/types/span.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/calls/call_layout.h"
 
@@ -49,28 +51,30 @@ std::shared_ptr<const CallRoute> CallRoutes::Choose(uint32_t* under_way,
   if (!any_.load(std::memory_order_relaxed)) return nullptr;  // stored by Add() and Remove()
   absl::MutexLock lock(mu_);
   if (routes_.empty()) return nullptr;
-  return routes_.front()->score == nullptr ? LeastBusy() : BetterOfTwo(under_way, other_than);
+  const bool replicas = std::any_of(routes_.begin(), routes_.end(),
+                                    [](const auto& route) { return route->score != nullptr; });
+  return replicas ? BetterOfTwo(under_way, other_than) : LeastBusy();
 }
 
 std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
                                                          const CallRoute* other_than) const {
   const int64_t now_ns = SteadyNs();
-  const auto own = [](const CallRoute& route) {
-    return static_cast<uint32_t>(route.calls->busy());
-  };
+  // For the lambda, which Clang does not know to run with the lock.
+  const absl::Span<const std::shared_ptr<const CallRoute>> routes = routes_;
+  const auto own = [](const CallRoute& route) { return static_cast<uint32_t>(route.busy()); };
   const auto all = [now_ns](const CallRoute& route) { return LoadIn(route.calls->load(), now_ns); };
-  const auto score = [&](size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) -> std::optional<double> {
-    const CallRoute& route = *routes_[i];
+  const auto score = [&](size_t i) -> std::optional<double> {
+    const CallRoute& route = *routes[i];
     if (&route == other_than || !route.calls->Accepting()) return std::nullopt;
     // A plain server that had the name before goes last.
     if (route.score == nullptr) return std::numeric_limits<double>::max();
     return route.score->At(own(route), all(route), now_ns);
   };
-  const std::optional<size_t> chosen = ChooseReplica(routes_.size(), Random, score);
+  const std::optional<size_t> chosen = ChooseReplica(routes.size(), Random, score);
   if (!chosen.has_value()) return nullptr;
-  const CallRoute& route = *routes_[*chosen];
+  const CallRoute& route = *routes[*chosen];
   *under_way = ReplicaScore::UnderWay(own(route), all(route));
-  return routes_[*chosen];
+  return routes[*chosen];
 }
 
 std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
@@ -78,7 +82,7 @@ std::shared_ptr<const CallRoute> CallRoutes::LeastBusy() const {
   int best_busy = 0;
   for (const std::shared_ptr<const CallRoute>& route : routes_) {
     if (!route->calls->Accepting()) continue;
-    const int busy = route->calls->busy();
+    const int busy = route->busy();
     if (best == nullptr || busy < best_busy) {
       best = &route;
       best_busy = busy;

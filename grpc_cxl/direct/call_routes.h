@@ -42,6 +42,7 @@ class InlineGate {
   void Leave() { --inside_; }
   void Close() { closed_ = true; }
   bool Busy() const { return inside_ > 0; }
+  int inside() const { return inside_; }
 
  private:
   std::atomic<int> inside_{0};
@@ -60,6 +61,9 @@ struct CallRoute {
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
   ReplicaScore* score = nullptr;  // of a replica; else null
+
+  // Calls of this client under way.
+  int busy() const { return calls->busy() + (gate == nullptr ? 0 : gate->inside()); }
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

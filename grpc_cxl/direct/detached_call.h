@@ -4,12 +4,16 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
 namespace grpc_cxl::internal {
+
+// How long a cancelled call waits for its server to say so, and until TryCancel() has returned.
+inline constexpr auto kCancelPatience = std::chrono::milliseconds(10);
 
 class DirectCall;
 

@@ -34,9 +34,6 @@ using grpc_event_engine::experimental::GetDefaultEventEngine;
 // Most bytes of a response's status, and of entries' heads in its metadata.
 constexpr size_t kHeadLimit = 64 << 10;
 
-// How long a cancelled call waits for its server to say so.
-constexpr auto kCancelPatience = std::chrono::milliseconds(10);
-
 // How many replicas more are given a call that none has taken.
 constexpr int kMostMoves = 3;
 
@@ -173,8 +170,12 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   InlineCall* const call = made.get();
   {
     absl::MutexLock lock(mu_);
-    if (cancelled_ || !call->Enter()) return false;
-    inline_ = std::move(made);
+    if (cancelled_) return false;
+    if (call->Enter()) inline_ = std::move(made);
+  }
+  if (made != nullptr) {
+    link_->owner->UserIdle();
+    return false;
   }
   CallCounters::OfProcess().direct.Add();
   CallCounters::OfProcess().in_process.Add();
@@ -185,7 +186,7 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
     methods_->Hijack();
   };
   if (waits) {
-    call->Run(view, std::move(message), ThreadSpin(channel_));
+    call->Run(view, std::move(message), [this]() -> SpinBudget& { return ThreadSpin(channel_); });
     end();
   } else {
     call->Start(view, std::move(message), end);
@@ -306,7 +307,7 @@ void DirectCall::Cancel() {
   {
     absl::MutexLock lock(mu_);
     cancelled_ = true;
-    if (inline_ != nullptr) inline_->Cancel();
+    if (inline_ != nullptr) inline_->CancelSoon();
     detached = detached_;
     if (slot_ >= 0) link_->calls->Cancel(slot_, generation_);
   }
@@ -382,7 +383,7 @@ void DirectCall::End(CallOutcome outcome) {
 
 void DirectCall::Observe(const grpc::Status& status, size_t response_bytes) {
   const auto code = static_cast<uint32_t>(status.error_code());
-  link_->counters->calls.Ended(code);
+  if (inline_ == nullptr) link_->counters->calls.Ended(code);  // as at the server's end
   if (observed_ != nullptr) observed_->Ended(code, status.error_message(), response_bytes);
 }
 

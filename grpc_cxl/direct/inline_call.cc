@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/doorbell/yield.h"
 #include "grpc_cxl/polling/callers_queue.h"
@@ -23,15 +24,17 @@ void RunElsewhere(CallersQueue::Closure closure) {
 }
 
 struct Stack {
+  const char* lowest = nullptr;
   const char* end = nullptr;  // where it began to grow
 
   Stack() {
     pthread_attr_t attributes;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-    void* lowest;
+    void* begin;
     size_t size;
-    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0) {
-      end = static_cast<char*>(lowest) + size;
+    if (pthread_attr_getstack(&attributes, &begin, &size) == 0) {
+      lowest = static_cast<char*>(begin);
+      end = lowest + size;
     }
     pthread_attr_destroy(&attributes);
   }
@@ -72,17 +75,15 @@ bool IsOnStackOfThisThread(const void* object) {
   thread_local const Stack stack;
   const char* const here = static_cast<char*>(__builtin_frame_address(0));
   const char* const there = static_cast<const char*>(object);
-  return there > here && there < stack.end;
+  return stack.lowest <= here && here < there && there < stack.end;
 }
 
 bool InlineCall::Enter() {
   server_ = route_->own->Get();
   if (server_ == nullptr || !route_->gate->Enter()) return false;
   handler_ = server_->BeginInline(this);
-  if (handler_ != nullptr) return true;
-  route_->gate->Leave();
-  route_->owner->UserIdle();
-  return false;
+  if (handler_ == nullptr) route_->gate->Leave();
+  return handler_ != nullptr;
 }
 
 void InlineCall::Leave() {
@@ -101,36 +102,42 @@ void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
     Leave();
     return std::exchange(on_end_, nullptr)();
   }
-  const absl::Status prepared = dispatcher.Prepare(request, server_->peer(), &context_, &observed_);
-  if (!prepared.ok()) context_.TryCancel();  // cannot be: the metadata were checked
+  const absl::Status prepared =
+      dispatcher.Prepare(request, server_->peer(), context_.get(), &observed_);
+  if (!prepared.ok()) context_->TryCancel();  // cannot be: the metadata were checked
   if (observed_ != nullptr) observed_->Began(message.Length());
   message_.Swap(&message);
-  dispatcher.Call(request.method, &context_, &message_, &reply_,
+  dispatcher.Call(request.method, context_.get(), &message_, &reply_,
                   [this](const grpc::Status& status) { End(status); });
 }
 
 void InlineCall::End(const grpc::Status& status) {
   const int64_t now_ns = SteadyNs();
-  route_->counters->calls.latency.Add(now_ns - began_ns_);
   if (route_->score != nullptr) route_->score->Answered(now_ns - began_ns_, under_way_, now_ns);
   if (observed_ != nullptr) {
     observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(),
                      status.ok() ? reply_.Length() : 0);
   }
-  response_->Set(status, context_, std::move(reply_), channel_);
+  response_->Set(status, *context_, std::move(reply_), channel_);
   Leave();
   std::exchange(on_end_, nullptr)();
 }
 
-void InlineCall::Run(const RequestView& request, grpc::ByteBuffer message, SpinBudget& spin) {
+void InlineCall::CancelSoon() {
+  grpc_event_engine::experimental::GetDefaultEventEngine()->RunAfter(
+      kCancelPatience, [context = context_] { context->TryCancel(); });
+}
+
+void InlineCall::Run(const RequestView& request, grpc::ByteBuffer message,
+                     absl::FunctionRef<SpinBudget&()> spin) {
   Over over;
   CallersQueue queue(route_->watchdog, RunElsewhere);
   Start(request, std::move(message), [&over] {
     over.at_ns = SteadyNs();
     over.notified.Notify();
   });
-  queue.Run();
-  over.Await(spin);
+  queue.Run([&over] { return over.notified.HasBeenNotified(); });
+  over.Await(spin());
 }
 
 }  // namespace grpc_cxl::internal

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
@@ -34,15 +35,20 @@ class InlineCall final : public Cancellable {
              HijackedResponse* response, uint32_t under_way)
       : route_(std::move(route)), channel_(channel), response_(response), under_way_(under_way) {}
 
-  // False: the server takes no calls at the moment. Else Start() or Run() must follow.
+  // False: the server takes no calls at the moment, and LinkOwner::UserIdle() must follow, with no
+  // lock held. Else Start() or Run() must follow.
   bool Enter();
   // Makes the call on a polling thread or within a CallersQueue; `on_end` follows, maybe from
   // inside, when the response is set. It may destroy this.
   void Start(const RequestView& request, grpc::ByteBuffer message, std::function<void()> on_end);
-  // Makes the call and waits for the response.
-  void Run(const RequestView& request, grpc::ByteBuffer message, SpinBudget& spin);
+  // Makes the call and waits for the response. `spin` is asked for the budget when the wait begins:
+  // the handler, which may run before, makes calls of its own on this thread.
+  void Run(const RequestView& request, grpc::ByteBuffer message,
+           absl::FunctionRef<SpinBudget&()> spin);
 
-  void Cancel() override { context_.TryCancel(); }
+  void Cancel() override { context_->TryCancel(); }
+  // For the caller's own cancellation, within which the call must not end.
+  void CancelSoon();
 
  private:
   void End(const grpc::Status& status);
@@ -57,14 +63,14 @@ class InlineCall final : public Cancellable {
   std::function<void()> on_end_;
   std::unique_ptr<ObservedCall> observed_;  // at the server; null: nobody does
   int64_t began_ns_ = 0;
-  grpc::ClientContext context_;
+  const std::shared_ptr<grpc::ClientContext> context_ = std::make_shared<grpc::ClientContext>();
   grpc::ByteBuffer message_;
   grpc::ByteBuffer reply_;
 };
 
 // Whether the calling thread has the object on its stack. The operations of a call are there, and
 // with them the interceptors' view of it, in gRPC's synchronous API only: the thread waits for the
-// call. (On the stack of a coroutine they are not, for us.)
+// call. On a stack that is not the thread's own, as a coroutine's, nothing is.
 bool IsOnStackOfThisThread(const void* object);
 
 }  // namespace grpc_cxl::internal

@@ -111,7 +111,8 @@ class ReplicaScore {
     constexpr double kUnknownNs = 1e12;
     absl::MutexLock lock(mu_);
     if (own == 0) heard_ns_ = now_ns;  // it owes nothing
-    // A new one gets one call, and others when it has answered that.
+    // A new one gets one call, and others when it has answered that; a few, where threads choose
+    // before the first has its slot.
     if (!known_) return own == 0 ? 0 : ScoreOf(kUnknownNs, own);
     const double silent_ns = static_cast<double>(now_ns - heard_ns_);
     return ScoreOf(std::max(latency_.At(now_ns), silent_ns), UnderWay(own, all));

@@ -43,6 +43,17 @@ bool PicksFirst(const grpc_channel_args& arguments) {
                                absl::string_view(policy->value.string) == "pick_first");
 }
 
+// Whether a policy is named that may spread calls over several connections. A service config alone,
+// for retries say, names none.
+bool NamesOtherPolicy(const grpc_channel_args& arguments) {
+  const grpc_arg* const policy = Find(arguments, GRPC_ARG_LB_POLICY_NAME);
+  const grpc_arg* const config = Find(arguments, GRPC_ARG_SERVICE_CONFIG);
+  return (policy != nullptr && policy->type == GRPC_ARG_STRING &&
+          absl::string_view(policy->value.string) != "pick_first") ||
+         (config != nullptr && config->type == GRPC_ARG_STRING &&
+          absl::StrContains(config->value.string, "loadBalancing"));
+}
+
 // These arguments decide how a channel connects; a connection of another channel knows nothing of
 // them.
 bool ConnectsItsOwnWay(const grpc_channel_args& arguments) {
@@ -103,6 +114,7 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   ChannelTarget result;
   result.is_name = ServiceName::IsTarget(target);
   result.picks_first = PicksFirst(arguments);
+  result.spreads = NamesOtherPolicy(arguments);
   if (result.is_name) {
     absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     if (!name.ok()) return result;

@@ -19,7 +19,8 @@ struct ChannelTarget {
 
   bool is_name = false;             // "cxl:..."
   std::optional<ServiceName> name;  // of a valid one
-  bool picks_first = true;          // gRPC's default policy
+  bool picks_first = true;          // gRPC's default policy, and nothing may change that
+  bool spreads = false;             // another policy is named
 
   // Under which calls find their connection without asking gRPC (call_routes.h, pool_directory.h);
   // empty: they must not. Only where all calls of all channels with the key go to one server at a

@@ -79,6 +79,7 @@ std::unique_ptr<ReplicaConnections::EventEngine::Endpoint> ReplicaConnections::E
       request_->replicas = nullptr;  // this
       request_->pool_key = "";       // the blocks of direct calls are their connection's
       request_->calls_only = true;
+      request_->spreads = false;  // gRPC has no part in them
       const DirectoryCandidates& directory = request.settings.directory;
       arrivals_ = Arrivals::Of(directory, request.executor, request.poller->watchdog()->Assign());
       arrivals_->Add(shared_from_this(), {absl::StrCat(ServiceOf(request.name).FileStem(), "=")});

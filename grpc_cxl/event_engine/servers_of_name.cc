@@ -15,11 +15,13 @@ std::vector<ServiceName> ServersOf(const ServiceName& name, const EndpointSettin
   if (settings.region.has_value() || IsReplicaName(name)) return {name};
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
-  if (!directory.ok() || IsRegistered(*directory, name)) return {name};
+  if (!directory.ok()) return {name};
   std::vector<ServiceName> servers = FindReplicas(*directory, name);
   if (servers.empty()) return {name};
   thread_local std::minstd_rand random(std::random_device{}());
   std::shuffle(servers.begin(), servers.end(), random);
+  // What replicas left may lie beside a plain server, and a stranger's socket beside replicas.
+  if (IsRegistered(*directory, name)) servers.push_back(name);
   return servers;
 }
 

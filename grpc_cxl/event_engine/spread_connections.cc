@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/base/no_destructor.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/endpoint/accompanied_endpoint.h"
 #include "grpc_cxl/event_engine/servers_of_name.h"
 #include "grpc_cxl/rendezvous/dial.h"
@@ -22,10 +24,30 @@ namespace {
 // to the others.
 constexpr auto kFirstLook = std::chrono::seconds(1);
 
+// So long nothing is drained again for the same replica: gRPC may not get a connection to it, or
+// may not want one.
+constexpr int64_t kAgainNs = 30'000'000'000;
+
 struct Table {
   absl::Mutex mu;
   std::map<std::string, std::weak_ptr<SpreadConnections>> all ABSL_GUARDED_BY(mu);
+  // When something was drained last, by pool key and replica.
+  std::map<std::pair<std::string, std::string>, int64_t> drained ABSL_GUARDED_BY(mu);
 };
+
+Table& TheTable() {
+  static absl::NoDestructor<Table> table;
+  return *table;
+}
+
+// Whether one may be drained for `name` now; it then counts as drained for.
+bool MayDrainFor(const std::string& pool_key, const std::string& name) {
+  Table& table = TheTable();
+  const int64_t now = SteadyNs();
+  absl::MutexLock lock(table.mu);
+  std::erase_if(table.drained, [now](const auto& entry) { return now - entry.second > kAgainNs; });
+  return table.drained.emplace(std::pair(pool_key, name), now).second;
+}
 
 bool Listens(const ServiceName& name, const EndpointSettings& settings) {
   const absl::StatusOr<RendezvousDirectory> directory =
@@ -37,14 +59,14 @@ bool Listens(const ServiceName& name, const EndpointSettings& settings) {
 
 std::unique_ptr<SpreadConnections::EventEngine::Endpoint> SpreadConnections::Keep(
     const ConnectRequest& request, std::unique_ptr<EventEngine::Endpoint> connection) {
-  static absl::NoDestructor<Table> table;
+  Table& table = TheTable();
   auto endpoint = std::make_unique<DrainableEndpoint>(std::move(connection), request.executor);
   std::shared_ptr<SpreadConnections> connections;
   bool first = false;
   {
-    absl::MutexLock lock(table->mu);
-    std::erase_if(table->all, [](const auto& entry) { return entry.second.expired(); });
-    std::weak_ptr<SpreadConnections>& known = table->all[request.pool_key];
+    absl::MutexLock lock(table.mu);
+    std::erase_if(table.all, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<SpreadConnections>& known = table.all[request.pool_key];
     connections = known.lock();
     first = connections == nullptr;
     if (first) connections.reset(new SpreadConnections(request));
@@ -89,8 +111,9 @@ void SpreadConnections::OnArrival() {
       return !IsReplicaName(name) || connections_.count(name.str()) > 0;
     });
   }
-  if (std::none_of(missing.begin(), missing.end(),
-                   [this](const ServiceName& name) { return Listens(name, request_.settings); })) {
+  if (std::none_of(missing.begin(), missing.end(), [this](const ServiceName& name) {
+        return Listens(name, request_.settings) && MayDrainFor(request_.pool_key, name.str());
+      })) {
     return;
   }
   std::vector<std::weak_ptr<DrainableReads>> drained;

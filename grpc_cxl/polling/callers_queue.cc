@@ -35,8 +35,8 @@ bool CallersQueue::Add(Closure& closure) {
   return true;
 }
 
-void CallersQueue::Run() {
-  for (;;) {
+void CallersQueue::Run(absl::FunctionRef<bool()> over) {
+  while (!over()) {
     Closure closure;
     {
       absl::MutexLock lock(mu_);

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/polling/seat.h"
 
@@ -39,8 +40,8 @@ class CallersQueue {
 
   // Takes the closure, unless the seat was vacated.
   bool Add(Closure& closure);
-  // Runs closures until there are none.
-  void Run();
+  // Runs closures until there are none, or `over()`: closures may bring others for ever.
+  void Run(absl::FunctionRef<bool()> over);
 
   // For the watchdog.
   const Seat& seat() const { return seat_; }

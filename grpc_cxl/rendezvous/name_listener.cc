@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/rendezvous/file_error.h"
 #include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/name_lock.h"
@@ -78,8 +79,11 @@ absl::StatusOr<NameListener> NameListener::Listen(const RendezvousDirectory& dir
 
 absl::StatusOr<NameListener> NameListener::ListenAsReplica(const RendezvousDirectory& directory,
                                                            const ServiceName& service) {
+  constexpr int64_t kPatienceNs = 5'000'000'000;  // others' sockets may make each number take long
+  const int64_t began_ns = SteadyNs();
   UniqueFd shared;
-  for (int number = 0; number < kMostReplicas; ++number) {
+  absl::Status last;
+  for (int number = 0; number < kMostReplicas && SteadyNs() - began_ns < kPatienceNs; ++number) {
     absl::StatusOr<NameListener> listener = Prepare(directory, ReplicaName(service, number));
     if (!listener.ok()) return listener.status();
     if (absl::Status opened = listener->OpenDirectory(directory); !opened.ok()) return opened;
@@ -88,11 +92,14 @@ absl::StatusOr<NameListener> NameListener::ListenAsReplica(const RendezvousDirec
     const absl::StatusOr<Restored> begun = listener->Restore(directory);
     if (begun.ok()) return listener;
     shared = std::move(listener->shared_lock_);
-    // With the shared lock, it is this number that is taken.
-    if (!shared || !absl::IsAlreadyExists(begun.status())) return begun.status();
+    // With the shared lock, it is this number that is taken, or whose files are another user's.
+    if (!shared) return begun.status();
+    last = begun.status();
   }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "cannot listen on \"", service.str(), "\": it has ", kMostReplicas, " replicas; stop some"));
+  if (!absl::IsAlreadyExists(last)) return last;
+  return absl::ResourceExhaustedError(absl::StrCat("cannot listen on \"", service.str(),
+                                                   "\": it has as many replicas as it may (",
+                                                   kMostReplicas, "); stop some"));
 }
 
 absl::Status NameListener::Adopt(const RendezvousDirectory& directory, TakenName taken) {
