@@ -25,8 +25,8 @@
 //     4. nothing new: sleep on the socket
 //
 // Of two full fences one comes first in their single total order: if 2 is first, c sees
-// the odd epoch; otherwise 3 sees what a published. doorbell.pml is a model of it. Death between any two steps leaves
-// nothing to repair: the socket reports it.
+// the odd epoch; otherwise 3 sees what a published. doorbell.pml is a model of it. Death between
+// any two steps leaves nothing to repair: the socket reports it.
 namespace grpc_cxl::internal {
 
 // The sleeping half. Not thread-safe.
