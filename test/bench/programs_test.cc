@@ -70,10 +70,10 @@ TEST(RpcBenchTest, HasARowForEachCombination) {
 }
 
 TEST(RpcBenchTest, MeasuresNoBytesAndManyBothWays) {
-  EXPECT_EQ(RowsOf({"--transports=tcp,network,unix,inproc,cxl,cxl_direct", "--apis=sync,pingpong",
-                    "--sizes=0,16777216", "--rounds=1", "--calls=2"})
+  EXPECT_EQ(RowsOf({"--transports=tcp,network,unix,inproc,cxl,cxl_direct,cxl_own",
+                    "--apis=sync,pingpong", "--sizes=0,16777216", "--rounds=1", "--calls=2"})
                 .size(),
-            6u * 2 * 2);
+            7u * 2 * 2);
 }
 
 TEST(RpcBenchTest, MeasuresSyncServicesAndSeveralPairs) {
