@@ -213,7 +213,7 @@ TEST(RefusalTest, SaysWhatThereIs) {
   for (const Refusal& refusal : std::vector<Refusal>{
            {"rpc_bench", "--transports=pigeon",
             "There is no transport 'pigeon'; there are tcp, network, unix, inproc, cxl, "
-            "cxl_direct."},
+            "cxl_direct, cxl_own."},
            {"rpc_bench", "--wait=long",
             "There is no --wait=long; there are adaptive, park, spin and spin=MICROSECONDS."},
            {"rpc_bench", "--apis=rest",
