@@ -4,6 +4,7 @@
 
 #include "grpc_cxl/priority.h"
 
+#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -17,6 +18,7 @@
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/client_context.h"
 #include "grpc_cxl/event_engine/status_snapshot.h"
+#include "grpc_cxl/options.h"
 #include "test/e2e/lambda_server.h"
 #include "test/e2e/parity.h"
 
