@@ -86,6 +86,21 @@ TEST_F(PollerTest, ATurnRunsTheQueuedClosuresAndBeginsOnePieceOfDeferredWork) {
   EXPECT_EQ(order, (std::vector<std::string>{"a", "before", "a's", "b", "a's closure's", "c"}));
 }
 
+TEST_F(PollerTest, MoreUrgentDeferredWorkBeginsFirst) {
+  std::string order;
+  poller_->Enqueue([&] {
+    for (const auto& [name, priority] : {std::pair("bulk ", Priority::kBulk),
+                                         {"default ", Priority::kDefault},
+                                         {"interactive ", Priority::kInteractive}}) {
+      std::vector<absl::AnyInvocable<void()>> work;
+      for (int i = 0; i < 2; ++i) work.push_back([&order, name = name] { order += name; });
+      poller_->Defer(std::move(work), priority);
+    }
+  });
+  for (int i = 0; i < 8; ++i) Flush(poller_);  // a turn each
+  EXPECT_EQ(order, "interactive interactive default default bulk bulk ");
+}
+
 // However long the one goes on, the other waits for a turn, not for it to run dry.
 TEST_F(PollerTest, ClosuresAndDeferredWorkDoNotStarveEachOther) {
   const auto defer = [&](std::function<void()> piece) {
