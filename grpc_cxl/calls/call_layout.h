@@ -127,13 +127,14 @@ struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 request_bytes;         // in the request buffer
   SharedU32 waiter;                // a CallWaiter
   SharedU32 cancelled_generation;  // the call that `cancelled` means
-  SharedU32 priority;              // a Priority; a hint (section 8.12)
+  // A Priority; a hint (section 8.13).
+  alignas(32) SharedU32 priority;
 };
 static_assert(sizeof(CallClientSlot) == 128);
 static_assert(offsetof(CallClientSlot, request_bytes) == 4);
 static_assert(offsetof(CallClientSlot, waiter) == 8);
 static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
-static_assert(offsetof(CallClientSlot, priority) == 16);
+static_assert(offsetof(CallClientSlot, priority) == 32);
 
 // What a client has stored as such, which may be anything.
 constexpr Priority PriorityOfSlot(uint32_t stored) {
