@@ -15,7 +15,7 @@
 namespace grpc_cxl::internal {
 
 // How many direct calls a server runs at a time, on all of its connections (docs/protocol.md,
-// 8.12).
+// 8.13).
 //
 //     posted --Enter()--> running --Leave()--> over
 //        |                   ^

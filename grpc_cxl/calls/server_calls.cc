@@ -128,6 +128,8 @@ absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool()> has_room, News
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
   const bool wants_response = client_slots_[slot].waiter.load(std::memory_order_relaxed) !=
                               static_cast<uint32_t>(CallWaiter::kUnwanted);
+  const Priority priority =
+      PriorityOfSlot(client_slots_[slot].priority.load(std::memory_order_relaxed));
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
   absl::MutexLock lock(state.mu);
   if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
@@ -135,9 +137,10 @@ absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool()> has_room, News
   state.generation = generation;
   state.request_bytes = bytes;
   state.wants_response = wants_response;
+  state.priority = priority;
   if (accepting_.load(std::memory_order_relaxed) && !has_room()) {
     state.stage = Stage::kWaiting;
-    news->waiting.push_back({slot, generation, wants_response,
+    news->waiting.push_back({slot, generation, wants_response, priority,
                              client_slots_[slot].number.load(std::memory_order_relaxed)});
     return absl::OkStatus();
   }
@@ -192,7 +195,7 @@ std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state) {
   const absl::Span<const char> request(requests_ + slot * buffer_bytes_, state.request_bytes);
   view_.Acquire(request);
   bytes_in_.AddAlone(request.size());
-  return TakenCall{{slot, generation, state.wants_response},
+  return TakenCall{{slot, generation, state.wants_response, state.priority},
                    std::string(request.data(), request.size())};
 }
 

@@ -22,6 +22,7 @@
 #include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -41,7 +42,8 @@ class ServerCalls {
     int slot;
     uint32_t generation;
     bool wants_response = true;  // else Respond() may be given nothing, and sends nothing
-    uint32_t number = 0;         // in what order it waits, by the client's word
+    Priority priority = Priority::kDefault;
+    uint32_t number = 0;  // in what order it waits, by the client's word
   };
 
   // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot
@@ -118,6 +120,7 @@ class ServerCalls {
     Stage stage ABSL_GUARDED_BY(mu) = Stage::kIdle;
     uint32_t generation ABSL_GUARDED_BY(mu) = 0;
     bool wants_response ABSL_GUARDED_BY(mu) = true;
+    Priority priority ABSL_GUARDED_BY(mu) = Priority::kDefault;
     uint32_t request_bytes ABSL_GUARDED_BY(mu) = 0;
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;

@@ -209,7 +209,7 @@ DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
-  generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
   return Posted::kYes;
 }
@@ -233,7 +233,8 @@ DirectCall::Posted DirectCall::Place(const Message& request, size_t message_byte
     return Posted::kNo;
   }
   if (!inside) {
-    const std::optional<BlockDescriptor> lent = LendMessage(link_->blocks, request, message_bytes);
+    const std::optional<BlockDescriptor> lent =
+        LendMessage(link_->blocks, request, message_bytes, view->priority);
     if (!lent.has_value()) {
       CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);

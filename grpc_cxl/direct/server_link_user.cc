@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -244,14 +245,13 @@ void ServerLinkUser::Dispatch(TakenCalls taken) {
     for (ServerCalls::TakenCall& call : taken) Begin(call.id, std::move(call.request));
     return;
   }
-  std::vector<absl::AnyInvocable<void()>> work;
-  work.reserve(taken.size());
+  std::map<Priority, std::vector<absl::AnyInvocable<void()>>> work;
   for (ServerCalls::TakenCall& call : taken) {
-    work.push_back([self = Self(), call = std::move(call)]() mutable {
+    work[call.id.priority].push_back([self = Self(), call = std::move(call)]() mutable {
       self->Begin(call.id, std::move(call.request));
     });
   }
-  poller->Defer(std::move(work));
+  for (auto& [priority, pieces] : work) poller->Defer(std::move(pieces), priority);
 }
 
 void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {

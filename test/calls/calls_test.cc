@@ -193,7 +193,12 @@ TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
       EXPECT_EQ(more.withdrawn.size(), 1u);
       EXPECT_TRUE(more.cancelled.empty());
     }
-    if (end == "connection ended") pair.client.Ended();
+    if (end == "connection ended") {
+      pair.client.Ended();
+      EXPECT_EQ(pair.Wait(slot).kind, Kind::kNotRun);
+      EXPECT_FALSE(pair.server.TakeWaiting(news.waiting[0]).has_value());
+      continue;
+    }
     if (end == "refused" || end == "withdrawn") {
       EXPECT_EQ(pair.server.Refuse(news.waiting[0]), end == "refused");
     }
@@ -206,7 +211,7 @@ TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
     }
     EXPECT_EQ(pair.Wait(slot).kind, end == "taken" ? Kind::kResponse : Kind::kNotRun);
     EXPECT_EQ(pair.server.busy(), 0);
-    EXPECT_EQ(pair.client.Acquire(), end == "connection ended" ? -1 : slot) << "free at once";
+    EXPECT_EQ(pair.client.Acquire(), slot) << "free at once";
   }
 }
 
