@@ -144,13 +144,7 @@ void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit
   Call& call = calls_[slot];
   const uint64_t post = posts_.fetch_add(1, std::memory_order_relaxed);
   bytes_out_.Add(request_bytes);
-  ++call.generation;
-  call.live = true;
-  call.parts = 0;
-  call.response.clear();
-  call.response_limit = response_limit;
-  call.too_large = false;
-  call.cancelled = false;
+  call.Begin(response_limit);
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
   const uint64_t number =

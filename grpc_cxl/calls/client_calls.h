@@ -158,6 +158,16 @@ class ClientCalls {
     bool live = false;  // posted, and its outcome not delivered
     Callback callback;  // set: polled
     bool cancelled = false;
+
+    void Begin(size_t limit) {
+      ++generation;
+      live = true;
+      parts = 0;
+      response.clear();
+      response_limit = limit;
+      too_large = false;
+      cancelled = false;
+    }
   };
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
