@@ -34,6 +34,7 @@ class OfferAnswers;
 //     Network addresses).
 //   * It places the payload of large messages (payload_placement.h), behind the interceptors of
 //     experimental().SetInterceptorCreators().
+//   * It lets clients have the server called back (serve_back.h).
 //   * If all addresses are `cxl:`, it sets the arguments that suit shared memory and that the
 //     application has not set: no keepalive timer and no bandwidth probe, frames and windows of
 //     4 MiB. With a network address, arguments stay gRPC's: they count for all connections.
