@@ -92,7 +92,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelToPeer(
   }
   const std::shared_ptr<BackLine> line = internal::Numbered<BackLine>::Find(number);
   if (line == nullptr) return internal::LifeBond::Reason();
-  return line->Channel([&line] { return MakeChannel(*line); });
+  const auto channel = line->Channel([&line] { return MakeChannel(*line); });
+  if (!channel.ok()) return channel.status();
+  return std::static_pointer_cast<grpc::Channel>(*channel);
 }
 
 }  // namespace grpc_cxl

@@ -29,7 +29,7 @@ void BackLine::LiveWith(EndpointCore& connection) {
 
 void BackLine::End() {
   UniqueFd socket;
-  std::shared_ptr<grpc::Channel> channel;
+  std::shared_ptr<void> channel;
   {
     absl::MutexLock lock(mu_);
     socket = std::move(socket_);
@@ -49,8 +49,8 @@ absl::StatusOr<UniqueFd> BackLine::Dial() {
   return absl::UnavailableError("the client does not serve back any more: its server is gone");
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> BackLine::Channel(
-    absl::FunctionRef<std::shared_ptr<grpc::Channel>()> make) {
+absl::StatusOr<std::shared_ptr<void>> BackLine::Channel(
+    absl::FunctionRef<std::shared_ptr<void>()> make) {
   absl::MutexLock lock(mu_);
   if (!socket_) return LifeBond::Reason();
   if (channel_ == nullptr) channel_ = make();

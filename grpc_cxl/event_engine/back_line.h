@@ -3,7 +3,6 @@
 #define GRPC_CXL_EVENT_ENGINE_BACK_LINE_H_
 
 #include <grpc/event_engine/event_engine.h>
-#include <grpcpp/channel.h>
 
 #include <memory>
 #include <string>
@@ -60,10 +59,9 @@ class BackLine final : public std::enable_shared_from_this<BackLine> {
   // back no more; errors of SendBackSocket().
   absl::StatusOr<UniqueFd> Dial();
 
-  // The channel that all calls back use, made by the first caller. UNAVAILABLE when the connection
-  // has ended.
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel(
-      absl::FunctionRef<std::shared_ptr<grpc::Channel>()> make);
+  // What all calls back use, made by the first caller, and dropped when the connection ends; then
+  // UNAVAILABLE.
+  absl::StatusOr<std::shared_ptr<void>> Channel(absl::FunctionRef<std::shared_ptr<void>()> make);
 
  private:
   BackLine(std::shared_ptr<EventEngine> executor, UniqueFd socket, Client client,
@@ -78,7 +76,7 @@ class BackLine final : public std::enable_shared_from_this<BackLine> {
 
   absl::Mutex mu_;
   UniqueFd socket_ ABSL_GUARDED_BY(mu_);  // empty: ended
-  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<void> channel_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace grpc_cxl::internal

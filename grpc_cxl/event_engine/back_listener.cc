@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/back_listener.h"
 
-#include <sys/socket.h>
-
 #include <optional>
 
 #include "absl/log/log.h"
@@ -56,7 +54,7 @@ void BackListener::Close() {
     if (std::exchange(closed_, true)) return;
   }
   poller_->Remove(this);
-  shutdown(line_.get(), SHUT_RDWR);
+  EndLine(line_.get());
 }
 
 }  // namespace grpc_cxl::internal

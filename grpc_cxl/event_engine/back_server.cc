@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/back_server.h"
 
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstddef>
 #include <map>
 #include <utility>
 
@@ -16,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/numbered.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
 
@@ -57,10 +53,7 @@ bool BackServer::IsAddress(absl::string_view address) {
 }
 
 std::shared_ptr<BackServer> BackServer::AtAddress(const EventEngine::ResolvedAddress& address) {
-  constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
-  if (address.size() <= kPathOffset || address.address()->sa_family != AF_UNIX) return nullptr;
-  const char* const path = reinterpret_cast<const sockaddr_un*>(address.address())->sun_path;
-  absl::string_view text(path, strnlen(path, address.size() - kPathOffset));
+  absl::string_view text = UnixPath(address);
   int number;
   if (!absl::ConsumePrefix(&text, kAddress) || !absl::SimpleAtoi(text, &number)) return nullptr;
   return Numbered<BackServer>::Find(number);

@@ -139,6 +139,8 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
   if (absl::StartsWith(identity, absl::StrCat("pid=", getpid(), ","))) {
     own = OwnServer::Of({arena->device(), arena->inode()});
   }
+  PeerIdentity server = welcome.peer;
+  server.knows_secret = settings.users.secret.has_value();  // Receive() would have failed
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
@@ -146,7 +148,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush},
        .line = std::move(welcome.line),
        .bond = back != nullptr ? back->bond() : nullptr},
-      welcome.offer, identity, trust, std::move(own), welcome.peer);
+      welcome.offer, identity, trust, std::move(own), server);
 }
 
 }  // namespace grpc_cxl::internal

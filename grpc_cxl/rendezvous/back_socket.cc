@@ -82,4 +82,6 @@ absl::StatusOr<std::optional<ForeignFd>> ReceiveBackSocket(int line) {
   return std::move(files->front());
 }
 
+void EndLine(int line) { shutdown(line, SHUT_RDWR); }
+
 }  // namespace grpc_cxl::internal

@@ -33,6 +33,9 @@ absl::StatusOr<UniqueFd> SendBackSocket(int line);
 // or the message is another. The server may keep what it sent, and put files into its queue.
 absl::StatusOr<std::optional<ForeignFd>> ReceiveBackSocket(int line);
 
+// The peer finds the line closed, although somebody may still have this end.
+void EndLine(int line);
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_RENDEZVOUS_BACK_SOCKET_H_
