@@ -23,8 +23,8 @@ namespace grpc_cxl {
 //   auto own_server = builder.BuildAndStart();
 //   grpc::ChannelArguments arguments;
 //   absl::Status status = grpc_cxl::ServeBack(*own_server, &arguments);
-//   auto channel = grpc::CreateCustomChannel("cxl:///hub", grpc_cxl::ChannelCredentials(),
-//   arguments);
+//   auto channel =
+//       grpc::CreateCustomChannel("cxl:///hub", grpc_cxl::ChannelCredentials(), arguments);
 //
 // and a handler of the server takes an ordinary channel to whoever calls it:
 //
@@ -37,10 +37,10 @@ namespace grpc_cxl {
 //
 // The connection back has an arena of its own, and nothing else that would be new: it is an
 // ordinary connection whose socket comes over the first one, with nobody but that one's two
-// processes at its ends, who are trusted as they are there. It is made when the server first calls
-// back, and again when it is needed after its end. Until then a channel that serves back costs a
-// descriptor in each process; then it costs what a connection does, on the client's account
-// (ServerOptions of the defaults and the environment).
+// processes at its ends, who are trusted as they are there; it has no TLS. It is made when the
+// server first calls back, and again when it is needed after its end. Until then a channel that
+// serves back costs a descriptor in each process; then it costs what a connection does, on the
+// client's account (ServerOptions of the defaults and the environment).
 //
 // Lives no longer than the first connection: when that one ends, because either process does, or
 // the client's channel goes, or its server shuts down, calls in flight end UNAVAILABLE, and so do

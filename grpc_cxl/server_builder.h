@@ -34,7 +34,8 @@ class OfferAnswers;
 //     Network addresses).
 //   * It places the payload of large messages (payload_placement.h), behind the interceptors of
 //     experimental().SetInterceptorCreators().
-//   * It lets clients have the server called back (serve_back.h).
+//   * It lets clients have the server called back (serve_back.h): channelz shows an address for it,
+//     unix:/dev/null/back=calls/1, at which nobody can connect.
 //   * If all addresses are `cxl:`, it sets the arguments that suit shared memory and that the
 //     application has not set: no keepalive timer and no bandwidth probe, frames and windows of
 //     4 MiB. With a network address, arguments stay gRPC's: they count for all connections.

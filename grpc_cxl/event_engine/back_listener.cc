@@ -43,7 +43,9 @@ bool BackListener::Listen() {
     const std::shared_ptr<BackServer> back = Numbered<BackServer>::Find(server_);
     if (back == nullptr) return false;
     if (ticket_.use_count() > kMost) continue;  // closes it
-    back->Adopt(**std::move(socket), {peer_, trust_, bond_, ticket_});
+    // The copies of the connection's ticket hold one of ours.
+    back->Adopt(**std::move(socket),
+                {peer_, trust_, bond_, std::make_shared<std::shared_ptr<int>>(ticket_)});
   }
   return false;
 }

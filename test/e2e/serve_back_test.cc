@@ -166,7 +166,7 @@ TEST_P(ServeBackTest, FromTheHandlerAndAgainWithTheNextServer) {
 }
 
 TEST_P(ServeBackTest, ManyClientsAtOnce) {
-  constexpr int kClients = 6, kCalls = 10;
+  constexpr int kClients = 4, kCalls = 8;
   const LambdaServer server(*transport_, [](auto* context, const auto& request, auto* response) {
     const Peer peer = ChannelToPeer(*context);
     if (!peer.ok()) return grpc::Status(grpc::INTERNAL, std::string(peer.status().message()));
