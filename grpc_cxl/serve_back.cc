@@ -58,7 +58,8 @@ absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments) 
   const std::shared_ptr<BackServer> back = BackServer::Of(server.c_server());
   if (back == nullptr) {
     return absl::FailedPreconditionError(
-        "the server cannot be called back: build it with grpc_cxl::ServerBuilder");
+        "the server cannot be called back: build it with grpc_cxl::ServerBuilder, with gRPC's "
+        "default event engine or grpc_cxl::Engine(); or it has shut down");
   }
   absl::StatusOr<internal::ServerSettings> settings = internal::ResolveOptions(ServerOptions{});
   if (!settings.ok()) return settings.status();
