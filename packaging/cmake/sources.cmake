@@ -18,6 +18,7 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/payload_placement.h
     grpc_cxl/priority.h
     grpc_cxl/priority_level.h
+    grpc_cxl/serve_back.h
     grpc_cxl/server_builder.h
     grpc_cxl/server_credentials.h
     grpc_cxl/wait_policy.h
@@ -90,6 +91,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
     grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/back_line.cc
+    grpc_cxl/event_engine/back_listener.cc
+    grpc_cxl/event_engine/back_server.cc
     grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
@@ -159,6 +163,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/address_guard.cc
     grpc_cxl/rendezvous/address_owner.cc
     grpc_cxl/rendezvous/ask_kernel.cc
+    grpc_cxl/rendezvous/back_socket.cc
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
@@ -195,6 +200,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/ring/ring_pages.cc
     grpc_cxl/ring/ring_reader.cc
     grpc_cxl/ring/ring_writer.cc
+    grpc_cxl/serve_back.cc
     grpc_cxl/server_builder.cc
     grpc_cxl/server_credentials.cc
     grpc_cxl/status/status_file.cc
