@@ -84,6 +84,7 @@ absl::Status Cluster::StartProcess(const std::string& program) {
   flags.push_back(absl::StrCat("--db=", options_.database.empty()
                                             ? absl::StrCat(options_.directory, "/hotels.db")
                                             : options_.database));
+  flags.push_back(absl::StrCat("--capacity=", options_.capacity));
   if (program == ProgramOf("frontend")) flags.push_back(absl::StrCat("--http=", options_.http));
   absl::StatusOr<std::unique_ptr<Process>> process = StartProgram(program, std::move(flags));
   if (!process.ok()) return process.status();

@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_CLUSTER_H_
 #define GRPC_CXL_EXAMPLES_HOTEL_RESERVATION_LAUNCHER_CLUSTER_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ struct ClusterOptions {
   std::string directory;  // existing folder for sockets, logs and the database
   std::string database;   // the data set's file; empty: a file in `directory`
   std::string http;       // HOST:PORT of the page; empty: no page
+  uint32_t capacity = 0;  // of each service; 0: none
   // Listen where the programs do and look without flags, instead of at addresses of its own.
   bool default_addresses = false;
 };

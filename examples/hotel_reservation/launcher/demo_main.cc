@@ -55,6 +55,8 @@ ABSL_FLAG(std::string, db, "",
 ABSL_FLAG(std::string, serve, "",
           "do not measure, but run the services on this transport until Ctrl-C");
 ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the page, with --serve");
+ABSL_FLAG(uint32_t, capacity, 0,
+          "calls that each service serves at a time, on cxl and auto; others wait; 0: any number");
 
 namespace hotel_reservation {
 namespace {
@@ -113,6 +115,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transpo
                          .directory = own,
                          .database = db.empty() ? "" : Where(db).string(),
                          .http = serve ? absl::GetFlag(FLAGS_http) : "",
+                         .capacity = absl::GetFlag(FLAGS_capacity),
                          .default_addresses = serve});
 }
 

@@ -27,6 +27,8 @@ ABSL_FLAG(std::string, base, "",
           "addresses of all services: a first port, or the beginning of hosts' names and a first "
           "port (tcp, auto), a folder (unix), or a prefix of names (cxl); empty: 7100, a folder in "
           "the temporary directory, or hotel");
+ABSL_FLAG(uint32_t, capacity, 0,
+          "calls that a service serves at a time, on cxl and auto; others wait; 0: any number");
 ABSL_FLAG(std::string, db, "",
           "the SQLite file with the data, created if missing; empty: a temporary file");
 
@@ -63,7 +65,8 @@ class Serving {
     service_ = *std::move(service);
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(address, ServerCredentials(addresses), &port);
+    builder.AddListeningPort(address, ServerCredentials(addresses, absl::GetFlag(FLAGS_capacity)),
+                             &port);
     builder.RegisterService(service_.get());
     builder.RegisterService(&usage_);
     server_ = builder.BuildAndStart();

@@ -7,8 +7,11 @@
 
 namespace hotel_reservation {
 
-std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses) {
-  return addresses.uses_memory() ? grpc_cxl::ServerCredentials()
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses,
+                                                           size_t capacity) {
+  grpc_cxl::ServerOptions options;
+  options.capacity = capacity;
+  return addresses.uses_memory() ? grpc_cxl::ServerCredentials(options)
                                  : grpc::InsecureServerCredentials();
 }
 

@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstddef>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -14,7 +15,9 @@
 // The differences between transports, besides addresses.
 namespace hotel_reservation {
 
-std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses);
+// `capacity`: calls at a time, on cxl and auto; 0: any number.
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const AddressBook& addresses,
+                                                           size_t capacity = 0);
 
 // To be called right after BuildAndStart(): offers direct calls on cxl and auto.
 absl::Status Started(const AddressBook& addresses, grpc::Server& server);
