@@ -61,7 +61,9 @@ void ClientCalls::FreeUnwanted() {
 }
 
 int ClientCalls::TryAcquire() {
-  uint64_t free = free_.load(std::memory_order_relaxed);
+  // acquire, also where the exchange fails: matched by the release in Release(), so that `cancelled`
+  // below has the flips for all earlier calls of the free slots.
+  uint64_t free = free_.load(std::memory_order_acquire);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Look().
     const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
@@ -71,7 +73,7 @@ int ClientCalls::TryAcquire() {
     // Matched by the release in Release(): what the last call did to the slot is over.
     // seq_cst, with busy(): see Retire().
     if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_seq_cst,
-                                    std::memory_order_relaxed)) {
+                                    std::memory_order_acquire)) {
       if (!retired_.load(std::memory_order_seq_cst) && Reserve(slot)) return slot;
       Release(slot);
       return -1;
