@@ -267,6 +267,7 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   if (!runs_inline.ok()) return runs_inline.status();
   settings.inline_calls = options.inline_calls || *runs_inline;
   settings.direct_calls = options.direct_calls;
+  settings.priority = options.priority;
   settings.max_arena_bytes = options.max_arena_bytes;
   return settings;
 }
