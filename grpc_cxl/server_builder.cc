@@ -15,6 +15,7 @@
 #include "absl/log/log.h"
 #include "absl/status/status.h"
 #include "grpc_cxl/direct/offer_answer.h"
+#include "grpc_cxl/direct/place_holders.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/event_engine/acceptor.h"
@@ -22,6 +23,7 @@
 #include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/event_engine/default_engine.h"
+#include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/payload_placement.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
@@ -54,6 +56,7 @@ void ServerBuilder::experimental_type::SetInterceptorCreators(
         interceptor_creators) {
   interceptor_creators.push_back(PayloadPlacement());
   interceptor_creators.push_back(internal::MakeOfferAnswers(builder_->answers_));
+  interceptor_creators.push_back(internal::MakePlaceHolders());
   grpc::ServerBuilder::experimental_type::SetInterceptorCreators(std::move(interceptor_creators));
 }
 
@@ -62,6 +65,18 @@ grpc::ChannelArguments ServerBuilder::BuildChannelArgs() {
   std::vector<Port> addresses = ports();
   std::erase_if(addresses,
                 [](const Port& port) { return internal::BackServer::IsAddress(port.addr); });
+  size_t capacity = 0;
+  for (const Port& port : addresses) {
+    const auto* const ours = dynamic_cast<const internal::HasServerSettings*>(port.creds.get());
+    const auto* const settings = ours == nullptr ? nullptr : ours->server_settings();
+    if (settings == nullptr || settings->capacity == 0) continue;
+    capacity = capacity == 0 ? settings->capacity : std::min(capacity, settings->capacity);
+  }
+  if (capacity > 0 &&
+      !internal::HasArgument(arguments.c_channel_args(), GRPC_ARG_MAX_CONCURRENT_STREAMS)) {
+    arguments.SetInt(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(capacity));
+    arguments.SetInt(internal::kCapacityArg, static_cast<int>(capacity));
+  }
   // Without ports, its connections may come from file descriptors.
   if (addresses.empty() || !std::all_of(addresses.begin(), addresses.end(), [](const Port& port) {
         return internal::ServiceName::IsTarget(port.addr);
@@ -88,6 +103,9 @@ std::unique_ptr<grpc::Server> ServerBuilder::BuildAndStart() {
   std::unique_ptr<grpc::Server> server = grpc::ServerBuilder::BuildAndStart();
   if (server == nullptr) return server;
   back->Built(server->c_server());
+  if (const auto capacity = internal::FindCapacity(server->c_server())) {
+    capacity->calls->SetHandlersHold();
+  }
   const absl::Status enabled = EnableDirectCalls(*server);
   // NOT_FOUND: no address can have them, or the options say no.
   if (!enabled.ok() && !absl::IsNotFound(enabled)) LOG(WARNING) << enabled.message();

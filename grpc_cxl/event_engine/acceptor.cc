@@ -93,7 +93,7 @@ Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
       plain_(context.plain),
       may_have_direct_calls_(context.direct_calls),
       limits_(limits),
-      load_(HasReplicas(name, settings_) ? std::make_shared<ServerLoad>() : nullptr),
+      capacity_(CapacityOf(context.server, settings_)),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
       source_(std::move(source)),
@@ -187,6 +187,17 @@ void Acceptor::EnableDirectCalls(std::shared_ptr<CallHandler> handler) {
   }
 }
 
+void Acceptor::TellCapacity() {
+  std::vector<std::shared_ptr<ServerLinkUser>> connections;
+  {
+    absl::MutexLock lock(mu_);
+    for (const auto& weak : connections_) {
+      if (auto connection = weak.lock()) connections.push_back(std::move(connection));
+    }
+  }
+  for (const auto& connection : connections) connection->TellCapacity();
+}
+
 void Acceptor::Answer(WaitingClient& client) {
   EndpointCallback on_endpoint;
   {
@@ -270,7 +281,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         auto made = std::make_unique<ServerLinkUser>(
             link, settings_.call_buffer_bytes, choice.call_areas,
             std::make_shared<CallBudgetOfLease>(choice.lease), IsTrustedWithMemory(terms.trust),
-            peer, OwnServer::Of(file), load_);
+            peer, OwnServer::Of(file), capacity_->calls, HasReplicas(name_, settings_));
         user = made.get();
         return made;
       });

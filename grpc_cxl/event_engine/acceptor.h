@@ -16,7 +16,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/server_link_user.h"
-#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/client_source.h"
@@ -76,6 +75,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   std::string Offer(const std::string& identity);
 
   bool may_have_direct_calls() const { return may_have_direct_calls_; }
+  // Tells the clients that the server's capacity has changed.
+  void TellCapacity();
 
   // What a server does before gRPC's shutdown, which ends calls that arrive when it has begun and
   // that the client took for accepted. Gives the name up, refuses clients in the handshake, takes
@@ -125,7 +126,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const bool plain_;
   const bool may_have_direct_calls_;
   const ServerLimits limits_;
-  const std::shared_ptr<ServerLoad> load_;  // of a replica; else null
+  const std::shared_ptr<ServerCapacity> capacity_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
   const std::shared_ptr<ServedName> served_;

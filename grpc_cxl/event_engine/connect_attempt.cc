@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
         return std::make_unique<ClientLinkUser>(
             link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait(),
-            IsReplicaName(name), std::move(own), poller->watchdog());
+            IsReplicaName(name), std::move(own), poller->watchdog(), settings.max_waiting_calls);
       });
   if (!core.ok()) return core.status();
   if (line) BackListener::Start(std::move(line), serve_back, peer, trust, poller, **core);

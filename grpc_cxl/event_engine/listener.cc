@@ -84,7 +84,10 @@ absl::string_view ExcludesDirectCalls(const EndpointConfig& server) {
   const auto is_set = [&server](const char* argument) {
     return server.GetInt(argument).value_or(INT_MAX) != INT_MAX;
   };
-  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS)) return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS) &&
+      server.GetInt(GRPC_ARG_MAX_CONCURRENT_STREAMS) != server.GetInt(kCapacityArg)) {
+    return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  }
   // gRPC closes a connection without streams, however many direct calls it carries.
   if (is_set(GRPC_ARG_MAX_CONNECTION_IDLE_MS)) return "GRPC_ARG_MAX_CONNECTION_IDLE_MS";
   // Direct calls go on after gRPC has closed their connection.

@@ -37,6 +37,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/blocks/block_pool.cc
     grpc_cxl/blocks/granted_limit.cc
     grpc_cxl/blocks/page_runs.cc
+    grpc_cxl/calls/call_capacity.cc
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
@@ -52,10 +53,12 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/connection_counters.cc
     grpc_cxl/connection_status.cc
     grpc_cxl/direct/background_calls.cc
+    grpc_cxl/direct/call_place.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/default_priority.cc
     grpc_cxl/direct/direct_call.cc
+    grpc_cxl/direct/direct_call_queue.cc
     grpc_cxl/direct/dispatcher.cc
     grpc_cxl/direct/grpc_version.cc
     grpc_cxl/direct/hijacked_response.cc
@@ -67,8 +70,10 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/one_way_call.cc
     grpc_cxl/direct/own_server.cc
+    grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
+    grpc_cxl/direct/slot_queue.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
     grpc_cxl/doorbell/doorbell.cc

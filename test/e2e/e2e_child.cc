@@ -17,11 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <iostream>
 #include <map>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -30,6 +32,7 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/serve_back.h"
@@ -52,6 +55,7 @@ ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are
 ABSL_FLAG(bool, replica, false, "journal_server: be one of several");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
 ABSL_FLAG(std::string, memory_group, "", "join the control group with this cgroup.procs");
+ABSL_FLAG(int, calls, 0, "crowd_client: how many");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
 
 namespace grpc_cxl::e2e {
@@ -199,6 +203,34 @@ int RunHangingClient() {
   _exit(0);
 }
 
+// So many unary calls at once, with the numbers from 0 as payload; how many ended OK.
+int RunCrowdClient() {
+  const auto channel = MakeChannel(*JoinTransport());
+  const auto stub = Echo::NewStub(channel);
+  Connect(*channel);
+  struct Call {
+    grpc::ClientContext context;
+    EchoRequest request;
+    EchoResponse response;
+  };
+  std::vector<Call> calls(absl::GetFlag(FLAGS_calls));
+  std::atomic<int> ok{0};
+  absl::BlockingCounter left(absl::GetFlag(FLAGS_calls));
+  for (size_t i = 0; i < calls.size(); ++i) {
+    calls[i].request.set_payload(absl::StrCat(i));
+    stub->async()->Unary(&calls[i].context, &calls[i].request, &calls[i].response,
+                         [&](const grpc::Status& status) {
+                           if (status.ok()) ++ok;
+                           left.DecrementCount();
+                         });
+  }
+  Say("called");
+  left.Wait();
+  Say(absl::StrCat(ok.load(), " OK"));
+  AwaitEndOfInput();
+  return 0;
+}
+
 // Calls of all kinds and sizes without end on two connections; "calling" after the first.
 int RunBusyClient() {
   const auto transport = JoinTransport();
@@ -290,6 +322,7 @@ const std::map<std::string, int (*)()> kRoles = {
     {"journal_server", RunJournalServer},
     {"client", RunClient},
     {"hanging_client", RunHangingClient},
+    {"crowd_client", RunCrowdClient},
     {"busy_client", RunBusyClient},
     {"blobs_server", RunBlobsServer},
     {"blobs_client", RunBlobsClient},
