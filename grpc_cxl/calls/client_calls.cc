@@ -115,9 +115,6 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
   return absl::MakeSpan(requests_ + slot * buffer_bytes_, buffer_bytes_);
 }
 
-// Matched by the acquire in Acquire().
-void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
-
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit,
                            Priority priority) {
   absl::MutexLock lock(calls_[slot].mu);

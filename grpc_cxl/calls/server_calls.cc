@@ -60,14 +60,14 @@ bool ServerCalls::Ready() const {
          peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
 }
 
-ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool()> has_room) {
+ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool(Priority)> has_room) {
   News news;
   absl::MutexLock lock(run_mu_);
   news.status = Look(has_room, &news);
   return news;
 }
 
-absl::Status ServerCalls::Look(absl::FunctionRef<bool()> has_room, News* news) {
+absl::Status ServerCalls::Look(absl::FunctionRef<bool(Priority)> has_room, News* news) {
   view_.Refresh(peer_);
   // The acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
@@ -121,7 +121,7 @@ void ServerCalls::LookAtCancels(News* news) {
   }
 }
 
-absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool()> has_room, News* news) {
+absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news) {
   Slot& state = slots_[slot];
   view_.Refresh(&client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
@@ -138,7 +138,7 @@ absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool()> has_room, News
   state.request_bytes = bytes;
   state.wants_response = wants_response;
   state.priority = priority;
-  if (accepting_.load(std::memory_order_relaxed) && !has_room()) {
+  if (accepting_.load(std::memory_order_relaxed) && !has_room(priority)) {
     state.stage = Stage::kWaiting;
     news->waiting.push_back({slot, generation, wants_response, priority,
                              client_slots_[slot].number.load(std::memory_order_relaxed)});
