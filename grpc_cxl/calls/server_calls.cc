@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
@@ -68,6 +69,7 @@ ServerCalls::News ServerCalls::Run() {
 }
 
 absl::Status ServerCalls::Look(News* news) {
+  if (!view_.Holds()) return NoLongerOurs();
   view_.Refresh(peer_);
   // The three acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
@@ -149,6 +151,10 @@ absl::Status ServerCalls::Take(int slot, News* news) {
   bytes_in_.AddAlone(bytes);
   news->taken.push_back(
       {{slot, generation, wants_response}, std::string(request.data(), request.size())});
+  if (!view_.Holds()) {
+    news->taken.clear();  // another's requests
+    return NoLongerOurs();
+  }
   return absl::OkStatus();
 }
 
@@ -207,7 +213,9 @@ absl::Status ServerCalls::SendNext(int slot) {
 
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
-  memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  if (view_.Holds()) {
+    memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  }
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
   bytes_out_.Add(bytes);
   state.sent += bytes;

@@ -2,6 +2,7 @@
 #include "grpc_cxl/coherence/far_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/coherence/cache_lines.h"
@@ -33,14 +34,18 @@ void Charge(int64_t nanoseconds) {
 
 }  // namespace
 
-std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Span<char> memory) {
-  if (model.coherence == Coherence::kCoherent && model.distance.none()) return nullptr;
-  return std::unique_ptr<FarMemory>(new FarMemory(model, memory));
+std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Span<char> memory,
+                                             std::shared_ptr<Fence> fence) {
+  const bool plain = model.coherence == Coherence::kCoherent && model.distance.none();
+  if (plain && fence == nullptr) return nullptr;
+  return std::unique_ptr<FarMemory>(new FarMemory(model, memory, std::move(fence)));
 }
 
-FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory)
+FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory,
+                     std::shared_ptr<Fence> fence)
     : model_(model),
       memory_(memory),
+      fence_(std::move(fence)),
       copy_(model.private_copy ? MakeCopy(model, memory) : nullptr) {
   CHECK_EQ(LineOf(memory.data()), reinterpret_cast<uintptr_t>(memory.data()));
   if (coherent()) seen_.reset(new std::atomic<uint64_t>[kRemembered]());

@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "grpc_cxl/base/counter.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/private_copy.h"
 
@@ -25,7 +26,7 @@ struct DistanceCounters {
   }
 };
 
-// Memory that is not coherent, far away, or both. The slow half of
+// Memory that is not coherent, far away, behind a Fence, or all of these. The slow half of
 // SharedView, whose docstring has the contract.
 //
 // The cost of distance: store_ns for every write-back, since the next step waits for it;
@@ -38,14 +39,17 @@ struct DistanceCounters {
 // Thread-safe.
 class FarMemory {
  public:
-  // For `memory`, which must be aligned to lines and outlive this. Null when the model needs
-  // nothing of it: coherent and not far.
-  static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory);
+  // For `memory`, which must be aligned to lines and outlive this. Null when nothing is needed of
+  // it: coherent, not far, and no fence.
+  static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory,
+                                           std::shared_ptr<Fence> fence = nullptr);
 
   // Where to read and write: `memory`, or a private copy of it. The same size.
   absl::Span<char> memory() const { return copy_ ? copy_->bytes() : memory_; }
 
   bool coherent() const { return model_.coherence == Coherence::kCoherent; }
+
+  bool Holds() const { return fence_ == nullptr || fence_->Holds(); }
 
   void Refresh(const void* words, Site site);
   void WriteBack(const void* word, Site site);
@@ -54,7 +58,7 @@ class FarMemory {
   void Flush(absl::Span<const char> bytes, Site site);
 
  private:
-  FarMemory(const MemoryModel& model, absl::Span<char> memory);
+  FarMemory(const MemoryModel& model, absl::Span<char> memory, std::shared_ptr<Fence> fence);
 
   // Whether the line has changed since the last time, as far as we remember.
   bool Changed(const void* line);
@@ -62,6 +66,7 @@ class FarMemory {
 
   const MemoryModel model_;
   const absl::Span<char> memory_;
+  const std::shared_ptr<Fence> fence_;       // may be null
   const std::unique_ptr<PrivateCopy> copy_;  // null but with MemoryModel::private_copy
   // What was seen in a line, by its address; for a coherent memory that is far.
   std::unique_ptr<std::atomic<uint64_t>[]> seen_;

@@ -31,7 +31,7 @@ TESTS = (
 UNCHECKED = re.compile(r"grpc_cxl/region/region_format\.cc")
 
 SITE = re.compile(r"\b(?:(view_|view\(\)|view|region_?)(?:\.|->)"
-                  r"(?:Load|Store|Refresh|Publish|Acquire|FetchXor|FetchAdd|Flush\w*)"
+                  r"(?:Load|Store|Refresh|Publish|Acquire|FetchXor|FetchAdd|Flush\w*|Free)"
                   r"|ReadEntry<\w+>|(?<!void )WriteEntry)\(")
 
 # Sites whose absence no test can notice, by a piece of their line: the memory was flushed when it

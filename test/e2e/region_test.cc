@@ -135,15 +135,18 @@ TEST_P(RegionTest, TheClientIsKilledAndItsMemoryComesBack) {
   ASSERT_EQ(server->ReadLine(), "at gate");
   const uint64_t of_one = BytesInUse();
   EXPECT_GT(of_one, 0);
-  const absl::Time killed = absl::Now();
   client->Kill();
-  // The next process of its host clears up after it,
-  const auto next = Start("client", "1");
+  // The next process of its host clears up after it.
+  auto next = Start("client", "1");
   ExpectCalls(*next);
   EXPECT_TRUE(internal::Eventually([&] { return BytesInUse() <= of_one; })) << BytesInUse();
-  EXPECT_LT(absl::Now() - killed, 10 * kLease);
-  // else it takes ten leases.
+  // Until there is one, the client might only be stopped.
   next->Kill();
+  absl::SleepFor(2 * kLease);
+  EXPECT_GT(BytesInUse(), 0);
+  next = Start("client", "1");
+  ExpectCalls(*next);
+  EXPECT_EQ(next->Finish(), 0);
   EXPECT_TRUE(internal::Eventually([this] { return BytesInUse() == 0; })) << BytesInUse();
   EXPECT_EQ(server->Finish(), 0);
 }
