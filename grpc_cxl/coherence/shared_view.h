@@ -89,14 +89,14 @@ class SharedView {
   template <typename T>
   void Store(std::atomic<T>& word, T value, std::memory_order order,
              Site site = Site::current()) const {
-    if (!Holds()) return;
+    if (!MayStore()) return;
     word.store(value, order);
     WriteBack(&word, site);
   }
   template <typename T>
   T FetchXor(std::atomic<T>& word, T bits, std::memory_order order,
              Site site = Site::current()) const {
-    if (!Holds()) return word.load(std::memory_order_relaxed);
+    if (!MayStore()) return word.load(std::memory_order_relaxed);
     const T before = word.fetch_xor(bits, order);
     WriteBack(&word, site);
     return before;
@@ -104,7 +104,7 @@ class SharedView {
   template <typename T>
   T FetchAdd(std::atomic<T>& word, T more, std::memory_order order,
              Site site = Site::current()) const {
-    if (!Holds()) return word.load(std::memory_order_relaxed);
+    if (!MayStore()) return word.load(std::memory_order_relaxed);
     const T before = word.fetch_add(more, order);
     WriteBack(&word, site);
     return before;
@@ -125,6 +125,12 @@ class SharedView {
   }
 
  private:
+  // After the time that the store takes, so that nobody sees it earlier.
+  bool MayStore() const {
+    if (ABSL_PREDICT_TRUE(far_ == nullptr)) return true;
+    far_->AwaitStore();
+    return far_->Holds();
+  }
   void WriteBack(const void* word, Site site) const {
     if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->WriteBack(word, site);
   }
