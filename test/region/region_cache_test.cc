@@ -203,6 +203,7 @@ TEST_F(RegionCacheTest, AHostThatMovesToAnotherMachineAndBackUsesNoIdTwice) {
     ASSERT_THAT(listener, IsOk());
     last = ReadName(*observer, 0, 0)->id;
     node->StopListening(*listener);
+    EXPECT_FALSE(ReadName(*observer, 0, 0).has_value());
     // Every machine has a kernel of its own.
     node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
   }
