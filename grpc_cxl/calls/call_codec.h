@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/priority_level.h"
 
 // Requests and responses as bytes. Decoding trusts nothing: it checks every length against the
 // bytes that are there, and surplus bytes are an error. Decoded views point into their input,
@@ -33,13 +34,17 @@ struct RequestView {
   absl::string_view method;  // "/package.Service/Method"
   MetadataView metadata;
   absl::string_view message;
-  BlockDescriptor block{};  // bytes not 0: the message is there instead
+  BlockDescriptor block{};                 // bytes not 0: the message is there instead
+  Priority priority = Priority::kDefault;  // of the slot, not in the bytes
 };
 
 // The size of a request up to its message, and its bytes, written to `out`, which has that size.
 // The caller writes the message, of `message_bytes`, behind it.
 size_t RequestHeadBytes(const RequestView& request);
 void EncodeRequestHead(const RequestView& request, size_t message_bytes, absl::Span<char> out);
+
+// Of a request as bytes, if it has a deadline and as many bytes: so much of its time is gone.
+void ShortenTimeout(uint64_t by_ns, std::string* request);
 
 // DATA_LOSS when the bytes are not exactly a request with a plausible method.
 absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes);

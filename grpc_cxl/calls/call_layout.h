@@ -8,6 +8,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/priority_level.h"
 
 // The area of an arena through which unary calls pass without HTTP/2 (docs/protocol.md,
 // section 8). It has 64 slots; a slot carries one call at a time.
@@ -40,6 +41,7 @@
 //   s  has more than fits: kPart instead of kDone; c reads the part and flips `acked`
 //   c  gives up: stores the generation in `cancelled_generation`, flips `cancelled`; kDone follows
 //   s  does not take the call: kRefused; it has not run and will not
+//   s  has no room for it yet (`capacity`): takes it later, or refuses it when c gives up
 //
 // Waking. `awake` counts the client's threads that look at slots. While it is not 0, the server
 // leaves waking, which costs several microseconds, to those threads:
@@ -114,23 +116,35 @@ struct alignas(kWriterAlignment) CallServerWords {
   SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream path
   SharedU32 pong;          // the `ping` that was seen last
   SharedU64 load;          // in the first area, of a replica: see MakeLoadWord()
+  SharedU32 capacity;      // in the first area: direct calls that the server runs at a time; 0: any
 };
 static_assert(sizeof(CallServerWords) == 128);
 static_assert(offsetof(CallServerWords, cancels_seen) == 8);
 static_assert(offsetof(CallServerWords, accepting) == 16);
 static_assert(offsetof(CallServerWords, pong) == 20);
 static_assert(offsetof(CallServerWords, load) == 24);
+static_assert(offsetof(CallServerWords, capacity) == 32);
 
 struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 generation;            // counts the calls of this slot, from 1
   SharedU32 request_bytes;         // in the request buffer
   SharedU32 waiter;                // a CallWaiter
   SharedU32 cancelled_generation;  // the call that `cancelled` means
+  SharedU32 priority;              // a Priority; a hint (section 8.12)
+  SharedU32 number;                // of the connection's calls: the order in which they wait
 };
 static_assert(sizeof(CallClientSlot) == 128);
 static_assert(offsetof(CallClientSlot, request_bytes) == 4);
 static_assert(offsetof(CallClientSlot, waiter) == 8);
 static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
+static_assert(offsetof(CallClientSlot, priority) == 16);
+static_assert(offsetof(CallClientSlot, number) == 20);
+
+// What a client has stored as such, which may be anything.
+constexpr Priority PriorityOfSlot(uint32_t stored) {
+  return stored <= static_cast<uint32_t>(Priority::kBulk) ? static_cast<Priority>(stored)
+                                                          : Priority::kDefault;
+}
 
 struct alignas(kWriterAlignment) CallServerSlot {
   SharedU32 word;        // see MakeCallWord()

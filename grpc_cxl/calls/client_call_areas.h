@@ -17,6 +17,7 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
@@ -41,11 +42,13 @@ class ClientCallAreas {
   int Acquire();
   absl::Span<char> RequestBuffer(int slot) const { return Of(slot).RequestBuffer(In(slot)); }
   void Release(int slot) { Of(slot).Release(In(slot)); }
-  uint32_t Post(int slot, size_t request_bytes, size_t response_limit) {
-    return Of(slot).Post(In(slot), request_bytes, response_limit);
+  uint32_t Post(int slot, size_t request_bytes, size_t response_limit,
+                Priority priority = Priority::kDefault) {
+    return Of(slot).Post(In(slot), request_bytes, response_limit, priority);
   }
-  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback) {
-    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback));
+  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback,
+                    Priority priority = Priority::kDefault) {
+    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback), priority);
   }
   ClientCalls::Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
                            PastWait* past) {
@@ -57,6 +60,7 @@ class ClientCallAreas {
   void Cancel(int slot, uint32_t generation) { Of(slot).Cancel(In(slot), generation); }
 
   uint64_t load() const { return areas_[0]->load(); }
+  uint32_t capacity() const { return areas_[0]->capacity(); }
 
   uint32_t Ping() { return areas_[0]->Ping(); }
   bool Answered(uint32_t ping) const { return areas_[0]->Answered(ping); }
@@ -79,7 +83,7 @@ class ClientCallAreas {
   ClientCalls& Of(int slot) const { return *areas_[slot / kCallSlots]; }
   static int In(int slot) { return slot % kCallSlots; }
   size_t open() const { return open_.load(std::memory_order_acquire); }  // matched by Open()
-  std::unique_ptr<ClientCalls> MakeArea(size_t i) const;
+  std::unique_ptr<ClientCalls> MakeArea(size_t i);
   // Opens area `i` unless it is open, the connection ends, or there is no memory.
   void Open(size_t i);
 
@@ -91,6 +95,8 @@ class ClientCallAreas {
   const bool polls_;
   const SpinBudget spin_;
   const ArenaPages pages_;
+
+  std::atomic<uint64_t> numbers_{0};  // of calls; relaxed, as in ClientCalls
 
   absl::Mutex mu_;  // opening, and its end
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

@@ -24,7 +24,7 @@ void Nap(int64_t nanoseconds) {
 
 ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
                          std::function<void()> wake_peer, SharedView view, bool polls,
-                         SpinBudget spin, ArenaPages pages)
+                         SpinBudget spin, ArenaPages pages, std::atomic<uint64_t>* numbers)
     : mine_(reinterpret_cast<CallClientWords*>(area.data())),
       peer_(reinterpret_cast<const CallServerWords*>(area.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(area.data() + kCallClientSlotsAt)),
@@ -37,6 +37,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
       polls_(polls || !view.coherent()),
       waiters_(&mine_->awake, server_slots_, spin),
       pages_(pages),
+      numbers_(numbers),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
 }
@@ -115,17 +116,19 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
 // Matched by the acquire in Acquire().
 void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
-uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
+uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit,
+                           Priority priority) {
   absl::MutexLock lock(calls_[slot].mu);
-  FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking);
+  FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking, priority);
   FlipPosted(slot);
   return calls_[slot].generation;
 }
 
-void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback) {
+void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback,
+                               Priority priority) {
   {
     absl::MutexLock lock(calls_[slot].mu);
-    FillSlot(slot, request_bytes, /*response_limit=*/0, CallWaiter::kUnwanted);
+    FillSlot(slot, request_bytes, /*response_limit=*/0, CallWaiter::kUnwanted, priority);
     calls_[slot].callback = std::move(callback);
     polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
     unwanted_.fetch_or(Bit(slot), std::memory_order_relaxed);
@@ -135,22 +138,20 @@ void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback
   if (ended()) LookPolled(slot);
 }
 
-void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit,
-                           CallWaiter waiter) {
+void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter,
+                           Priority priority) {
   CHECK_LE(request_bytes, buffer_bytes_);
   Call& call = calls_[slot];
-  posts_.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t post = posts_.fetch_add(1, std::memory_order_relaxed);
   bytes_out_.Add(request_bytes);
-  ++call.generation;
-  call.live = true;
-  call.parts = 0;
-  call.response.clear();
-  call.response_limit = response_limit;
-  call.too_large = false;
-  call.cancelled = false;
+  call.Begin(response_limit);
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
+  const uint64_t number =
+      numbers_ == nullptr ? post : numbers_->fetch_add(1, std::memory_order_relaxed);
+  mine.number.store(static_cast<uint32_t>(number), std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
+  mine.priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
   view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
   view_.Store(mine.waiter, static_cast<uint32_t>(waiter),
               std::memory_order_relaxed);  // with the rest of its line
@@ -313,10 +314,6 @@ void ClientCalls::Ended() {
     waiters_.Wake(slot);  // the thread in Wait()
     LookPolled(slot);
   }
-}
-
-int ClientCalls::busy() const {
-  return __builtin_popcountll(~free_.load(std::memory_order_seq_cst));
 }
 
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {

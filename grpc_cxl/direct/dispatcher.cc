@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_observer.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/direct/metadata_view.h"
@@ -41,6 +42,9 @@ class RunningCall final : public Cancellable {
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
     if (observed_ != nullptr) observed_->Began(message->size());
+    if (const std::string place = connection_->NamePlace(call_); !place.empty()) {
+      context_.AddMetadata(CallPlace::kKey, place);
+    }
     connection_->Running(call_, this);
     dispatcher.Call(request.method, &context_, &message_, &response_,
                     [this](const grpc::Status& status) { Finish(status); });
@@ -81,7 +85,7 @@ class RunningCall final : public Cancellable {
       for (const grpc::Slice& slice : slices) message_bytes += slice.size();
     }
     if (message_bytes >= std::min(kBlockThreshold, connection_->buffer_bytes())) {
-      const auto lent = LendSlices(connection_->blocks(), slices, message_bytes);
+      const auto lent = LendSlices(connection_->blocks(), slices, message_bytes, call_.priority);
       view.block = lent.value_or(BlockDescriptor{});
     }
     if (view.block.bytes > 0) {
@@ -136,7 +140,7 @@ absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& 
     }
     if (is_authority) {
       context->set_authority(std::string(value));
-    } else if (key == kPeerKey) {
+    } else if (key == kPeerKey || key == CallPlace::kKey) {
       continue;
     } else if (*observed != nullptr) {
       annotated.emplace(key, value);
@@ -178,13 +182,15 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
   const absl::StatusOr<RequestView> view = DecodeRequest(request);
   if (!view.ok()) return view.status();
-  if (const std::string why = Refusal(*view); !why.empty()) {
+  const std::string refusal = Refusal(*view);
+  if (!refusal.empty() || view->timeout_ns == 0) {
     if (absl::Status returned = ReturnUnread(connection->blocks(), view->block); !returned.ok()) {
       return returned;
     }
     ResponseView response;
-    response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
-    response.status_message = why;
+    response.code = static_cast<uint32_t>(refusal.empty() ? grpc::StatusCode::DEADLINE_EXCEEDED
+                                                          : grpc::StatusCode::RESOURCE_EXHAUSTED);
+    response.status_message = refusal.empty() ? "Deadline Exceeded" : refusal;
     connection->Respond(call, EncodeResponseHead(response, 0), response.code);
     return absl::OkStatus();
   }

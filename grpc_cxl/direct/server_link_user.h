@@ -11,12 +11,15 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/calls/call_capacity.h"
 #include "grpc_cxl/calls/server_call_areas.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
-#include "grpc_cxl/direct/server_load.h"
+#include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
@@ -45,15 +48,15 @@ class Cancellable {
 };
 
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
-class ServerLinkUser final : public LinkUser {
+class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path. `own` is for a client in this process; may be null. `load`: of the server,
-  // told to the client; null: not told.
+  // the stream path. `own` is for a client in this process; may be null. `capacity` is the server's
+  // for all of its connections; `tells_load`: the client is told how much of it is in use.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
-                 std::shared_ptr<ServerLoad> load = nullptr);
+                 std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -67,11 +70,17 @@ class ServerLinkUser final : public LinkUser {
   // `response`.
   void Running(ServerCalls::CallId call, Cancellable* running);
   void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
+  // The name of the call's place, for its metadata; empty where handlers hold none.
+  std::string NamePlace(ServerCalls::CallId call);
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
-  // be cancelled until EndInline(). Null: the server takes none.
+  // be cancelled until EndInline(). Null: the server takes none, or has no room.
   std::shared_ptr<CallHandler> BeginInline(Cancellable* running);
   void EndInline(Cancellable* running);
+
+  // The server's capacity has changed.
+  void TellCapacity();
+  CallCapacity::Connection::Begun BeginNext() override;
 
   // After Retire(): waits until every taken call has its response, at most until `deadline`.
   // False: calls still run.
@@ -92,21 +101,30 @@ class ServerLinkUser final : public LinkUser {
   void FillStatus(StatusConnection* entry) const override;
 
  private:
+  using TakenCalls = absl::InlinedVector<ServerCalls::TakenCall, 1>;
+  // Has the handler begin them, on this thread or with the poller's deferred work.
+  void Dispatch(TakenCalls taken);
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
-  // So many calls more are under way.
-  void Load(int calls);
+  // Calls that must wait, and those that need not any more.
+  void Wait(const ServerCalls::News& news);
+  void RefuseWaiting();
+  // Tells the client load and capacity.
+  void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ServerCallAreas calls_;
   const CallBlocks blocks_;
   const std::string peer_;
-  CallFigures figures_;            // but for `one_way`, written under mu_
-  std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
+  CallFigures figures_;  // but for `one_way`, written under mu_
+  // By slot, of taken calls; each is its call's: when it was taken, and its place if it has a name.
+  std::vector<int64_t> taken_ns_;
+  std::vector<std::shared_ptr<CallPlace>> places_;
   const std::shared_ptr<OwnServer> own_;
-  const std::shared_ptr<ServerLoad> load_;
+  const std::shared_ptr<CallCapacity> capacity_;
+  const bool tells_load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;
@@ -119,6 +137,12 @@ class ServerLinkUser final : public LinkUser {
   std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
   std::set<Cancellable*> inline_ ABSL_GUARDED_BY(mu_);
   std::atomic<int> inline_count_{0};  // its size; stored under mu_
+  uint32_t told_capacity_ ABSL_GUARDED_BY(mu_) = 0;
+
+  absl::Mutex wait_mu_;
+  WaitingCalls waiting_ ABSL_GUARDED_BY(wait_mu_);
+  bool in_turn_ ABSL_GUARDED_BY(wait_mu_) = false;  // CallCapacity knows of them
+  std::atomic<size_t> waiting_count_{0};            // their number; stored under wait_mu_
 };
 
 }  // namespace grpc_cxl::internal

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -51,6 +52,10 @@ namespace grpc_cxl::internal {
 // until there is nothing to do; a polling thread by Ready(), and one that was deposed meanwhile has
 // the next one look (see Poller).
 //
+// A polling thread copies no more than SliceSender::kTurnBytes of a write at a time; then it has a
+// closure go on, behind the other closures and connections that it looks after. Meanwhile the write
+// is not `pending` either.
+//
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
 //
@@ -72,7 +77,8 @@ class EndpointCore final : public Pollable,
                std::shared_ptr<EventEngine> executor, bool trust_peer,
                std::unique_ptr<LinkUser> user = nullptr);
 
-  // Has `on_end` called once, with the reason, when the connection ends. Before Start().
+  // Has `on_end` called once, with the reason, when the connection ends, after those of earlier
+  // calls. Before Start().
   void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
 
   // Has `poller` look after this from now until the connection is closed for good.
@@ -134,6 +140,11 @@ class EndpointCore final : public Pollable,
   absl::StatusOr<bool> TryRead(SliceBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(read_mu_);
   absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  // Has GoOn() called for a write that the sender has paused, on a polling thread.
+  void GoOnLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void GoOn() ABSL_LOCKS_EXCLUDED(write_mu_);
+  // Some more of the write that is not over, if there is one.
+  std::optional<Over> WriteOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   // After a write: what SendGoaway() wants, if there is space.
   void MaybeSendGoaway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
@@ -190,7 +201,7 @@ class EndpointCore final : public Pollable,
   std::atomic<bool> ended_{false};
   absl::Mutex end_mu_;
   absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
-  absl::AnyInvocable<void(const absl::Status&)> on_end_ ABSL_GUARDED_BY(end_mu_);
+  std::vector<absl::AnyInvocable<void(const absl::Status&)>> on_end_ ABSL_GUARDED_BY(end_mu_);
 };
 
 }  // namespace grpc_cxl::internal

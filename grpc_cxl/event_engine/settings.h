@@ -11,6 +11,7 @@
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/memory_distance.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
@@ -41,7 +42,9 @@ struct EndpointSettings {
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
   bool inline_calls = false;
+  Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
+  size_t max_waiting_calls = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;
 };
@@ -58,10 +61,20 @@ struct ServerSettings : EndpointSettings {
   size_t call_buffer_bytes = 0;
   size_t max_connections = 0;
   size_t max_total_arena_bytes = 0;
+  size_t capacity = 0;
+  bool adaptive_capacity = false;
   ArenaBacking backing;
   Coherence coherence = Coherence::kCoherent;
 
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
+};
+
+// Server credentials of ours, for those who have gRPC's type.
+class HasServerSettings {
+ public:
+  virtual ~HasServerSettings() = default;
+  // Null: the options are wrong.
+  virtual const ServerSettings* server_settings() const = 0;
 };
 
 // Whether a server of this name is one of its replicas: names of addresses and offers have none.

@@ -31,6 +31,44 @@ TEST_F(HostileCallsTest, CancellationsOfNothingAndUnknownWaitersAreNothing) {
   EXPECT_EQ(pair_.Wait(slot_).response, "a");
 }
 
+TEST_F(HostileCallsTest, APriorityThatIsNoneIsTheDefault) {
+  const auto taken = [&] {
+    const ServerCalls::News news = pair_.server.Run();
+    const ServerCalls::CallId call = news.taken.at(0).id;
+    pair_.server.Respond(call, "a");
+    return call.priority;
+  };
+  pair_.client_slot(slot_).priority = 3;
+  EXPECT_EQ(taken(), Priority::kDefault);
+  pair_.Wait(slot_);
+  for (const Priority priority : {Priority::kInteractive, Priority::kBulk, Priority::kDefault}) {
+    const int slot = pair_.client.Acquire();
+    pair_.client.Post(slot, 0, SIZE_MAX, priority);
+    EXPECT_EQ(taken(), priority);
+    pair_.Wait(slot);
+  }
+}
+
+TEST_F(HostileCallsTest, AWaitingCallIsTakenAsItWasSeen) {
+  const auto no_room = [] { return false; };
+  const ServerCalls::News news = pair_.server.Run(no_room);
+  ASSERT_EQ(news.waiting.size(), 1u);
+  pair_.client_slot(slot_).generation = 77;
+  pair_.client_slot(slot_).request_bytes = 1 << 30;
+  const auto taken = pair_.server.TakeWaiting(news.waiting[0]);
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->request, "q");
+  pair_.server.Respond(taken->id, "a");
+  EXPECT_EQ(pair_.Wait(slot_).response, "a");
+}
+
+TEST_F(HostileCallsTest, AWaitingCallIsNotPostedAgain) {
+  const auto no_room = [] { return false; };
+  ASSERT_TRUE(pair_.server.Run(no_room).status.ok());
+  pair_.client_words().posted = pair_.client_words().posted ^ (uint64_t{1} << slot_);
+  EXPECT_TRUE(absl::IsDataLoss(pair_.server.Run(no_room).status));
+}
+
 TEST_F(HostileCallsTest, AResponseLargerThanItsBuffer) {
   pair_.Poll(slot_);
   pair_.server_slot(slot_).part_bytes = CallPair::kBuffer + 1;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/calls/call_capacity.h"
+
+#include <utility>
+
+namespace grpc_cxl::internal {
+
+void CallCapacity::SetBound(uint32_t calls) {
+  constexpr uint32_t kMost = 1000;  // to be found
+  bound_ = calls;
+  const bool adapts = adapts_.load(std::memory_order_relaxed);
+  if (adapts) gradient_.SetMost(calls == 0 ? kMost : calls);
+  limit_.store(adapts ? gradient_.limit() : calls, std::memory_order_seq_cst);
+}
+
+void CallCapacity::Set(uint32_t calls) {
+  {
+    absl::MutexLock lock(mu_);
+    is_set_ = true;
+    SetBound(calls);
+  }
+  BeginWaiting();
+}
+
+void CallCapacity::SetAtFirst(uint32_t calls) {
+  absl::MutexLock lock(mu_);
+  if (!is_set_ && calls != 0 && (bound_ == 0 || calls < bound_)) SetBound(calls);
+}
+
+void CallCapacity::Adapt() {
+  absl::MutexLock lock(mu_);
+  adapts_.store(true, std::memory_order_relaxed);
+  SetBound(bound_);
+}
+
+void CallCapacity::Measured(int64_t took_ns, int64_t now_ns) {
+  if (!adapts_.load(std::memory_order_relaxed)) return;
+  absl::MutexLock lock(mu_);
+  gradient_.Ended(took_ns, running(), now_ns);
+  limit_.store(gradient_.limit(), std::memory_order_seq_cst);
+}
+
+bool CallCapacity::HasRoom() {
+  uint32_t running = running_.load(std::memory_order_seq_cst);
+  for (;;) {
+    const uint32_t limit = limit_.load(std::memory_order_seq_cst);
+    if (limit != 0 && running >= limit) return false;
+    if (running_.compare_exchange_weak(running, running + 1, std::memory_order_seq_cst)) {
+      return true;
+    }
+  }
+}
+
+void CallCapacity::Wait(std::weak_ptr<Connection> connection) {
+  {
+    absl::MutexLock lock(mu_);
+    turns_.push_back(std::move(connection));
+    waiting_.store(turns_.size(), std::memory_order_seq_cst);
+  }
+  BeginWaiting();  // a call may have ended before
+}
+
+void CallCapacity::TakeTurns() {
+  // A call that is begun here may end here: the loop below goes on with the next then.
+  thread_local const CallCapacity* turning = nullptr;
+  if (turning == this) return;
+  const CallCapacity* const before = std::exchange(turning, this);
+  while (waiting_.load(std::memory_order_seq_cst) > 0 && HasRoom()) {
+    std::shared_ptr<Connection> connection;
+    {
+      absl::MutexLock lock(mu_);
+      if (!turns_.empty()) {
+        connection = turns_.front().lock();
+        turns_.pop_front();
+        waiting_.store(turns_.size(), std::memory_order_seq_cst);
+      }
+    }
+    const Connection::Begun begun =
+        connection == nullptr ? Connection::Begun{} : connection->BeginNext();
+    if (begun.more) {
+      absl::MutexLock lock(mu_);
+      turns_.push_back(connection);
+      waiting_.store(turns_.size(), std::memory_order_seq_cst);
+    }
+    // After that: who has found no connection in between has left the room to us.
+    if (!begun.one) Release();
+  }
+  turning = before;
+}
+
+}  // namespace grpc_cxl::internal
