@@ -116,6 +116,17 @@ TEST_F(ServeBackHostileTest, OneConnectionAfterAnotherIsTakenAndGivenBack) {
   }
 }
 
+TEST_F(ServeBackHostileTest, AFewConnectionsAtATime) {
+  std::vector<UniqueFd> held;
+  for (int i = 0; i < 20; ++i) {
+    if (UniqueFd socket = ConnectBack()) held.push_back(std::move(socket));
+  }
+  EXPECT_GE(held.size(), 4u);
+  EXPECT_LE(held.size(), 8u);
+  held.clear();
+  EXPECT_TRUE(Eventually([&] { return static_cast<bool>(ConnectBack()); }));
+}
+
 TEST_F(ServeBackHostileTest, AThousandSocketsAreTooMany) {
   ExpectServed();
   const int files = CountOpenFiles();
