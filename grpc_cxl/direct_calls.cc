@@ -141,8 +141,8 @@ ServedCallStats GetServedCallStats() {
 }
 
 bool AwaitTakeOver(grpc::Server& server, absl::Time deadline) {
-  const std::vector<std::shared_ptr<Acceptor>> acceptors =
-      internal::FindAcceptors(server.c_server());
+  std::vector<std::shared_ptr<Acceptor>> acceptors = internal::FindAcceptors(server.c_server());
+  std::erase_if(acceptors, [](const auto& acceptor) { return !acceptor->has_name(); });
   bool taken = !acceptors.empty();
   for (const auto& acceptor : acceptors) taken &= acceptor->AwaitTakeOver(deadline);
   return taken;

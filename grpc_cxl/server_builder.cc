@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/server_builder.h"
 
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 #include <grpc/impl/channel_arg_names.h>
+#include <grpcpp/security/server_credentials.h>
 
 #include <algorithm>
 #include <climits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,14 +17,35 @@
 #include "grpc_cxl/direct/offer_answer.h"
 #include "grpc_cxl/direct/place_holders.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/engine.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/channel_target.h"
+#include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/payload_placement.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl {
+
+namespace {
+
+// Of the address at which a BackServer is: without one, the server has none, and serves.
+class BackCredentials final : public grpc::ServerCredentials {
+ public:
+  BackCredentials() : grpc::ServerCredentials(grpc_insecure_server_credentials_create()) {}
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override {
+    const internal::CxlListening listening(std::nullopt);
+    grpc_server_add_http2_port(server, address.c_str(), c_creds());
+    return 1;
+  }
+};
+
+}  // namespace
 
 ServerBuilder::ServerBuilder() : answers_(std::make_shared<internal::OfferAnswers>()) {
   experimental().SetInterceptorCreators({});
@@ -37,7 +62,9 @@ void ServerBuilder::experimental_type::SetInterceptorCreators(
 
 grpc::ChannelArguments ServerBuilder::BuildChannelArgs() {
   grpc::ChannelArguments arguments = grpc::ServerBuilder::BuildChannelArgs();
-  const std::vector<Port> addresses = ports();
+  std::vector<Port> addresses = ports();
+  std::erase_if(addresses,
+                [](const Port& port) { return internal::BackServer::IsAddress(port.addr); });
   size_t capacity = 0;
   for (const Port& port : addresses) {
     const auto* const ours = dynamic_cast<const internal::HasServerSettings*>(port.creds.get());
@@ -69,8 +96,13 @@ grpc::ChannelArguments ServerBuilder::BuildChannelArgs() {
 }
 
 std::unique_ptr<grpc::Server> ServerBuilder::BuildAndStart() {
+  MakeEngineDefault();  // credentials of an address have done so, but maybe there is none
+  // The server's listener keeps it, and this builder nothing of the server.
+  const std::shared_ptr<internal::BackServer> back = internal::BackServer::Make();
+  AddListeningPort(back->address(), std::make_shared<BackCredentials>());
   std::unique_ptr<grpc::Server> server = grpc::ServerBuilder::BuildAndStart();
   if (server == nullptr) return server;
+  back->Built(server->c_server());
   if (const auto capacity = internal::FindCapacity(server->c_server())) {
     capacity->calls->SetHandlersHold();
   }

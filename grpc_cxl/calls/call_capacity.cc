@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/call_capacity.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace grpc_cxl::internal {
@@ -40,23 +41,36 @@ void CallCapacity::Measured(int64_t took_ns, int64_t now_ns) {
   limit_.store(gradient_.limit(), std::memory_order_seq_cst);
 }
 
-bool CallCapacity::HasRoom() {
-  uint32_t running = running_.load(std::memory_order_seq_cst);
+bool CallCapacity::HasRoom(Priority priority) {
+  uint64_t running = running_.load(std::memory_order_seq_cst);
   for (;;) {
     const uint32_t limit = limit_.load(std::memory_order_seq_cst);
-    if (limit != 0 && running >= limit) return false;
-    if (running_.compare_exchange_weak(running, running + 1, std::memory_order_seq_cst)) {
+    if (limit != 0 && All(running) >= limit) return false;
+    if (limit != 0 && priority == Priority::kBulk && Bulk(running) >= std::max(limit / 2, 1u)) {
+      return false;
+    }
+    if (running_.compare_exchange_weak(running, running + Part(priority),
+                                       std::memory_order_seq_cst)) {
       return true;
     }
   }
 }
 
-void CallCapacity::Wait(std::weak_ptr<Connection> connection) {
-  {
-    absl::MutexLock lock(mu_);
-    turns_.push_back(std::move(connection));
-    waiting_.store(turns_.size(), std::memory_order_seq_cst);
-  }
+void CallCapacity::AddTurn(Turn turn, int64_t since_ns) {
+  absl::MutexLock lock(mu_);
+  waiting_.fetch_add(Part(turn.priority), std::memory_order_seq_cst);
+  turns_.Push(turn.priority, std::move(turn), since_ns);
+}
+
+std::optional<CallCapacity::Turn> CallCapacity::TakeTurn() {
+  absl::MutexLock lock(mu_);
+  std::optional<Turn> turn = turns_.PopIf([this](Priority priority) { return HasRoom(priority); });
+  if (turn.has_value()) waiting_.fetch_sub(Part(turn->priority), std::memory_order_seq_cst);
+  return turn;
+}
+
+void CallCapacity::Wait(std::weak_ptr<Connection> connection, Priority priority, int64_t since_ns) {
+  AddTurn({std::move(connection), priority}, since_ns);
   BeginWaiting();  // a call may have ended before
 }
 
@@ -65,25 +79,14 @@ void CallCapacity::TakeTurns() {
   thread_local const CallCapacity* turning = nullptr;
   if (turning == this) return;
   const CallCapacity* const before = std::exchange(turning, this);
-  while (waiting_.load(std::memory_order_seq_cst) > 0 && HasRoom()) {
-    std::shared_ptr<Connection> connection;
-    {
-      absl::MutexLock lock(mu_);
-      if (!turns_.empty()) {
-        connection = turns_.front().lock();
-        turns_.pop_front();
-        waiting_.store(turns_.size(), std::memory_order_seq_cst);
-      }
-    }
+  while (std::optional<Turn> turn = TakeTurn()) {
+    const Priority priority = turn->priority;
+    const std::shared_ptr<Connection> connection = turn->connection.lock();
     const Connection::Begun begun =
-        connection == nullptr ? Connection::Begun{} : connection->BeginNext();
-    if (begun.more) {
-      absl::MutexLock lock(mu_);
-      turns_.push_back(connection);
-      waiting_.store(turns_.size(), std::memory_order_seq_cst);
-    }
-    // After that: who has found no connection in between has left the room to us.
-    if (!begun.one) Release();
+        connection == nullptr ? Connection::Begun{} : connection->BeginNext(priority);
+    if (begun.more) AddTurn(*std::move(turn), begun.since_ns);
+    // After that: who has found no connection, or no room, in between has left it to us.
+    if (!begun.one) Release(1, priority);
   }
   turning = before;
 }

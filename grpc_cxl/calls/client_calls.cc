@@ -62,7 +62,9 @@ void ClientCalls::FreeUnwanted() {
 }
 
 int ClientCalls::TryAcquire() {
-  uint64_t free = free_.load(std::memory_order_relaxed);
+  // acquire, also where the exchange fails: matched by the release in Release(), so that `cancelled`
+  // below has the flips for all earlier calls of the free slots.
+  uint64_t free = free_.load(std::memory_order_acquire);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Look().
     const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
@@ -72,7 +74,7 @@ int ClientCalls::TryAcquire() {
     // Matched by the release in Release(): what the last call did to the slot is over.
     // seq_cst, with busy(): see Retire().
     if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_seq_cst,
-                                    std::memory_order_relaxed)) {
+                                    std::memory_order_acquire)) {
       if (!retired_.load(std::memory_order_seq_cst) && Reserve(slot)) return slot;
       Release(slot);
       return -1;
@@ -112,9 +114,6 @@ void ClientCalls::Rest() {
 absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
   return absl::MakeSpan(requests_ + slot * buffer_bytes_, buffer_bytes_);
 }
-
-// Matched by the acquire in Acquire().
-void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit,
                            Priority priority) {
@@ -253,8 +252,7 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
 void ClientCalls::Cancel(int slot, uint32_t generation) {
   Call& call = calls_[slot];
   absl::MutexLock lock(call.mu);
-  if (!call.live || call.generation != generation) return;
-  if (std::exchange(call.cancelled, true)) return;
+  if (!call.live || call.generation != generation || std::exchange(call.cancelled, true)) return;
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   // Publishes the generation; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->cancelled, Bit(slot), std::memory_order_release);
@@ -321,7 +319,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
   const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
-  const CallState state = CallStateOf(word);
+  const CallState state = view_.Holds() ? CallStateOf(word) : CallState::kTaken;
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
   }
@@ -349,6 +347,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
     view_.Acquire(part);
     call.response.append(part.data(), part.size());
+    if (!view_.Holds()) return false;  // another's bytes; nobody looks at them any more
   }
   bytes_in_.Add(bytes);
   ++call.parts;
@@ -369,7 +368,8 @@ void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
   const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
-  const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
+  const bool may_have_run =
+      !view_.Holds() || (IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused);
   *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }
 

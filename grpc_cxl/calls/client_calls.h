@@ -86,7 +86,9 @@ class ClientCalls {
   // The slot's request buffer.
   absl::Span<char> RequestBuffer(int slot) const;
   // Gives back a slot that was not posted.
-  void Release(int slot);
+  void Release(int slot) {
+    free_.fetch_or(Bit(slot), std::memory_order_release);  // matched by the acquire in Acquire()
+  }
 
   // Hands the first `request_bytes` of the buffer to the server. A response of more than
   // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
@@ -189,7 +191,8 @@ class ClientCalls {
   void LookPolled(int slot);
   // Frees the slot of a call whose outcome Wait() returns.
   void Finish(int slot);
-  bool ended() const { return ended_.load(std::memory_order_seq_cst); }
+  // Also when the memory is not ours any more.
+  bool ended() const { return ended_.load(std::memory_order_seq_cst) || !view_.Holds(); }
   // Reserves what the slot's caller writes. False: there is no memory.
   bool Reserve(int slot);
 

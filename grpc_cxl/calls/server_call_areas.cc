@@ -55,7 +55,7 @@ bool ServerCallAreas::Ready() const {
   return false;
 }
 
-ServerCalls::News ServerCallAreas::Run(absl::FunctionRef<bool()> has_room) {
+ServerCalls::News ServerCallAreas::Run(absl::FunctionRef<bool(Priority)> has_room) {
   absl::Status opened = OpenMore();
   ServerCalls::News news = areas_[0]->Run(has_room);
   news.status.Update(opened);

@@ -40,9 +40,9 @@ class ServerCallAreas {
   void SetAccepting(bool accepting);
   bool Ready() const;
   ServerCalls::News Run() {
-    return Run([] { return true; });
+    return Run([](Priority) { return true; });
   }
-  ServerCalls::News Run(absl::FunctionRef<bool()> has_room);
+  ServerCalls::News Run(absl::FunctionRef<bool(Priority)> has_room);
   std::optional<ServerCalls::TakenCall> TakeWaiting(ServerCalls::CallId call);
   bool Refuse(ServerCalls::CallId call);
   void Respond(ServerCalls::CallId call, std::string response);

@@ -79,10 +79,10 @@ class ServerCalls {
   // For the polling thread: whether the client has news, and acting upon them.
   bool Ready() const;
   News Run() {
-    return Run([] { return true; });
+    return Run([](Priority) { return true; });
   }
   // `has_room` is asked for each call that could be taken; otherwise it waits.
-  News Run(absl::FunctionRef<bool()> has_room);
+  News Run(absl::FunctionRef<bool(Priority)> has_room);
   // Nullopt: it waits no more, or was refused.
   std::optional<TakenCall> TakeWaiting(CallId call);
   // False: it waits no more.
@@ -128,11 +128,11 @@ class ServerCalls {
     bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer; both are granted
   };
 
-  absl::Status Look(absl::FunctionRef<bool()> has_room, News* news)
+  absl::Status Look(absl::FunctionRef<bool(Priority)> has_room, News* news)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   void LookAtCancels(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   // A slot with a new call.
-  absl::Status See(int slot, absl::FunctionRef<bool()> has_room, News* news)
+  absl::Status See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   // Nullopt: it was refused.
   std::optional<TakenCall> Take(int slot, Slot& state)

@@ -41,8 +41,9 @@ std::string NewName() {
 
 }  // namespace
 
-std::shared_ptr<CallPlace> CallPlace::Make(std::shared_ptr<CallCapacity> capacity) {
-  std::shared_ptr<CallPlace> place(new CallPlace(std::move(capacity), NewName()));
+std::shared_ptr<CallPlace> CallPlace::Make(std::shared_ptr<CallCapacity> capacity,
+                                           Priority priority) {
+  std::shared_ptr<CallPlace> place(new CallPlace(std::move(capacity), priority, NewName()));
   Table& table = TheTable();
   absl::MutexLock lock(table.mu);
   table.places[place->name()] = place;
@@ -66,7 +67,7 @@ CallPlace::~CallPlace() {
     table.places.erase(name_);
     table.count.fetch_sub(1, std::memory_order_relaxed);
   }
-  capacity_->Leave();
+  capacity_->Leave(priority_);
 }
 
 }  // namespace grpc_cxl::internal

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/calls/call_capacity.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -21,7 +22,7 @@ class CallPlace {
   static constexpr char kKey[] = "cxl-place-bin";
 
   // Of a call for which Enter() was true.
-  static std::shared_ptr<CallPlace> Make(std::shared_ptr<CallCapacity> capacity);
+  static std::shared_ptr<CallPlace> Make(std::shared_ptr<CallCapacity> capacity, Priority priority);
   // Null: there is none.
   static std::shared_ptr<CallPlace> Find(absl::string_view name);
   // Whether there is one, of whatever server.
@@ -34,10 +35,11 @@ class CallPlace {
   const std::string& name() const { return name_; }
 
  private:
-  CallPlace(std::shared_ptr<CallCapacity> capacity, std::string name)
-      : capacity_(std::move(capacity)), name_(std::move(name)) {}
+  CallPlace(std::shared_ptr<CallCapacity> capacity, Priority priority, std::string name)
+      : capacity_(std::move(capacity)), priority_(priority), name_(std::move(name)) {}
 
   const std::shared_ptr<CallCapacity> capacity_;
+  const Priority priority_;
   const std::string name_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -84,7 +85,7 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
   if (places_[call.slot] != nullptr) {
     places_[call.slot] = nullptr;  // the handler may hold it still
   } else {
-    capacity_->Release();
+    capacity_->Release(1, call.priority);
   }
   {
     absl::MutexLock lock(mu_);
@@ -99,7 +100,7 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
 
 std::string ServerLinkUser::NamePlace(ServerCalls::CallId call) {
   if (capacity_->limit() == 0 || !capacity_->HandlersHold()) return "";
-  places_[call.slot] = CallPlace::Make(capacity_);
+  places_[call.slot] = CallPlace::Make(capacity_, call.priority);
   return places_[call.slot]->name();
 }
 
@@ -154,21 +155,31 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
 }
 
 absl::Status ServerLinkUser::Run() {
-  uint32_t entered = 0;
-  // relaxed: if another thread begins the last of them just now, a call waits for its turn.
-  bool waits = waiting_count_.load(std::memory_order_relaxed) > 0;
-  ServerCalls::News news = calls_.Run([&] {
-    waits = waits || !capacity_->Enter();
-    if (!waits) ++entered;
-    return !waits;
+  // By priority: places of calls that are not taken after all.
+  uint32_t left[std::size(WaitingCalls::kPriorities)] = {};
+  // Whether a call waits behind others of this connection. relaxed: if another thread begins the
+  // last of them just now, it waits for its turn.
+  bool waits = waiting_count_.load(std::memory_order_relaxed) >
+               waiting_bulk_.load(std::memory_order_relaxed);
+  bool bulk_waits = waiting_count_.load(std::memory_order_relaxed) > 0;
+  ServerCalls::News news = calls_.Run([&](Priority priority) {
+    bool& behind = priority == Priority::kBulk ? bulk_waits : waits;
+    behind = behind || !capacity_->Enter(priority);
+    bulk_waits = bulk_waits || waits;
+    if (!behind) ++left[static_cast<size_t>(priority)];
+    return !behind;
   });
   for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
   if (news.refused > 0) ServedCounters::OfProcess().refused.Add(news.refused);
   if (!news.waiting.empty() || !news.withdrawn.empty()) Wait(news);
-  const auto taken = static_cast<uint32_t>(news.taken.size());
-  if (taken > 0) Dispatch(std::move(news.taken));
-  if (entered > taken) {
-    capacity_->Release(entered - taken);
+  for (const ServerCalls::TakenCall& call : news.taken) {
+    --left[static_cast<size_t>(call.id.priority)];
+  }
+  if (!news.taken.empty()) Dispatch(std::move(news.taken));
+  for (const Priority priority : WaitingCalls::kPriorities) {
+    const uint32_t places = left[static_cast<size_t>(priority)];
+    if (places == 0) continue;
+    capacity_->Release(places, priority);
     capacity_->BeginWaiting();
   }
   Finished();  // the ack of a part may have sent the last part
@@ -177,19 +188,23 @@ absl::Status ServerLinkUser::Run() {
 
 void ServerLinkUser::Wait(const ServerCalls::News& news) {
   const int64_t now = SteadyNs();
-  bool comes_in_turn;
+  std::map<Priority, int64_t> come_in_turn;
   {
     absl::MutexLock lock(wait_mu_);
     const auto before = static_cast<int64_t>(waiting_.size());
     for (const ServerCalls::CallId& call : news.waiting) waiting_.Add({call, now});
     for (const ServerCalls::CallId& call : news.withdrawn) waiting_.Remove(call);
-    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
+    CountWaiting();
     capacity_->AddWaitingCalls(static_cast<int64_t>(waiting_.size()) - before);
-    comes_in_turn = waiting_.size() > 0 && !in_turn_;
-    if (comes_in_turn) in_turn_ = true;
+    for (const Priority priority : WaitingCalls::kPriorities) {
+      if (waiting_.size(priority) == 0 || !in_turn_.insert(priority).second) continue;
+      come_in_turn[priority] = waiting_.since_ns(priority);
+    }
   }
   if (retired_) return RefuseWaiting();  // it may have looked too early
-  if (comes_in_turn) capacity_->Wait(Self());
+  for (const auto& [priority, since_ns] : come_in_turn) {
+    capacity_->Wait(Self(), priority, since_ns);
+  }
   if (tells_load_) TellCapacity();
 }
 
@@ -198,23 +213,32 @@ void ServerLinkUser::RefuseWaiting() {
   {
     absl::MutexLock lock(wait_mu_);
     std::swap(waiting, waiting_);
-    waiting_count_.store(0, std::memory_order_relaxed);
+    CountWaiting();
     capacity_->AddWaitingCalls(-static_cast<int64_t>(waiting.size()));
   }
-  while (const std::optional<WaitingCalls::Call> call = waiting.Next()) {
-    if (calls_.Refuse(call->id)) ServedCounters::OfProcess().refused.Add();
+  for (const Priority priority : WaitingCalls::kPriorities) {
+    while (const std::optional<WaitingCalls::Call> call = waiting.Next(priority)) {
+      if (calls_.Refuse(call->id)) ServedCounters::OfProcess().refused.Add();
+    }
   }
 }
 
-CallCapacity::Connection::Begun ServerLinkUser::BeginNext() {
+void ServerLinkUser::CountWaiting() {
+  waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
+  waiting_bulk_.store(waiting_.size(Priority::kBulk), std::memory_order_relaxed);
+}
+
+CallCapacity::Connection::Begun ServerLinkUser::BeginNext(Priority priority) {
+  int64_t since_ns = 0;
   for (bool more = true; more;) {
     std::optional<WaitingCalls::Call> next;
     {
       absl::MutexLock lock(wait_mu_);
-      next = waiting_.Next();
-      more = waiting_.size() > 0;
-      in_turn_ = more;
-      waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
+      next = waiting_.Next(priority);
+      more = waiting_.size(priority) > 0;
+      since_ns = waiting_.since_ns(priority);
+      if (!more) in_turn_.erase(priority);
+      CountWaiting();
       if (next.has_value()) capacity_->AddWaitingCalls(-1);
     }
     if (!next.has_value()) break;
@@ -227,9 +251,9 @@ CallCapacity::Connection::Begun ServerLinkUser::BeginNext() {
     TakenCalls one;
     one.push_back(*std::move(taken));
     Dispatch(std::move(one));
-    return {.one = true, .more = more};
+    return {.one = true, .more = more, .since_ns = since_ns};
   }
-  return {.one = false, .more = false};
+  return {};
 }
 
 void ServerLinkUser::Dispatch(TakenCalls taken) {

@@ -80,7 +80,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
 
   // The server's capacity has changed.
   void TellCapacity();
-  CallCapacity::Connection::Begun BeginNext() override;
+  CallCapacity::Connection::Begun BeginNext(Priority priority) override;
 
   // After Retire(): waits until every taken call has its response, at most until `deadline`.
   // False: calls still run.
@@ -112,6 +112,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   // Calls that must wait, and those that need not any more.
   void Wait(const ServerCalls::News& news);
   void RefuseWaiting();
+  void CountWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(wait_mu_);
   // Tells the client load and capacity.
   void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -141,8 +142,9 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
 
   absl::Mutex wait_mu_;
   WaitingCalls waiting_ ABSL_GUARDED_BY(wait_mu_);
-  bool in_turn_ ABSL_GUARDED_BY(wait_mu_) = false;  // CallCapacity knows of them
-  std::atomic<size_t> waiting_count_{0};            // their number; stored under wait_mu_
+  std::set<Priority> in_turn_ ABSL_GUARDED_BY(wait_mu_);  // of which CallCapacity knows
+  // Their number, and that of bulk calls; stored under wait_mu_.
+  std::atomic<size_t> waiting_count_{0}, waiting_bulk_{0};
 };
 
 }  // namespace grpc_cxl::internal

@@ -51,6 +51,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
                                                           const CxlAddress& address,
                                                           const ServerLimits& limits = {});
 
+  // The same for the clients of `source`, whose name nobody can find. Cannot fail.
+  static std::shared_ptr<Acceptor> Of(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
+                                      std::shared_ptr<ClientSource> source, const ServiceName& name,
+                                      const ListenContext& context, const ServerLimits& limits);
+
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
 
@@ -58,6 +63,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   bool AwaitTakeOver(absl::Time deadline) { return source_->AwaitTakeOver(deadline); }
   const ServiceName& name() const { return name_; }
+  // Whether there is something to take over.
+  bool has_name() const { return has_name_; }
   const ServerLimits& limits() const { return limits_; }
 
   // Makes a name that one client is told, for connections that carry direct calls alone: a client
@@ -93,7 +100,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
            std::shared_ptr<ClientSource> source, const ServiceName& name,
-           const ListenContext& context, const ServerLimits& limits);
+           const ListenContext& context, const ServerLimits& limits, bool has_name);
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
@@ -114,6 +121,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const ServiceName name_;
+  const bool has_name_;
   const ServerSettings settings_;
   const bool plain_;
   const bool may_have_direct_calls_;

@@ -62,8 +62,9 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
       !status.ok()) {
     return status;
   }
-  auto memory = std::make_shared<const Memory>(std::move(options.lease), std::move(arena),
-                                               FarMemory::Create(options.memory, mapping));
+  auto memory = std::make_shared<const Memory>(
+      std::move(options.lease), std::move(arena),
+      FarMemory::Create(options.memory, mapping, std::move(options.fence)));
   const absl::Span<char> working = WorkingMemory(memory->far.get(), mapping);
   if (side == Side::kServer) WriteHeader(working, SharedView(memory->far.get()), ring_bytes);
   // In the order of link_layout.h; what the client writes comes first.
@@ -105,6 +106,7 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
                                              : ArenaPages()),
       socket_(std::move(socket)),
       polls_(polls),
+      foreign_socket_(options.foreign_socket),
       liveness_(std::move(options.liveness)),
       pool_(map.payload_out.empty()
                 ? nullptr
@@ -126,7 +128,7 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
       rx_(&map.mine->rx, &map.peer->tx, map.in, view()),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
-      sleeper_(&map.mine->doorbell, socket_.get(), view()),
+      sleeper_(&map.mine->doorbell, socket_.get(), view(), foreign_socket_),
       waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
 
 BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
@@ -186,7 +188,10 @@ void Link::Consume(size_t bytes) {
   }
 }
 
-Link::~Link() { CloseSocket(std::move(socket_)); }
+Link::~Link() {
+  if (foreign_socket_ && socket_) CloseElsewhere(std::move(socket_));
+  CloseSocket(std::move(socket_));
+}
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,7 +33,7 @@ class Connection final : public CallCapacity::Connection {
     }
     self->capacity_->Wait(self);
   }
-  Begun BeginNext() override {
+  Begun BeginNext(Priority) override {
     absl::MutexLock lock(mu_);
     if (calls_.empty()) return {.one = false, .more = false};
     *begun_ += name_ + std::to_string(calls_.front()) + " ";
@@ -85,6 +86,49 @@ TEST(CallCapacityTest, ConnectionsTakeTurns) {
   EXPECT_EQ(capacity.running(), 4u);
 }
 
+TEST(CallCapacityTest, UrgentCallsFirstAndHalfForBulkAtMost) {
+  struct Counting final : CallCapacity::Connection {
+    Begun BeginNext(Priority priority) override {
+      begun += priority == Priority::kBulk      ? "bulk "
+               : priority == Priority::kDefault ? "default "
+                                                : "interactive ";
+      return {.one = true, .more = --left[priority] > 0};
+    }
+    std::map<Priority, int> left;
+    std::string begun;
+  };
+  CallCapacity capacity;
+  capacity.Set(4);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capacity.Enter(Priority::kBulk));
+  EXPECT_FALSE(capacity.Enter(Priority::kBulk)) << "half";
+  const auto client = std::make_shared<Counting>();
+  client->left[Priority::kBulk] = 2;
+  capacity.Wait(client, Priority::kBulk);
+  EXPECT_EQ(client->begun, "");
+  // Nobody waits behind bulk calls.
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(capacity.Enter(Priority::kDefault));
+  for (const Priority priority : {Priority::kDefault, Priority::kInteractive}) {
+    EXPECT_FALSE(capacity.Enter(priority));
+    client->left[priority] = 1;
+    capacity.Wait(client, priority);
+  }
+  capacity.Leave(Priority::kDefault);
+  EXPECT_EQ(client->begun, "interactive ");
+  capacity.Leave(Priority::kBulk);
+  EXPECT_EQ(client->begun, "interactive default ");
+  capacity.Leave(Priority::kInteractive);
+  EXPECT_EQ(client->begun, "interactive default bulk ");
+  capacity.Leave(Priority::kDefault);
+  EXPECT_EQ(client->begun, "interactive default bulk ") << "half";
+  capacity.Leave(Priority::kBulk);
+  EXPECT_EQ(client->begun, "interactive default bulk bulk ");
+  EXPECT_EQ(capacity.running(), 3u);
+  capacity.Set(1);
+  for (int i = 0; i < 2; ++i) capacity.Leave(Priority::kBulk);
+  capacity.Leave(Priority::kDefault);
+  EXPECT_TRUE(capacity.Enter(Priority::kBulk)) << "one at least";
+}
+
 TEST(CallCapacityTest, AtFirstTheSmallestOptionCountsAndThenWhatWasSet) {
   CallCapacity capacity;
   for (const uint32_t option : {0, 7, 5, 9}) capacity.SetAtFirst(option);
@@ -118,7 +162,7 @@ TEST(CallCapacityTest, NoCallIsForgotten) {
   std::atomic<int> running{0}, most{0};
   struct Caller final : CallCapacity::Connection {
     std::atomic<bool> waits{false}, begun{false};
-    Begun BeginNext() override {
+    Begun BeginNext(Priority) override {
       const bool one = waits.exchange(false);
       if (one) begun = true;
       return {.one = one, .more = false};

@@ -95,7 +95,7 @@ void AttackServer(FuzzInput& input) {
   while (useful && !input.empty()) {
     switch (input.TakeUpTo(6)) {
       case 0: {
-        const ServerCalls::News news = pair.server.Run([&] { return room; });
+        const ServerCalls::News news = pair.server.Run([&](Priority) { return room; });
         for (const ServerCalls::TakenCall& call : news.taken) take(call);
         waiting.insert(waiting.end(), news.waiting.begin(), news.waiting.end());
         useful = Fine(news.status);

@@ -176,7 +176,7 @@ TEST_F(CallsTest, AServerThatDoesNotAcceptRefuses) {
 
 // Calls for which there is no room: taken later, refused, or given up by their client.
 TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
-  const auto no_room = [] { return false; };
+  const auto no_room = [](Priority) { return false; };
   for (const std::string end : {"taken", "refused", "withdrawn", "connection ended"}) {
     SCOPED_TRACE(end);
     CallPair pair;

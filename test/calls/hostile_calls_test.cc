@@ -50,7 +50,7 @@ TEST_F(HostileCallsTest, APriorityThatIsNoneIsTheDefault) {
 }
 
 TEST_F(HostileCallsTest, AWaitingCallIsTakenAsItWasSeen) {
-  const auto no_room = [] { return false; };
+  const auto no_room = [](Priority) { return false; };
   const ServerCalls::News news = pair_.server.Run(no_room);
   ASSERT_EQ(news.waiting.size(), 1u);
   pair_.client_slot(slot_).generation = 77;
@@ -63,7 +63,7 @@ TEST_F(HostileCallsTest, AWaitingCallIsTakenAsItWasSeen) {
 }
 
 TEST_F(HostileCallsTest, AWaitingCallIsNotPostedAgain) {
-  const auto no_room = [] { return false; };
+  const auto no_room = [](Priority) { return false; };
   ASSERT_TRUE(pair_.server.Run(no_room).status.ok());
   pair_.client_words().posted = pair_.client_words().posted ^ (uint64_t{1} << slot_);
   EXPECT_TRUE(absl::IsDataLoss(pair_.server.Run(no_room).status));

@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
+#include "grpc_cxl/priority.h"
 #include "grpc_cxl/server_builder.h"
 #include "test/e2e/child.h"
 #include "test/e2e/echo_pair.h"
@@ -113,7 +114,9 @@ class HoldingServer final : private Echo::CallbackService {
 
 // A call in the callback API.
 struct OneCall {
-  OneCall(Echo::Stub& stub, const std::string& payload, absl::Duration timeout = absl::Minutes(1)) {
+  OneCall(Echo::Stub& stub, const std::string& payload, absl::Duration timeout = absl::Minutes(1),
+          Priority priority = Priority::kDefault) {
+    SetPriority(&context, priority);
     context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     request.set_payload(payload);
     stub.async()->Unary(&context, &request, &response, [this](const grpc::Status& ended) {
@@ -197,6 +200,28 @@ TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   EXPECT_EQ(begun, all);
   server_->LetAllGo();
   for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
+}
+
+TEST_F(CapacityTest, UrgentCallsBeginFirst) {
+  const auto stub = Start(1);
+  OneCall first(*stub, "first");
+  ASSERT_TRUE(server_->AwaitHeld(1));
+  Calls calls;
+  for (const auto& [name, priority] : {std::pair("bulk", Priority::kBulk),
+                                       {"default", Priority::kDefault},
+                                       {"interactive", Priority::kInteractive}}) {
+    calls.emplace_back(*stub, name, absl::Minutes(1), priority);
+  }
+  EXPECT_TRUE(Eventually([] {
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      if (connection.direct_calls_waiting == 3) return true;
+    }
+    return false;
+  }));
+  server_->LetAllGo();
+  for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(server_->begun(),
+            (std::vector<std::string>{"first", "interactive", "default", "bulk"}));
 }
 
 TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {

@@ -35,6 +35,8 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
+#include "grpc_cxl/serve_back.h"
+#include "grpc_cxl/server_builder.h"
 #include "test/e2e/blobs_server.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_call.h"
@@ -250,6 +252,46 @@ int RunBusyClient() {
   _exit(0);
 }
 
+// "serving". The handler of Unary calls its caller back, with a call of each kind, and says how
+// each has ended.
+int RunCallingServer() {
+  const LambdaServer server(*JoinTransport(), [](auto* context, const auto&, auto* response) {
+    const auto peer = ChannelToPeer(*context);
+    if (!peer.ok()) {
+      return grpc::Status(grpc::StatusCode::INTERNAL, std::string(peer.status().message()));
+    }
+    const auto stub = Echo::NewStub(*peer);
+    for (const RpcKind kind : kAllRpcKinds) {
+      ClientCall call = CallOfSize(20'000);
+      call.kind = kind;
+      call.requests[0].mutable_script()->set_response_count(1);
+      const Outcome outcome = Perform(stub.get(), call);
+      if (!outcome.status.ok()) return outcome.status;
+      response->mutable_payload()->append(absl::StrCat(Name(kind), " "));
+    }
+    return grpc::Status::OK;
+  });
+  Say("serving");
+  AwaitEndOfInput();
+  return 0;
+}
+
+// Serves an Echo service back and makes a call: its response, or how it has ended. At the end how
+// many calls came.
+int RunServedClient() {
+  const auto service = EchoService::Make(ServerApi::kCallback);
+  ServerBuilder builder;
+  service->Register(&builder);
+  const auto server = builder.BuildAndStart();
+  const auto stub = Echo::NewStub(MakeChannel(*JoinTransport(), ServingBack(*server)));
+  const Outcome outcome = Perform(stub.get(), {.prepare = Patiently()});
+  Say(outcome.status.ok() ? absl::StrCat("called ", outcome.responses[0].payload())
+                          : outcome.status.error_message());
+  AwaitEndOfInput();
+  Say(absl::StrCat(service->control().counts().started, " calls"));
+  return 0;
+}
+
 // "serving". Large messages.
 int RunBlobsServer() {
   const BlobsServer server(*JoinTransport());
@@ -284,6 +326,8 @@ const std::map<std::string, int (*)()> kRoles = {
     {"busy_client", RunBusyClient},
     {"blobs_server", RunBlobsServer},
     {"blobs_client", RunBlobsClient},
+    {"calling_server", RunCallingServer},
+    {"served_client", RunServedClient},
 };
 
 int Main() {

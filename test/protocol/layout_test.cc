@@ -44,6 +44,7 @@ const std::map<std::string, ByteTable> kTables = {
     TABLE("Challenge", ChallengeMessage, FIELD(preamble), FIELD(nonce)),
     TABLE("ClientProof", ClientProofMessage, FIELD(preamble), FIELD(nonce), FIELD(proof)),
     TABLE("ServerProof", ServerProofMessage, FIELD(preamble), FIELD(proof)),
+    TABLE("CallBack", CallBackMessage, FIELD(preamble)),
     TABLE("ArenaHeader", LinkHeader, FIELD(magic), FIELD(arena_bytes), FIELD(ring_bytes),
           FIELD(server_pid), FIELD(layout_version)),
     TABLE("SideWords", LinkSideWords, FIELD(tx.head), FIELD(tx.want_space), FIELD(rx.tail),
