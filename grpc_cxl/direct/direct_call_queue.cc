@@ -51,7 +51,21 @@ DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
   return posted;
 }
 
+// On the stream path gRPC would begin it: TryCancel() tells gRPC's core after it has told us.
+bool DirectCall::EndIfCancelled() {
+  const auto detached = std::make_shared<DetachedCall>(this);
+  {
+    absl::MutexLock lock(mu_);
+    if (!cancelled_) return false;
+    detached_ = detached;
+    slot_ = -1;
+  }
+  EndSoon(detached);
+  return true;
+}
+
 bool DirectCall::GoElsewhere() {
+  if (EndIfCancelled()) return true;
   bool waits_elsewhere;
   {
     absl::MutexLock lock(mu_);
@@ -109,6 +123,7 @@ void DirectCall::OnSlot(int slot) {
   ticket_ = 0;
   if (slot < 0) return End(CallOutcome{CallOutcome::Kind::kNotRun, {}});
   if (PostAgain(slot) == Posted::kYes) return WaitElsewhere();
+  if (EndIfCancelled()) return;
   observed_ = nullptr;
   methods_->Proceed();
 }
