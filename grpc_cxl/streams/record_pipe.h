@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_STREAMS_RECORD_PIPE_H_
+#define GRPC_CXL_STREAMS_RECORD_PIPE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/ring/ring_reader.h"
+#include "grpc_cxl/ring/ring_writer.h"
+#include "grpc_cxl/streams/stream_layout.h"
+
+namespace grpc_cxl::internal {
+
+// Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit.
+// Errors are the ring's: the connection is of no more use. Not thread-safe.
+class RecordWriter {
+ public:
+  explicit RecordWriter(RingWriter* ring) : ring_(ring) {}
+
+  // A record of all `pieces`. `*published`: the peer has something to read.
+  absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
+                     bool* published);
+  // As much of what was kept as fits. When all is in the ring, nothing is kept; until then the
+  // peer tells when there is space.
+  absl::Status Flush(bool* published);
+  bool empty() const { return sent_ == rest_.size(); }
+  void Clear() { rest_.clear(), sent_ = 0; }
+
+ private:
+  absl::Status Put(absl::Span<const char> bytes);
+
+  RingWriter* const ring_;
+  std::string rest_;  // from sent_ on, what did not fit
+  size_t sent_ = 0;
+};
+
+// What a record was.
+struct Record {
+  StreamRecord kind;
+  std::string bytes;
+  // Of a message above the limit, which was left out: its size.
+  uint64_t too_large = 0;
+};
+
+// Reads them. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not thread-safe.
+class RecordReader {
+ public:
+  // Messages above `most_bytes` are left out.
+  RecordReader(RingReader* ring, uint64_t most_bytes) : ring_(ring), most_bytes_(most_bytes) {}
+
+  // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
+  // peer.
+  absl::StatusOr<bool> Next(Record* record, bool* consumed);
+  // Forgets a record that is not complete and never will be.
+  void Clear() { head_bytes_ = 0, skip_ = 0, bytes_.clear(); }
+
+ private:
+  absl::Status CheckHead();
+
+  RingReader* const ring_;
+  const uint64_t most_bytes_;
+  StreamRecordHead head_{};
+  size_t head_bytes_ = 0;  // of it that are here
+  std::string bytes_;
+  uint64_t skip_ = 0;  // of a message that is too large
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_STREAMS_RECORD_PIPE_H_
