@@ -57,7 +57,8 @@ std::shared_ptr<internal::Dispatcher> DispatcherFor(grpc::Server& server,
                                                     const internal::ServiceName& name,
                                                     const internal::ServerLimits& limits) {
   return std::make_shared<internal::Dispatcher>(
-      server, absl::StrReplaceAll(name.str(), {{"/", "."}}), limits.max_metadata_bytes);
+      server, absl::StrReplaceAll(name.str(), {{"/", "."}}), limits.max_metadata_bytes,
+      limits.max_message_bytes);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
 
@@ -60,7 +61,8 @@ struct CallRoute {
   std::shared_ptr<OwnServer> own = nullptr;
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
-  ReplicaScore* score = nullptr;  // of a replica; else null
+  ReplicaScore* score = nullptr;     // of a replica; else null
+  ClientStreams* streams = nullptr;  // null: none
 
   // Calls of this client under way.
   int busy() const { return calls->busy() + (gate == nullptr ? 0 : gate->inside()); }

@@ -40,6 +40,7 @@ struct EndpointSettings {
 
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
+  bool direct_streams = false;
   bool inline_calls = false;
   size_t max_arena_bytes = 0;
 
@@ -48,6 +49,7 @@ struct ChannelSettings : EndpointSettings {
 
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
+  bool direct_streams = false;
   bool take_over = false;
   bool replicas = false;
   std::vector<std::string> also_known_as;

@@ -11,8 +11,7 @@
 
 namespace grpc_cxl::internal {
 
-ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation,
-                           uint64_t most_message_bytes)
+ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation)
     : owner_(owner),
       slot_(slot),
       generation_(generation),
@@ -21,7 +20,7 @@ ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation,
       rx_(&owner->memory_.client_slot(slot).rx, &owner->memory_.server_slot(slot).tx,
           owner->memory_.ring_to_client(slot), owner->memory_.view),
       writer_(&tx_),
-      reader_(&rx_, most_message_bytes) {}
+      reader_(&rx_) {}
 
 void ClientStream::Post() {
   // Publishes the slot; matched by the acquire load in ServerStreams::Look().
@@ -40,9 +39,9 @@ void ClientStream::Tell() {
 
 StreamState ClientStream::state() const {
   // Matched by the release store in ServerStream::SetState().
-  return StreamStateIn(owner_->memory_.view.Load(owner_->memory_.server_slot(slot_).word,
-                                                 std::memory_order_acquire),
-                       generation_);
+  return StreamStateIn(
+      owner_->memory_.view.Load(owner_->memory_.server_slot(slot_).word, std::memory_order_acquire),
+      generation_);
 }
 
 bool ClientStream::TakeBack() {
@@ -111,16 +110,19 @@ void ClientStream::Park(uint32_t seen, int64_t nanoseconds) const {
   FutexWait(owner_->memory_.server_news->of_slot[slot_], seen, nanoseconds);
 }
 
-void ClientStream::WakeParked() const {
-  FutexWake(owner_->memory_.server_news->of_slot[slot_]);
+int64_t ClientStream::WokenAt() const {
+  // relaxed: a figure by itself. The server may say anything.
+  return static_cast<int64_t>(
+      owner_->memory_.server_slot(slot_).woke_at.load(std::memory_order_relaxed));
 }
+
+void ClientStream::WakeParked() const { FutexWake(owner_->memory_.server_news->of_slot[slot_]); }
 
 ClientStreams::ClientStreams(StreamMemory memory) : memory_(std::move(memory)) {
   CHECK_GE(memory_.area.size(), kStreamAreaBytes);
 }
 
-std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> user,
-                                                  uint64_t most_message_bytes) {
+std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> user) {
   // Matched by the release store in ServerStreams::SetGranted().
   const size_t granted = std::min<size_t>(
       memory_.view.Load(memory_.server_news->granted, std::memory_order_acquire), kStreamSlots);
@@ -149,11 +151,9 @@ std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> us
     }
     ++slot.generation;
     slot.user = std::move(user);
-    opened_.fetch_add(1, std::memory_order_relaxed);
     // relaxed: Post() publishes it.
     memory_.client_slot(i).waiter.store(0, std::memory_order_relaxed);
-    return std::make_unique<ClientStream>(this, static_cast<int>(i), slot.generation,
-                                          most_message_bytes);
+    return std::make_unique<ClientStream>(this, static_cast<int>(i), slot.generation);
   }
   return nullptr;
 }

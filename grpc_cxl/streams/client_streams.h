@@ -25,7 +25,10 @@ class ClientStreams;
 // and WakeParked(). Must not outlive ClientStreams' memory.
 class ClientStream {
  public:
-  ClientStream(ClientStreams* owner, int slot, uint32_t generation, uint64_t most_message_bytes);
+  ClientStream(ClientStreams* owner, int slot, uint32_t generation);
+
+  // Next() leaves out messages above it (Record::too_large).
+  void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
   // Hands the stream to the server, after the first Write().
   void Post();
@@ -51,6 +54,8 @@ class ClientStream {
   void SetWaiter(uint32_t bits);
   // Sleeps while news() is `seen`. With kStreamParked set.
   void Park(uint32_t seen, int64_t nanoseconds) const;
+  // When the server last woke us from that, as it says, by CLOCK_MONOTONIC.
+  int64_t WokenAt() const;
   void WakeParked() const;
 
  private:
@@ -75,7 +80,7 @@ class ClientStreams {
   explicit ClientStreams(StreamMemory memory);
 
   // A free slot for `user`, which hears of it until ClientStream::Close(). Null: there is none.
-  std::unique_ptr<ClientStream> Open(std::shared_ptr<StreamUser> user, uint64_t most_message_bytes);
+  std::unique_ptr<ClientStream> Open(std::shared_ptr<StreamUser> user);
 
   // For the polling thread.
   bool Ready() const;
@@ -89,8 +94,12 @@ class ClientStreams {
 
   // Open and posted streams.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
-  // So far.
-  uint64_t opened() const { return opened_.load(std::memory_order_relaxed); }
+  // Grows with what happens in either direction.
+  uint64_t activity() const {
+    // relaxed, both: figures by themselves.
+    return memory_.client_news->total.load(std::memory_order_relaxed) +
+           memory_.server_news->total.load(std::memory_order_relaxed);
+  }
 
  private:
   friend class ClientStream;
@@ -111,7 +120,6 @@ class ClientStreams {
   std::atomic<bool> retired_{false};
   std::atomic<bool> ended_{false};
   std::atomic<int> busy_{0};
-  std::atomic<uint64_t> opened_{0};  // relaxed: a number by itself
 };
 
 }  // namespace grpc_cxl::internal

@@ -21,8 +21,7 @@ absl::Status RecordWriter::Put(absl::Span<const char> bytes) {
   return absl::OkStatus();
 }
 
-absl::Status RecordWriter::Write(StreamRecord kind,
-                                 absl::Span<const absl::Span<const char>> pieces,
+absl::Status RecordWriter::Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
                                  bool* published) {
   if (empty()) Clear();
   size_t bytes = 0;
@@ -44,8 +43,7 @@ absl::Status RecordWriter::Write(StreamRecord kind,
 absl::Status RecordWriter::Flush(bool* published) {
   if (empty()) return absl::OkStatus();
   const auto put = [this]() -> absl::Status {
-    const absl::StatusOr<size_t> written =
-        ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
+    const absl::StatusOr<size_t> written = ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
     if (!written.ok()) return written.status();
     sent_ += *written;
     return absl::OkStatus();

@@ -49,20 +49,20 @@ struct Record {
 // Reads them. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not thread-safe.
 class RecordReader {
  public:
-  // Messages above `most_bytes` are left out.
-  RecordReader(RingReader* ring, uint64_t most_bytes) : ring_(ring), most_bytes_(most_bytes) {}
+  explicit RecordReader(RingReader* ring) : ring_(ring) {}
+
+  // Messages above it are left out from now on; before, none is.
+  void LimitMessages(uint64_t bytes) { most_bytes_ = bytes; }
 
   // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
   // peer.
   absl::StatusOr<bool> Next(Record* record, bool* consumed);
-  // Forgets a record that is not complete and never will be.
-  void Clear() { head_bytes_ = 0, skip_ = 0, bytes_.clear(); }
 
  private:
   absl::Status CheckHead();
 
   RingReader* const ring_;
-  const uint64_t most_bytes_;
+  uint64_t most_bytes_ = UINT64_MAX;
   StreamRecordHead head_{};
   size_t head_bytes_ = 0;  // of it that are here
   std::string bytes_;

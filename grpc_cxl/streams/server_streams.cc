@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/log/check.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
@@ -33,8 +34,7 @@ class Refused final : public StreamUser {
 
 }  // namespace
 
-ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation,
-                           uint64_t most_message_bytes)
+ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation)
     : owner_(owner),
       slot_(slot),
       generation_(generation),
@@ -43,7 +43,7 @@ ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation,
       rx_(&owner->memory_.server_slot(slot).rx, &owner->memory_.client_slot(slot).tx,
           owner->memory_.ring_to_server(slot), owner->memory_.view),
       writer_(&tx_),
-      reader_(&rx_, most_message_bytes) {}
+      reader_(&rx_) {}
 
 void ServerStream::SetState(StreamState state) {
   // Matched by the acquire loads in ClientStream::state() and ClientStreams::Open().
@@ -59,7 +59,11 @@ void ServerStream::Tell() {
   FullFence();  // matched by the one in ClientStream::SetWaiter()
   const uint32_t waiter =
       memory.view.Load(memory.client_slot(slot_).waiter, std::memory_order_relaxed);
-  if ((waiter & kStreamParked) != 0) FutexWake(memory.server_news->of_slot[slot_]);
+  if ((waiter & kStreamParked) != 0) {
+    // relaxed: a figure by itself.
+    memory.server_slot(slot_).woke_at.store(SteadyNs(), std::memory_order_relaxed);
+    FutexWake(memory.server_news->of_slot[slot_]);
+  }
   if ((waiter & kStreamPolled) != 0) {
     memory.view.FetchAdd(memory.server_news->total, uint64_t{1}, std::memory_order_release);
     memory.wake_peer();
@@ -118,11 +122,8 @@ void ServerStream::Free() {
   SetState(StreamState::kIdle);
 }
 
-ServerStreams::ServerStreams(StreamMemory memory, std::unique_ptr<StreamBudget> budget,
-                             uint64_t most_message_bytes)
-    : memory_(std::move(memory)),
-      budget_(std::move(budget)),
-      most_message_bytes_(most_message_bytes) {
+ServerStreams::ServerStreams(StreamMemory memory, Budget budget)
+    : memory_(std::move(memory)), budget_(std::move(budget)) {
   CHECK_GE(memory_.area.size(), kStreamAreaBytes);
 }
 
@@ -135,7 +136,7 @@ void ServerStreams::SetAccepting(bool accepting) {
 
 void ServerStreams::GrantMore() {
   const size_t wanted = std::clamp<size_t>(2 * (busy() + 1), granted_, kStreamSlots);
-  while (granted_ < wanted && (budget_ == nullptr || budget_->Take(2 * kStreamRingBytes))) {
+  while (granted_ < wanted && budget_(2 * kStreamRingBytes)) {
     ++granted_;
   }
 }
@@ -203,7 +204,7 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
     GrantMore();
     StoreGranted();
   }
-  auto stream = std::make_unique<ServerStream>(this, index, generation, most_message_bytes_);
+  auto stream = std::make_unique<ServerStream>(this, index, generation);
   ServerStream* const raw = stream.get();
   // As in call_layout.h, steps a to c.
   raw->SetState(StreamState::kTaken);
@@ -214,15 +215,13 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
   if (!taken) {
     // `begin` may have destroyed the stream.
     if (stream == nullptr) {
-      stream = std::make_unique<ServerStream>(this, index, generation, most_message_bytes_);
+      stream = std::make_unique<ServerStream>(this, index, generation);
     }
     stream->SetState(StreamState::kRefused);
     stream->ended_ = true;
     running_.fetch_sub(1, std::memory_order_seq_cst);
     stream->Tell();
     user = std::make_shared<Refused>(std::move(stream));
-  } else {
-    taken_.fetch_add(1, std::memory_order_relaxed);
   }
   bool ended;
   {

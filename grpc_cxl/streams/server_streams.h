@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -26,7 +27,10 @@ class ServerStreams;
 // is no memory: the connection must end. Not thread-safe. Must not outlive ServerStreams.
 class ServerStream {
  public:
-  ServerStream(ServerStreams* owner, int slot, uint32_t generation, uint64_t most_message_bytes);
+  ServerStream(ServerStreams* owner, int slot, uint32_t generation);
+
+  // Next() leaves out messages above it (Record::too_large).
+  void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces);
   // Goes on with what did not fit. all_written(): nothing is left.
@@ -60,13 +64,6 @@ class ServerStream {
   RecordReader reader_;
 };
 
-// Grants memory for slots, from the budget of the process. Thread-safe.
-class StreamBudget {
- public:
-  virtual ~StreamBudget() = default;
-  virtual bool Take(size_t bytes) = 0;
-};
-
 // The server's half of a stream area (stream_layout.h); its twin is ClientStreams. Grants the
 // client two slots to begin with, and twice as many when half of them are in use.
 //
@@ -74,9 +71,9 @@ class StreamBudget {
 // connection is to be closed. Knows no gRPC. Thread-safe.
 class ServerStreams {
  public:
-  // `budget`: null: all slots are granted.
-  ServerStreams(StreamMemory memory, std::unique_ptr<StreamBudget> budget,
-                uint64_t most_message_bytes);
+  // Asked for the memory of a slot's rings before it is granted.
+  using Budget = std::function<bool(size_t bytes)>;
+  ServerStreams(StreamMemory memory, Budget budget);
 
   // Whether the client is to begin streams; at first it is not.
   void SetAccepting(bool accepting);
@@ -93,8 +90,12 @@ class ServerStreams {
   // Streams that are taken, and those without their status in the ring.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
-  // So far.
-  uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
+  // Grows with what happens in either direction.
+  uint64_t activity() const {
+    // relaxed, both: figures by themselves.
+    return memory_.client_news->total.load(std::memory_order_relaxed) +
+           memory_.server_news->total.load(std::memory_order_relaxed);
+  }
 
  private:
   friend class ServerStream;
@@ -111,8 +112,7 @@ class ServerStreams {
   void Free(int slot);
 
   const StreamMemory memory_;
-  const std::unique_ptr<StreamBudget> budget_;
-  const uint64_t most_message_bytes_;
+  const Budget budget_;
   absl::Mutex mu_;
   std::array<Slot, kStreamSlots> slots_ ABSL_GUARDED_BY(mu_);
   bool accepting_ ABSL_GUARDED_BY(mu_) = false;
@@ -122,7 +122,6 @@ class ServerStreams {
   std::atomic<uint64_t> seen_total_{0};  // of the polling thread
   std::atomic<int> busy_{0};
   std::atomic<int> running_{0};
-  std::atomic<uint64_t> taken_{0};  // relaxed: a number by itself
 };
 
 }  // namespace grpc_cxl::internal

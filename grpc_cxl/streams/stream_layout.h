@@ -31,8 +31,8 @@
 //   c, s  write kMessage and kBlock records; s writes kHead (initial metadata) before its first
 //   c  kEnd: it sends no more (half-close)
 //   s  kEnd: the status. When that is in the ring: kEnded
-//   c  has read that, or was refused: `closed` := generation. It writes no more, maybe amid a record
-//   s  has read all there is: kIdle. The slot is free, and both rings are empty
+//   c  has read that, or was refused: `closed` := generation. It writes no more, maybe amid a
+//   record s  has read all there is: kIdle. The slot is free, and both rings are empty
 //
 //   c  gives up: `cancelled` := generation; kEnd of s follows
 //
@@ -94,10 +94,12 @@ struct alignas(kWriterAlignment) StreamServerSlot {
   RingWriterWords tx;
   RingReaderWords rx;
   alignas(kWriterAlignment) SharedU32 word;  // see MakeStreamWord()
+  SharedU64 woke_at;  // when the server last woke a parked thread; as in DoorbellWords
 };
 static_assert(sizeof(StreamServerSlot) == 384);
 static_assert(offsetof(StreamServerSlot, rx) == 128);
 static_assert(offsetof(StreamServerSlot, word) == 256);
+static_assert(offsetof(StreamServerSlot, woke_at) == 264);
 
 // generation, 24 bits | state, 8 bits
 constexpr uint32_t MakeStreamWord(uint32_t generation, StreamState state) {
