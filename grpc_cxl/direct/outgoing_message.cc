@@ -21,14 +21,18 @@ OutgoingMessage::OutgoingMessage(grpc::experimental::InterceptorBatchMethods* me
     too_large_ = bytes;
     return;
   }
-  if (!is_message) return Take(*buffer, blocks);
+  if (!is_message) {
+    Take(*buffer, blocks);
+    return;
+  }
   if (bytes >= kBlockThreshold) {
     lent_ = LendMessage(blocks, *message, bytes).value_or(BlockDescriptor{});
     if (lent_.bytes > 0) return;
   }
   bytes_.resize(bytes);
   auto* const begin = reinterpret_cast<uint8_t*>(bytes_.data());
-  message->SerializeWithCachedSizesToArray(begin);
+  // Otherwise another thread changes the message, and what is sent is malformed.
+  if (message->SerializeWithCachedSizesToArray(begin) != begin + bytes) bytes_.clear();
 }
 
 OutgoingMessage::OutgoingMessage(const grpc::ByteBuffer& message, const CallBlocks& blocks) {

@@ -371,7 +371,7 @@ bool StreamCall::WantsRecord() const {
 
 void StreamCall::Read(Then* then) {
   while (stream_ != nullptr && !broken_ && WantsRecord()) {
-    Record record;
+    StreamItem record;
     const absl::StatusOr<bool> complete = stream_->Next(&record);
     if (!complete.ok()) return Break(complete.status(), then);
     if (!*complete) return;
@@ -379,7 +379,7 @@ void StreamCall::Read(Then* then) {
   }
 }
 
-void StreamCall::Take(Record record, Then* then) {
+void StreamCall::Take(StreamItem record, Then* then) {
   const bool is_end = record.kind == StreamRecord::kEnd;
   uint64_t bytes = record.too_large;
   if (record.kind == StreamRecord::kBlock) {
@@ -488,7 +488,7 @@ void StreamCall::OnEnded() {
     if (stream_ == nullptr) return;
     // What the server had written before it went is still delivered.
     absl::StatusOr<bool> complete = !broken_;
-    Record record;
+    StreamItem record;
     while (complete.ok() && *complete && !result_.ended()) {
       complete = stream_->Next(&record);
       if (!complete.ok() || !*complete || record.too_large > 0) break;

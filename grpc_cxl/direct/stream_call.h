@@ -98,7 +98,7 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   // Whether no message will be read any more: the call is cancelled, or a caller of the synchronous
   // API, which reads before that, waits for the status.
   bool LeavesMessages() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Take(Record record, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Take(StreamItem record, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Complete(Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(const OutgoingMessage& message, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends the call for the application; the server is told, and its end awaited.

@@ -124,7 +124,7 @@ class RunningStream final : public StreamUser,
       tell_over_ = true;
     }
     while (!writing_ && (!half_closed_ || done_)) {
-      Record record;
+      StreamItem record;
       const absl::StatusOr<bool> complete = stream_->Next(&record);
       if (!complete.ok()) return complete.status();
       if (!*complete) break;
@@ -145,7 +145,7 @@ class RunningStream final : public StreamUser,
     tell_over_ = true;
   }
 
-  absl::Status Take(Record record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+  absl::Status Take(StreamItem record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (!started_ && !done_) {
       if (record.kind != StreamRecord::kHead) return Broken("a stream does not begin with a head");
       return Start(std::move(record.bytes));

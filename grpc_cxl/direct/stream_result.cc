@@ -27,7 +27,7 @@ void Insert(const MetadataView& from, std::multimap<grpc::string_ref, grpc::stri
 
 }  // namespace
 
-absl::Status StreamResult::Take(Record record, const CallBlocks& blocks) {
+absl::Status StreamResult::Take(StreamItem record, const CallBlocks& blocks) {
   switch (record.kind) {
     case StreamRecord::kHead:
       return TakeHead(std::move(record.bytes));

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/payload/call_blocks.h"
-#include "grpc_cxl/streams/record_pipe.h"
+#include "grpc_cxl/streams/stream_pipe.h"
 
 namespace grpc_cxl::internal {
 
@@ -30,7 +30,7 @@ class StreamResult {
 
   // Takes a record. OK: it is taken. RESOURCE_EXHAUSTED: it is above a limit of the channel, and
   // the stream has ended with that. Others: the server broke the protocol.
-  absl::Status Take(Record record, const CallBlocks& blocks);
+  absl::Status Take(StreamItem record, const CallBlocks& blocks);
   // Ends the stream, unless it has ended: with `status`, and without messages that are not read.
   void End(grpc::Status status);
   void DropMessages() { messages_.clear(); }

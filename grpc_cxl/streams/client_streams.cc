@@ -67,11 +67,11 @@ absl::Status ClientStream::Flush() {
   return status;
 }
 
-absl::StatusOr<bool> ClientStream::Next(Record* record) {
+absl::StatusOr<bool> ClientStream::Next(StreamItem* record) {
   bool consumed = false;
   absl::StatusOr<bool> complete = reader_.Next(record, &consumed);
   if (consumed) {
-    FullFence();  // matched by the one in RecordWriter::Flush()
+    FullFence();  // matched by the one in StreamWriter::Flush()
     if (rx_.WriterWantsWake()) Tell();
   }
   return complete;

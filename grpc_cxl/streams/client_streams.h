@@ -12,9 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "grpc_cxl/streams/record_pipe.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
+#include "grpc_cxl/streams/stream_pipe.h"
 
 namespace grpc_cxl::internal {
 
@@ -27,7 +27,7 @@ class ClientStream {
  public:
   ClientStream(ClientStreams* owner, int slot, uint32_t generation);
 
-  // Next() leaves out messages above it (Record::too_large).
+  // Next() leaves out messages above it (StreamItem::too_large).
   void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
   // Hands the stream to the server, after the first Write().
@@ -41,7 +41,7 @@ class ClientStream {
   // Goes on with what did not fit. all_written(): nothing is left.
   absl::Status Flush();
   bool all_written() const { return writer_.empty(); }
-  absl::StatusOr<bool> Next(Record* record);
+  absl::StatusOr<bool> Next(StreamItem* record);
 
   // Asks the server to end the stream; its kEnd follows.
   void Cancel();
@@ -66,8 +66,8 @@ class ClientStream {
   const uint32_t generation_;
   RingWriter tx_;
   RingReader rx_;
-  RecordWriter writer_;
-  RecordReader reader_;
+  StreamWriter writer_;
+  StreamReader reader_;
 };
 
 // The client's half of a stream area (stream_layout.h); its twin is ServerStreams.

@@ -21,7 +21,7 @@ class Refused final : public StreamUser {
   void OnNews() override {
     if (stream_ == nullptr) return;
     const bool closed = stream_->closed();  // before the last look
-    Record record;
+    StreamItem record;
     absl::StatusOr<bool> more = true;
     while (more.ok() && *more) more = stream_->Next(&record);
     if (more.ok() && closed) std::exchange(stream_, nullptr)->Free();
@@ -85,11 +85,11 @@ absl::Status ServerStream::Flush() {
   return status;
 }
 
-absl::StatusOr<bool> ServerStream::Next(Record* record) {
+absl::StatusOr<bool> ServerStream::Next(StreamItem* record) {
   bool consumed = false;
   absl::StatusOr<bool> complete = reader_.Next(record, &consumed);
   if (consumed) {
-    FullFence();  // matched by the one in RecordWriter::Flush()
+    FullFence();  // matched by the one in StreamWriter::Flush()
     if (rx_.WriterWantsWake()) Tell();
   }
   return complete;

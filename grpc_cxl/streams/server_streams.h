@@ -15,9 +15,9 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
-#include "grpc_cxl/streams/record_pipe.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
+#include "grpc_cxl/streams/stream_pipe.h"
 
 namespace grpc_cxl::internal {
 
@@ -29,14 +29,14 @@ class ServerStream {
  public:
   ServerStream(ServerStreams* owner, int slot, uint32_t generation);
 
-  // Next() leaves out messages above it (Record::too_large).
+  // Next() leaves out messages above it (StreamItem::too_large).
   void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces);
   // Goes on with what did not fit. all_written(): nothing is left.
   absl::Status Flush();
   bool all_written() const { return writer_.empty(); }
-  absl::StatusOr<bool> Next(Record* record);
+  absl::StatusOr<bool> Next(StreamItem* record);
 
   // Whether the client has given the stream up, and whether it is over for the client, which
   // writes no more.
@@ -60,8 +60,8 @@ class ServerStream {
   bool ended_ = false;
   RingWriter tx_;
   RingReader rx_;
-  RecordWriter writer_;
-  RecordReader reader_;
+  StreamWriter writer_;
+  StreamReader reader_;
 };
 
 // The server's half of a stream area (stream_layout.h); its twin is ClientStreams. Grants the

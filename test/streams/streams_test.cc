@@ -16,10 +16,10 @@
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/streams/client_streams.h"
-#include "grpc_cxl/streams/record_pipe.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
+#include "grpc_cxl/streams/stream_pipe.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -57,7 +57,7 @@ class StreamsTest : public ::testing::Test {
   }
   template <typename Stream>
   static std::string Read(Stream& stream) {
-    Record record;
+    StreamItem record;
     const absl::StatusOr<bool> complete = stream.Next(&record);
     EXPECT_THAT(complete, IsOk());
     return complete.ok() && *complete ? record.bytes : "nothing";
@@ -163,7 +163,7 @@ TEST_F(StreamsTest, AMessageAboveTheLimitIsLeftOut) {
   EXPECT_THAT(Serve(), IsOk());
   ASSERT_EQ(taken_.size(), 1);
   taken_[0]->LimitMessages(10);
-  Record record;
+  StreamItem record;
   EXPECT_THAT(taken_[0]->Next(&record), IsOkAndHolds(true));
   EXPECT_EQ(record.too_large, 11);
   EXPECT_EQ(Read(*taken_[0]), std::string(10, 'x'));
@@ -269,7 +269,7 @@ TEST_F(StreamsTest, AHostileClientIsAnError) {
   stream->Post();
   EXPECT_THAT(Serve(), IsOk());
   ASSERT_EQ(taken_.size(), 1);
-  Record record;
+  StreamItem record;
   EXPECT_THAT(Write(*stream, static_cast<StreamRecord>(9), "what"), IsOk());
   EXPECT_THAT(taken_[0]->Next(&record), StatusIs(kDataLoss));
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "grpc_cxl/streams/record_pipe.h"
+#include "grpc_cxl/streams/stream_pipe.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +11,7 @@
 
 namespace grpc_cxl::internal {
 
-absl::Status RecordWriter::Put(absl::Span<const char> bytes) {
+absl::Status StreamWriter::Put(absl::Span<const char> bytes) {
   if (empty()) {
     const absl::StatusOr<size_t> written = ring_->Write(bytes);
     if (!written.ok()) return written.status();
@@ -21,7 +21,7 @@ absl::Status RecordWriter::Put(absl::Span<const char> bytes) {
   return absl::OkStatus();
 }
 
-absl::Status RecordWriter::Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
+absl::Status StreamWriter::Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
                                  bool* published) {
   if (empty()) Clear();
   size_t bytes = 0;
@@ -40,7 +40,7 @@ absl::Status RecordWriter::Write(StreamRecord kind, absl::Span<const absl::Span<
   return absl::OkStatus();
 }
 
-absl::Status RecordWriter::Flush(bool* published) {
+absl::Status StreamWriter::Flush(bool* published) {
   if (empty()) return absl::OkStatus();
   const auto put = [this]() -> absl::Status {
     const absl::StatusOr<size_t> written = ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
@@ -62,7 +62,7 @@ absl::Status RecordWriter::Flush(bool* published) {
   return absl::OkStatus();
 }
 
-absl::Status RecordReader::CheckHead() {
+absl::Status StreamReader::CheckHead() {
   const auto broken = [](absl::string_view how) {
     return absl::DataLossError(absl::StrCat("the peer broke the protocol of streams: ", how));
   };
@@ -81,7 +81,7 @@ absl::Status RecordReader::CheckHead() {
   return broken(absl::StrCat("there is no record of kind ", head_.kind));
 }
 
-absl::StatusOr<bool> RecordReader::Next(Record* record, bool* consumed) {
+absl::StatusOr<bool> StreamReader::Next(StreamItem* record, bool* consumed) {
   for (;;) {
     const bool has_head = head_bytes_ == sizeof(head_);
     if (has_head && skip_ == 0 && bytes_.size() == head_.bytes) break;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef GRPC_CXL_STREAMS_RECORD_PIPE_H_
-#define GRPC_CXL_STREAMS_RECORD_PIPE_H_
+#ifndef GRPC_CXL_STREAMS_STREAM_PIPE_H_
+#define GRPC_CXL_STREAMS_STREAM_PIPE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +17,9 @@ namespace grpc_cxl::internal {
 
 // Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit.
 // Errors are the ring's: the connection is of no more use. Not thread-safe.
-class RecordWriter {
+class StreamWriter {
  public:
-  explicit RecordWriter(RingWriter* ring) : ring_(ring) {}
+  explicit StreamWriter(RingWriter* ring) : ring_(ring) {}
 
   // A record of all `pieces`. `*published`: the peer has something to read.
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
@@ -39,7 +39,7 @@ class RecordWriter {
 };
 
 // What a record was.
-struct Record {
+struct StreamItem {
   StreamRecord kind;
   std::string bytes;
   // Of a message above the limit, which was left out: its size.
@@ -47,16 +47,16 @@ struct Record {
 };
 
 // Reads them. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not thread-safe.
-class RecordReader {
+class StreamReader {
  public:
-  explicit RecordReader(RingReader* ring) : ring_(ring) {}
+  explicit StreamReader(RingReader* ring) : ring_(ring) {}
 
   // Messages above it are left out from now on; before, none is.
   void LimitMessages(uint64_t bytes) { most_bytes_ = bytes; }
 
   // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
   // peer.
-  absl::StatusOr<bool> Next(Record* record, bool* consumed);
+  absl::StatusOr<bool> Next(StreamItem* record, bool* consumed);
 
  private:
   absl::Status CheckHead();
@@ -71,4 +71,4 @@ class RecordReader {
 
 }  // namespace grpc_cxl::internal
 
-#endif  // GRPC_CXL_STREAMS_RECORD_PIPE_H_
+#endif  // GRPC_CXL_STREAMS_STREAM_PIPE_H_
