@@ -76,7 +76,9 @@ absl::StatusOr<std::vector<Contender>> Contenders(uint32_t most_connections) {
     const absl::StatusOr<List> waits = Waits(transport, {"adaptive"});
     if (!waits.ok()) return waits.status();
     const ProcessPairOptions options = {.transport = transport, .wait = waits->front()};
-    if (transport == "inproc") return absl::InvalidArgumentError("inproc has no connections.");
+    if (transport == "inproc" || transport == "cxl_own") {
+      return absl::InvalidArgumentError(absl::StrCat(transport, " has no connections."));
+    }
     if (transport == "tcp" || transport == "unix") {
       contenders.push_back({options, ""});
       continue;

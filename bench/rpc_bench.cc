@@ -50,7 +50,7 @@
 using List = std::vector<std::string>;
 
 ABSL_FLAG(List, transports, List({"tcp", "unix", "cxl"}),
-          "transports to compare: tcp, network, unix, inproc, cxl, cxl_direct");
+          "transports to compare: tcp, network, unix, inproc, cxl, cxl_direct, cxl_own");
 ABSL_FLAG(List, sizes, List({"64", "65536", "1048576"}), "payload bytes, each way");
 ABSL_FLAG(
     List, apis, List({"sync"}),

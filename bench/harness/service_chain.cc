@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<ServiceChain>> ServiceChain::Start(const std::str
     }
     Path path = MakePath("relay", transport, wait, directory);
     path.set_service_api("callback");
-    if (transport != "inproc") {
+    if (!IsOneProcess(path)) {
       auto server = ChildProcess::Start(
           absl::StrCat("service ", services - i, " of a chain over ", transport),
           {"--role=relay_server"}, kGracePeriod);

@@ -10,6 +10,7 @@
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -24,8 +25,8 @@
 namespace grpc_cxl::bench {
 namespace {
 
-constexpr absl::string_view kTransports[] = {"tcp",    "network", "unix",
-                                             "inproc", "cxl",     "cxl_direct"};
+constexpr absl::string_view kTransports[] = {"tcp", "network",    "unix",   "inproc",
+                                             "cxl", "cxl_direct", "cxl_own"};
 constexpr absl::string_view kWaits[] = {"adaptive", "park", "spin"};
 
 // The N of spin=N.
@@ -42,7 +43,7 @@ bool Contains(absl::Span<const absl::string_view> names, absl::string_view name)
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool IsCxl(absl::string_view transport) { return transport == "cxl" || transport == "cxl_direct"; }
+bool IsCxl(absl::string_view transport) { return absl::StartsWith(transport, "cxl"); }
 
 // ChannelOptions or ServerOptions for a cxl path.
 template <typename Options>
@@ -70,6 +71,7 @@ std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Path& path) {
   }
   ChannelOptions options = CxlOptions<ChannelOptions>(path);
   options.direct_calls = path.transport() != "cxl";
+  options.inline_calls = path.transport() == "cxl_own";
   // Channels with equal options share the connection of their direct calls. A nanosecond makes the
   // options differ and changes nothing else.
   options.max_spin += absl::Nanoseconds(path.connection());
@@ -122,6 +124,10 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
 
 bool IsTcp(const Path& path) { return path.transport() == "tcp" || path.transport() == "network"; }
 
+bool IsOneProcess(const Path& path) {
+  return path.transport() == "inproc" || path.transport() == "cxl_own";
+}
+
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path) {
   if (!IsCxl(path.transport())) return grpc::InsecureServerCredentials();
   ServerOptions options = CxlOptions<ServerOptions>(path);
@@ -141,7 +147,7 @@ void Configure(const Path& path, grpc::ServerBuilder& builder) {
 }
 
 absl::Status Started(const Path& path, grpc::Server& server) {
-  if (path.transport() != "cxl_direct") return absl::OkStatus();
+  if (!IsCxl(path.transport()) || path.transport() == "cxl") return absl::OkStatus();
   return EnableDirectCalls(server);
 }
 

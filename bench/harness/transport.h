@@ -27,6 +27,9 @@ namespace grpc_cxl::bench {
 //   cxl         cxl:///SERVICE          adaptive, park, spin, or spin=N, always for N us;
 //                                       with GRPC_CXL_SPIN_US: spin_us=N
 //   cxl_direct  cxl:///SERVICE          as cxl; unary calls without HTTP/2
+//   cxl_own     cxl:///SERVICE: the     as cxl; unary calls without HTTP/2 and without the arena,
+//               server is in the        on the caller's thread (ChannelOptions::inline_calls)
+//               client's process
 
 // The waits to measure for `transport`: `wanted` for cxl, else the only one. INVALID_ARGUMENT for
 // an unknown transport or wait, and when GRPC_CXL_SPIN_US would make several waits the same.
@@ -39,6 +42,9 @@ Path MakePath(absl::string_view service, absl::string_view transport, absl::stri
 
 // Whether the address is one of TCP.
 bool IsTcp(const Path& path);
+
+// Whether the server is in the client's process; the server process has only the same address then.
+bool IsOneProcess(const Path& path);
 
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const Path& path);
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/log/check.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -57,27 +57,39 @@ class Client {
     if (start.path().pinned()) {  // before there are other threads
       if (absl::Status pinned = PinToHalf(Side::kClient); !pinned.ok()) return pinned;
     }
-    channel_ =
-        start.path().transport() == "inproc" ? InProcessChannel() : MakeChannel(start.path());
+    if (IsOneProcess(start.path())) {
+      if (absl::Status served = ServeHere(); !served.ok()) return served;
+    } else {
+      channel_ = MakeChannel(start.path());
+    }
     stub_ = Echo::NewStub(channel_);
     Reply reply;
     reply.mutable_done();
     return reply;
   }
 
-  // To a server in this process.
-  std::shared_ptr<grpc::Channel> InProcessChannel() {
+  // Makes channel_ one to a server in this process.
+  absl::Status ServeHere() {
+    Path path = start_.path();
+    const bool own = path.transport() == "cxl_own";
+    path.set_address(path.address() + "_own");  // the server process has the other
     service_ = MakeEchoService(start_.path());
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
     builder.SetMaxSendMessageSize(-1);
+    if (own) builder.AddListeningPort(path.address(), ServerCredentials(path));
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
-    CHECK(server_ != nullptr);
+    if (server_ == nullptr) return absl::UnavailableError("cannot serve; the log says why");
+    if (own) {
+      channel_ = MakeChannel(path);
+      return Started(path, *server_);
+    }
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
     arguments.SetMaxSendMessageSize(-1);
-    return server_->InProcessChannel(arguments);
+    channel_ = server_->InProcessChannel(arguments);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<Reply> RunBlockingHandler(const BlockingHandler& what) {
@@ -146,8 +158,8 @@ class Client {
   }
 
   StartClient start_;
-  std::unique_ptr<grpc::Service> service_;  // of inproc
-  std::unique_ptr<grpc::Server> server_;    // of inproc
+  std::unique_ptr<grpc::Service> service_;  // in this process
+  std::unique_ptr<grpc::Server> server_;    // in this process
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Echo::Stub> stub_;
   std::vector<std::shared_ptr<grpc::Channel>> idle_;

@@ -26,7 +26,8 @@ void SetDeadline(grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
 }
 
-// A service of the chain, in this process: the one of a server process, or one of inproc.
+// A service of the chain, in this process: the one of a server process, or one of a chain in one
+// process.
 struct RelayServer {
   explicit RelayServer(std::shared_ptr<grpc::Channel> next) : service(std::move(next)) {}
 
@@ -120,8 +121,8 @@ class RelayClient {
 
  private:
   absl::StatusOr<Reply> Start(const StartRelayClient& start) {
-    if (start.services(0).transport() == "inproc") {
-      if (absl::Status started = StartHere(start.services_size()); !started.ok()) return started;
+    if (IsOneProcess(start.services(0))) {
+      if (absl::Status started = StartHere(start); !started.ok()) return started;
     } else {
       for (const Path& path : start.services()) channels_.push_back(MakeChannel(path));
     }
@@ -131,12 +132,15 @@ class RelayClient {
   }
 
   // Starts the whole chain in this process, from the last service to the first.
-  absl::Status StartHere(int services) {
-    for (int i = 0; i < services; ++i) {
-      servers_.push_back(
+  absl::Status StartHere(const StartRelayClient& start) {
+    for (int i = start.services_size() - 1; i >= 0; --i) {
+      const Path* path = &start.services(i);
+      if (path->transport() == "inproc") path = nullptr;
+      RelayServer& added = *servers_.emplace_back(
           std::make_unique<RelayServer>(channels_.empty() ? nullptr : channels_.front()));
-      if (auto started = servers_.back()->Start(nullptr); !started.ok()) return started.status();
-      channels_.insert(channels_.begin(), servers_.back()->server->InProcessChannel({}));
+      if (auto started = added.Start(path); !started.ok()) return started.status();
+      channels_.insert(channels_.begin(),
+                       path == nullptr ? added.server->InProcessChannel({}) : MakeChannel(*path));
     }
     return absl::OkStatus();
   }
@@ -159,7 +163,7 @@ class RelayClient {
     return reply;
   }
 
-  std::vector<std::unique_ptr<RelayServer>> servers_;  // of inproc
+  std::vector<std::unique_ptr<RelayServer>> servers_;  // in this process
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
 };
 

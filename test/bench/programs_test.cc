@@ -70,10 +70,10 @@ TEST(RpcBenchTest, HasARowForEachCombination) {
 }
 
 TEST(RpcBenchTest, MeasuresNoBytesAndManyBothWays) {
-  EXPECT_EQ(RowsOf({"--transports=tcp,network,unix,inproc,cxl,cxl_direct", "--apis=sync,pingpong",
-                    "--sizes=0,16777216", "--rounds=1", "--calls=2"})
+  EXPECT_EQ(RowsOf({"--transports=tcp,network,unix,inproc,cxl,cxl_direct,cxl_own",
+                    "--apis=sync,pingpong", "--sizes=0,16777216", "--rounds=1", "--calls=2"})
                 .size(),
-            6u * 2 * 2);
+            7u * 2 * 2);
 }
 
 TEST(RpcBenchTest, MeasuresSyncServicesAndSeveralPairs) {
@@ -213,7 +213,7 @@ TEST(RefusalTest, SaysWhatThereIs) {
   for (const Refusal& refusal : std::vector<Refusal>{
            {"rpc_bench", "--transports=pigeon",
             "There is no transport 'pigeon'; there are tcp, network, unix, inproc, cxl, "
-            "cxl_direct."},
+            "cxl_direct, cxl_own."},
            {"rpc_bench", "--wait=long",
             "There is no --wait=long; there are adaptive, park, spin and spin=MICROSECONDS."},
            {"rpc_bench", "--apis=rest",
