@@ -136,6 +136,7 @@ DirectCallStats GetDirectCallStats() {
   const CallCounters& counters = CallCounters::OfProcess();
   return {
       .direct = counters.direct,
+      .direct_streams = counters.direct_streams,
       .in_process = counters.in_process,
       .not_taken = counters.not_taken,
       .no_connection = counters.no_connection,

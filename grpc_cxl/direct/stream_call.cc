@@ -66,7 +66,11 @@ bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
   waits_in_place_ = IsOnStackOfThisThread(methods);
   const bool has_message =
       methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE);
-  if (has_message && !IsMessageOf(methods->GetSendMessage(), *types_.request)) return false;
+  if (has_message) {
+    // Null: the completion-queue API has serialised it.
+    const void* const message = methods->GetSendMessage();
+    if (message != nullptr && !IsMessageOf(message, *types_.request)) return false;
+  }
   Then then;
   {
     absl::MutexLock lock(mu_);
@@ -173,7 +177,7 @@ void StreamCall::Send(Methods* methods) {
         absl::Status status = stream_->Write(StreamRecord::kEnd, {});
         if (!status.ok()) Break(std::move(status), &then);
       }
-      written = stream_->all_written() && !broken_;
+      written = stream_->ready() && !broken_;
     }
   }
   Do(std::move(then));
@@ -339,7 +343,7 @@ void StreamCall::UseStream(Then* then) {
       return Close(then);
     }
   }
-  if (!stream_->all_written()) {
+  if (!stream_->ready()) {
     absl::Status written = stream_->Flush();
     if (!written.ok()) return Break(std::move(written), then);
   }
@@ -405,7 +409,7 @@ bool StreamCall::Complete(Operation& operation) {
       if (operation.message_out) operation.methods->FailHijackedSendMessage();
       return true;
     }
-    return stream_ == nullptr || stream_->all_written();
+    return stream_ == nullptr || stream_->ready();
   }
   if (operation.initial_metadata) {
     if (!result_.has_initial_metadata() && !result_.ended()) return false;

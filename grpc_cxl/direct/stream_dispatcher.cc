@@ -115,7 +115,7 @@ class RunningStream final : public StreamUser,
   absl::Status Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (stream_ == nullptr || connection_ended_) return absl::OkStatus();
     const bool closed = stream_->closed();  // before the last look
-    if (!stream_->all_written()) {
+    if (!stream_->ready()) {
       if (absl::Status written = stream_->Flush(); !written.ok()) return written;
     }
     if (started_ && !done_) ReadNext();
@@ -225,7 +225,7 @@ class RunningStream final : public StreamUser,
 
   // From the handler, if the last is in the ring.
   void ReadNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (released_ || reading_ || stream_ == nullptr || !stream_->all_written()) return;
+    if (released_ || reading_ || stream_ == nullptr || !stream_->ready()) return;
     reading_ = true;
     StartRead(&response_);
   }

@@ -19,7 +19,7 @@ ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation)
           owner->memory_.ring_to_server(slot), owner->memory_.view, owner->memory_.pages),
       rx_(&owner->memory_.client_slot(slot).rx, &owner->memory_.server_slot(slot).tx,
           owner->memory_.ring_to_client(slot), owner->memory_.view),
-      writer_(&tx_),
+      writer_(&tx_, &owner->memory_.server_slot(slot).rx, owner->memory_.view),
       reader_(&rx_) {}
 
 void ClientStream::Post() {

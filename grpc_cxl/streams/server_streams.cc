@@ -42,7 +42,7 @@ ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation)
           owner->memory_.ring_to_client(slot), owner->memory_.view, owner->memory_.pages),
       rx_(&owner->memory_.server_slot(slot).rx, &owner->memory_.client_slot(slot).tx,
           owner->memory_.ring_to_server(slot), owner->memory_.view),
-      writer_(&tx_),
+      writer_(&tx_, &owner->memory_.client_slot(slot).rx, owner->memory_.view),
       reader_(&rx_) {}
 
 void ServerStream::SetState(StreamState state) {

@@ -33,9 +33,11 @@ class ServerStream {
   void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces);
-  // Goes on with what did not fit. all_written(): nothing is left.
+  // Goes on with what did not fit, until ready(): all is in the ring (all_written()), and the other
+  // side has not more of it to read than a stream may have in blocks.
   absl::Status Flush();
   bool all_written() const { return writer_.empty(); }
+  bool ready() const { return writer_.ready(); }
   absl::StatusOr<bool> Next(StreamItem* record);
 
   // Whether the client has given the stream up, and whether it is over for the client, which

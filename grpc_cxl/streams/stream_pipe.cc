@@ -35,26 +35,52 @@ absl::Status StreamWriter::Write(StreamRecord kind, absl::Span<const absl::Span<
     if (status.ok()) status = Put(piece);
   }
   if (!status.ok()) return status;
-  if (!empty()) return Flush(published);
+  if (kind == StreamRecord::kBlock) {
+    BlockDescriptor block{};
+    memcpy(&block, pieces[0].data(), std::min(sizeof(block), pieces[0].size()));
+    blocks_.push_back({ring_->position() + rest_.size() - sent_, block.bytes});
+    unread_ += block.bytes;
+  }
+  if (!ready()) return Flush(published);
   if (ring_->Publish() > 0) *published = true;
   return absl::OkStatus();
 }
 
-absl::Status StreamWriter::Flush(bool* published) {
-  if (empty()) return absl::OkStatus();
-  const auto put = [this]() -> absl::Status {
+absl::Status StreamWriter::GoOn() {
+  if (!empty()) {
     const absl::StatusOr<size_t> written = ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
     if (!written.ok()) return written.status();
     sent_ += *written;
-    return absl::OkStatus();
-  };
-  if (absl::Status status = put(); !status.ok()) return status;
-  if (!empty()) {
-    ring_->WantSpace(ring_->capacity() / 2);
-    FullFence();  // matched by the one before WriterWantsWake(): it sees the wish, or we the space
-    if (absl::Status status = put(); !status.ok()) return status;
   }
-  if (empty()) {
+  // relaxed: nothing is read or overwritten for it. A peer that lies stops its own stream, or gets
+  // more blocks than it ought to.
+  const uint64_t tail = view_.Load(peer_->tail, std::memory_order_relaxed);
+  while (!blocks_.empty() && static_cast<int64_t>(tail - blocks_.front().end) >= 0) {
+    unread_ -= blocks_.front().bytes;
+    blocks_.pop_front();
+  }
+  return absl::OkStatus();
+}
+
+uint64_t StreamWriter::WantedTail() const {
+  uint64_t left = unread_;
+  for (const Block& block : blocks_) {
+    left -= block.bytes;
+    if (left <= kMostUnread / 2) return block.end;
+  }
+  return ring_->position();
+}
+
+absl::Status StreamWriter::Flush(bool* published) {
+  if (absl::Status status = GoOn(); !status.ok()) return status;
+  if (!ready()) {
+    const size_t bytes =
+        empty() ? WantedTail() + ring_->capacity() - ring_->position() : ring_->capacity() / 2;
+    ring_->WantSpace(std::clamp<size_t>(bytes, 1, ring_->capacity()));
+    FullFence();  // matched by the one before WriterWantsWake(): it sees the wish, or we the space
+    if (absl::Status status = GoOn(); !status.ok()) return status;
+  }
+  if (ready()) {
     Clear();
     ring_->ClearWantSpace();
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
@@ -152,6 +153,27 @@ TEST_F(StreamsTest, ARecordMayBeLargerThanItsRing) {
   EXPECT_EQ(got, large);
   EXPECT_EQ(Read(*taken_[0]), "small");
   EXPECT_TRUE(stream->all_written());
+}
+
+TEST_F(StreamsTest, AReaderThatDoesNotReadStopsTheBlocks) {
+  server_.SetAccepting(true);
+  const std::unique_ptr<ClientStream> stream = Open();
+  stream->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  const BlockDescriptor block{.begin = 0, .bytes = 1 << 20};
+  const std::string record(reinterpret_cast<const char*>(&block), sizeof(block));
+  int written = 0;
+  while (stream->ready() && written < 100) {
+    EXPECT_THAT(Write(*stream, StreamRecord::kBlock, record), IsOk());
+    ++written;
+  }
+  EXPECT_EQ(written, 3);
+  EXPECT_TRUE(stream->all_written());
+  const uint32_t news = stream->news();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Read(*taken_[0]), record);
+  EXPECT_NE(stream->news(), news) << "half of the limit is free";
+  EXPECT_THAT(stream->Flush(), IsOk());
+  EXPECT_TRUE(stream->ready());
 }
 
 TEST_F(StreamsTest, AMessageAboveTheLimitIsLeftOut) {
