@@ -27,9 +27,10 @@ namespace grpc_cxl {
 //
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, size limits of messages and
 // metadata, interceptors on both sides. A call that would differ as a direct call goes over HTTP/2:
-// streams, generic stubs and messages that are not generated classes, ClientUnaryReactor, the
-// completion-queue API, call credentials, TLS, compression, service configs, large requests for
-// which no payload block is free, calls while no connection is up.
+// streams (unless ChannelOptions and ServerOptions have `direct_streams`), generic stubs and
+// messages that are not generated classes, ClientUnaryReactor, the completion-queue API for unary
+// calls, call credentials, TLS, compression, service configs, large requests for which no payload
+// block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process

@@ -13,6 +13,7 @@
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/inline_call.h"
+#include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/direct/thread_spin.h"
@@ -100,6 +101,10 @@ bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
     if (!waits_in_place_) beginning_ = false;
   }
   if (waits_in_place_ && !AwaitTaken()) return false;
+  WatchServer(channel_, route_, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self == nullptr || self->over();
+  });
   if (view.timeout_ns != kNoTimeout) {
     const TaskHandle timer =
         EndAfter(std::chrono::nanoseconds(view.timeout_ns), DeadlineExceeded());

@@ -74,6 +74,11 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   using Operations = std::list<Operation>;
   using TaskHandle = grpc_event_engine::experimental::EventEngine::TaskHandle;
 
+  bool over() {
+    absl::MutexLock lock(mu_);
+    return result_.ended();
+  }
+
   // To be done without the lock.
   struct Then {
     absl::InlinedVector<Methods*, 4> proceed;
