@@ -18,6 +18,7 @@
 #include "absl/strings/str_replace.h"
 #include "grpc_cxl/direct/background_calls.h"
 #include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/default_priority.h"
 #include "grpc_cxl/direct/interceptor.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
@@ -74,6 +75,10 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
       std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
           interceptors) override {
     const ChannelTarget where = ChannelTarget::Of(target, arguments.c_channel_args());
+    // Before direct calls, which go by it, and after the user's, which may set another.
+    if (settings_.ok() && settings_->priority != Priority::kDefault) {
+      interceptors.push_back(internal::MakeDefaultPriority(settings_->priority));
+    }
     AddDirectCalls(target, where, arguments, &interceptors);
     AddPlacement(where, &interceptors);
     return grpc::experimental::CreateCustomChannelWithInterceptors(

@@ -13,6 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/payload/priority_metadata.h"
+#include "grpc_cxl/priority.h"
 
 namespace grpc_cxl {
 namespace {
@@ -21,9 +23,9 @@ using grpc_event_engine::experimental::EventEngine;
 
 constexpr auto kInterval = std::chrono::milliseconds(5);
 
-bool IsTraceKey(absl::string_view key) {
+bool IsPassedOn(absl::string_view key) {
   for (const absl::string_view known :
-       {"grpc-trace-bin", "traceparent", "tracestate", "baggage", "b3"}) {
+       {"x-request-id", "grpc-trace-bin", "traceparent", "tracestate", "baggage", "b3"}) {
     if (key == known) return true;
   }
   return absl::StartsWith(key, "x-b3-");
@@ -41,14 +43,10 @@ bool IsCancelled(const grpc::ServerContextBase& context) {
 // so this looks, until Stop().
 class WatchedContext : public std::enable_shared_from_this<WatchedContext> {
  public:
-  explicit WatchedContext(const grpc::ServerContextBase& server)
+  WatchedContext(const grpc::ServerContextBase& server, std::optional<Priority> priority)
       : engine_(grpc_event_engine::experimental::GetDefaultEventEngine()), server_(server) {
     client_.set_deadline(server.raw_deadline());
-    for (const auto& [key, value] : server.client_metadata()) {
-      if (!IsTraceKey(absl::string_view(key.data(), key.size()))) continue;
-      client_.AddMetadata(std::string(key.data(), key.size()),
-                          std::string(value.data(), value.size()));
-    }
+    PassOn(server, &client_, priority);
   }
 
   grpc::ClientContext* client() { return &client_; }
@@ -99,9 +97,24 @@ class WatchedContext : public std::enable_shared_from_this<WatchedContext> {
 
 }  // namespace
 
-std::shared_ptr<grpc::ClientContext> ClientContextFor(
-    const grpc::ServerContextBase& server_context) {
-  auto watched = std::make_shared<WatchedContext>(server_context);
+void PassOn(const grpc::ServerContextBase& server_context, grpc::ClientContext* context,
+            std::optional<Priority> priority) {
+  const auto& metadata = server_context.client_metadata();
+  for (const auto& [key, value] : metadata) {
+    if (!IsPassedOn(absl::string_view(key.data(), key.size()))) continue;
+    context->AddMetadata(std::string(key.data(), key.size()),
+                         std::string(value.data(), value.size()));
+  }
+  if (priority.has_value()) {
+    SetPriority(context, *priority);
+  } else if (const auto inherited = internal::FindPriority(metadata)) {
+    context->AddMetadata(internal::kPriorityKey, internal::PriorityText(*inherited));
+  }
+}
+
+std::shared_ptr<grpc::ClientContext> ClientContextFor(const grpc::ServerContextBase& server_context,
+                                                      std::optional<Priority> priority) {
+  auto watched = std::make_shared<WatchedContext>(server_context, priority);
   watched->Rest();
   grpc::ClientContext* const client = watched->client();
   return std::shared_ptr<grpc::ClientContext>(

@@ -268,6 +268,7 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   settings.inline_calls = options.inline_calls || *runs_inline;
   settings.direct_calls = options.direct_calls;
   settings.direct_streams = options.direct_calls && options.direct_streams;
+  settings.priority = options.priority;
   settings.max_arena_bytes = options.max_arena_bytes;
   return settings;
 }

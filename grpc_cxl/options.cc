@@ -76,6 +76,17 @@ absl::Status Validate(const EndpointOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status Validate(const ChannelOptions& options) {
+  switch (options.priority) {
+    case Priority::kDefault:
+    case Priority::kInteractive:
+    case Priority::kBulk:
+      return Validate(static_cast<const EndpointOptions&>(options));
+  }
+  return Invalid("priority", static_cast<uint32_t>(options.priority),
+                 "kInteractive, kDefault or kBulk");
+}
+
 absl::Status Validate(const ServerOptions& options) {
   if (absl::Status both_ends = Validate(static_cast<const EndpointOptions&>(options));
       !both_ends.ok()) {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/memory_distance.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/wait_policy.h"
 
 namespace grpc_cxl {
@@ -126,6 +127,12 @@ struct ChannelOptions : EndpointOptions {
   // says yes.
   bool inline_calls = false;
 
+  // The priority of this channel's calls that have none of their own (priority.h). Default:
+  // kDefault. A channel with another one shares connections only with channels of the same, so that
+  // nothing of others waits behind its bytes: give kBulk to a job that moves many. Costs an entry
+  // of metadata a call, and the connections.
+  Priority priority = Priority::kDefault;
+
   // The largest arena that this channel maps, in bytes. Default 1 GiB. The server chooses the size;
   // a larger one is refused, calls end UNAVAILABLE and the text names both figures.
   size_t max_arena_bytes = size_t{1} << 30;
@@ -235,6 +242,7 @@ struct ServerOptions : EndpointOptions {
 
 // OK, or INVALID_ARGUMENT with a sentence that names the field, its value and the limits.
 absl::Status Validate(const EndpointOptions& options);
+absl::Status Validate(const ChannelOptions& options);
 absl::Status Validate(const ServerOptions& options);
 
 }  // namespace grpc_cxl

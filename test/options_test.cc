@@ -119,6 +119,10 @@ TEST(OptionsTest, WhatIsOutsideIsNamed) {
   ChannelOptions channel;
   channel.max_spin = absl::Seconds(2);
   EXPECT_THAT(Validate(channel), StatusIs(absl::StatusCode::kInvalidArgument));
+  channel = {};
+  channel.priority = static_cast<Priority>(3);
+  EXPECT_THAT(Validate(channel), StatusIs(absl::StatusCode::kInvalidArgument,
+                                          HasSubstr("option priority is 3; it must be kInteract")));
 }
 
 }  // namespace

@@ -54,7 +54,8 @@ BlockPool::~BlockPool() {
   CopyCounters::OfProcess().loans_out.Add(-int64_t{loans_});
 }
 
-absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least) {
+absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least,
+                                                     Priority priority) {
   CHECK(least >= 1 && least <= bytes);
   if (least > area_.size()) return Block();  // nor would it fit a count of pages
   const auto pages = [](size_t n) {
@@ -62,7 +63,9 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
   };
   absl::MutexLock lock(mu_);
   if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
-  const PageRuns::Run run = TakeRun(pages(std::min(bytes, area_.size())), pages(least));
+  const uint32_t most = pages(std::min(bytes, area_.size()));
+  if (priority == Priority::kBulk && !LeavesHalf(most)) return Block();
+  const PageRuns::Run run = TakeRun(most, pages(least));
   if (run.pages == 0) return Block();
   if (!Reserve(run)) {
     runs_.Free(run);
@@ -83,15 +86,25 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least)
 
 PageRuns::Run BlockPool::TakeRun(uint32_t pages, uint32_t least) {
   if (const PageRuns::Run run = runs_.Take(pages, pages); run.pages > 0) return run;
-  const auto all = static_cast<uint32_t>(AreaPages(area_.size()));
-  if (limit_ != nullptr && runs_.pages() < all) {
-    const uint32_t now = runs_.pages();
-    // At least twice as many: few questions for a large area.
-    const uint32_t wanted = std::max(2 * now, now + pages);
-    const uint32_t rounded = (wanted + kExtentPages - 1) / kExtentPages * kExtentPages;
-    runs_.Resize(std::max(now, limit_->Grow(std::min(rounded, all))));
-  }
+  Grow(uint64_t{runs_.pages()} + pages);
   return runs_.Take(pages, least);
+}
+
+void BlockPool::Grow(uint64_t pages) {
+  const auto all = static_cast<uint32_t>(AreaPages(area_.size()));
+  const uint32_t now = runs_.pages();
+  if (limit_ == nullptr || now >= all) return;
+  // At least twice as many: few questions for a large area.
+  const uint64_t wanted = std::max(uint64_t{2} * now, pages);
+  const uint64_t rounded = (wanted + kExtentPages - 1) / kExtentPages * kExtentPages;
+  const auto most = static_cast<uint32_t>(std::min<uint64_t>(rounded, all));
+  runs_.Resize(std::max(now, limit_->Grow(most)));
+}
+
+bool BlockPool::LeavesHalf(uint32_t pages) {
+  const uint64_t needed = 2 * (uint64_t{runs_.in_use()} + pages);
+  if (needed > runs_.pages() && needed <= AreaPages(area_.size())) Grow(needed);
+  return needed <= runs_.pages();
 }
 
 absl::Span<char> BlockPool::Extent(size_t extent) const {

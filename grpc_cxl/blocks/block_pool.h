@@ -19,6 +19,7 @@
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/blocks/page_runs.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -84,10 +85,14 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   ~BlockPool();
 
   // A block of at least `bytes` (at least 1); when only smaller ones are free, the largest of
-  // them if it has `least` bytes; else, or when there is no memory, an empty one. Never waits.
-  // Takes back what the peer has returned. DATA_LOSS as above.
-  absl::StatusOr<Block> Allocate(size_t bytes, size_t least);
-  absl::StatusOr<Block> Allocate(size_t bytes) { return Allocate(bytes, bytes); }
+  // them if it has `least` bytes; else, or when there is no memory, an empty one. Of kBulk, an
+  // empty one as well where less than half of the pages would stay free. Never waits. Takes back
+  // what the peer has returned. DATA_LOSS as above.
+  absl::StatusOr<Block> Allocate(size_t bytes, size_t least,
+                                 Priority priority = Priority::kDefault);
+  absl::StatusOr<Block> Allocate(size_t bytes, Priority priority = Priority::kDefault) {
+    return Allocate(bytes, bytes, priority);
+  }
 
   // Whether `bytes` lie in this area; their block is then held.
   bool Contains(absl::Span<const char> bytes) const;
@@ -138,6 +143,10 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
 
   // A run of at least `least` free pages, at most `pages`; grows for them.
   PageRuns::Run TakeRun(uint32_t pages, uint32_t least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Has more pages if there may be more, at least `pages` in all if possible.
+  void Grow(uint64_t pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether half of the pages stay free when `pages` more are taken; grows for that.
+  bool LeavesHalf(uint32_t pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // False: there is no memory.
   bool Reserve(PageRuns::Run run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Span<char> Extent(size_t extent) const;

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/priority_level.h"
 
 // Requests and responses as bytes. Decoding trusts nothing: it checks every length against the
 // bytes that are there, and surplus bytes are an error. Decoded views point into their input,
@@ -33,7 +34,8 @@ struct RequestView {
   absl::string_view method;  // "/package.Service/Method"
   MetadataView metadata;
   absl::string_view message;
-  BlockDescriptor block{};  // bytes not 0: the message is there instead
+  BlockDescriptor block{};                 // bytes not 0: the message is there instead
+  Priority priority = Priority::kDefault;  // of the slot, not in the bytes
 };
 
 // The size of a request up to its message, and its bytes, written to `out`, which has that size.

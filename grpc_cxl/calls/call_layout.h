@@ -8,6 +8,7 @@
 
 #include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/priority_level.h"
 
 // The area of an arena through which unary calls pass without HTTP/2 (docs/protocol.md,
 // section 8). It has 64 slots; a slot carries one call at a time.
@@ -126,11 +127,19 @@ struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 request_bytes;         // in the request buffer
   SharedU32 waiter;                // a CallWaiter
   SharedU32 cancelled_generation;  // the call that `cancelled` means
+  SharedU32 priority;              // a Priority; a hint (section 8.12)
 };
 static_assert(sizeof(CallClientSlot) == 128);
 static_assert(offsetof(CallClientSlot, request_bytes) == 4);
 static_assert(offsetof(CallClientSlot, waiter) == 8);
 static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
+static_assert(offsetof(CallClientSlot, priority) == 16);
+
+// What a client has stored as such, which may be anything.
+constexpr Priority PriorityOfSlot(uint32_t stored) {
+  return stored <= static_cast<uint32_t>(Priority::kBulk) ? static_cast<Priority>(stored)
+                                                          : Priority::kDefault;
+}
 
 struct alignas(kWriterAlignment) CallServerSlot {
   SharedU32 word;        // see MakeCallWord()

@@ -17,6 +17,7 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/status/status_layout.h"
 
 namespace grpc_cxl::internal {
@@ -41,11 +42,13 @@ class ClientCallAreas {
   int Acquire();
   absl::Span<char> RequestBuffer(int slot) const { return Of(slot).RequestBuffer(In(slot)); }
   void Release(int slot) { Of(slot).Release(In(slot)); }
-  uint32_t Post(int slot, size_t request_bytes, size_t response_limit) {
-    return Of(slot).Post(In(slot), request_bytes, response_limit);
+  uint32_t Post(int slot, size_t request_bytes, size_t response_limit,
+                Priority priority = Priority::kDefault) {
+    return Of(slot).Post(In(slot), request_bytes, response_limit, priority);
   }
-  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback) {
-    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback));
+  void PostUnwanted(int slot, size_t request_bytes, ClientCalls::Callback callback,
+                    Priority priority = Priority::kDefault) {
+    Of(slot).PostUnwanted(In(slot), request_bytes, std::move(callback), priority);
   }
   ClientCalls::Waited Wait(int slot, int64_t spin_ns, int64_t patience_ns, CallOutcome* outcome,
                            PastWait* past) {

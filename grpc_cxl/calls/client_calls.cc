@@ -115,17 +115,19 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
 // Matched by the acquire in Acquire().
 void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
 
-uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit) {
+uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit,
+                           Priority priority) {
   absl::MutexLock lock(calls_[slot].mu);
-  FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking);
+  FillSlot(slot, request_bytes, response_limit, CallWaiter::kLooking, priority);
   FlipPosted(slot);
   return calls_[slot].generation;
 }
 
-void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback) {
+void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback,
+                               Priority priority) {
   {
     absl::MutexLock lock(calls_[slot].mu);
-    FillSlot(slot, request_bytes, /*response_limit=*/0, CallWaiter::kUnwanted);
+    FillSlot(slot, request_bytes, /*response_limit=*/0, CallWaiter::kUnwanted, priority);
     calls_[slot].callback = std::move(callback);
     polled_.fetch_or(Bit(slot), std::memory_order_relaxed);
     unwanted_.fetch_or(Bit(slot), std::memory_order_relaxed);
@@ -135,8 +137,8 @@ void ClientCalls::PostUnwanted(int slot, size_t request_bytes, Callback callback
   if (ended()) LookPolled(slot);
 }
 
-void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit,
-                           CallWaiter waiter) {
+void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter,
+                           Priority priority) {
   CHECK_LE(request_bytes, buffer_bytes_);
   Call& call = calls_[slot];
   posts_.fetch_add(1, std::memory_order_relaxed);
@@ -151,6 +153,7 @@ void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
+  mine.priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
   view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
   view_.Store(mine.waiter, static_cast<uint32_t>(waiter),
               std::memory_order_relaxed);  // with the rest of its line
@@ -314,10 +317,6 @@ void ClientCalls::Ended() {
     waiters_.Wake(slot);  // the thread in Wait()
     LookPolled(slot);
   }
-}
-
-int ClientCalls::busy() const {
-  return __builtin_popcountll(~free_.load(std::memory_order_seq_cst));
 }
 
 bool ClientCalls::Look(int slot, CallOutcome* outcome) {

@@ -21,6 +21,7 @@
 #include "grpc_cxl/calls/slot_waiters.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -82,11 +83,13 @@ class ClientCalls {
 
   // Hands the first `request_bytes` of the buffer to the server. A response of more than
   // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
-  uint32_t Post(int slot, size_t request_bytes, size_t response_limit);
+  uint32_t Post(int slot, size_t request_bytes, size_t response_limit,
+                Priority priority = Priority::kDefault);
 
   // As Post() and WhenDone(), for a call whose response is not wanted: kResponse is then empty. May
   // come long after the call's end. The slot counts as busy until then.
-  void PostUnwanted(int slot, size_t request_bytes, Callback callback);
+  void PostUnwanted(int slot, size_t request_bytes, Callback callback,
+                    Priority priority = Priority::kDefault);
   // Frees the slots of such calls that are over.
   void FreeUnwanted();
 
@@ -122,7 +125,7 @@ class ClientCalls {
   void Ended();
 
   // Slots in use.
-  int busy() const;
+  int busy() const { return __builtin_popcountll(~free_.load(std::memory_order_seq_cst)); }
   // Calls posted so far.
   uint64_t posts() const { return posts_.load(std::memory_order_relaxed); }
   // Bytes of the buffers, of requests and responses.
@@ -152,8 +155,8 @@ class ClientCalls {
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
   int TryAcquire();
-  void FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
+  void FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter,
+                Priority priority) ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
   void FlipPosted(int slot);
   // Reads the slot's next part, acks it. True: `*outcome` is complete.
   bool Look(int slot, CallOutcome* outcome);

@@ -114,6 +114,8 @@ absl::Status ServerCalls::Take(int slot, News* news) {
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
   const bool wants_response = client_slots_[slot].waiter.load(std::memory_order_relaxed) !=
                               static_cast<uint32_t>(CallWaiter::kUnwanted);
+  const Priority priority =
+      PriorityOfSlot(client_slots_[slot].priority.load(std::memory_order_relaxed));
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
   {
     absl::MutexLock lock(state.mu);
@@ -148,7 +150,7 @@ absl::Status ServerCalls::Take(int slot, News* news) {
   view_.Acquire(request);
   bytes_in_.AddAlone(bytes);
   news->taken.push_back(
-      {{slot, generation, wants_response}, std::string(request.data(), request.size())});
+      {{slot, generation, wants_response, priority}, std::string(request.data(), request.size())});
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@
 #include "grpc_cxl/calls/call_budget.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -36,6 +37,7 @@ class ServerCalls {
     int slot;
     uint32_t generation;
     bool wants_response = true;  // else Respond() may be given nothing, and sends nothing
+    Priority priority = Priority::kDefault;
   };
 
   // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot

@@ -190,7 +190,7 @@ bool DirectCall::Post(const Message& request, size_t message_bytes, RequestView 
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
   timeout_ns_ = view.timeout_ns;
-  generation_ = link_->calls->Post(slot_, request_bytes_, limit);
+  generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
   return true;
 }
@@ -211,7 +211,8 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
     return false;
   }
   if (!inside) {
-    const std::optional<BlockDescriptor> lent = LendMessage(link_->blocks, request, message_bytes);
+    const std::optional<BlockDescriptor> lent =
+        LendMessage(link_->blocks, request, message_bytes, view->priority);
     if (!lent.has_value()) {
       CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);

@@ -82,7 +82,7 @@ class RunningCall final : public Cancellable {
       for (const grpc::Slice& slice : slices) message_bytes += slice.size();
     }
     if (message_bytes >= std::min(kBlockThreshold, connection_->buffer_bytes())) {
-      const auto lent = LendSlices(connection_->blocks(), slices, message_bytes);
+      const auto lent = LendSlices(connection_->blocks(), slices, message_bytes, call_.priority);
       view.block = lent.value_or(BlockDescriptor{});
     }
     if (view.block.bytes > 0) {

@@ -138,7 +138,7 @@ bool OneWayCall::Post(const OneWayRequest& request) {
   if (head_bytes > calls.buffer_bytes()) return false;
   const int slot = calls.Acquire();
   std::optional<BlockDescriptor> lent;
-  if (slot >= 0 && !inside) lent = LendSlices(link_->blocks, slices, message_bytes);
+  if (slot >= 0 && !inside) lent = LendSlices(link_->blocks, slices, message_bytes, view.priority);
   if (slot < 0 || (!inside && !lent.has_value())) {
     if (slot >= 0) calls.Release(slot);
     link_->owner->UserIdle();
@@ -158,7 +158,8 @@ bool OneWayCall::Post(const OneWayRequest& request) {
   calls.PostUnwanted(
       slot, request_bytes,
       [link = link_, lent = view.block, request, background = channel_.background](
-          const CallOutcome& outcome) { Ended(*link, lent, request, background, outcome); });
+          const CallOutcome& outcome) { Ended(*link, lent, request, background, outcome); },
+      view.priority);
   if (observed != nullptr) {
     observed->Began(message_bytes);
     observed->Ended(grpc::StatusCode::OK, "", 0);

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "grpc_cxl/direct/legal_metadata.h"
+#include "grpc_cxl/payload/priority_metadata.h"
 
 namespace grpc_cxl::internal {
 
@@ -32,6 +33,7 @@ bool SetMetadata(const DirectChannel& channel,
     view->metadata.emplace_back(kAuthorityKey, channel.authority);
   }
   view->metadata.emplace_back(kUserAgentKey, channel.user_agent);
+  view->priority = PriorityIn(metadata);
   for (const auto& [key, value] : metadata) {
     if (!IsLegalMetadata(key, value)) return false;
     // gRPC, too, replaces the application's.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/server_link_user.h"
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -151,14 +152,13 @@ absl::Status ServerLinkUser::Run() {
   if (poller == nullptr || (news.taken.size() == 1 && !poller->HasDeferred())) {
     for (ServerCalls::TakenCall& call : news.taken) Begin(call.id, std::move(call.request));
   } else if (!news.taken.empty()) {
-    std::vector<absl::AnyInvocable<void()>> work;
-    work.reserve(news.taken.size());
+    std::map<Priority, std::vector<absl::AnyInvocable<void()>>> work;
     for (ServerCalls::TakenCall& call : news.taken) {
-      work.push_back([self = Self(), call = std::move(call)]() mutable {
+      work[call.id.priority].push_back([self = Self(), call = std::move(call)]() mutable {
         self->Begin(call.id, std::move(call.request));
       });
     }
-    poller->Defer(std::move(work));
+    for (auto& [priority, pieces] : work) poller->Defer(std::move(pieces), priority);
   }
   return std::move(news.status);
 }

@@ -73,7 +73,7 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     sender_.Start();
     writes_.AddAlone();
     absl::StatusOr<bool> done = TryWrite(data);
-    if (done.ok() && !*done) done = TryWriteOrAsk(data);
+    if (done.ok() && !*done && !sender_.paused()) done = TryWriteOrAsk(data);
     if (done.ok() && *done) {
       written_ = true;
       if (goaway_due_) MaybeSendGoaway();
@@ -82,6 +82,7 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     if (!done.ok()) return Fail(std::move(on_writable), done.status());
     self = shared_from_this();
     write_.Store(std::move(on_writable), data);
+    if (sender_.paused()) GoOnLater();
   }
   FullFence();  // step 3, as above
   for (; WriteReady(); FullFence()) {
@@ -91,6 +92,22 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     return Fail(std::move(over->callback), over->status);
   }
   return false;
+}
+
+void EndpointCore::GoOnLater() {
+  write_.pending.store(false, std::memory_order_relaxed);
+  Poller::Current()->Enqueue([self = shared_from_this()] { self->GoOn(); });
+}
+
+void EndpointCore::GoOn() {
+  std::optional<Over> over;
+  {
+    absl::MutexLock lock(write_mu_);
+    over = WriteOn();
+  }
+  FullFence();  // step 3, as in Write()
+  for (; !over.has_value() && WriteReady(); FullFence()) over = LookAtWrite();
+  if (over.has_value()) over->callback(std::move(over->status));
 }
 
 void EndpointCore::SendGoaway() {
@@ -263,20 +280,27 @@ std::optional<EndpointCore::Over> EndpointCore::LookAtRead() ABSL_NO_THREAD_SAFE
 
 std::optional<EndpointCore::Over> EndpointCore::LookAtWrite() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (!write_.pending.load(std::memory_order_relaxed) || !write_mu_.try_lock()) return std::nullopt;
-  std::optional<Over> over;
-  if (write_.callback) {
-    write_.pending.store(false, std::memory_order_relaxed);
-    const absl::StatusOr<bool> done = TryWriteOrAsk(write_.buffer);
-    if (!done.ok() || *done) {
-      over = Over{Take(write_), done.status()};
-      written_ = true;
-      if (goaway_due_) MaybeSendGoaway();
-    } else {
-      write_.pending.store(true, std::memory_order_relaxed);
-    }
-  }
+  std::optional<Over> over = WriteOn();
   write_mu_.unlock();
   return over;
+}
+
+std::optional<EndpointCore::Over> EndpointCore::WriteOn() {
+  if (!write_.callback) return std::nullopt;
+  write_.pending.store(false, std::memory_order_relaxed);
+  const absl::StatusOr<bool> done = TryWriteOrAsk(write_.buffer);
+  if (!done.ok() || *done) {
+    std::optional<Over> over = Over{Take(write_), done.status()};
+    written_ = true;
+    if (goaway_due_) MaybeSendGoaway();
+    return over;
+  }
+  if (sender_.paused()) {
+    GoOnLater();
+  } else {
+    write_.pending.store(true, std::memory_order_relaxed);
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
@@ -298,10 +322,11 @@ absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
   // hear of the end first, and of what came before it (a GOAWAY that lets gRPC make the call
   // elsewhere).
   const bool gone = Finished();
-  const absl::StatusOr<bool> sent = sender_.Send(*data);
+  // A polling thread has others to look after.
+  const absl::StatusOr<bool> sent = sender_.Send(*data, Poller::Current() != nullptr);
   if (!sent.ok()) {
     End(sent.status());
-  } else if (!*sent && gone) {
+  } else if (!*sent && gone && !sender_.paused()) {
     return EndReason();
   }
   return sent;
@@ -309,11 +334,11 @@ absl::StatusOr<bool> EndpointCore::TryWrite(SliceBuffer* data) {
 
 absl::StatusOr<bool> EndpointCore::TryWriteOrAsk(SliceBuffer* data) {
   absl::StatusOr<bool> done = TryWrite(data);
-  if (done.ok() && !*done) {
+  if (done.ok() && !*done && !sender_.paused()) {
     link_->WantSpace();  // with its full fence: asked before the last look
     done = TryWrite(data);
   }
-  if (done.ok() && *done) link_->ClearWantSpace();
+  if (done.ok() && (*done || sender_.paused())) link_->ClearWantSpace();
   return done;
 }
 

@@ -51,6 +51,10 @@ namespace grpc_cxl::internal {
 // until there is nothing to do; a polling thread by Ready(), and one that was deposed meanwhile has
 // the next one look (see Poller).
 //
+// A polling thread copies no more than SliceSender::kTurnBytes of a write at a time; then it has a
+// closure go on, behind the other closures and connections that it looks after. Meanwhile the write
+// is not `pending` either.
+//
 // When the peer is gone, what it had published is still delivered; then the pending read
 // and the pending write fail together (a write left pending would hang gRPC's transport).
 //
@@ -134,6 +138,11 @@ class EndpointCore final : public Pollable,
   absl::StatusOr<bool> TryRead(SliceBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(read_mu_);
   absl::StatusOr<bool> TryWrite(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   absl::StatusOr<bool> TryWriteOrAsk(SliceBuffer* data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  // Has GoOn() called for a write that the sender has paused, on a polling thread.
+  void GoOnLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
+  void GoOn() ABSL_LOCKS_EXCLUDED(write_mu_);
+  // Some more of the write that is not over, if there is one.
+  std::optional<Over> WriteOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
   // After a write: what SendGoaway() wants, if there is space.
   void MaybeSendGoaway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 

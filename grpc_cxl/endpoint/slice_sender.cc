@@ -2,6 +2,7 @@
 #include "grpc_cxl/endpoint/slice_sender.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 
@@ -17,9 +18,13 @@ constexpr size_t kStride = 64 << 10;
 
 }  // namespace
 
-absl::StatusOr<bool> SliceSender::Send(SliceBuffer& data) {
+absl::StatusOr<bool> SliceSender::Send(SliceBuffer& data, bool in_turns) {
   size_t unpublished = 0;
+  turn_left_ = in_turns ? kTurnBytes : SIZE_MAX;
+  paused_ = false;
   while (slice_ < data.Count()) {
+    paused_ = turn_left_ == 0;
+    if (paused_) break;
     if (Current(data).empty()) {
       Advance(data, 0);
       continue;
@@ -71,7 +76,8 @@ absl::StatusOr<size_t> SliceSender::SendInPlace(SliceBuffer& data) {
 
 absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data) {
   BlockPool& pool = *link_.pool();
-  const absl::Span<const char> slice = Current(data);
+  const absl::Span<const char> slice =
+      Current(data).subspan(0, std::max(turn_left_, kBlockThreshold));
   const absl::StatusOr<BlockPool::Block> block = pool.Allocate(slice.size(), kBlockThreshold);
   if (!block.ok()) return block.status();
   if (!*block) return 0;
@@ -82,6 +88,7 @@ absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data) {
   records_.WriteLoan(*lent);
   Advance(data, memory.size());
   CopyCounters::OfProcess().sent_by_block.Add(memory.size());
+  Copied(memory.size());
   return memory.size();
 }
 
@@ -96,6 +103,7 @@ absl::StatusOr<size_t> SliceSender::SendThroughRing(SliceBuffer& data, size_t ru
     Advance(data, bytes.size());
   }
   CopyCounters::OfProcess().sent_by_ring.Add(*space);
+  Copied(*space);
   return *space;
 }
 

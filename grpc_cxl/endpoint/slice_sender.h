@@ -4,6 +4,7 @@
 
 #include <grpc/event_engine/slice_buffer.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "absl/status/statusor.h"
@@ -31,9 +32,15 @@ class SliceSender {
   // The next Send() begins with a new buffer.
   void Start() { slice_ = offset_ = 0; }
 
-  // Sends as much of `data` as fits and publishes it. True: all is sent; false: wait for space
-  // and call again with the same buffer. DATA_LOSS: the peer broke the ring or the return ring.
-  absl::StatusOr<bool> Send(SliceBuffer& data);
+  // Sends as much of `data` as fits and publishes it. True: all is sent; false: call again with the
+  // same buffer, when there is space unless paused(). DATA_LOSS: the peer broke the ring or the
+  // return ring. `in_turns`: stops as soon as kTurnBytes have been copied.
+  absl::StatusOr<bool> Send(SliceBuffer& data, bool in_turns = false);
+  // Whether the last Send() stopped for that.
+  bool paused() const { return paused_; }
+
+  // How much a thread copies at a time for which others wait.
+  static constexpr size_t kTurnBytes = 64 << 10;
 
  private:
   // Each sends some of the next bytes and returns how many; 0: no free space, or, for the second
@@ -46,12 +53,15 @@ class SliceSender {
   absl::Span<const char> Current(SliceBuffer& data) const;
   void Advance(SliceBuffer& data, size_t bytes);
   bool IsLarge(size_t bytes) const;
+  void Copied(size_t bytes) { turn_left_ -= std::min(bytes, turn_left_); }
 
   Link& link_;
   RecordWriter records_;
   // Where we are.
   size_t slice_ = 0;
   size_t offset_ = 0;
+  size_t turn_left_ = 0;
+  bool paused_ = false;
 };
 
 }  // namespace grpc_cxl::internal

@@ -11,6 +11,7 @@
 #include "grpc_cxl/arena_backing.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/memory_distance.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/service_name.h"
@@ -42,6 +43,7 @@ struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
   bool direct_streams = false;
   bool inline_calls = false;
+  Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;

@@ -14,9 +14,9 @@ namespace {
 
 // A block for `bytes`; an empty one when none is free. That the peer has broken the return
 // ring, the endpoint finds out and says.
-BlockPool::Block Allocate(const CallBlocks& blocks, size_t bytes) {
+BlockPool::Block Allocate(const CallBlocks& blocks, size_t bytes, Priority priority) {
   if (blocks.pool == nullptr || bytes == 0) return {};
-  absl::StatusOr<BlockPool::Block> block = blocks.pool->Allocate(bytes);
+  absl::StatusOr<BlockPool::Block> block = blocks.pool->Allocate(bytes, priority);
   BlockPool::Block allocated = block.ok() ? *std::move(block) : BlockPool::Block();
   if (!allocated) CopyCounters::OfProcess().sent_for_want_of_blocks.Add(bytes);
   return allocated;
@@ -25,8 +25,9 @@ BlockPool::Block Allocate(const CallBlocks& blocks, size_t bytes) {
 }  // namespace
 
 std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
-                                           const google::protobuf::Message& message, size_t bytes) {
-  const BlockPool::Block block = Allocate(blocks, bytes);
+                                           const google::protobuf::Message& message, size_t bytes,
+                                           Priority priority) {
+  const BlockPool::Block block = Allocate(blocks, bytes, priority);
   if (!block) return std::nullopt;
   const absl::Span<char> memory = block.memory().subspan(0, bytes);
   auto* const begin = reinterpret_cast<uint8_t*>(memory.data());
@@ -38,7 +39,8 @@ std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
 }
 
 std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
-                                          const std::vector<grpc::Slice>& slices, size_t bytes) {
+                                          const std::vector<grpc::Slice>& slices, size_t bytes,
+                                          Priority priority) {
   if (blocks.pool != nullptr && slices.size() == 1) {
     const auto there = absl::MakeConstSpan(reinterpret_cast<const char*>(slices[0].begin()), bytes);
     if (blocks.pool->Contains(there)) {
@@ -47,7 +49,7 @@ std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
       return lent;
     }
   }
-  const BlockPool::Block block = Allocate(blocks, bytes);
+  const BlockPool::Block block = Allocate(blocks, bytes, priority);
   if (!block) return std::nullopt;
   char* end = block.memory().data();
   for (const grpc::Slice& slice : slices) {

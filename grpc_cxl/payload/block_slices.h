@@ -12,20 +12,23 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/priority_level.h"
 
 // Messages of direct calls in payload blocks. All of it counts in PayloadCounters.
 // Thread-safe.
 namespace grpc_cxl::internal {
 
 // Serialises `message`, whose ByteSizeLong() was just `bytes`, into a block and lends it to
-// the peer. Nothing when no block is free.
+// the peer. Nothing when no block is free for a message of this priority.
 std::optional<BlockDescriptor> LendMessage(const CallBlocks& blocks,
-                                           const google::protobuf::Message& message, size_t bytes);
+                                           const google::protobuf::Message& message, size_t bytes,
+                                           Priority priority = Priority::kDefault);
 
 // The same for a message in slices, `bytes` in all: lent where it is when it already lies in a
 // block of this connection, else copied into one.
 std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
-                                          const std::vector<grpc::Slice>& slices, size_t bytes);
+                                          const std::vector<grpc::Slice>& slices, size_t bytes,
+                                          Priority priority = Priority::kDefault);
 
 // What the peer lent: in place, for as long as the slice lives, if the peer is trusted and has lent
 // at least kBlockThreshold bytes; else copied and given back. DATA_LOSS when the peer cannot have

@@ -12,6 +12,8 @@
 #include "grpc_cxl/payload/message_types.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/payload/priority_metadata.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -26,8 +28,8 @@ using grpc::experimental::ServerInterceptorFactoryInterface;
 using grpc::experimental::ServerRpcInfo;
 
 // `message`, which takes `bytes`, in a block of `pool`; an invalid buffer when that cannot be.
-grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool) {
-  absl::StatusOr<BlockPool::Block> block = pool.Allocate(bytes);
+grpc::ByteBuffer Place(const Message& message, size_t bytes, BlockPool& pool, Priority priority) {
+  absl::StatusOr<BlockPool::Block> block = pool.Allocate(bytes, priority);
   // A peer that has broken the return ring: the endpoint will find out, and say so.
   if (!block.ok() || !*block) return {};
   auto* const begin = reinterpret_cast<uint8_t*>(block->memory().data());
@@ -45,12 +47,15 @@ class Placement : public Interceptor {
   Placement(const Message& prototype, MessageSizePredictor* predictor, const char* method)
       : prototype_(prototype), predictor_(predictor), method_(method) {}
 
-  void Intercept(InterceptorBatchMethods* methods) final {
+  void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
       PlaceMessage(methods);
     }
     methods->Proceed();
   }
+
+ protected:
+  Priority priority_ = Priority::kDefault;  // of the call; set before or in Pool()
 
  private:
   virtual std::shared_ptr<BlockPool> Pool() = 0;
@@ -65,7 +70,7 @@ class Placement : public Interceptor {
     if (!large) return;
     const std::shared_ptr<BlockPool> pool = Pool();
     if (pool == nullptr) return;
-    grpc::ByteBuffer placed = Place(message, bytes, *pool);
+    grpc::ByteBuffer placed = Place(message, bytes, *pool, priority_);
     if (!placed.Valid()) return;
     methods->ModifySendMessage(nullptr);  // else gRPC would serialise it once more
     methods->GetSerializedSendMessage()->Swap(&placed);
@@ -93,6 +98,13 @@ class ClientPlacement final : public Placement {
   ClientPlacement(const Message& prototype, MessageSizePredictor* predictor, const char* method,
                   const std::string& pool_key)
       : Placement(prototype, predictor, method), pool_key_(pool_key) {}
+
+  void Intercept(InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      priority_ = PriorityIn(*methods->GetSendInitialMetadata());
+    }
+    Placement::Intercept(methods);
+  }
 
  private:
   std::shared_ptr<BlockPool> Pool() override { return FindPool(pool_key_); }
@@ -131,6 +143,7 @@ class ServerPlacement final : public Placement {
     if (!looked_up_) {
       looked_up_ = true;
       pool_ = FindPool(ServerPoolKey(PeerOf(*context_)));
+      priority_ = PriorityIn(context_->client_metadata());
     }
     return pool_.lock();
   }

@@ -25,6 +25,7 @@
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/seat.h"
 #include "grpc_cxl/polling/work_queue.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -64,10 +65,10 @@ class Watchdog;
 //   has cores (UsableCores); those whose Seat was vacated do not count. Other threads and processes
 //   are not counted; where they take the cores, wake-ups take long, and nothing is handed over.
 //
-// So closures, and pieces of deferred work, begin in order, but run beside each other and beside
-// the callback that they came of: gRPC's EventEngine::Run() promises no order, and calls of a
-// connection do not depend on each other. Callbacks of pollables are the leader's alone. (Beside a
-// leader that was stuck, the next one may call the same pollable.)
+// So closures, and pieces of deferred work of one priority, begin in order, but run beside each
+// other and beside the callback that they came of: gRPC's EventEngine::Run() promises no order, and
+// calls of a connection do not depend on each other. Callbacks of pollables are the leader's alone.
+// (Beside a leader that was stuck, the next one may call the same pollable.)
 //
 // A pollable whose peer cannot wake us is hot like the others, and then naps: the leader looks
 // at all that nap together, after 5 us, 10 us, ... 1 ms. While there are any, an idle poller
@@ -102,9 +103,10 @@ class Poller {
   // Runs `closure` after the current callback, on the leader or a helper.
   void Enqueue(absl::AnyInvocable<void()> closure);
 
-  // Runs `work` as well, begun in order, one piece a turn: the closures that a piece enqueues run
-  // before the next piece begins, which finds the processor's cache as the piece left it.
-  void Defer(std::vector<absl::AnyInvocable<void()>> work);
+  // Runs `work` as well, begun in the order of an AgeingQueue, one piece a turn: the closures that
+  // a piece enqueues run before the next piece begins, which finds the processor's cache as the
+  // piece left it.
+  void Defer(std::vector<absl::AnyInvocable<void()>> work, Priority priority = Priority::kDefault);
   // Whether deferred work has not begun. Does not take the lock.
   bool HasDeferred() const { return queue_.size(WorkQueue::kDeferred) > 0; }
 

@@ -32,10 +32,12 @@ void Poller::Enqueue(absl::AnyInvocable<void()> closure) {
   WakeLeader();
 }
 
-void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work) {
+void Poller::Defer(std::vector<absl::AnyInvocable<void()>> work, Priority priority) {
   const int64_t now = SteadyNs();
   absl::MutexLock lock(mu_);
-  for (WorkQueue::Work& piece : work) queue_.Push(WorkQueue::kDeferred, std::move(piece), now);
+  for (WorkQueue::Work& piece : work) {
+    queue_.Push(WorkQueue::kDeferred, std::move(piece), now, priority);
+  }
   WakeLeader();
 }
 

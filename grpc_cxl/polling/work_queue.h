@@ -6,15 +6,16 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "grpc_cxl/base/ageing_queue.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
-// Closures and deferred work, each first in, first out, with the times at which they came.
+// Closures and deferred work, each in the order of an AgeingQueue.
 //
 // Under its owner's lock, but for the sizes and oldest_ns(), which are hints without it.
 class WorkQueue {
@@ -23,21 +24,19 @@ class WorkQueue {
   enum Kind { kClosure = 0, kDeferred = 1 };
 
   // oldest_ns() of an empty queue.
-  static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+  static constexpr int64_t kNone = AgeingQueue<Work>::kNone;
 
-  void Push(Kind kind, Work work, int64_t now_ns) {
-    items_[kind].push_back({std::move(work), now_ns});
+  void Push(Kind kind, Work work, int64_t now_ns, Priority priority = Priority::kDefault) {
+    items_[kind].Push(priority, std::move(work), now_ns);
     Changed(kind);
   }
 
-  // The oldest of its kind that came at `latest_ns` at the latest; null if there is none.
+  // The next of its kind that came at `latest_ns` at the latest; null if there is none.
   Work Pop(Kind kind, int64_t latest_ns) {
-    std::deque<Item>& items = items_[kind];
-    if (items.empty() || items.front().since_ns > latest_ns) return nullptr;
-    Work work = std::move(items.front().work);
-    items.pop_front();
+    std::optional<Work> work = items_[kind].Pop(latest_ns);
+    if (!work.has_value()) return nullptr;
     Changed(kind);
-    return work;
+    return *std::move(work);
   }
 
   bool empty() const { return size(kClosure) == 0 && size(kDeferred) == 0; }
@@ -46,21 +45,13 @@ class WorkQueue {
   int64_t oldest_ns() const { return oldest_ns_.load(std::memory_order_relaxed); }
 
  private:
-  struct Item {
-    Work work;
-    int64_t since_ns;
-  };
-
   void Changed(Kind kind) {
     sizes_[kind].store(items_[kind].size(), std::memory_order_relaxed);
-    int64_t oldest = kNone;
-    for (const std::deque<Item>& items : items_) {
-      if (!items.empty()) oldest = std::min(oldest, items.front().since_ns);
-    }
-    oldest_ns_.store(oldest, std::memory_order_relaxed);
+    oldest_ns_.store(std::min(items_[kClosure].oldest_ns(), items_[kDeferred].oldest_ns()),
+                     std::memory_order_relaxed);
   }
 
-  std::deque<Item> items_[2];
+  AgeingQueue<Work> items_[2];
   std::atomic<size_t> sizes_[2]{};
   std::atomic<int64_t> oldest_ns_{kNone};
 };

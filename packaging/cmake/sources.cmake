@@ -16,6 +16,8 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/options.h
     grpc_cxl/payload_counters.h
     grpc_cxl/payload_placement.h
+    grpc_cxl/priority.h
+    grpc_cxl/priority_level.h
     grpc_cxl/server_builder.h
     grpc_cxl/server_credentials.h
     grpc_cxl/wait_policy.h
@@ -51,6 +53,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/background_calls.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
+    grpc_cxl/direct/default_priority.cc
     grpc_cxl/direct/direct_call.cc
     grpc_cxl/direct/dispatcher.cc
     grpc_cxl/direct/grpc_version.cc
@@ -123,6 +126,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/payload/message_placement.cc
     grpc_cxl/payload/message_types.cc
     grpc_cxl/payload/pool_directory.cc
+    grpc_cxl/payload/priority_metadata.cc
     grpc_cxl/payload_counters.cc
     grpc_cxl/payload_placement.cc
     grpc_cxl/polling/callers_queue.cc
@@ -132,6 +136,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/polling/poller_work.cc
     grpc_cxl/polling/usable_cores.cc
     grpc_cxl/polling/watchdog.cc
+    grpc_cxl/priority.cc
     grpc_cxl/region/membership.cc
     grpc_cxl/region/peer_lease.cc
     grpc_cxl/region/region.cc

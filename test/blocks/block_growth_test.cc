@@ -145,6 +145,20 @@ TEST_F(BlockGrowthTest, WhatTheBudgetHasIsGranted) {
   EXPECT_TRUE(Take(516));
 }
 
+TEST_F(BlockGrowthTest, BulkGrowsForItsHalfAndLeavesHalfOfWhatIsGranted) {
+  const auto takes_bulk = [this](size_t pages) {
+    return bool{*pool_->Allocate(pages * kPageBytes, Priority::kBulk)};
+  };
+  EXPECT_TRUE(takes_bulk(8));
+  EXPECT_FALSE(takes_bulk(100)) << "the answer is still to come";
+  borrower_->Answer();
+  EXPECT_TRUE(takes_bulk(100));
+  EXPECT_FALSE(takes_bulk(300));
+  borrower_->Answer();
+  EXPECT_FALSE(takes_bulk(259)) << "the budget has 516";
+  EXPECT_TRUE(takes_bulk(258));
+}
+
 TEST_F(BlockGrowthTest, LoansAreOfGrantedPagesOnly) {
   const uint32_t end = 16 * kPageBytes;
   EXPECT_TRUE(borrower_->Borrow({end - 10, 10}).ok());

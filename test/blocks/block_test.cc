@@ -68,6 +68,25 @@ TEST(BlockTest, RunningOutIsAnEmptyBlock) {
   EXPECT_TRUE(pair.Take(5 * kPage));
 }
 
+TEST(BlockTest, BulkLeavesHalf) {
+  BlockPair pair(10);
+  const auto take_bulk = [&](size_t pages) {
+    return *pair.pool->Allocate(pages * kPageBytes, kPageBytes, Priority::kBulk);
+  };
+  EXPECT_FALSE(take_bulk(6));  // nor a smaller one
+  const BlockPool::Block three = take_bulk(3);
+  EXPECT_TRUE(three);
+  EXPECT_FALSE(take_bulk(3));
+  BlockPool::Block two = take_bulk(2);
+  EXPECT_TRUE(two);
+  EXPECT_FALSE(take_bulk(1));
+  const BlockPool::Block others = pair.Take(5 * kPageBytes);
+  EXPECT_TRUE(others);
+  two.Reset();
+  EXPECT_FALSE(take_bulk(1));  // whoever has the other half
+  EXPECT_TRUE(pair.Take(2 * kPageBytes));
+}
+
 TEST(BlockTest, FreeOnlyWhenNeitherHeldNorLent) {
   for (const bool holder_first : {true, false}) {
     BlockPair pair(1);

@@ -31,6 +31,24 @@ TEST_F(HostileCallsTest, CancellationsOfNothingAndUnknownWaitersAreNothing) {
   EXPECT_EQ(pair_.Wait(slot_).response, "a");
 }
 
+TEST_F(HostileCallsTest, APriorityThatIsNoneIsTheDefault) {
+  const auto taken = [&] {
+    const ServerCalls::News news = pair_.server.Run();
+    const ServerCalls::CallId call = news.taken.at(0).id;
+    pair_.server.Respond(call, "a");
+    return call.priority;
+  };
+  pair_.client_slot(slot_).priority = 3;
+  EXPECT_EQ(taken(), Priority::kDefault);
+  pair_.Wait(slot_);
+  for (const Priority priority : {Priority::kInteractive, Priority::kBulk, Priority::kDefault}) {
+    const int slot = pair_.client.Acquire();
+    pair_.client.Post(slot, 0, SIZE_MAX, priority);
+    EXPECT_EQ(taken(), priority);
+    pair_.Wait(slot);
+  }
+}
+
 TEST_F(HostileCallsTest, AResponseLargerThanItsBuffer) {
   pair_.Poll(slot_);
   pair_.server_slot(slot_).part_bytes = CallPair::kBuffer + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that the polling thread waits for no copy that another thread makes.
+// Proves that the polling thread waits for no copy that another thread makes, nor long for its own.
 
 #include <sched.h>
 
@@ -15,9 +15,13 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/blocks/copy_counters.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
+#include "grpc_cxl/endpoint/slice_sender.h"
 #include "grpc_cxl/link/record_layout.h"
+#include "grpc_cxl/polling/watchdog.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
 #include "test/link/link_pair.h"
@@ -74,6 +78,62 @@ TEST(EndpointCopyTest, NoSendersCopyHoldsThePollingThreadUp) {
   }
   EXPECT_GE(beside_write, 10);
   EXPECT_GE(beside_run, 10);
+}
+
+// Bytes that a polling thread has copied of a large write each time that another closure had its
+// turn.
+std::vector<uint64_t> CopiedInTurns(Watchdog* watchdog, size_t bytes, size_t ring_bytes,
+                                    size_t payload_bytes) {
+  LinkPair links(ring_bytes, payload_bytes);
+  const auto reader = MakeEndpoint(std::move(links.server));
+  const auto core = std::make_shared<EndpointCore>(
+      std::move(links.client), WaitTerms{.policy = WaitPolicy::kPark},
+      grpc_event_engine::experimental::GetDefaultEventEngine(), true);
+  Poller* const poller = watchdog->Assign();
+  core->Start(poller);
+  const CopyCounters& counters = CopyCounters::OfProcess();
+  const auto sent = [&counters] { return counters.sent_by_ring + counters.sent_by_block; };
+  const uint64_t before = sent();
+  std::vector<uint64_t> copied;
+  absl::Notification all;
+  std::function<void()> look = [&] {
+    copied.push_back(sent() - before);
+    copied.back() < bytes ? poller->Enqueue([&look] { look(); }) : all.Notify();
+  };
+  SliceBuffer data;
+  Append(data, std::string(bytes, 'x'));
+  Outcome outcome;
+  poller->Enqueue([&] {
+    EXPECT_FALSE(core->Write(outcome.Callback(), &data));
+    look();
+  });
+  EXPECT_THAT(ReadExactly(*reader, bytes), IsOk());
+  EXPECT_THAT(outcome.Wait(), IsOk());
+  all.WaitForNotification();
+  core->Shutdown();
+  return copied;
+}
+
+// Small writes of other connections wait for no more than that.
+TEST(EndpointCopyTest, APollingThreadCopiesInTurns) {
+  constexpr size_t kMuch = 4 << 20;
+  static Watchdog* const watchdog = new Watchdog(1, /*cores=*/1);
+  for (const size_t payload_bytes : {size_t{0}, kMuch}) {      // through the ring, in blocks
+    for (const size_t ring_bytes : {2 * kMuch, kMuch / 32}) {  // of which the second fills up
+      SCOPED_TRACE(testing::Message() << payload_bytes << " " << ring_bytes);
+      for (bool undisturbed = false; !undisturbed;) {
+        const uint64_t takeovers = watchdog->takeovers();
+        const std::vector<uint64_t> copied =
+            CopiedInTurns(watchdog, kMuch, ring_bytes, payload_bytes);
+        undisturbed = watchdog->takeovers() == takeovers;
+        if (!undisturbed) continue;
+        for (size_t i = 1; i < copied.size(); ++i) {
+          ASSERT_LE(copied[i] - copied[i - 1], 2 * SliceSender::kTurnBytes) << i;
+        }
+        EXPECT_LE(copied[0], SliceSender::kTurnBytes);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ ROWS = (
 NOT_PUBLIC = ("environment.h", "opentelemetry_figures.h")
 
 # Plain values of the options, which every room may see.
-VALUES = ("arena_backing.h", "memory_distance.h", "wait_policy.h")
+VALUES = ("arena_backing.h", "memory_distance.h", "priority_level.h", "wait_policy.h")
 
 # Which rooms, or files, may use a system interface.
 SYSTEM = (

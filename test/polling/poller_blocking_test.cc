@@ -7,10 +7,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "grpc_cxl/polling/callers_queue.h"
 #include "gtest/gtest.h"
 #include "test/polling/fake_pollable.h"
 #include "test/polling/threads.h"
@@ -190,6 +195,88 @@ TEST_F(PollerBlockingTest, ThreadsAreUsedAgainAndGoAway) {
     EXPECT_LT(block_twenty(), first + 10) << "waiting threads are not used";
   }
   EXPECT_TRUE(Eventually([] { return Threads("cxl_poller").count == 1; }));
+}
+
+// What a CallersQueue cannot run goes here.
+std::vector<CallersQueue::Closure>& Elsewhere() {
+  static auto* const closures = new std::vector<CallersQueue::Closure>;
+  return *closures;
+}
+
+class CallersQueueTest : public ::testing::Test {
+ protected:
+  void TearDown() override { Elsewhere().clear(); }
+  static bool Add(CallersQueue& queue, CallersQueue::Closure closure) { return queue.Add(closure); }
+  static CallersQueue MakeQueue() {
+    return CallersQueue(OneWatchdog(), [](CallersQueue::Closure closure) {
+      EXPECT_EQ(CallersQueue::Current(), nullptr);
+      absl::MutexLock lock(mu_);
+      Elsewhere().push_back(std::move(closure));
+    });
+  }
+  // Runs what is there, and says how much that was.
+  static size_t RunElsewhere() {
+    std::vector<CallersQueue::Closure> closures;
+    {
+      absl::MutexLock lock(mu_);
+      closures.swap(Elsewhere());
+    }
+    for (CallersQueue::Closure& closure : closures) closure();
+    return closures.size();
+  }
+
+  static inline absl::Mutex mu_;
+  std::vector<int> ran_;
+};
+
+TEST_F(CallersQueueTest, RunsWhatComesUntilThereIsNothingOrTheCallIsOver) {
+  CallersQueue queue = MakeQueue();
+  EXPECT_EQ(CallersQueue::Current(), &queue);
+  Add(queue, [&] {
+    Add(queue, [&] { ran_.push_back(3); });
+    ran_.push_back(1);
+  });
+  Add(queue, [&] { ran_.push_back(2); });
+  queue.Run([] { return false; });
+  EXPECT_EQ(ran_, std::vector<int>({1, 2, 3}));
+
+  const std::function<void()> forever = [&] {
+    Add(queue, forever);
+    ran_.push_back(4);
+  };
+  Add(queue, forever);
+  queue.Run([&] { return ran_.size() == 5; });
+  EXPECT_EQ(ran_, std::vector<int>({1, 2, 3, 4, 4}));
+  EXPECT_EQ(RunElsewhere(), 0u);
+}
+
+TEST_F(CallersQueueTest, WhatIsLeftRunsElsewhere) {
+  {
+    CallersQueue outer = MakeQueue();
+    Add(outer, [&] { ran_.push_back(1); });
+    {
+      CallersQueue inner = MakeQueue();  // which may wait for what the outer one holds
+      EXPECT_EQ(RunElsewhere(), 1u);
+      EXPECT_EQ(CallersQueue::Current(), &inner);
+      Add(inner, [&] { ran_.push_back(2); });
+    }
+    EXPECT_EQ(RunElsewhere(), 1u);
+    EXPECT_EQ(CallersQueue::Current(), &outer);
+  }
+  EXPECT_EQ(CallersQueue::Current(), nullptr);
+  EXPECT_EQ(ran_, std::vector<int>({1, 2}));
+}
+
+TEST_F(CallersQueueTest, AClosureMayBlockForOnesThatWaitBehindIt) {
+  CallersQueue queue = MakeQueue();
+  absl::Notification behind;
+  Add(queue, [&] {
+    EXPECT_TRUE(Eventually([&] { return RunElsewhere() > 0; }));
+    EXPECT_TRUE(behind.HasBeenNotified());
+  });
+  Add(queue, [&] { behind.Notify(); });
+  queue.Run([] { return false; });
+  EXPECT_FALSE(Add(queue, [] {}));  // the seat is not its own any more
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ const std::map<std::string, ByteTable> kTables = {
     TABLE("CallServerWords", CallServerWords, FIELD(news), FIELD(cancels_seen), FIELD(accepting),
           FIELD(pong), FIELD(load)),
     TABLE("CallClientSlot", CallClientSlot, FIELD(generation), FIELD(request_bytes), FIELD(waiter),
-          FIELD(cancelled_generation)),
+          FIELD(cancelled_generation), FIELD(priority)),
     TABLE("CallServerSlot", CallServerSlot, FIELD(word), FIELD(part_bytes), FIELD(woke_at)),
     TABLE("RequestHead", RequestHead, FIELD(timeout_ns), FIELD(method_bytes), FIELD(metadata_bytes),
           FIELD(metadata_count), FIELD(message_bytes), FIELD(block)),

@@ -10,9 +10,12 @@
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/load_generator/target.h"
 #include "examples/hotel_reservation/services/transport.h"
+#include "grpc_cxl/priority.h"
 
 namespace hotel_reservation {
 namespace {
+
+using grpc_cxl::Priority;
 
 // The method of the frontend that takes a request.
 void Call(Frontend::Stub& stub, grpc::ClientContext* context, const SearchHotelsRequest* request,
@@ -48,8 +51,9 @@ template <typename Request>
 struct InFlight {
   InFlight(const Request& request, Target::Done done) : request(request), done(std::move(done)) {}
 
-  void Start(Frontend::Stub& stub, absl::Duration deadline) {
+  void Start(Frontend::Stub& stub, absl::Duration deadline, Priority priority) {
     context.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+    if (priority != Priority::kDefault) grpc_cxl::SetPriority(&context, priority);
     Call(stub, &context, &request, &reply, [this](const grpc::Status& status) {
       done(
           absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()));
@@ -65,10 +69,11 @@ struct InFlight {
 
 class GrpcTargetImpl : public Target {
  public:
-  GrpcTargetImpl(const AddressBook& addresses, int connections, absl::Duration deadline)
-      : deadline_(deadline) {
+  GrpcTargetImpl(const AddressBook& addresses, int connections, absl::Duration deadline,
+                 Priority priority)
+      : deadline_(deadline), priority_(priority) {
     for (int i = 0; i < connections; ++i) {
-      stubs_.push_back(Frontend::NewStub(MakeChannel(addresses, "frontend")));
+      stubs_.push_back(Frontend::NewStub(MakeChannel(addresses, "frontend", priority)));
     }
   }
 
@@ -77,13 +82,14 @@ class GrpcTargetImpl : public Target {
     std::visit(
         [&](const auto& message) {
           using Request = std::decay_t<decltype(message)>;
-          (new InFlight<Request>(message, std::move(done)))->Start(stub, deadline_);
+          (new InFlight<Request>(message, std::move(done)))->Start(stub, deadline_, priority_);
         },
         request);
   }
 
  private:
   const absl::Duration deadline_;
+  const Priority priority_;
   std::vector<std::unique_ptr<Frontend::Stub>> stubs_;
   size_t next_ = 0;
 };
@@ -91,8 +97,8 @@ class GrpcTargetImpl : public Target {
 }  // namespace
 
 std::unique_ptr<Target> GrpcTarget(const AddressBook& addresses, int connections,
-                                   absl::Duration deadline) {
-  return std::make_unique<GrpcTargetImpl>(addresses, connections, deadline);
+                                   absl::Duration deadline, Priority priority) {
+  return std::make_unique<GrpcTargetImpl>(addresses, connections, deadline, priority);
 }
 
 }  // namespace hotel_reservation

@@ -25,10 +25,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "examples/hotel_reservation/load_generator/open_loop.h"
 #include "examples/hotel_reservation/load_generator/recorder.h"
 #include "examples/hotel_reservation/load_generator/result.pb.h"
+#include "examples/hotel_reservation/load_generator/scan.h"
 #include "examples/hotel_reservation/load_generator/services_usage.h"
 #include "examples/hotel_reservation/load_generator/target.h"
 
@@ -44,10 +46,17 @@ ABSL_FLAG(int, connections, 0, "connections to the frontend; 0: 1 for grpc, 32 f
 ABSL_FLAG(absl::Duration, deadline, absl::Seconds(1), "deadline of a request");
 ABSL_FLAG(absl::Duration, p99_limit, absl::InfiniteDuration(),
           "end as soon as a request has failed or p99 must be above this");
+ABSL_FLAG(
+    int, scan, 0,
+    "searches at a time of a job in the background, which searches without a pause; 0: no job");
+ABSL_FLAG(bool, priorities, true,
+          "with --scan: the job's calls are bulk and the others interactive, else all are alike");
 ABSL_FLAG(std::string, json, "", "file to write the result to, as JSON");
 
 namespace hotel_reservation {
 namespace {
+
+using grpc_cxl::Priority;
 
 double CpuSeconds() {
   timespec cpu;
@@ -69,6 +78,11 @@ absl::StatusOr<LoadResult> Run() {
         "--rate must be above 0 and at most 1000000, --seconds above 0, --warmup not negative, "
         "--connections at most 1000.");
   }
+  const int scan = absl::GetFlag(FLAGS_scan);
+  const bool priorities = scan > 0 && absl::GetFlag(FLAGS_priorities);
+  if (scan < 0 || scan > 10'000) {
+    return absl::InvalidArgumentError("--scan must be at most 10000, and not negative.");
+  }
   if (via != "grpc" && via != "http") {
     return absl::InvalidArgumentError(
         absl::StrCat("There is no --via=", via, "; there are grpc and http."));
@@ -76,20 +90,33 @@ absl::StatusOr<LoadResult> Run() {
   if (connections == 0) connections = via == "grpc" ? 1 : 32;
   const absl::Duration deadline = absl::GetFlag(FLAGS_deadline);
   const std::unique_ptr<Target> target =
-      via == "grpc" ? GrpcTarget(*addresses, connections, deadline)
+      via == "grpc" ? GrpcTarget(*addresses, connections, deadline,
+                                 priorities ? Priority::kInteractive : Priority::kDefault)
                     : HttpTarget(absl::GetFlag(FLAGS_http), connections, deadline);
+  std::unique_ptr<Target> scanned;
+  std::optional<Scan> job;
+  if (scan > 0) {
+    scanned = GrpcTarget(*addresses, /*connections=*/1, absl::Minutes(1),
+                         priorities ? Priority::kBulk : Priority::kDefault);
+    job.emplace(*scanned, absl::GetFlag(FLAGS_seed) + 1, scan);
+  }
 
   RequestMix mix(absl::GetFlag(FLAGS_seed));
   Recorder warm_up;
   SendAtRate(*target, mix, rate, absl::Seconds(absl::GetFlag(FLAGS_warmup)), warm_up);
 
-  // Nothing is under way here, so that the differences belong to the requests measured.
+  // Nothing but the job is under way here, so that the differences belong to the requests measured.
   ServicesUsage usage(*addresses);
   usage.Start();
   const double cpu_start = CpuSeconds();
+  const int64_t answered = job.has_value() ? job->answered() : 0;
+  const absl::Time start = absl::Now();
   Recorder recorder(absl::GetFlag(FLAGS_p99_limit));
   const int64_t sent = SendAtRate(*target, mix, rate, absl::Seconds(seconds), recorder);
   const double cpu = CpuSeconds() - cpu_start;
+  const double scan_per_s =
+      job.has_value() ? (job->answered() - answered) / absl::ToDoubleSeconds(absl::Now() - start)
+                      : 0;
   const std::optional<ServicesUsage::Difference> used = usage.SinceStart();
 
   seconds = std::min(seconds, sent / rate);
@@ -100,6 +127,9 @@ absl::StatusOr<LoadResult> Run() {
   result.set_offered_per_s(rate);
   result.set_seconds(seconds);
   result.set_sent(sent);
+  result.set_scan(scan);
+  result.set_priorities(priorities);
+  result.set_scan_per_s(scan_per_s);
   recorder.Fill(result);
   if (sent > 0) {
     result.set_served_per_s(result.served() / seconds);
@@ -122,6 +152,10 @@ void Print(const LoadResult& result) {
       result.errors(), result.p50_ms(), result.p99_ms(), result.p999_ms(), result.max_ms(),
       result.send_lag_p99_ms(), result.services_cpu_us_per_request(),
       result.generator_cpu_us_per_request(), result.rpcs_per_request());
+  if (result.scan() > 0) {
+    absl::PrintF("a job beside it, %d searches at a time, %s priorities: %.0f/s\n", result.scan(),
+                 result.priorities() ? "with" : "without", result.scan_per_s());
+  }
   for (const KindResult& kind : result.kinds()) {
     absl::PrintF("  %-10s served %7d, errors %5d, p50 %.3f, p99 %.3f\n", kind.kind(), kind.served(),
                  kind.errors(), kind.p50_ms(), kind.p99_ms());

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "examples/hotel_reservation/load_generator/request_mix.h"
 #include "examples/hotel_reservation/services/address_book.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace hotel_reservation {
 
@@ -24,9 +25,10 @@ class Target {
 };
 
 // The Frontend service over `connections` channels, with the callback API. Requests have a
-// `deadline`.
+// `deadline` and a `priority`.
 std::unique_ptr<Target> GrpcTarget(const AddressBook& addresses, int connections,
-                                   absl::Duration deadline);
+                                   absl::Duration deadline,
+                                   grpc_cxl::Priority priority = grpc_cxl::Priority::kDefault);
 
 // The same service as HTTP/JSON at `address` (HOST:PORT), over up to `connections` connections. A
 // request waits for a free connection.

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/client_context.h"
 
 namespace hotel_reservation {
 
@@ -38,10 +39,11 @@ class Flow : public grpc::ServerUnaryReactor {
  protected:
   explicit Flow(grpc::CallbackServerContext* context) : context_(context) {}
 
-  // A context for a call that is cancelled with this one.
+  // A context for a call that is cancelled with this one, and has its priority, number and trace.
   std::unique_ptr<grpc::ClientContext> NewContext() {
     auto context = grpc::ClientContext::FromCallbackServerContext(*context_);
     context->set_deadline(context_->deadline());  // direct calls do not inherit it
+    grpc_cxl::PassOn(*context_, context.get());
     return context;
   }
 

@@ -16,17 +16,19 @@ absl::Status Started(const AddressBook& addresses, grpc::Server& server) {
   return addresses.uses_memory() ? grpc_cxl::EnableDirectCalls(server) : absl::OkStatus();
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses,
-                                           absl::string_view service) {
+std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses, absl::string_view service,
+                                           grpc_cxl::Priority priority) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-  return grpc::CreateCustomChannel(
-      addresses.AddressOf(service),
-      addresses.uses_memory() ? grpc_cxl::ChannelCredentials() : grpc::InsecureChannelCredentials(),
-      arguments);
+  grpc_cxl::ChannelOptions options;
+  options.priority = priority;
+  return grpc::CreateCustomChannel(addresses.AddressOf(service),
+                                   addresses.uses_memory() ? grpc_cxl::ChannelCredentials(options)
+                                                           : grpc::InsecureChannelCredentials(),
+                                   arguments);
 }
 
 }  // namespace hotel_reservation

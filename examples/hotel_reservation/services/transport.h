@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "examples/hotel_reservation/services/address_book.h"
+#include "grpc_cxl/priority_level.h"
 
 // The differences between transports, besides addresses.
 namespace hotel_reservation {
@@ -20,7 +21,10 @@ absl::Status Started(const AddressBook& addresses, grpc::Server& server);
 
 // A channel to one of kServices, which shares no connection with others. After a disconnection it
 // tries to connect every 50 to 500 ms, and calls fail at once with UNAVAILABLE until it succeeds.
-std::shared_ptr<grpc::Channel> MakeChannel(const AddressBook& addresses, absl::string_view service);
+// `priority`: of its calls, on cxl and auto.
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const AddressBook& addresses, absl::string_view service,
+    grpc_cxl::Priority priority = grpc_cxl::Priority::kDefault);
 
 }  // namespace hotel_reservation
 

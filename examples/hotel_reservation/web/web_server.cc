@@ -4,16 +4,20 @@
 #include <google/protobuf/util/json_util.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <chrono>
+#include <random>
 #include <thread>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/web/error.pb.h"
+#include "grpc_cxl/priority.h"
 
 namespace hotel_reservation {
 namespace {
@@ -23,7 +27,17 @@ constexpr char kPage[] =
     ;
 
 constexpr int kMaxConnections = 64;
+constexpr char kRequestId[] = "x-request-id";
 constexpr std::chrono::seconds kDeadline(5);
+
+// The request's number of the client's, or one of ours.
+std::string RequestId(const httplib::Request& request) {
+  const std::string id = request.get_header_value(kRequestId);
+  const bool legal = std::all_of(id.begin(), id.end(), absl::ascii_isgraph);
+  if (!id.empty() && id.size() <= 100 && legal) return id;
+  thread_local std::mt19937_64 random{std::random_device()()};
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad16));
+}
 
 int HttpStatus(grpc::StatusCode code) {
   switch (code) {
@@ -206,6 +220,11 @@ class HttplibServer : public WebServer {
       if (parameters.complaint().empty()) {
         grpc::ClientContext context;
         context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+        // Here requests enter: the services behind pass both on.
+        const std::string id = RequestId(http_request);
+        context.AddMetadata(kRequestId, id);
+        http_response.set_header(kRequestId, id);
+        grpc_cxl::SetPriority(&context, grpc_cxl::Priority::kInteractive);
         status = (stub_.get()->*call)(&context, request, &reply);
       }
       if (status.ok()) return Answer(http_response, 200, reply);

@@ -2,13 +2,19 @@
 // Proves that the load generator sends its mix at its rate, and that a stall of the target shows in
 // every request that it delays.
 
+#include <algorithm>
+#include <atomic>
 #include <string>
+#include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "examples/hotel_reservation/load_generator/open_loop.h"
 #include "examples/hotel_reservation/load_generator/recorder.h"
 #include "examples/hotel_reservation/load_generator/request_mix.h"
+#include "examples/hotel_reservation/load_generator/scan.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -66,6 +72,34 @@ TEST(OpenLoopTest, EndsWhenP99MustBeAboveTheLimit) {
   const int64_t sent = SendAtRate(target, mix, 1000, absl::Seconds(1), recorder);
   EXPECT_GE(sent, 11);  // more than ten are bad
   EXPECT_LT(sent, 300);
+}
+
+// Answers later, on another thread; knows how many requests are under way.
+class CountingTarget : public Target {
+ public:
+  void Send(const FrontendRequest& request, Done done) override {
+    EXPECT_TRUE(std::holds_alternative<SearchHotelsRequest>(request));
+    most_ = std::max(most_, ++under_way_);
+    std::thread([this, done = std::move(done)]() mutable {
+      --under_way_;
+      done(absl::OkStatus());
+    }).detach();
+  }
+  int most() const { return most_; }
+
+ private:
+  std::atomic<int> under_way_{0};
+  int most_ = 0;
+};
+
+TEST(ScanTest, SearchesWithoutAPause) {
+  CountingTarget target;
+  {
+    Scan scan(target, /*seed=*/1, /*calls=*/8);
+    while (scan.answered() < 100) absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_LE(target.most(), 8);
+  EXPECT_GE(target.most(), 1);
 }
 
 class FailingTarget : public Target {

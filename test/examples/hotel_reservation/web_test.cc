@@ -85,6 +85,17 @@ TEST_F(WebTest, AnswersWrongRequestsWithASentence) {
   EXPECT_EQ(Get("/nothing"), "404 {\"error\":\"There is no GET /nothing.\"}");
 }
 
+TEST_F(WebTest, GivesEachRequestANumber) {
+  const std::string path = "/recommendations?latitude=38&longitude=-122&measure=rate";
+  const auto number = [&](const httplib::Headers& headers) {
+    return client_->Get(path, headers)->get_header_value("X-Request-Id");
+  };
+  EXPECT_EQ(number({{"X-Request-Id", "4711"}}), "4711");
+  for (const std::string none : {"two words", "", "\xc3\xa4"}) {
+    EXPECT_EQ(number({{"X-Request-Id", none}}).size(), 16u);
+  }
+}
+
 TEST_F(WebTest, ServesTheLoadGenerator) {
   std::vector<std::string> flags = cluster_->AddressFlags();
   for (const char* flag : {"--via=http", "--rate=100", "--seconds=0.5", "--warmup=0.1"}) {
