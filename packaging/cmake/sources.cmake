@@ -73,6 +73,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/stream_call.cc
     grpc_cxl/direct/stream_dispatcher.cc
     grpc_cxl/direct/stream_interceptor.cc
+    grpc_cxl/direct/stream_progress.cc
     grpc_cxl/direct/stream_result.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
