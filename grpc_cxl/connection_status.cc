@@ -20,6 +20,8 @@ std::vector<ConnectionStatus> GetConnectionStatus() {
         .trust = std::string(internal::TrustText(static_cast<internal::PeerTrust>(from.trust))),
         .direct_calls = from.calls,
         .direct_calls_running = from.calls_running,
+        .direct_calls_waiting = from.calls_waiting,
+        .capacity = from.capacity,
         .writes = from.writes,
         .reads = from.reads,
         .bytes_out = from.ring_bytes_out + from.block_bytes_out + from.call_bytes_out,

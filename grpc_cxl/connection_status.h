@@ -32,6 +32,10 @@ struct ConnectionStatus {
   // Direct calls: made by the client, or come to the server; and those that run now.
   uint64_t direct_calls = 0;
   uint64_t direct_calls_running = 0;
+  // Those that wait now: at the server's end for room (ServerOptions::capacity), at the client's
+  // for a slot. And the server's capacity; 0: any number.
+  uint64_t direct_calls_waiting = 0;
+  uint64_t capacity = 0;
   // gRPC's writes to and reads from the HTTP/2 connection.
   uint64_t writes = 0, reads = 0;
   // Bytes of all of that, whether in rings, blocks or the buffers of direct calls.

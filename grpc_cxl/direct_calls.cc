@@ -95,6 +95,23 @@ absl::Status EnableDirectCalls(grpc::Server& server) {
   return absl::OkStatus();
 }
 
+absl::Status SetCapacity(grpc::Server& server, size_t calls) {
+  constexpr size_t kMost = size_t{1} << 20;
+  if (calls > kMost) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a server's capacity is ", calls, "; it must be from 0 (any number of calls) to ", kMost));
+  }
+  const auto capacity = internal::FindCapacity(server.c_server());
+  if (capacity == nullptr) {
+    return absl::NotFoundError(
+        "the server has no address for clients in memory, and so no direct calls: add one with "
+        "AddListeningPort(\"0.0.0.0:50051\", grpc_cxl::ServerCredentials())");
+  }
+  capacity->calls->Set(static_cast<uint32_t>(calls));
+  for (const auto& acceptor : internal::FindAcceptors(server.c_server())) acceptor->TellCapacity();
+  return absl::OkStatus();
+}
+
 void Shutdown(grpc::Server& server, absl::Time deadline) {
   for (const auto& listener : internal::FindNetworkListeners(server.c_server())) {
     listener->Close();
@@ -125,8 +142,8 @@ ServedCallStats GetServedCallStats() {
 }
 
 bool AwaitTakeOver(grpc::Server& server, absl::Time deadline) {
-  const std::vector<std::shared_ptr<Acceptor>> acceptors =
-      internal::FindAcceptors(server.c_server());
+  std::vector<std::shared_ptr<Acceptor>> acceptors = internal::FindAcceptors(server.c_server());
+  std::erase_if(acceptors, [](const auto& acceptor) { return !acceptor->has_name(); });
   bool taken = !acceptors.empty();
   for (const auto& acceptor : acceptors) taken &= acceptor->AwaitTakeOver(deadline);
   return taken;

@@ -6,6 +6,7 @@
 #include <grpcpp/server_context.h>
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -58,6 +59,12 @@ namespace grpc_cxl {
 // GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_ARG_MAX_CONNECTION_IDLE_MS, or
 // GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS with an age. Thread-safe.
 absl::Status EnableDirectCalls(grpc::Server& server);
+
+// How many direct calls `server` runs at a time from now on, instead of ServerOptions::capacity, on
+// all of its connections; from 0: any number, to 1048576. Calls that run go on, however many they
+// are; waiting ones begin as soon as there is room. HTTP/2 keeps the number that it began with.
+// NOT_FOUND when the server has no address with grpc_cxl's credentials. Thread-safe.
+absl::Status SetCapacity(grpc::Server& server, size_t calls);
 
 // Shuts `server` down in order: gives its names up, sends its clients away, lets calls that run
 // finish until `deadline` (default: however long they take), then calls server.Shutdown(deadline).

@@ -270,6 +270,7 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   settings.direct_streams = options.direct_calls && options.direct_streams;
   settings.priority = options.priority;
   settings.max_arena_bytes = options.max_arena_bytes;
+  settings.max_waiting_calls = options.max_waiting_calls;
   return settings;
 }
 
@@ -303,6 +304,8 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   settings.call_buffer_bytes = options.call_buffer_bytes;
   settings.max_connections = options.max_connections;
   settings.max_total_arena_bytes = options.max_total_arena_bytes;
+  settings.capacity = options.capacity;
+  settings.adaptive_capacity = options.adaptive_capacity;
   settings.backing = options.backing;
   return settings;
 }

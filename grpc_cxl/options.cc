@@ -21,6 +21,7 @@ namespace {
 
 constexpr size_t kMinRingBytes = size_t{4} << 10;
 constexpr size_t kMaxRingBytes = size_t{1} << 30;
+constexpr size_t kMostCapacity = size_t{1} << 20;
 constexpr char kRolloutLimits[] = "1 to 12 characters of A-Z a-z 0-9 . _ -; shorten a hash";
 constexpr absl::Duration kMaxSpin = absl::Seconds(1);  // as GRPC_CXL_SPIN_US
 
@@ -128,6 +129,10 @@ absl::Status Validate(const ServerOptions& options) {
     return Invalid("max_total_arena_bytes", options.max_total_arena_bytes,
                    absl::StrCat("0 (a quarter of the memory there is) or at least the ", one_arena,
                                 " bytes of one connection's arena"));
+  }
+  if (options.capacity > kMostCapacity) {
+    return Invalid("capacity", options.capacity,
+                   absl::StrCat("from 0 (any number of calls) to ", kMostCapacity));
   }
   switch (options.backing.kind) {
     case ArenaBacking::Kind::kMemfd:

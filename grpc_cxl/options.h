@@ -137,6 +137,17 @@ struct ChannelOptions : EndpointOptions {
   // a larger one is refused, calls end UNAVAILABLE and the text names both figures.
   size_t max_arena_bytes = size_t{1} << 30;
 
+  // How many calls of one connection may wait at a server with a capacity
+  // (ServerOptions::capacity), beyond those that it runs at a time. They wait in order, as long as
+  // their deadlines allow. One more is made at another replica of the server, if that has room;
+  // else it ends RESOURCE_EXHAUSTED at once, with `grpc-retry-pushback-ms` in its trailing
+  // metadata: when to try again, as the server's pace suggests. Default 1024. A long queue serves
+  // bursts; a server that is asked too much for long makes all calls wait for as long as it is, so
+  // let it be much shorter than capacity * deadline / duration of a call: else those that have
+  // waited longest run last, and in vain. A waiting call costs its request, in memory that both
+  // share or as the application holds it.
+  size_t max_waiting_calls = 1024;
+
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
 };
 
@@ -222,6 +233,22 @@ struct ServerOptions : EndpointOptions {
   // descriptor besides its arena.
   size_t max_connections = 1000;
   size_t max_total_arena_bytes = 0;
+
+  // How many direct calls the server runs at a time, on all of its connections; from 0, the
+  // default: any number, to 1048576. Others wait in their clients' memory until there is room, in
+  // the order of their connection, and connections take turns; ChannelOptions::max_waiting_calls
+  // says how many. What their clients give up meanwhile is never begun. Of several addresses of one
+  // server, the smallest number counts. grpc_cxl::ServerBuilder also gives HTTP/2 as many calls at
+  // a time on each connection (GRPC_ARG_MAX_CONCURRENT_STREAMS, if the application has not set it).
+  // SetCapacity() (direct_calls.h) changes it for direct calls. Costs nothing until it is reached.
+  size_t capacity = 0;
+
+  // Whether the server finds its capacity by itself, up to `capacity` (0: up to 1000): how many of
+  // its calls run at a time before they make each other slower. It begins with 20. For servers
+  // whose calls take about as long as each other, and that are busy for seconds. Default: no. Costs
+  // a lock for each call; every few seconds of more calls than it takes, half as many are taken for
+  // 0.1 s or longer, to see how long they take then.
+  bool adaptive_capacity = false;
 
   // What the memory is made of. Default: memfd. See ArenaBacking for the price of each. Peers can
   // take other memory than memfd away under us, so with it only our own user and root in our own

@@ -29,11 +29,13 @@ class OfferAnswers;
 //   * It enables direct calls (direct_calls.h), unless ServerOptions::direct_calls says no. When
 //     they cannot be had, a line in the log says why.
 //   * It answers clients that came over the network by an address that says nothing, a service's or
-//   a
-//     proxy's, and are of this host: their unary calls become direct calls (docs/configuration.md,
-//     Network addresses).
+//     a proxy's, and are of this host: their unary calls become direct calls
+//     (docs/configuration.md, Network addresses).
 //   * It places the payload of large messages (payload_placement.h), behind the interceptors of
 //     experimental().SetInterceptorCreators().
+//   * With ServerOptions::capacity, it gives HTTP/2 as many calls at a time on each connection.
+//   * It lets clients have the server called back (serve_back.h): channelz shows an address for it,
+//     unix:/dev/null/back=calls/1, at which nobody can connect.
 //   * If all addresses are `cxl:`, it sets the arguments that suit shared memory and that the
 //     application has not set: no keepalive timer and no bandwidth probe, frames and windows of
 //     4 MiB. With a network address, arguments stay gRPC's: they count for all connections.

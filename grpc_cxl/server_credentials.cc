@@ -45,7 +45,8 @@ bool IsSecure(const grpc::ServerCredentials& credentials) {
   return typeid(credentials) == typeid(example);
 }
 
-class CxlServerCredentials final : public grpc::ServerCredentials {
+class CxlServerCredentials final : public grpc::ServerCredentials,
+                                   public internal::HasServerSettings {
  public:
   CxlServerCredentials(absl::StatusOr<ServerSettings> settings,
                        std::shared_ptr<grpc::ServerCredentials> inner)
@@ -58,6 +59,10 @@ class CxlServerCredentials final : public grpc::ServerCredentials {
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>& processor) override {
     inner_->SetAuthMetadataProcessor(processor);
+  }
+
+  const ServerSettings* server_settings() const override {
+    return settings_.ok() ? &*settings_ : nullptr;
   }
 
  private:

@@ -15,6 +15,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/strings/match.h"
+#include "examples/greeter/calling_greeter.h"
 #include "examples/greeter/greeter_service.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/server_builder.h"
@@ -23,6 +24,9 @@
 ABSL_FLAG(std::string, address, "cxl:///greeter",
           "address to listen on; TCP port 0 is any free port");
 ABSL_FLAG(bool, direct_calls, true, "let unary calls bypass HTTP/2");
+
+ABSL_FLAG(bool, call_back, false,
+          "ask each client for a greeting as well (client.cc, --serve_back)");
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
@@ -33,13 +37,16 @@ int main(int argc, char** argv) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop_signals, signal);
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
 
-  greeter::GreeterService service;
+  greeter::GreeterService answers;
+  greeter::CallingGreeter asks;
+  grpc::Service* const service =
+      absl::GetFlag(FLAGS_call_back) ? static_cast<grpc::Service*>(&asks) : &answers;
   grpc_cxl::ServerOptions options;
   options.direct_calls = absl::GetFlag(FLAGS_direct_calls);
   grpc_cxl::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(address, grpc_cxl::ServerCredentials(options), &port);
-  builder.RegisterService(&service);
+  builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;  // the log says why
   if (absl::EndsWith(address, ":0")) address.replace(address.size() - 1, 1, std::to_string(port));

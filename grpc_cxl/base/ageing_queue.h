@@ -3,6 +3,7 @@
 #define GRPC_CXL_BASE_AGEING_QUEUE_H_
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -35,20 +36,28 @@ class AgeingQueue {
 
   // The next of those that came at `latest_ns` at the latest; nullopt if there is none.
   std::optional<T> Pop(int64_t latest_ns = kNone) {
-    Items* next = nullptr;
-    int64_t least = kNone;
+    return PopIf([](Priority) { return true; }, latest_ns);
+  }
+  // The same of the priorities that `may_go` is true for. It is asked for one after the other, in
+  // the order in which they are next, until it is.
+  template <typename Predicate>
+  std::optional<T> PopIf(Predicate may_go, int64_t latest_ns = kNone) {
+    std::array<std::pair<int64_t, size_t>, std::size(kPriorities)> next;
+    size_t count = 0;
     for (size_t level = 0; level < std::size(levels_); ++level) {
-      Items& items = levels_[level];
+      const Items& items = levels_[level];
       if (items.empty() || items.front().since_ns > latest_ns) continue;
-      const int64_t counts = items.front().since_ns + static_cast<int64_t>(level) * kStepNs;
-      if (next != nullptr && counts >= least) continue;
-      next = &items;
-      least = counts;
+      next[count++] = {items.front().since_ns + static_cast<int64_t>(level) * kStepNs, level};
     }
-    if (next == nullptr) return std::nullopt;
-    std::optional<T> item = std::move(next->front().item);
-    next->pop_front();
-    return item;
+    std::sort(next.begin(), next.begin() + count);
+    for (size_t i = 0; i < count; ++i) {
+      const size_t level = next[i].second;
+      if (!may_go(kPriorities[level])) continue;
+      std::optional<T> item = std::move(levels_[level].front().item);
+      levels_[level].pop_front();
+      return item;
+    }
+    return std::nullopt;
   }
 
   size_t size() const {
@@ -84,7 +93,10 @@ class AgeingQueue {
     }
   }
 
-  Items levels_[3];  // the most urgent first
+  // The most urgent first.
+  static constexpr Priority kPriorities[] = {Priority::kInteractive, Priority::kDefault,
+                                             Priority::kBulk};
+  Items levels_[std::size(kPriorities)];
 };
 
 }  // namespace grpc_cxl::internal

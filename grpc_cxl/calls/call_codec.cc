@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/call_codec.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "absl/log/check.h"
@@ -106,6 +108,16 @@ void EncodeRequestHead(const RequestView& request, size_t message_bytes, absl::S
   writer.Bytes(request.method);
   writer.Metadata(request.metadata);
   CHECK_EQ(writer.at(), out.data() + out.size());
+}
+
+void ShortenTimeout(uint64_t by_ns, std::string* request) {
+  static_assert(offsetof(RequestHead, timeout_ns) == 0);
+  uint64_t timeout_ns;
+  if (request->size() < sizeof(timeout_ns)) return;
+  memcpy(&timeout_ns, request->data(), sizeof(timeout_ns));
+  if (timeout_ns == kNoTimeout) return;
+  timeout_ns -= std::min(timeout_ns, by_ns);
+  memcpy(request->data(), &timeout_ns, sizeof(timeout_ns));
 }
 
 absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes) {

@@ -43,6 +43,9 @@ struct RequestView {
 size_t RequestHeadBytes(const RequestView& request);
 void EncodeRequestHead(const RequestView& request, size_t message_bytes, absl::Span<char> out);
 
+// Of a request as bytes, if it has a deadline and as many bytes: so much of its time is gone.
+void ShortenTimeout(uint64_t by_ns, std::string* request);
+
 // DATA_LOSS when the bytes are not exactly a request with a plausible method.
 absl::StatusOr<RequestView> DecodeRequest(absl::string_view bytes);
 

@@ -41,6 +41,7 @@
 //   s  has more than fits: kPart instead of kDone; c reads the part and flips `acked`
 //   c  gives up: stores the generation in `cancelled_generation`, flips `cancelled`; kDone follows
 //   s  does not take the call: kRefused; it has not run and will not
+//   s  has no room for it yet (`capacity`): takes it later, or refuses it when c gives up
 //
 // Waking. `awake` counts the client's threads that look at slots. While it is not 0, the server
 // leaves waking, which costs several microseconds, to those threads:
@@ -115,12 +116,14 @@ struct alignas(kWriterAlignment) CallServerWords {
   SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream path
   SharedU32 pong;          // the `ping` that was seen last
   SharedU64 load;          // in the first area, of a replica: see MakeLoadWord()
+  SharedU32 capacity;      // in the first area: direct calls that the server runs at a time; 0: any
 };
 static_assert(sizeof(CallServerWords) == 128);
 static_assert(offsetof(CallServerWords, cancels_seen) == 8);
 static_assert(offsetof(CallServerWords, accepting) == 16);
 static_assert(offsetof(CallServerWords, pong) == 20);
 static_assert(offsetof(CallServerWords, load) == 24);
+static_assert(offsetof(CallServerWords, capacity) == 32);
 
 struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 generation;            // counts the calls of this slot, from 1
@@ -128,12 +131,14 @@ struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 waiter;                // a CallWaiter
   SharedU32 cancelled_generation;  // the call that `cancelled` means
   SharedU32 priority;              // a Priority; a hint (section 8.12)
+  SharedU32 number;                // of the connection's calls: the order in which they wait
 };
 static_assert(sizeof(CallClientSlot) == 128);
 static_assert(offsetof(CallClientSlot, request_bytes) == 4);
 static_assert(offsetof(CallClientSlot, waiter) == 8);
 static_assert(offsetof(CallClientSlot, cancelled_generation) == 12);
 static_assert(offsetof(CallClientSlot, priority) == 16);
+static_assert(offsetof(CallClientSlot, number) == 20);
 
 // What a client has stored as such, which may be anything.
 constexpr Priority PriorityOfSlot(uint32_t stored) {

@@ -30,10 +30,11 @@ ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, s
   areas_[0] = MakeArea(0);
 }
 
-std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) const {
+std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) {
   const size_t bytes = CallAreaBytes(buffer_bytes_);
   return std::make_unique<ClientCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
-                                       view_, polls_, i == 0 ? spin_ : SpinBudget(kPark), pages_);
+                                       view_, polls_, i == 0 ? spin_ : SpinBudget(kPark), pages_,
+                                       &numbers_);
 }
 
 int ClientCallAreas::Acquire() {

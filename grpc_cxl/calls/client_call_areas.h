@@ -60,6 +60,7 @@ class ClientCallAreas {
   void Cancel(int slot, uint32_t generation) { Of(slot).Cancel(In(slot), generation); }
 
   uint64_t load() const { return areas_[0]->load(); }
+  uint32_t capacity() const { return areas_[0]->capacity(); }
 
   uint32_t Ping() { return areas_[0]->Ping(); }
   bool Answered(uint32_t ping) const { return areas_[0]->Answered(ping); }
@@ -82,7 +83,7 @@ class ClientCallAreas {
   ClientCalls& Of(int slot) const { return *areas_[slot / kCallSlots]; }
   static int In(int slot) { return slot % kCallSlots; }
   size_t open() const { return open_.load(std::memory_order_acquire); }  // matched by Open()
-  std::unique_ptr<ClientCalls> MakeArea(size_t i) const;
+  std::unique_ptr<ClientCalls> MakeArea(size_t i);
   // Opens area `i` unless it is open, the connection ends, or there is no memory.
   void Open(size_t i);
 
@@ -94,6 +95,8 @@ class ClientCallAreas {
   const bool polls_;
   const SpinBudget spin_;
   const ArenaPages pages_;
+
+  std::atomic<uint64_t> numbers_{0};  // of calls; relaxed, as in ClientCalls
 
   absl::Mutex mu_;  // opening, and its end
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

@@ -24,7 +24,7 @@ void Nap(int64_t nanoseconds) {
 
 ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
                          std::function<void()> wake_peer, SharedView view, bool polls,
-                         SpinBudget spin, ArenaPages pages)
+                         SpinBudget spin, ArenaPages pages, std::atomic<uint64_t>* numbers)
     : mine_(reinterpret_cast<CallClientWords*>(area.data())),
       peer_(reinterpret_cast<const CallServerWords*>(area.data() + kCallServerWordsAt)),
       client_slots_(reinterpret_cast<CallClientSlot*>(area.data() + kCallClientSlotsAt)),
@@ -37,6 +37,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
       polls_(polls || !view.coherent()),
       waiters_(&mine_->awake, server_slots_, spin),
       pages_(pages),
+      numbers_(numbers),
       calls_(new Call[kCallSlots]) {
   CHECK_GE(area.size(), CallAreaBytes(buffer_bytes));
 }
@@ -61,7 +62,9 @@ void ClientCalls::FreeUnwanted() {
 }
 
 int ClientCalls::TryAcquire() {
-  uint64_t free = free_.load(std::memory_order_relaxed);
+  // acquire, also where the exchange fails: matched by the release in Release(), so that `cancelled`
+  // below has the flips for all earlier calls of the free slots.
+  uint64_t free = free_.load(std::memory_order_acquire);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Look().
     const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
@@ -71,7 +74,7 @@ int ClientCalls::TryAcquire() {
     // Matched by the release in Release(): what the last call did to the slot is over.
     // seq_cst, with busy(): see Retire().
     if (free_.compare_exchange_weak(free, free & ~Bit(slot), std::memory_order_seq_cst,
-                                    std::memory_order_relaxed)) {
+                                    std::memory_order_acquire)) {
       if (!retired_.load(std::memory_order_seq_cst) && Reserve(slot)) return slot;
       Release(slot);
       return -1;
@@ -112,9 +115,6 @@ absl::Span<char> ClientCalls::RequestBuffer(int slot) const {
   return absl::MakeSpan(requests_ + slot * buffer_bytes_, buffer_bytes_);
 }
 
-// Matched by the acquire in Acquire().
-void ClientCalls::Release(int slot) { free_.fetch_or(Bit(slot), std::memory_order_release); }
-
 uint32_t ClientCalls::Post(int slot, size_t request_bytes, size_t response_limit,
                            Priority priority) {
   absl::MutexLock lock(calls_[slot].mu);
@@ -141,17 +141,14 @@ void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit
                            Priority priority) {
   CHECK_LE(request_bytes, buffer_bytes_);
   Call& call = calls_[slot];
-  posts_.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t post = posts_.fetch_add(1, std::memory_order_relaxed);
   bytes_out_.Add(request_bytes);
-  ++call.generation;
-  call.live = true;
-  call.parts = 0;
-  call.response.clear();
-  call.response_limit = response_limit;
-  call.too_large = false;
-  call.cancelled = false;
+  call.Begin(response_limit);
   CallClientSlot& mine = client_slots_[slot];
   mine.generation.store(call.generation, std::memory_order_relaxed);
+  const uint64_t number =
+      numbers_ == nullptr ? post : numbers_->fetch_add(1, std::memory_order_relaxed);
+  mine.number.store(static_cast<uint32_t>(number), std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
   mine.priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
   view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));

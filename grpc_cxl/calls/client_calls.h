@@ -56,10 +56,11 @@ class ClientCalls {
   // that is not coherent. `spin` is the budget of the thread that looks out for all waiting ones.
   // The first kCallWordsBytes of the area are reserved; others of its `pages` are when a slot is
   // first used.
+  // `numbers` numbers the calls of all areas; null: of this one.
   ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {}, bool polls = false,
               SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()),
-              ArenaPages pages = {});
+              ArenaPages pages = {}, std::atomic<uint64_t>* numbers = nullptr);
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
@@ -74,12 +75,20 @@ class ClientCalls {
     return peer_->load.load(std::memory_order_relaxed);
   }
 
+  // How many direct calls the server runs at a time, by its own word; 0: any number. Others wait.
+  uint32_t capacity() const {
+    // relaxed: as above. Stored by ServerCalls::SetCapacity().
+    return view_.Load(peer_->capacity, std::memory_order_relaxed);
+  }
+
   // A free slot, or -1 when all are taken, the connection has ended, or there is no memory.
   int Acquire();
   // The slot's request buffer.
   absl::Span<char> RequestBuffer(int slot) const;
   // Gives back a slot that was not posted.
-  void Release(int slot);
+  void Release(int slot) {
+    free_.fetch_or(Bit(slot), std::memory_order_release);  // matched by the acquire in Acquire()
+  }
 
   // Hands the first `request_bytes` of the buffer to the server. A response of more than
   // `response_limit` bytes becomes kTooLarge. Returns the slot's generation, for Cancel().
@@ -151,6 +160,16 @@ class ClientCalls {
     bool live = false;  // posted, and its outcome not delivered
     Callback callback;  // set: polled
     bool cancelled = false;
+
+    void Begin(size_t limit) {
+      ++generation;
+      live = true;
+      parts = 0;
+      response.clear();
+      response_limit = limit;
+      too_large = false;
+      cancelled = false;
+    }
   };
 
   static uint64_t Bit(int slot) { return uint64_t{1} << slot; }
@@ -198,8 +217,9 @@ class ClientCalls {
   // relaxed, both: flags by themselves; a call that begins at the same moment may miss them.
   std::atomic<bool> retired_{false};
   std::atomic<bool> broken_{false};
-  std::atomic<uint64_t> seen_news_{0};  // of the polling thread
-  std::atomic<uint64_t> posts_{0};      // relaxed: a number by itself
+  std::atomic<uint64_t> seen_news_{0};    // of the polling thread
+  std::atomic<uint64_t> posts_{0};        // relaxed: a number by itself
+  std::atomic<uint64_t>* const numbers_;  // in the same way; null: posts_
   Counter bytes_out_, bytes_in_;
   // Slots whose memory is reserved. Bit i changes only with slot i owned; relaxed, as free_ orders.
   std::atomic<uint64_t> reserved_{0};

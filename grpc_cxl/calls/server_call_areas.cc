@@ -55,27 +55,43 @@ bool ServerCallAreas::Ready() const {
   return false;
 }
 
-ServerCalls::News ServerCallAreas::Run() {
+ServerCalls::News ServerCallAreas::Run(absl::FunctionRef<bool(Priority)> has_room) {
   absl::Status opened = OpenMore();
-  ServerCalls::News news = areas_[0]->Run();
+  ServerCalls::News news = areas_[0]->Run(has_room);
   news.status.Update(opened);
   const size_t areas = open();
   for (size_t i = 1; i < areas; ++i) {
     if (!areas_[i]->Ready()) continue;
     const int first = static_cast<int>(i * kCallSlots);
-    ServerCalls::News more = areas_[i]->Run();
+    ServerCalls::News more = areas_[i]->Run(has_room);
     for (ServerCalls::TakenCall& call : more.taken) {
       call.id.slot += first;
       news.taken.push_back(std::move(call));
     }
-    for (ServerCalls::CallId& call : more.cancelled) {
-      call.slot += first;
-      news.cancelled.push_back(call);
+    for (auto list : {&ServerCalls::News::cancelled, &ServerCalls::News::waiting,
+                      &ServerCalls::News::withdrawn}) {
+      for (ServerCalls::CallId& call : more.*list) {
+        call.slot += first;
+        (news.*list).push_back(call);
+      }
     }
     news.refused += more.refused;
     news.status.Update(more.status);
   }
   return news;
+}
+
+std::optional<ServerCalls::TakenCall> ServerCallAreas::TakeWaiting(ServerCalls::CallId call) {
+  const int slot = call.slot;
+  ServerCalls& area = Of(&call);
+  std::optional<ServerCalls::TakenCall> taken = area.TakeWaiting(call);
+  if (taken.has_value()) taken->id.slot = slot;
+  return taken;
+}
+
+bool ServerCallAreas::Refuse(ServerCalls::CallId call) {
+  ServerCalls& area = Of(&call);
+  return area.Refuse(call);
 }
 
 absl::Status ServerCallAreas::OpenMore() {
@@ -117,8 +133,7 @@ bool ServerCallAreas::Open(size_t i) {
 }
 
 void ServerCallAreas::Respond(ServerCalls::CallId call, std::string response) {
-  ServerCalls& area = *areas_[call.slot / kCallSlots];
-  call.slot %= kCallSlots;
+  ServerCalls& area = Of(&call);
   area.Respond(call, std::move(response));
 }
 

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
@@ -37,9 +39,15 @@ class ServerCallAreas {
   size_t buffer_bytes() const { return buffer_bytes_; }
   void SetAccepting(bool accepting);
   bool Ready() const;
-  ServerCalls::News Run();
+  ServerCalls::News Run() {
+    return Run([](Priority) { return true; });
+  }
+  ServerCalls::News Run(absl::FunctionRef<bool(Priority)> has_room);
+  std::optional<ServerCalls::TakenCall> TakeWaiting(ServerCalls::CallId call);
+  bool Refuse(ServerCalls::CallId call);
   void Respond(ServerCalls::CallId call, std::string response);
   void SetLoad(uint64_t word) { areas_[0]->SetLoad(word); }
+  void SetCapacity(uint32_t calls) { areas_[0]->SetCapacity(calls); }
   uint64_t calls_seen() const;
   void FillStatus(StatusConnection* entry) const;
   int busy() const;
@@ -49,6 +57,12 @@ class ServerCallAreas {
   size_t open() const { return open_.load(std::memory_order_acquire); }  // matched by Open()
   const CallClientWords& words() const {
     return *reinterpret_cast<const CallClientWords*>(memory_.data());
+  }
+  // The area of the call's slot, as which `call` is numbered then.
+  ServerCalls& Of(ServerCalls::CallId* call) const {
+    ServerCalls& area = *areas_[call->slot / kCallSlots];
+    call->slot %= kCallSlots;
+    return area;
   }
   std::unique_ptr<ServerCalls> MakeArea(size_t i) const;
   // Opens what the client has counted. DATA_LOSS: there are not so many.

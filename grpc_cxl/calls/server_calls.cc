@@ -60,37 +60,27 @@ bool ServerCalls::Ready() const {
          peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
 }
 
-ServerCalls::News ServerCalls::Run() {
+ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool(Priority)> has_room) {
   News news;
   absl::MutexLock lock(run_mu_);
-  news.status = Look(&news);
+  news.status = Look(has_room, &news);
   return news;
 }
 
-absl::Status ServerCalls::Look(News* news) {
+absl::Status ServerCalls::Look(absl::FunctionRef<bool(Priority)> has_room, News* news) {
   view_.Refresh(peer_);
-  // The three acquire loads are matched by the release flips in ClientCalls.
+  // The acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
   calls_seen_.fetch_add(__builtin_popcountll(left), std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
-    if (absl::Status status = Take(__builtin_ctzll(left), news); !status.ok()) return status;
+    absl::Status status = See(__builtin_ctzll(left), has_room, news);
+    if (!status.ok()) return status;
   }
   const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
   left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
     if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
-  }
-  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);
-  left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
-  for (; left != 0; left &= left - 1) {
-    const int slot = __builtin_ctzll(left);
-    const uint32_t generation =
-        view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed);
-    absl::MutexLock slot_lock(slots_[slot].mu);
-    if (slots_[slot].stage == Stage::kRunning && slots_[slot].generation == generation) {
-      news->cancelled.push_back({slot, generation});
-    }
   }
   // Matched by the release store in ClientCalls::Rest().
   const uint64_t read = peer_->calls_read.load(std::memory_order_acquire);
@@ -98,16 +88,40 @@ absl::Status ServerCalls::Look(News* news) {
       read == calls_seen_.load(std::memory_order_relaxed) && pages_.may_give_back()) {
     Rest();
   }
+  LookAtCancels(news);
+  return absl::OkStatus();
+}
+
+void ServerCalls::LookAtCancels(News* news) {
+  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);  // as in Look()
+  uint64_t left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+  for (; left != 0; left &= left - 1) {
+    const int slot = __builtin_ctzll(left);
+    const CallId call{
+        slot, view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed)};
+    Slot& state = slots_[slot];
+    absl::MutexLock slot_lock(state.mu);
+    if (IsWaiting(state, call)) {
+      state.stage = Stage::kIdle;
+      news->withdrawn.push_back(call);
+    } else if (state.stage == Stage::kRunning && state.generation == call.generation) {
+      news->cancelled.push_back(call);
+    }
+  }
   // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
   // Answered().
   mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
   // Matched by the acquire load in ClientCalls::Acquire().
   view_.Store(mine_->cancels_seen, cancels,
               std::memory_order_release);  // with `pong`, in its line
-  return absl::OkStatus();
+  // Then: the slots are free at once.
+  for (const CallId& call : news->withdrawn) {
+    Tell(call.slot, MakeCallWord(call.generation, 0, CallState::kRefused));
+    ++news->refused;
+  }
 }
 
-absl::Status ServerCalls::Take(int slot, News* news) {
+absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news) {
   Slot& state = slots_[slot];
   view_.Refresh(&client_slots_[slot]);  // one line
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
@@ -117,41 +131,72 @@ absl::Status ServerCalls::Take(int slot, News* news) {
   const Priority priority =
       PriorityOfSlot(client_slots_[slot].priority.load(std::memory_order_relaxed));
   if (bytes > buffer_bytes_) return Broken("a request is larger than its buffer");
-  {
-    absl::MutexLock lock(state.mu);
-    if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
-    if (absl::Status status = ReserveWords(); !status.ok()) return status;
-    if (!state.reserved) state.reserved = ReserveBuffers(slot);
-    if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
-      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
-      ++news->refused;
-      return absl::OkStatus();
-    }
-    state.stage = Stage::kRunning;
-    state.generation = generation;
-    state.wants_response = wants_response;
-    busy_.fetch_add(1, std::memory_order_seq_cst);
-    running_.fetch_add(1, std::memory_order_seq_cst);
-    // Steps a to c of call_layout.h.
-    view_.Store(server_slots_[slot].word, MakeCallWord(generation, 0, CallState::kTaken),
-                std::memory_order_relaxed);
-    FullFence();  // matched by the one in ClientCalls::LookAtEnd()
-    if (view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed) ==
-        generation) {
-      state.stage = Stage::kIdle;
-      running_.fetch_sub(1, std::memory_order_seq_cst);
-      NotBusy();
-      Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
-      ++news->refused;
-      return absl::OkStatus();
-    }
+  absl::MutexLock lock(state.mu);
+  if (state.stage != Stage::kIdle) return Broken("a slot was posted while its call runs");
+  if (absl::Status status = ReserveWords(); !status.ok()) return status;
+  state.generation = generation;
+  state.request_bytes = bytes;
+  state.wants_response = wants_response;
+  state.priority = priority;
+  if (accepting_.load(std::memory_order_relaxed) && !has_room(priority)) {
+    state.stage = Stage::kWaiting;
+    news->waiting.push_back({slot, generation, wants_response, priority,
+                             client_slots_[slot].number.load(std::memory_order_relaxed)});
+    return absl::OkStatus();
   }
-  const absl::Span<const char> request(requests_ + slot * buffer_bytes_, bytes);
-  view_.Acquire(request);
-  bytes_in_.AddAlone(bytes);
-  news->taken.push_back(
-      {{slot, generation, wants_response, priority}, std::string(request.data(), request.size())});
+  if (std::optional<TakenCall> taken = Take(slot, state)) {
+    news->taken.push_back(*std::move(taken));
+  } else {
+    ++news->refused;
+  }
   return absl::OkStatus();
+}
+
+std::optional<ServerCalls::TakenCall> ServerCalls::TakeWaiting(CallId call) {
+  absl::MutexLock lock(run_mu_);  // with SetAccepting()
+  Slot& state = slots_[call.slot];
+  absl::MutexLock slot_lock(state.mu);
+  if (!IsWaiting(state, call)) return std::nullopt;
+  return Take(call.slot, state);
+}
+
+bool ServerCalls::Refuse(CallId call) {
+  Slot& state = slots_[call.slot];
+  absl::MutexLock lock(state.mu);
+  if (!IsWaiting(state, call)) return false;
+  state.stage = Stage::kIdle;
+  Tell(call.slot, MakeCallWord(call.generation, 0, CallState::kRefused));
+  return true;
+}
+
+std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state) {
+  const uint32_t generation = state.generation;
+  if (!state.reserved) state.reserved = ReserveBuffers(slot);
+  if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
+    state.stage = Stage::kIdle;
+    Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+    return std::nullopt;
+  }
+  state.stage = Stage::kRunning;
+  busy_.fetch_add(1, std::memory_order_seq_cst);
+  running_.fetch_add(1, std::memory_order_seq_cst);
+  // Steps a to c of call_layout.h.
+  view_.Store(server_slots_[slot].word, MakeCallWord(generation, 0, CallState::kTaken),
+              std::memory_order_relaxed);
+  FullFence();  // matched by the one in ClientCalls::LookAtEnd()
+  if (view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed) ==
+      generation) {
+    state.stage = Stage::kIdle;
+    running_.fetch_sub(1, std::memory_order_seq_cst);
+    NotBusy();
+    Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
+    return std::nullopt;
+  }
+  const absl::Span<const char> request(requests_ + slot * buffer_bytes_, state.request_bytes);
+  view_.Acquire(request);
+  bytes_in_.AddAlone(request.size());
+  return TakenCall{{slot, generation, state.wants_response, state.priority},
+                   std::string(request.data(), request.size())};
 }
 
 absl::Status ServerCalls::ReserveAllWords() {

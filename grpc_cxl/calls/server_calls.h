@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
@@ -27,6 +29,9 @@ namespace grpc_cxl::internal {
 // The server's half of a call area (call_layout.h); its twin is ClientCalls.
 //
 //     idle --Run() takes it--> running --Respond()--> sending --last part--> idle
+//       |                         ^
+//       +--Run(): no room--> waiting --Refuse(), or its client gives up--> idle
+//                            TakeWaiting()
 //
 // The client may be hostile: whatever it writes, the worst is a DATA_LOSS from Run(), after
 // which the connection is to be closed. Knows no gRPC. Thread-safe.
@@ -38,6 +43,7 @@ class ServerCalls {
     uint32_t generation;
     bool wants_response = true;  // else Respond() may be given nothing, and sends nothing
     Priority priority = Priority::kDefault;
+    uint32_t number = 0;  // in what order it waits, by the client's word
   };
 
   // As for ClientCalls; `wake_peer` wakes the client. `budget` grants the two buffers of each slot
@@ -65,12 +71,22 @@ class ServerCalls {
   struct News {
     absl::InlinedVector<TakenCall, 1> taken;  // each needs its Respond(), also after an error
     std::vector<CallId> cancelled;            // of running calls
+    std::vector<CallId> waiting;              // each for its TakeWaiting() or Refuse(), or for
+    std::vector<CallId> withdrawn;            // its client's change of mind: these were refused
     uint32_t refused = 0;                     // calls that were not taken
     absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
   // For the polling thread: whether the client has news, and acting upon them.
   bool Ready() const;
-  News Run();
+  News Run() {
+    return Run([](Priority) { return true; });
+  }
+  // `has_room` is asked for each call that could be taken; otherwise it waits.
+  News Run(absl::FunctionRef<bool(Priority)> has_room);
+  // Nullopt: it waits no more, or was refused.
+  std::optional<TakenCall> TakeWaiting(CallId call);
+  // False: it waits no more.
+  bool Refuse(CallId call);
 
   // Ends a call with the bytes of EncodeResponseHead() and its message. From any thread, also
   // after the connection's end.
@@ -80,6 +96,12 @@ class ServerCalls {
   void SetLoad(uint64_t word) {
     // relaxed: nothing is published with it. Loaded by ClientCalls::load().
     if (view_.coherent()) mine_->load.store(word, std::memory_order_relaxed);
+  }
+
+  // Tells the client how many calls the server runs at a time; 0: any number.
+  void SetCapacity(uint32_t calls) {
+    // relaxed: a hint by itself. Loaded by ClientCalls::capacity().
+    view_.Store(mine_->capacity, calls, std::memory_order_relaxed);
   }
 
   // Calls seen so far.
@@ -92,20 +114,32 @@ class ServerCalls {
   int running() const { return running_.load(std::memory_order_seq_cst); }
 
  private:
-  enum class Stage { kIdle, kRunning, kSending };
+  enum class Stage { kIdle, kWaiting, kRunning, kSending };
   struct Slot {
     absl::Mutex mu;
     Stage stage ABSL_GUARDED_BY(mu) = Stage::kIdle;
     uint32_t generation ABSL_GUARDED_BY(mu) = 0;
     bool wants_response ABSL_GUARDED_BY(mu) = true;
+    Priority priority ABSL_GUARDED_BY(mu) = Priority::kDefault;
+    uint32_t request_bytes ABSL_GUARDED_BY(mu) = 0;
     std::string response ABSL_GUARDED_BY(mu);
     size_t sent ABSL_GUARDED_BY(mu) = 0;
     uint32_t parts ABSL_GUARDED_BY(mu) = 0;
     bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer; both are granted
   };
 
-  absl::Status Look(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
-  absl::Status Take(int slot, News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  absl::Status Look(absl::FunctionRef<bool(Priority)> has_room, News* news)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  void LookAtCancels(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  // A slot with a new call.
+  absl::Status See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
+  // Nullopt: it was refused.
+  std::optional<TakenCall> Take(int slot, Slot& state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_, state.mu);
+  bool IsWaiting(const Slot& state, CallId call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu) {
+    return state.stage == Stage::kWaiting && state.generation == call.generation;
+  }
   absl::Status SendNext(int slot);
   // Reserves the slots' words, once.
   absl::Status ReserveWords() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);

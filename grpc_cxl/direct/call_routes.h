@@ -15,6 +15,7 @@
 #include "grpc_cxl/direct/offer.h"
 #include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/direct/replica_score.h"
+#include "grpc_cxl/direct/slot_queue.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/polling/watchdog.h"
@@ -52,7 +53,7 @@ class InlineGate {
 
 // A connection for direct calls.
 struct CallRoute {
-  // Keeps the connection's memory mapped. UserIdle() must follow each call.
+  // Keeps the connection's memory mapped.
   std::shared_ptr<LinkOwner> owner;
   ClientCallAreas* calls = nullptr;
   CallBlocks blocks;
@@ -63,9 +64,17 @@ struct CallRoute {
   InlineGate* gate = nullptr;
   ReplicaScore* score = nullptr;     // of a replica; else null
   ClientStreams* streams = nullptr;  // null: none
+  std::shared_ptr<SlotQueue> queue;
 
-  // Calls of this client under way.
-  int busy() const { return calls->busy() + (gate == nullptr ? 0 : gate->inside()); }
+  // Calls of this client under way, or waiting for that.
+  int busy() const {
+    return calls->busy() + static_cast<int>(queue->size()) + (gate == nullptr ? 0 : gate->inside());
+  }
+  // A slot may have become free. Must follow each call, with no lock held.
+  void CallOver() const {
+    owner->UserIdle();
+    queue->Next();
+  }
 };
 
 // The connections for the direct calls of a channel. Channels with equal keys (channel_target.h)

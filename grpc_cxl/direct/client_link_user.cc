@@ -10,7 +10,7 @@ namespace grpc_cxl::internal {
 ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
                                bool is_replica, std::shared_ptr<OwnServer> own, Watchdog* watchdog,
-                               bool streams)
+                               size_t most_waiting, bool streams)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
           link->polls(), SpinBudget(wait), link->pages()),
@@ -20,9 +20,11 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bo
       is_replica_(is_replica),
       routes_(std::move(routes)),
       own_(std::move(own)),
-      watchdog_(watchdog) {}
+      watchdog_(watchdog),
+      most_waiting_(most_waiting) {}
 
 void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
+  queue_ = std::make_shared<SlotQueue>(&calls_, owner, most_waiting_);
   routes_->Add(std::make_shared<CallRoute>(CallRoute{.owner = owner.lock(),
                                                      .calls = &calls_,
                                                      .blocks = blocks_,
@@ -31,12 +33,15 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
                                                      .watchdog = watchdog_,
                                                      .gate = &gate_,
                                                      .score = is_replica_ ? &score_ : nullptr,
-                                                     .streams = streams_.get()}));
+                                                     .streams = streams_.get(),
+                                                     .queue = queue_}));
 }
 
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   entry->calls_not_taken = counters_.not_taken;
+  entry->calls_waiting = queue_->size();
+  entry->capacity = calls_.capacity();
   counters_.calls.Fill(entry);
 }
 
@@ -45,12 +50,14 @@ void ClientLinkUser::Retire() {
   gate_.Close();
   if (streams_ != nullptr) streams_->Retire();
   calls_.Retire();
+  queue_->Close();
 }
 
 void ClientLinkUser::Ended() {
   routes_->Remove(&calls_);
   gate_.Close();
   if (streams_ != nullptr) streams_->Ended();
+  queue_->Close();
   calls_.Ended();
 }
 

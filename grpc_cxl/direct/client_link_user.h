@@ -10,6 +10,7 @@
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/direct/replica_score.h"
+#include "grpc_cxl/direct/slot_queue.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -24,10 +25,12 @@ class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
   // see CallBlocks. `is_replica`: the server is one of several. `own` and `watchdog`: see
-  // CallRoute. `streams`: behind the call areas lies that of the streams.
+  // CallRoute. `most_waiting`: see SlotQueue. `streams`: behind the call areas
+  // lies that of the streams.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                  std::shared_ptr<CallRoutes> routes, const WaitTerms& wait, bool is_replica,
-                 std::shared_ptr<OwnServer> own, Watchdog* watchdog, bool streams = false);
+                 std::shared_ptr<OwnServer> own, Watchdog* watchdog, size_t most_waiting,
+                 bool streams = false);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
   bool Ready() const override {
@@ -60,6 +63,8 @@ class ClientLinkUser final : public LinkUser {
   const std::shared_ptr<OwnServer> own_;
   Watchdog* const watchdog_;
   InlineGate gate_;
+  const size_t most_waiting_;
+  std::shared_ptr<SlotQueue> queue_;  // set once, by Start()
 };
 
 }  // namespace grpc_cxl::internal

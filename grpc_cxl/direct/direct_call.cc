@@ -34,9 +34,6 @@ using grpc_event_engine::experimental::GetDefaultEventEngine;
 // Most bytes of a response's status, and of entries' heads in its metadata.
 constexpr size_t kHeadLimit = 64 << 10;
 
-// How many replicas more are given a call that none has taken.
-constexpr int kMostMoves = 3;
-
 // The texts are those of a call over HTTP/2.
 grpc::Status Cancelled() { return grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED"); }
 grpc::Status DeadlineExceeded() {
@@ -110,12 +107,16 @@ bool DirectCall::Begin(InterceptorBatchMethods* methods) {
   }
   methods_ = methods;
   if (link_->own != nullptr && BeginInline(request, message_bytes, view)) return true;
-  if (!Post(request, message_bytes, std::move(view))) {
+  Posted posted = Post(request, message_bytes, std::move(view));
+  if (posted == Posted::kNoSlot) posted = PostElsewhere(Posted::kNoSlot);
+  if (posted == Posted::kNo) {
     observed_ = nullptr;
     return false;
   }
   CallCounters::OfProcess().direct.Add();
-  if (TakeSyncCallerHint(method_)) {
+  if (posted == Posted::kNoSlot) {
+    WaitForSlot();
+  } else if (TakeSyncCallerHint(method_)) {
     WaitHere();
   } else {
     WaitElsewhere();
@@ -182,33 +183,42 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   return true;
 }
 
-bool DirectCall::Post(const Message& request, size_t message_bytes, RequestView view) {
+DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes, RequestView view,
+                                    int slot) {
   absl::MutexLock lock(mu_);
-  if (cancelled_ || !Place(request, message_bytes, &view)) return false;
+  if (cancelled_) {
+    if (slot >= 0) link_->calls->Release(slot);
+    return Posted::kNo;
+  }
+  timeout_ns_ = view.timeout_ns;
+  const Posted placed = Place(request, message_bytes, slot, &view);
+  if (placed != Posted::kYes) return placed;
   const size_t limit = channel_.max_receive_bytes < 0
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
-  timeout_ns_ = view.timeout_ns;
   generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
-  return true;
+  return Posted::kYes;
 }
 
-bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView* view) {
+DirectCall::Posted DirectCall::Place(const Message& request, size_t message_bytes, int slot,
+                                     RequestView* view) {
   ClientCallAreas& calls = *link_->calls;
   const size_t head_bytes = RequestHeadBytes(*view);
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
   if (head_bytes > calls.buffer_bytes()) {
     CallCounters::OfProcess().too_large.Add();
-    return false;
+    if (slot >= 0) calls.Release(slot);
+    return Posted::kNo;
   }
-  const int slot = calls.Acquire();
+  if (slot < 0) slot = link_->queue->Acquire();
   if (slot < 0) {
-    CallCounters::OfProcess().no_slot.Add();
     link_->owner->UserIdle();  // a slot may have been held for a moment
-    return false;
+    if (link_->queue->Queues()) return Posted::kNoSlot;
+    CallCounters::OfProcess().no_slot.Add();
+    return Posted::kNo;
   }
   if (!inside) {
     const std::optional<BlockDescriptor> lent =
@@ -217,7 +227,7 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
       CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);
       link_->owner->UserIdle();
-      return false;
+      return Posted::kNo;
     }
     view->block = lent_ = *lent;
   }
@@ -227,10 +237,10 @@ bool DirectCall::Place(const Message& request, size_t message_bytes, RequestView
   auto* const message = reinterpret_cast<uint8_t*>(buffer.data() + head_bytes);
   if (inside && request.SerializeWithCachedSizesToArray(message) != message + message_bytes) {
     calls.Release(slot);  // another thread changes the message; gRPC reports that
-    return false;
+    return Posted::kNo;
   }
   slot_ = slot;
-  return true;
+  return Posted::kYes;
 }
 
 void DirectCall::WaitHere() {
@@ -268,13 +278,7 @@ void DirectCall::WaitElsewhere() {
   const uint32_t under_way = under_way_;
   // From here on a timer may end the call and delete this object.
   if (cancelled) EndSoon(detached);
-  std::shared_ptr<EventEngine> engine;
-  if (timeout_ns_ != kNoTimeout) {
-    engine = GetDefaultEventEngine();
-    detached->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), [detached] {
-      if (DirectCall* const call = detached->Take()) call->End(DeadlineExceeded());
-    }));
-  }
+  const std::shared_ptr<EventEngine> engine = SetDeadline(detached);
   // The slot waits for its outcome even after the deadline.
   link->calls->WhenDone(slot,
                         [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
@@ -285,8 +289,22 @@ void DirectCall::WaitElsewhere() {
                           } else {
                             GiveBlocksBack(*link, lent, outcome);
                           }
-                          link->owner->UserIdle();
+                          link->CallOver();
                         });
+}
+
+std::shared_ptr<EventEngine> DirectCall::SetDeadline(
+    const std::shared_ptr<DetachedCall>& detached) {
+  if (timeout_ns_ == kNoTimeout) return nullptr;
+  std::shared_ptr<EventEngine> engine = GetDefaultEventEngine();
+  const auto on_deadline = [detached, link = link_, slot = slot_, generation = generation_] {
+    DirectCall* const call = detached->Take();
+    if (call == nullptr) return;
+    if (slot >= 0) link->calls->Cancel(slot, generation);
+    call->End(DeadlineExceeded());
+  };
+  detached->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), on_deadline));
+  return engine;
 }
 
 // The call does not end in here: applications may destroy the context once the call has ended,
@@ -313,40 +331,9 @@ void DirectCall::GiveUp(grpc::Status status) {
   link_->calls->Cancel(slot_, generation_);
   link_->calls->WhenDone(slot_, [link = link_, lent = lent_](const CallOutcome& outcome) {
     GiveBlocksBack(*link, lent, outcome);
-    link->owner->UserIdle();
+    link->CallOver();
   });
   End(std::move(status));
-}
-
-bool DirectCall::PostElsewhere() {
-  const auto* const request = static_cast<const Message*>(methods_->GetSendMessage());
-  const auto* const metadata = methods_->GetSendInitialMetadata();
-  if (link_->score == nullptr || request == nullptr || metadata == nullptr ||
-      ++moves_ > kMostMoves) {
-    return false;
-  }
-  std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
-  if (other == nullptr) return false;
-  bool waits_elsewhere;
-  {
-    absl::MutexLock lock(mu_);
-    waits_elsewhere = detached_ != nullptr;
-    detached_ = nullptr;
-    link_ = std::move(other);
-    slot_ = -1;
-    lent_ = {};
-    waited_ns_ = 0;
-  }
-  const size_t message_bytes = request->ByteSizeLong();
-  ObservedCall::Metadata annotated;
-  RequestView view;
-  if (!MakeHead(Annotate(*metadata, &annotated), message_bytes, &view) ||
-      !Post(*request, message_bytes, std::move(view))) {
-    observed_ = nullptr;
-    return false;
-  }
-  waits_elsewhere ? WaitElsewhere() : WaitHere();
-  return true;
 }
 
 void DirectCall::End(CallOutcome outcome) {
@@ -357,13 +344,13 @@ void DirectCall::End(CallOutcome outcome) {
     response_.Set(std::move(outcome), *link_, channel_);
     Observe(response_.status(), response_.message_bytes());
   }
-  link_->owner->UserIdle();
+  link_->CallOver();
   if (not_run) {
     CallCounters::OfProcess().not_taken.Add();
     link_->counters->not_taken.Add();
     if (observed_ != nullptr) observed_->NotTaken();
     observed_ = nullptr;
-    if (PostElsewhere()) return;  // it may be over, and this deleted
+    if (GoElsewhere()) return;  // it may be over, and this deleted
     methods_->Proceed();
   } else {
     methods_->Hijack();
@@ -373,10 +360,13 @@ void DirectCall::End(CallOutcome outcome) {
 void DirectCall::Observe(const grpc::Status& status, size_t response_bytes) {
   const auto code = static_cast<uint32_t>(status.error_code());
   if (inline_ == nullptr) link_->counters->calls.Ended(code);  // as at the server's end
-  if (observed_ != nullptr) observed_->Ended(code, status.error_message(), response_bytes);
+  if (observed_ == nullptr) return;
+  if (inline_ == nullptr && slot_ < 0) observed_->Began(0);  // no server was told
+  observed_->Ended(code, status.error_message(), response_bytes);
 }
 
 void DirectCall::End(grpc::Status status) {
+  if (ticket_ != 0) link_->queue->Remove(ticket_);
   Observe(status, 0);
   response_.Set(std::move(status));
   methods_->Hijack();

@@ -3,6 +3,7 @@
 #define GRPC_CXL_DIRECT_DIRECT_CALL_H_
 
 #include <google/protobuf/message.h>
+#include <grpc/event_engine/event_engine.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_interceptor.h>
 
@@ -29,7 +30,8 @@ namespace grpc_cxl::internal {
 // The interceptor of an RPC.
 //
 //   Intercept(send) --eligible--> posted --outcome--> Hijack() -> Intercept(receive) -> done
-//        |               '--> BeginInline() --outcome--'
+//        |               |'-> BeginInline() --outcome--'
+//        |               '--> WaitForSlot() --> posted, or the outcome that there is no room
 //        |                          |
 //        | not eligible             | not taken by the server, nor by other replicas
 //        v                          v
@@ -58,10 +60,20 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // To a server of this process.
   bool BeginInline(const google::protobuf::Message& request, size_t message_bytes,
                    const RequestView& view);
-  bool Post(const google::protobuf::Message& request, size_t message_bytes, RequestView view);
-  // Puts the request into a slot, and maybe a block. False when there is no space.
-  bool Place(const google::protobuf::Message& request, size_t message_bytes, RequestView* view)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  enum class Posted {
+    kYes,
+    kNo,      // the stream path is left
+    kNoSlot,  // at a server for whose slots calls wait
+  };
+  static constexpr int kAnySlot = -1;
+  // In `slot`, which is used or given back; or in a free one.
+  Posted Post(const google::protobuf::Message& request, size_t message_bytes, RequestView view,
+              int slot = kAnySlot);
+  // The same from the beginning on, as the application has made the call.
+  Posted PostAgain(int slot = kAnySlot);
+  // Puts the request into a slot, and maybe a block.
+  Posted Place(const google::protobuf::Message& request, size_t message_bytes, int slot,
+               RequestView* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // On the caller's own thread: spins, then sleeps, then goes on with WaitElsewhere().
   void WaitHere();
@@ -75,8 +87,21 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Ends a call that still runs; its slot becomes free at the server's response.
   void GiveUp(grpc::Status status);
 
-  // After a replica has not taken the call: goes on with another. False: there is none.
-  bool PostElsewhere();
+  // Tries other replicas than link_, until one has a slot or none is left; `otherwise`: there are
+  // none.
+  Posted PostElsewhere(Posted otherwise);
+  // After a server has not taken the call: goes on with another replica. False: there is none.
+  bool GoElsewhere();
+
+  // Ends the call at its deadline, if it has one: `detached` has a timer of the engine then. Null:
+  // none.
+  std::shared_ptr<grpc_event_engine::experimental::EventEngine> SetDeadline(
+      const std::shared_ptr<DetachedCall>& detached);
+  // Goes on when there is a slot.
+  void WaitForSlot();
+  // There is one; -1: there will be none.
+  void OnSlot(int slot);
+  void EndWithoutRoom();
 
   void End(CallOutcome outcome);
   void End(grpc::Status status);
@@ -95,6 +120,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   uint64_t timeout_ns_ = kNoTimeout;
   int64_t waited_ns_ = 0;  // by WaitHere()
   int moves_ = 0;          // to other replicas
+  uint64_t ticket_ = 0;    // of link_'s queue, while this waits for a slot
   uint32_t under_way_;     // at link_'s, when this was posted
 
   absl::Mutex mu_;  // Cancel() comes from other threads

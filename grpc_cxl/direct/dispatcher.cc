@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/direct/call_observer.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/direct/metadata_view.h"
@@ -42,6 +43,9 @@ class RunningCall final : public Cancellable {
     if (!message.ok()) return message.status();
     message_ = grpc::ByteBuffer(&*message, 1);
     if (observed_ != nullptr) observed_->Began(message->size());
+    if (const std::string place = connection_->NamePlace(call_); !place.empty()) {
+      context_.AddMetadata(CallPlace::kKey, place);
+    }
     connection_->Running(call_, this);
     dispatcher.Call(request.method, &context_, &message_, &response_,
                     [this](const grpc::Status& status) { Finish(status); });
@@ -139,7 +143,7 @@ absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& 
     }
     if (is_authority) {
       context->set_authority(std::string(value));
-    } else if (key == kPeerKey) {
+    } else if (key == kPeerKey || key == CallPlace::kKey) {
       continue;
     } else if (*observed != nullptr) {
       annotated.emplace(key, value);
@@ -181,13 +185,15 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
                                 ServerCalls::CallId call, std::string request) {
   const absl::StatusOr<RequestView> view = DecodeRequest(request);
   if (!view.ok()) return view.status();
-  if (const std::string why = Refusal(*view); !why.empty()) {
+  const std::string refusal = Refusal(*view);
+  if (!refusal.empty() || view->timeout_ns == 0) {
     if (absl::Status returned = ReturnUnread(connection->blocks(), view->block); !returned.ok()) {
       return returned;
     }
     ResponseView response;
-    response.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
-    response.status_message = why;
+    response.code = static_cast<uint32_t>(refusal.empty() ? grpc::StatusCode::DEADLINE_EXCEEDED
+                                                          : grpc::StatusCode::RESOURCE_EXHAUSTED);
+    response.status_message = refusal.empty() ? "Deadline Exceeded" : refusal;
     connection->Respond(call, EncodeResponseHead(response, 0), response.code);
     return absl::OkStatus();
   }

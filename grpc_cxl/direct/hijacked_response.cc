@@ -58,6 +58,15 @@ void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link,
   }
 }
 
+void HijackedResponse::SetNoRoom(int64_t pushback_ms) {
+  bytes_ = absl::StrCat(pushback_ms);
+  response_.trailing_metadata = {{"grpc-retry-pushback-ms", bytes_}};
+  Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                   absl::StrCat("the server is busy, and as many calls wait for it as may "
+                                "(ChannelOptions::max_waiting_calls); try again in ",
+                                bytes_, " ms")));
+}
+
 void HijackedResponse::SetTooLarge(const CallRoute& link, const DirectChannel& channel) {
   ResponseHead head{};
   memcpy(&head, bytes_.data(), std::min(sizeof(head), bytes_.size()));

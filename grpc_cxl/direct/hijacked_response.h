@@ -28,6 +28,8 @@ class HijackedResponse {
   // RESOURCE_EXHAUSTED.
   void Set(CallOutcome outcome, const CallRoute& link, const DirectChannel& channel);
   void Set(grpc::Status status) { status_ = std::move(status); }
+  // RESOURCE_EXHAUSTED, and when to try again.
+  void SetNoRoom(int64_t pushback_ms);
   // Deliver() may yet find that the message is malformed.
   const grpc::Status& status() const { return status_; }
   size_t message_bytes() const { return message_bytes_; }

@@ -39,7 +39,7 @@ void Ended(const CallRoute& link, BlockDescriptor lent, const OneWayRequest& req
   } else if (link.score != nullptr) {
     link.score->Heard(SteadyNs());
   }
-  link.owner->UserIdle();
+  link.CallOver();
 }
 
 }  // namespace
@@ -84,9 +84,9 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
     return false;
   }
   // Then this call waits for its turn.
-  if (link_ != nullptr && link_->calls->Crowded()) {
+  if (link_ != nullptr && (link_->calls->Crowded() || link_->queue->IsFull())) {
     link_->calls->FreeUnwanted();
-    if (link_->calls->Crowded()) return false;
+    if (link_->calls->Crowded() || link_->queue->IsFull()) return false;
   }
   const Message& message = *static_cast<const Message*>(methods->GetSendMessage());
   const size_t bytes = message.ByteSizeLong();
@@ -136,12 +136,12 @@ bool OneWayCall::Post(const OneWayRequest& request) {
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
   if (head_bytes > calls.buffer_bytes()) return false;
-  const int slot = calls.Acquire();
+  const int slot = link_->queue->Acquire();
   std::optional<BlockDescriptor> lent;
   if (slot >= 0 && !inside) lent = LendSlices(link_->blocks, slices, message_bytes, view.priority);
   if (slot < 0 || (!inside && !lent.has_value())) {
     if (slot >= 0) calls.Release(slot);
-    link_->owner->UserIdle();
+    link_->CallOver();
     return false;
   }
   view.block = lent.value_or(BlockDescriptor{});

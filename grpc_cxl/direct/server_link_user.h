@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/calls/call_capacity.h"
 #include "grpc_cxl/calls/server_call_areas.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
-#include "grpc_cxl/direct/server_load.h"
+#include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
@@ -53,15 +56,15 @@ class Cancellable {
 };
 
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
-class ServerLinkUser final : public LinkUser {
+class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `budget`: see
   // ServerCallAreas. `trust_peer`: see CallBlocks. `peer` is the text of ServerContext::peer() on
-  // the stream path. `own` is for a client in this process; may be null. `load`: of the server,
-  // told to the client; null: not told.
+  // the stream path. `own` is for a client in this process; may be null. `capacity` is the server's
+  // for all of its connections; `tells_load`: the client is told how much of it is in use.
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
-                 std::shared_ptr<ServerLoad> load = nullptr);
+                 std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
 
   // Streams as well. Before Start().
   void AddStreams(std::unique_ptr<ServerStreams> streams) { streams_ = std::move(streams); }
@@ -78,6 +81,8 @@ class ServerLinkUser final : public LinkUser {
   // `response`.
   void Running(ServerCalls::CallId call, Cancellable* running);
   void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
+  // The name of the call's place, for its metadata; empty where handlers hold none.
+  std::string NamePlace(ServerCalls::CallId call);
 
   // For streams: one has ended, or its slot is free; one was malformed.
   void StreamOver() { Finished(); }
@@ -86,9 +91,13 @@ class ServerLinkUser final : public LinkUser {
   }
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
-  // be cancelled until EndInline(). Null: the server takes none.
+  // be cancelled until EndInline(). Null: the server takes none, or has no room.
   std::shared_ptr<CallHandler> BeginInline(Cancellable* running);
   void EndInline(Cancellable* running);
+
+  // The server's capacity has changed.
+  void TellCapacity();
+  CallCapacity::Connection::Begun BeginNext(Priority priority) override;
 
   // After Retire(): waits until every taken call has its response, at most until `deadline`.
   // False: calls still run.
@@ -117,22 +126,32 @@ class ServerLinkUser final : public LinkUser {
  private:
   // Takes streams, and lets those under way go on.
   absl::Status RunStreams();
+  using TakenCalls = absl::InlinedVector<ServerCalls::TakenCall, 1>;
+  // Has the handler begin them, on this thread or with the poller's deferred work.
+  void Dispatch(TakenCalls taken);
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
   void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
-  // So many calls more are under way.
-  void Load(int calls);
+  // Calls that must wait, and those that need not any more.
+  void Wait(const ServerCalls::News& news);
+  void RefuseWaiting();
+  void CountWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(wait_mu_);
+  // Tells the client load and capacity.
+  void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ServerCallAreas calls_;
   std::unique_ptr<ServerStreams> streams_;  // null: none; set once, by AddStreams()
   const CallBlocks blocks_;
   const std::string peer_;
-  CallFigures figures_;            // but for `one_way`, written under mu_
-  std::vector<int64_t> taken_ns_;  // when, by slot: written by Run() before the call begins
+  CallFigures figures_;  // but for `one_way`, written under mu_
+  // By slot, of taken calls; each is its call's: when it was taken, and its place if it has a name.
+  std::vector<int64_t> taken_ns_;
+  std::vector<std::shared_ptr<CallPlace>> places_;
   const std::shared_ptr<OwnServer> own_;
-  const std::shared_ptr<ServerLoad> load_;
+  const std::shared_ptr<CallCapacity> capacity_;
+  const bool tells_load_;
   std::weak_ptr<LinkOwner> owner_;  // set once, by Start()
 
   absl::Mutex mu_;
@@ -145,6 +164,13 @@ class ServerLinkUser final : public LinkUser {
   std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
   std::set<Cancellable*> inline_ ABSL_GUARDED_BY(mu_);
   std::atomic<int> inline_count_{0};  // its size; stored under mu_
+  uint32_t told_capacity_ ABSL_GUARDED_BY(mu_) = 0;
+
+  absl::Mutex wait_mu_;
+  WaitingCalls waiting_ ABSL_GUARDED_BY(wait_mu_);
+  std::set<Priority> in_turn_ ABSL_GUARDED_BY(wait_mu_);  // of which CallCapacity knows
+  // Their number, and that of bulk calls; stored under wait_mu_.
+  std::atomic<size_t> waiting_count_{0}, waiting_bulk_{0};
 };
 
 }  // namespace grpc_cxl::internal

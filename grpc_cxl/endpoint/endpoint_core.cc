@@ -4,6 +4,7 @@
 #include <grpc/event_engine/slice.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/base/steady_clock.h"
@@ -33,7 +34,7 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
 
 void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
   absl::MutexLock lock(end_mu_);
-  on_end_ = std::move(on_end);
+  on_end_.push_back(std::move(on_end));
 }
 
 void EndpointCore::Start(Poller* poller) {
@@ -362,13 +363,13 @@ bool EndpointCore::Fail(Callback callback, absl::Status status) {
 }
 
 void EndpointCore::End(absl::Status reason) {
-  absl::AnyInvocable<void(const absl::Status&)> on_end;
+  std::vector<absl::AnyInvocable<void(const absl::Status&)>> on_end;
   {
     absl::MutexLock lock(end_mu_);
-    on_end = std::exchange(on_end_, nullptr);
+    on_end.swap(on_end_);
     if (end_reason_.ok()) end_reason_ = reason;
   }
-  if (on_end) on_end(reason);
+  for (auto& call : on_end) call(reason);
   // Matched by the acquire loads in Ready(), TryRead() and TryWrite().
   ended_.store(true, std::memory_order_release);
   FullFence();  // matched by the one in Read(): it sees the end, or Ready() sees its `pending`

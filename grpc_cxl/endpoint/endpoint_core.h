@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -76,7 +77,8 @@ class EndpointCore final : public Pollable,
                std::shared_ptr<EventEngine> executor, bool trust_peer,
                std::unique_ptr<LinkUser> user = nullptr);
 
-  // Has `on_end` called once, with the reason, when the connection ends. Before Start().
+  // Has `on_end` called once, with the reason, when the connection ends, after those of earlier
+  // calls. Before Start().
   void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
 
   // Has `poller` look after this from now until the connection is closed for good.
@@ -199,7 +201,7 @@ class EndpointCore final : public Pollable,
   std::atomic<bool> ended_{false};
   absl::Mutex end_mu_;
   absl::Status end_reason_ ABSL_GUARDED_BY(end_mu_);
-  absl::AnyInvocable<void(const absl::Status&)> on_end_ ABSL_GUARDED_BY(end_mu_);
+  std::vector<absl::AnyInvocable<void(const absl::Status&)>> on_end_ ABSL_GUARDED_BY(end_mu_);
 };
 
 }  // namespace grpc_cxl::internal

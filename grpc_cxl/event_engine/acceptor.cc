@@ -16,6 +16,7 @@
 #include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/direct/stream_area.h"
 #include "grpc_cxl/event_engine/arena_choice.h"
+#include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/event_engine/budget_limit.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/region_client_source.h"
@@ -67,22 +68,34 @@ absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Listen(std::shared_ptr<Event
       OpenClientSource(executor, watchdog, address.name, context->settings, address.name);
   if (!source.ok()) return source.status();
   std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, *std::move(source),
-                                                  address.name, *context, limits));
+                                                  address.name, *context, limits,
+                                                  /*has_name=*/true));
   RegisterAcceptor(context->server, acceptor);
+  return acceptor;
+}
+
+std::shared_ptr<Acceptor> Acceptor::Of(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
+                                       std::shared_ptr<ClientSource> source,
+                                       const ServiceName& name, const ListenContext& context,
+                                       const ServerLimits& limits) {
+  std::shared_ptr<Acceptor> acceptor(new Acceptor(std::move(executor), watchdog, std::move(source),
+                                                  name, context, limits, /*has_name=*/false));
+  RegisterAcceptor(context.server, acceptor);
   return acceptor;
 }
 
 Acceptor::Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
                    std::shared_ptr<ClientSource> source, const ServiceName& name,
-                   const ListenContext& context, const ServerLimits& limits)
+                   const ListenContext& context, const ServerLimits& limits, bool has_name)
     : executor_(std::move(executor)),
       watchdog_(watchdog),
       name_(name),
+      has_name_(has_name),
       settings_(context.settings),
       plain_(context.plain),
       may_have_direct_calls_(context.direct_calls),
       limits_(limits),
-      load_(HasReplicas(name, settings_) ? std::make_shared<ServerLoad>() : nullptr),
+      capacity_(CapacityOf(context.server, settings_)),
       budget_(std::make_shared<ConnectionBudget>(settings_.max_connections,
                                                  settings_.max_total_arena_bytes)),
       source_(std::move(source)),
@@ -176,6 +189,17 @@ void Acceptor::EnableDirectCalls(std::shared_ptr<CallHandler> handler) {
   }
 }
 
+void Acceptor::TellCapacity() {
+  std::vector<std::shared_ptr<ServerLinkUser>> connections;
+  {
+    absl::MutexLock lock(mu_);
+    for (const auto& weak : connections_) {
+      if (auto connection = weak.lock()) connections.push_back(std::move(connection));
+    }
+  }
+  for (const auto& connection : connections) connection->TellCapacity();
+}
+
 void Acceptor::Answer(WaitingClient& client) {
   EndpointCallback on_endpoint;
   {
@@ -227,7 +251,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                                       : choice.call_areas == 1 ? kDirectCalls
                                                                : kDirectCalls | kMoreCallAreas) |
                                      (choice.streams ? kDirectStreams : kNoFeatures) |
-                                     (client.features() & kCallsOnly)};
+                                     (client.features() & (kCallsOnly | kServesBack))};
   absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
   // Unmapping the arena returns both, the budget's lease first.
@@ -239,7 +263,13 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     parts->options.peer_limit = std::make_unique<BudgetLimit>(choice.lease, granted_pages);
   }
   const OwnServer::File file(parts->arena.device(), parts->arena.inode());
-  const std::string identity = SealedIdentity(client.who());
+  std::string who = client.who();
+  std::shared_ptr<BackLine> line;
+  if (parts->line) {
+    line = BackLine::Make(executor_, parts->line.Release(), {who, client.trust()}, settings_);
+    who = WithBackLine(who, line->number());
+  }
+  const std::string identity = SealedIdentity(who);
   const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,
                               .name = name_,
@@ -254,7 +284,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         auto made = std::make_unique<ServerLinkUser>(
             link, settings_.call_buffer_bytes, choice.call_areas,
             std::make_shared<CallBudgetOfLease>(choice.lease), IsTrustedWithMemory(terms.trust),
-            peer, OwnServer::Of(file), load_);
+            peer, OwnServer::Of(file), capacity_->calls, HasReplicas(name_, settings_));
         if (choice.streams) {
           made->AddStreams(std::make_unique<ServerStreams>(
               StreamsOf(link, settings_.call_buffer_bytes, choice.call_areas),
@@ -264,13 +294,14 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         return made;
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
+  if (line != nullptr) line->LiveWith(**core);
   // Before the poller reads from the client: the first call must find direct calls enabled.
   Enlist(*core, user, carries_http2);
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
 }
 
 std::string Acceptor::Offer(const std::string& identity) {
-  if (settings_.region.has_value()) return "";
+  if (settings_.region.has_value() || !has_name_) return "";
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings_.directory);
   if (!directory.ok() || identity.empty() || HostIdentity(*directory) != identity) return "";

@@ -16,7 +16,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/direct/server_link_user.h"
-#include "grpc_cxl/direct/server_load.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/client_source.h"
@@ -52,6 +51,11 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
                                                           const CxlAddress& address,
                                                           const ServerLimits& limits = {});
 
+  // The same for the clients of `source`, whose name nobody can find. Cannot fail.
+  static std::shared_ptr<Acceptor> Of(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
+                                      std::shared_ptr<ClientSource> source, const ServiceName& name,
+                                      const ListenContext& context, const ServerLimits& limits);
+
   // Hands every new endpoint to `on_endpoint`, on any thread, maybe several at a time.
   void Start(EndpointCallback on_endpoint);
 
@@ -59,6 +63,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   void EnableDirectCalls(std::shared_ptr<CallHandler> handler);
   bool AwaitTakeOver(absl::Time deadline) { return source_->AwaitTakeOver(deadline); }
   const ServiceName& name() const { return name_; }
+  // Whether there is something to take over.
+  bool has_name() const { return has_name_; }
   const ServerLimits& limits() const { return limits_; }
 
   // Makes a name that one client is told, for connections that carry direct calls alone: a client
@@ -69,6 +75,8 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   std::string Offer(const std::string& identity);
 
   bool may_have_direct_calls() const { return may_have_direct_calls_; }
+  // Tells the clients that the server's capacity has changed.
+  void TellCapacity();
 
   // What a server does before gRPC's shutdown, which ends calls that arrive when it has begun and
   // that the client took for accepted. Gives the name up, refuses clients in the handshake, takes
@@ -92,7 +100,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   Acceptor(std::shared_ptr<EventEngine> executor, Watchdog* watchdog,
            std::shared_ptr<ClientSource> source, const ServiceName& name,
-           const ListenContext& context, const ServerLimits& limits);
+           const ListenContext& context, const ServerLimits& limits, bool has_name);
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
@@ -113,11 +121,12 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
   const std::shared_ptr<EventEngine> executor_;
   Watchdog* const watchdog_;
   const ServiceName name_;
+  const bool has_name_;
   const ServerSettings settings_;
   const bool plain_;
   const bool may_have_direct_calls_;
   const ServerLimits limits_;
-  const std::shared_ptr<ServerLoad> load_;  // of a replica; else null
+  const std::shared_ptr<ServerCapacity> capacity_;
   const std::shared_ptr<ConnectionBudget> budget_;
   const std::shared_ptr<ClientSource> source_;
   const std::shared_ptr<ServedName> served_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -76,6 +77,23 @@ void RegisterNetworkListener(const void* server, const std::shared_ptr<NetworkLi
 
 std::vector<std::shared_ptr<NetworkListener>> FindNetworkListeners(const void* server) {
   return TableOf<NetworkListener>().Find(server);
+}
+
+std::shared_ptr<ServerCapacity> CapacityOf(const void* server, const ServerSettings& settings) {
+  // A server that is no credentials' has nothing that would find it.
+  std::shared_ptr<ServerCapacity> capacity = server == nullptr ? nullptr : FindCapacity(server);
+  if (capacity == nullptr) {
+    capacity = std::make_shared<ServerCapacity>();
+    TableOf<ServerCapacity>().Add(server, capacity);
+  }
+  capacity->calls->SetAtFirst(static_cast<uint32_t>(settings.capacity));
+  if (settings.adaptive_capacity) capacity->calls->Adapt();
+  return capacity;
+}
+
+std::shared_ptr<ServerCapacity> FindCapacity(const void* server) {
+  const auto found = TableOf<ServerCapacity>().Find(server);
+  return found.empty() ? nullptr : found.front();
 }
 
 bool TakeName(const void* server, const ServiceName& name) {

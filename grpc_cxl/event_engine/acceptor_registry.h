@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "grpc_cxl/calls/call_capacity.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/rendezvous/service_name.h"
@@ -37,6 +38,19 @@ struct ServerLimits {
   size_t max_metadata_bytes = kDefaultMetadataLimit;
   uint64_t max_message_bytes = 4 << 20;  // of requests
 };
+
+// The capacity of a server for direct calls, as long as it has addresses, which all hold this;
+// made when there is none. `settings` are those of one of them. Thread-safe.
+struct ServerCapacity {
+  const std::shared_ptr<CallCapacity> calls = std::make_shared<CallCapacity>();
+};
+std::shared_ptr<ServerCapacity> CapacityOf(const void* server, const ServerSettings& settings);
+// Null: no address of ours.
+std::shared_ptr<ServerCapacity> FindCapacity(const void* server);
+
+// The argument of a server whose GRPC_ARG_MAX_CONCURRENT_STREAMS, of the same number, is its
+// capacity for HTTP/2, beside that for direct calls.
+inline constexpr char kCapacityArg[] = "grpc_cxl.capacity";
 
 // The live acceptors of a server. Thread-safe.
 void RegisterAcceptor(const void* server, const std::shared_ptr<Acceptor>& acceptor);

@@ -17,6 +17,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -31,6 +32,12 @@ const grpc_arg* Find(const grpc_channel_args& arguments, const char* key) {
 bool HasAny(const grpc_channel_args& arguments, std::initializer_list<const char*> keys) {
   return std::any_of(keys.begin(), keys.end(),
                      [&](const char* key) { return Find(arguments, key) != nullptr; });
+}
+
+std::optional<int> IntArgument(const grpc_channel_args& arguments, const char* key) {
+  const grpc_arg* const argument = Find(arguments, key);
+  if (argument == nullptr || argument->type != GRPC_ARG_INTEGER) return std::nullopt;
+  return argument->value.integer;
 }
 
 // gRPC's default. Another policy comes from an argument, a service config, or a control plane.
@@ -115,10 +122,13 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   result.is_name = ServiceName::IsTarget(target);
   result.picks_first = PicksFirst(arguments);
   result.spreads = NamesOtherPolicy(arguments);
+  const int serve_back = IntArgument(arguments, kServeBackArg).value_or(0);
   if (result.is_name) {
     absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     if (!name.ok()) return result;
-    result.calls_key = name->str();
+    const std::optional<int> back_line = IntArgument(arguments, kBackLineArg);
+    result.calls_key =
+        back_line.has_value() ? BackLineKey(*back_line) : WithServeBack(name->str(), serve_back);
     result.name = *std::move(name);
     return result;
   }
@@ -126,13 +136,19 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   if (!authority.has_value() || !result.picks_first) return result;
   result.authority = *std::move(authority);
   if (ConnectsItsOwnWay(arguments)) return result;
-  result.calls_key = absl::StrCat("net:", target);  // no name has a colon
+  result.calls_key = WithServeBack(absl::StrCat("net:", target), serve_back);  // no name: a colon
   if (IsOneAddress(target, result.authority)) return result;
   // Of several addresses, another channel may have picked another one.
   static std::atomic<uint64_t> channels{0};  // only counted
   absl::StrAppend(&result.calls_key, "#", channels.fetch_add(1, std::memory_order_relaxed));
   return result;
 }
+
+std::string WithServeBack(const std::string& calls_key, int serve_back) {
+  return serve_back == 0 ? calls_key : absl::StrCat(calls_key, "#back", serve_back);
+}
+
+std::string BackLineKey(int back_line) { return absl::StrCat("back:", back_line); }
 
 std::string FullTarget(const std::string& target) {
   for (const absl::string_view scheme :

@@ -11,7 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/unique_fd.h"
+#include "grpc_cxl/event_engine/life_bond.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
@@ -21,8 +23,10 @@ namespace grpc_cxl::internal {
 // The parts of a new connection, from a socket or a region.
 struct LinkParts {
   Arena arena;
-  UniqueFd socket;      // empty for a region
-  LinkOptions options;  // the memory model and the peer's liveness
+  UniqueFd socket;                           // empty for a region
+  LinkOptions options;                       // the memory model and the peer's liveness
+  ForeignFd line = {};                       // for calls back; empty: there are none
+  std::shared_ptr<LifeBond> bond = nullptr;  // of a connection back: with which one it ends
 };
 
 // A client that waits for its connection. Accept() or Refuse() must be called exactly once. Not

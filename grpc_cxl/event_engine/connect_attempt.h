@@ -26,6 +26,7 @@
 
 namespace grpc_cxl::internal {
 
+class BackLine;
 class ReplicaConnections;
 
 // The parameters of one attempt to connect to a name.
@@ -50,6 +51,10 @@ struct ConnectRequest {
   std::shared_ptr<ReplicaConnections> replicas = nullptr;
   // gRPC spreads calls over connections to several replicas, and this is one.
   bool spreads = false;
+  // The number of the BackServer that the server may call; 0: none.
+  int serve_back = 0;
+  // Where the socket comes from instead of the name; null: from the name.
+  std::shared_ptr<BackLine> back_line = nullptr;
 
   uint32_t features() const {
     if (routes == nullptr) return kNoFeatures;
@@ -58,10 +63,11 @@ struct ConnectRequest {
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
-  // ConnectionTerms; `own` is the server if it is of this process.
+  // ConnectionTerms; `own` is the server if it is of this process. `peer` is for `parts.line`.
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
                                                  const std::string& peer_identity, PeerTrust trust,
-                                                 std::shared_ptr<OwnServer> own = nullptr) const;
+                                                 std::shared_ptr<OwnServer> own = nullptr,
+                                                 const PeerIdentity& peer = {}) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

@@ -70,19 +70,21 @@ void Dial(ConnectRequest request, std::vector<ServiceName> others, Clock::time_p
 void Connect(ConnectRequest request, EventEngine::Duration timeout,
              EventEngine::OnConnectCallback on_connect) {
   const std::shared_ptr<EventEngine> executor = request.executor;
-  executor->Run(
-      [request = std::move(request), timeout, on_connect = std::move(on_connect)]() mutable {
-        if (const std::optional<RegionOptions> region = request.settings.region) {
-          std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
-              ->Start(*region, timeout);
-        } else {
-          std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
-          request.name = std::move(servers.back());
-          servers.pop_back();
-          Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
-               std::move(on_connect));
-        }
-      });
+  executor->Run([request = std::move(request), timeout,
+                 on_connect = std::move(on_connect)]() mutable {
+    if (request.back_line != nullptr) {
+      std::make_shared<SocketAttempt>(std::move(request), std::move(on_connect))->Start(timeout);
+    } else if (const std::optional<RegionOptions> region = request.settings.region) {
+      std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
+          ->Start(*region, timeout);
+    } else {
+      std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
+      request.name = std::move(servers.back());
+      servers.pop_back();
+      Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
+           std::move(on_connect));
+    }
+  });
 }
 
 }  // namespace grpc_cxl::internal

@@ -69,6 +69,13 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   return *std::move(parsed);
 }
 
+absl::string_view UnixPath(const ResolvedAddress& address) {
+  constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
+  if (address.size() <= kPathOffset || address.address()->sa_family != AF_UNIX) return "";
+  const char* const path = reinterpret_cast<const sockaddr_un*>(address.address())->sun_path;
+  return absl::string_view(path, strnlen(path, address.size() - kPathOffset));
+}
+
 ResolvedAddress LocalAddress(const ServiceName& name) {
   const std::optional<TcpAddress> tcp = AddressOfName(name);
   if (!tcp.has_value()) return EncodeAddress({name});

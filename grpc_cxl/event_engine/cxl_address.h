@@ -31,6 +31,9 @@ absl::StatusOr<CxlAddress> ParseCxlTarget(absl::string_view target);
 ResolvedAddress EncodeAddress(const CxlAddress& address);
 std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address);
 
+// The path of a unix socket's address that has one; empty for any other address.
+absl::string_view UnixPath(const ResolvedAddress& address);
+
 // The local address of a connection to a name. Neither end has one, so it is the name itself, or
 // the network address that the name stands for: gRPC's local credentials look at it.
 ResolvedAddress LocalAddress(const ServiceName& name);

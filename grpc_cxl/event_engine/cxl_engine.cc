@@ -7,6 +7,9 @@
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/event_engine/back_line.h"
+#include "grpc_cxl/event_engine/back_server.h"
+#include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/event_engine/connector.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/listener.h"
@@ -76,7 +79,11 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
         std::move(on_connect), address, config, std::move(allocator), timeout);
   }
   const bool direct = config.GetInt(kDirectArg) == 1;
-  const std::string service = ServiceOf(ours->name).str();
+  const int serve_back = config.GetInt(kServeBackArg).value_or(0);
+  if (const std::optional<int> line = config.GetInt(kBackLineArg)) {
+    return ConnectBack(*line, number, *settings, direct, std::move(on_connect), timeout);
+  }
+  const std::string service = WithServeBack(ServiceOf(ours->name).str(), serve_back);
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = ours->name,
@@ -84,9 +91,31 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
                      .routes = direct ? CallRoutes::For(service, number) : nullptr,
                      .pool_key = ClientPoolKey(service, number),
                      .replicas = direct ? ReplicaConnections::For(service, number) : nullptr,
-                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config)},
+                     .spreads = config.GetInt(kSpreadsArg) == 1 && MakesCallsAgain(config),
+                     .serve_back = serve_back},
                     timeout, std::move(on_connect));
   // Not cancellable: an attempt is over in microseconds, and gRPC 1.83 never cancels.
+  return ConnectionHandle::kInvalid;
+}
+
+EventEngine::ConnectionHandle CxlEngine::ConnectBack(int line, int number,
+                                                     const ChannelSettings& settings, bool direct,
+                                                     OnConnectCallback on_connect,
+                                                     Duration timeout) {
+  std::shared_ptr<BackLine> back = Numbered<BackLine>::Find(line);
+  if (back == nullptr) {
+    inner_->Run([on_connect = std::move(on_connect)]() mutable { on_connect(LifeBond::Reason()); });
+    return ConnectionHandle::kInvalid;
+  }
+  const std::string key = BackLineKey(line);
+  internal::Connect({.executor = inner_,
+                     .poller = watchdog_->Assign(),
+                     .name = BackName(),
+                     .settings = settings,
+                     .routes = direct ? CallRoutes::For(key, number) : nullptr,
+                     .pool_key = ClientPoolKey(key, number),
+                     .back_line = std::move(back)},
+                    timeout, std::move(on_connect));
   return ConnectionHandle::kInvalid;
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/watchdog.h"
 
 namespace grpc_cxl::internal {
@@ -30,6 +31,10 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
 
   // The same for channels with these settings: their `cxl:` names have an address for each replica.
   std::shared_ptr<EventEngine> OfSettings(int number);
+
+  // What runs its closures elsewhere, and its polling threads.
+  const std::shared_ptr<EventEngine>& executor() const { return inner_; }
+  Watchdog* watchdog() const { return watchdog_; }
 
   absl::StatusOr<std::unique_ptr<Listener>> CreateListener(
       Listener::AcceptCallback on_accept, absl::AnyInvocable<void(absl::Status)> on_shutdown,
@@ -60,6 +65,10 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
 
  private:
   CxlEngine(const CxlEngine& other, int settings) : CxlEngine(other) { settings_ = settings; }
+
+  // By the BackLine with this number, for a channel with these settings.
+  ConnectionHandle ConnectBack(int line, int number, const ChannelSettings& settings, bool direct,
+                               OnConnectCallback on_connect, Duration timeout);
 
   const std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner_;
   Watchdog* const watchdog_;  // lives as long as the process

@@ -103,6 +103,7 @@ absl::StatusOr<std::shared_ptr<EndpointCore>> AssembleCore(
       std::make_shared<EndpointCore>(*std::move(link), terms.settings.wait(), std::move(executor),
                                      IsTrustedWithMemory(terms.trust), std::move(user));
   if (raw_user != nullptr) raw_user->Start(core);
+  if (parts.bond != nullptr) parts.bond->Bind(core);
   return core;
 }
 

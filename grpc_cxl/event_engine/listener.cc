@@ -14,6 +14,7 @@
 #include "grpc_cxl/direct/offer_answer.h"
 #include "grpc_cxl/event_engine/acceptor.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
+#include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/cxl_address.h"
 #include "grpc_cxl/event_engine/default_engine.h"
 #include "grpc_cxl/event_engine/network_listener.h"
@@ -83,7 +84,10 @@ absl::string_view ExcludesDirectCalls(const EndpointConfig& server) {
   const auto is_set = [&server](const char* argument) {
     return server.GetInt(argument).value_or(INT_MAX) != INT_MAX;
   };
-  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS)) return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  if (is_set(GRPC_ARG_MAX_CONCURRENT_STREAMS) &&
+      server.GetInt(GRPC_ARG_MAX_CONCURRENT_STREAMS) != server.GetInt(kCapacityArg)) {
+    return "GRPC_ARG_MAX_CONCURRENT_STREAMS";
+  }
   // gRPC closes a connection without streams, however many direct calls it carries.
   if (is_set(GRPC_ARG_MAX_CONNECTION_IDLE_MS)) return "GRPC_ARG_MAX_CONNECTION_IDLE_MS";
   // Direct calls go on after gRPC has closed their connection.
@@ -128,12 +132,17 @@ class Listener final : public EventEngine::Listener {
   ~Listener() override {
     for (const auto& acceptor : acceptors_) acceptor->Stop();
     for (const auto& address : registered_) address->Stop();
+    if (back_ != nullptr) back_->Stop();
     inner_->Close();
     for (const auto& [server, name] : other_names_) GiveNameBack(server, name);
   }
 
   absl::StatusOr<int> Bind(const EventEngine::ResolvedAddress& address) override {
     if (started_) return absl::FailedPreconditionError("Bind() after Start() of a listener");
+    if (std::shared_ptr<BackServer> back = BackServer::AtAddress(address)) {
+      back_ = std::move(back);
+      return 1;
+    }
     const std::optional<CxlAddress> ours = DecodeAddress(address);
     if (!ours.has_value()) {
       uses_inner_ = true;
@@ -172,6 +181,7 @@ class Listener final : public EventEngine::Listener {
     }
     for (const auto& acceptor : acceptors_) acceptor->Start(accept);
     for (const auto& address : registered_) address->Start(accept);
+    if (back_ != nullptr) back_->Start(accept, limits_);
     return absl::OkStatus();
   }
 
@@ -210,6 +220,7 @@ class Listener final : public EventEngine::Listener {
   bool started_ = false;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
   std::vector<std::shared_ptr<RegisteredAddress>> registered_;
+  std::shared_ptr<BackServer> back_;                              // of its address; else null
   std::vector<std::pair<const void*, ServiceName>> other_names_;  // with their servers
 };
 

@@ -54,7 +54,8 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                        .settings = channel.settings,
                        .routes = direct ? CallRoutes::For(key, channel.number) : nullptr,
                        .pool_key = key.empty() ? "" : ClientPoolKey(key, channel.number),
-                       .await_greeting = plain};
+                       .await_greeting = plain,
+                       .serve_back = config.GetInt(kServeBackArg).value_or(0)};
   // Else the address is a proxy's, to which gRPC then speaks.
   if (!config.GetString(kHttpConnectServerArg).has_value() && KeptConfig::CanBe(config)) {
     if (plain && MakesCallsAgain(config)) {

@@ -35,6 +35,7 @@ std::shared_ptr<RegisteredAddress> RegisteredAddress::Register(
     const absl::StatusOr<RendezvousDirectory> directory =
         RendezvousDirectory::Find(context->settings.directory);
     if (directory.ok()) RemoveDeadAddresses(*directory);
+    registered->capacity_ = CapacityOf(context->server, context->settings);
     RegisterAddress(context->server, registered);
   }
   registered->Try();

@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/event_engine/acceptor.h"
+#include "grpc_cxl/event_engine/acceptor_registry.h"
 
 namespace grpc_cxl::internal {
 
@@ -51,6 +52,7 @@ class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAd
   const CxlAddress address_;
   const ServerLimits limits_;
   const bool may_have_direct_calls_;
+  std::shared_ptr<ServerCapacity> capacity_;  // set once, by Register()
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

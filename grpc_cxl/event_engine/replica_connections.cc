@@ -157,9 +157,11 @@ void ReplicaConnections::OnConnected(const std::string& name, ConnectAttempt::Re
   replica.connecting = false;
   if (!result.ok()) {
     VLOG(1) << name << ": " << result.status().message();
+    if (retry_due_) return;  // one of several of a look
     return LookAfter(kRetry * (1 << std::min(failures_++, kMostDoublings)),
                      &ReplicaConnections::retry_due_);
   }
+  failures_ = 0;
   if (replica.carried > 0) return;  // gRPC was faster
   replica.held = std::make_shared<HeldEndpoint>(request_->executor, *std::move(result),
                                                 [weak = weak_from_this(), name] {

@@ -81,7 +81,7 @@ class ReplicaConnections final : public Arrivals::Waiter,
   std::optional<ConnectRequest> request_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Arrivals> arrivals_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Replica> replicas_ ABSL_GUARDED_BY(mu_);
-  int failures_ ABSL_GUARDED_BY(mu_) = 0;  // since the last arrival
+  int failures_ ABSL_GUARDED_BY(mu_) = 0;  // looks that failed since the last success or arrival
   // Timers will Look().
   bool look_due_ ABSL_GUARDED_BY(mu_) = false;
   bool retry_due_ ABSL_GUARDED_BY(mu_) = false;

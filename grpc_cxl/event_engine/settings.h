@@ -45,6 +45,7 @@ struct ChannelSettings : EndpointSettings {
   bool inline_calls = false;
   Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
+  size_t max_waiting_calls = 0;
 
   friend bool operator==(const ChannelSettings&, const ChannelSettings&) = default;
 };
@@ -62,10 +63,20 @@ struct ServerSettings : EndpointSettings {
   size_t call_buffer_bytes = 0;
   size_t max_connections = 0;
   size_t max_total_arena_bytes = 0;
+  size_t capacity = 0;
+  bool adaptive_capacity = false;
   ArenaBacking backing;
   Coherence coherence = Coherence::kCoherent;
 
   friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
+};
+
+// Server credentials of ours, for those who have gRPC's type.
+class HasServerSettings {
+ public:
+  virtual ~HasServerSettings() = default;
+  // Null: the options are wrong.
+  virtual const ServerSettings* server_settings() const = 0;
 };
 
 // Whether a server of this name is one of its replicas: names of addresses and offers have none.

@@ -87,6 +87,14 @@ inline constexpr char kSpreadsArg[] = "grpc_cxl.spreads";
 // The channel argument, an integer: 1 when the channel may make direct calls.
 inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 
+// The channel argument, an integer: the number of the BackServer that the channel's servers may
+// call. Absent: none.
+inline constexpr char kServeBackArg[] = "grpc_cxl.serve_back";
+
+// The channel argument, an integer: the number of the BackLine by which the channel connects,
+// whatever its target. Absent: by its target.
+inline constexpr char kBackLineArg[] = "grpc_cxl.back_line";
+
 }  // namespace grpc_cxl::internal
 
 #endif  // GRPC_CXL_EVENT_ENGINE_SETTINGS_REGISTRY_H_

@@ -9,10 +9,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
@@ -32,6 +34,12 @@ absl::Status SocketAttempt::Dial() {
         "servers have passed this process files that take long to be closed; it connects no more "
         "until they are");
   }
+  if (request().back_line != nullptr) {
+    absl::StatusOr<UniqueFd> socket = request().back_line->Dial();
+    if (!socket.ok()) return socket.status();
+    socket_ = *std::move(socket);
+    return SendHello(socket_.get(), features());
+  }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(request().settings.directory);
   if (!directory.ok()) return directory.status();
@@ -45,7 +53,11 @@ absl::Status SocketAttempt::Dial() {
   }
   const std::optional<SharedSecret>& secret = request().settings.users.secret;
   if (secret.has_value()) exchange_.emplace(*secret, request().name.str());
-  return SendHello(socket_.get(), request().features() | (exchange_ ? kSharedSecret : kNoFeatures));
+  return SendHello(socket_.get(), features() | (exchange_ ? kSharedSecret : kNoFeatures));
+}
+
+uint32_t SocketAttempt::features() const {
+  return request().features() | (request().serve_back > 0 ? kServesBack : kNoFeatures);
 }
 
 absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {
@@ -55,7 +67,9 @@ absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {
     if (!*proved) return std::nullopt;
     exchange_.reset();
   }
-  return ReceiveWelcome(socket_.get(), request().settings.users);
+  // By a line comes nobody but the client, and the kernel would name ourselves.
+  if (request().back_line != nullptr) return ReceiveWelcome(socket_.get(), {.everybody = true});
+  return ReceiveWelcome(socket_.get(), request().settings.users, features());
 }
 
 void SocketAttempt::OnFdReadable() {
@@ -110,7 +124,11 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
         "the server's arena has ", welcome.offer.arena_bytes, " bytes, this channel takes at most ",
         settings.max_arena_bytes, " (ChannelOptions::max_arena_bytes)"));
   }
-  const PeerTrust trust = JudgePeer(socket_.get(), welcome.peer, settings.users);
+  const BackLine* const back = request().back_line.get();
+  const PeerTrust trust = back != nullptr ? back->client().trust
+                                          : JudgePeer(socket_.get(), welcome.peer, settings.users);
+  const std::string identity =
+      back != nullptr ? back->client().identity : PeerIdentityText(welcome.peer);
   absl::StatusOr<Arena> arena =
       Arena::Attach(std::move(welcome.arena_fd), welcome.offer.arena_bytes, welcome.offer.sealed,
                     IsTrustedWithMemory(trust));
@@ -118,15 +136,19 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
   arena->CloseFile();
   // By the kernel's word: another process could give us the arena of a connection between the two.
   std::shared_ptr<OwnServer> own;
-  if (welcome.peer.pid == getpid()) {
+  if (absl::StartsWith(identity, absl::StrCat("pid=", getpid(), ","))) {
     own = OwnServer::Of({arena->device(), arena->inode()});
   }
+  PeerIdentity server = welcome.peer;
+  server.knows_secret = settings.users.secret.has_value();  // Receive() would have failed
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
        .socket = socket_.Release(),
-       .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush}},
-      welcome.offer, PeerIdentityText(welcome.peer), trust, std::move(own));
+       .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush},
+       .line = std::move(welcome.line),
+       .bond = back != nullptr ? back->bond() : nullptr},
+      welcome.offer, identity, trust, std::move(own), server);
 }
 
 }  // namespace grpc_cxl::internal

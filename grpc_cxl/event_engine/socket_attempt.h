@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_
 #define GRPC_CXL_EVENT_ENGINE_SOCKET_ATTEMPT_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -33,6 +34,7 @@ class SocketAttempt final : public ConnectAttempt,
 
  private:
   absl::Status Dial();
+  uint32_t features() const;
   // nullopt: not yet.
   absl::StatusOr<std::optional<Welcome>> Receive();
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(Welcome welcome);

@@ -12,6 +12,7 @@
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
 #include "grpc_cxl/link/link_layout.h"
+#include "grpc_cxl/rendezvous/back_socket.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
 
@@ -24,17 +25,26 @@ constexpr int kMostAtOnce = 64;
 // How long to wait for a file descriptor when there is none left.
 constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
 
+void CloseClient(UniqueFd socket, const std::optional<KnownClient>& known) {
+  if (socket && known.has_value() && known->makes_foreign_sockets()) {
+    return CloseElsewhere(std::move(socket));
+  }
+  CloseSocket(std::move(socket));
+}
+
 class WaitingSocketClient final : public WaitingClient {
  public:
   WaitingSocketClient(const ServiceName& name, UniqueFd socket, const ClientHello& hello,
-                      const ArenaBacking& backing, const MemoryModel& memory, PeerTrust trust)
+                      const ArenaBacking& backing, const MemoryModel& memory, PeerTrust trust,
+                      const std::optional<KnownClient>& known)
       : name_(name),
         socket_(std::move(socket)),
         hello_(hello),
         backing_(backing),
         memory_(memory),
-        trust_(trust) {}
-  ~WaitingSocketClient() override { CloseSocket(std::move(socket_)); }
+        trust_(trust),
+        known_(known) {}
+  ~WaitingSocketClient() override { CloseClient(std::move(socket_), known_); }
 
   uint32_t features() const override { return hello_.features; }
   std::string who() const override { return PeerIdentityText(hello_.peer); }
@@ -58,12 +68,24 @@ class WaitingSocketClient final : public WaitingClient {
     offer.arena_bytes = arena->size();
     offer.sealed = arena->sealed();
     offer.coherence = memory_.coherence;
-    if (absl::Status sent = SendWelcome(socket_.get(), offer, arena->fd()); !sent.ok()) return sent;
+    absl::StatusOr<SocketEnds> line = SocketEnds();
+    if ((offer.features & kServesBack) != 0) line = MakeLine();
+    if (!line.ok()) return line.status();
+    if (absl::Status sent = SendWelcome(socket_.get(), offer, arena->fd(), line->peers.get());
+        !sent.ok()) {
+      return sent;
+    }
     arena->CloseFile();
-    return LinkParts{
-        .arena = *std::move(arena),
-        .socket = std::move(socket_),
-        .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush}};
+    LinkParts parts{.arena = *std::move(arena),
+                    .socket = std::move(socket_),
+                    .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush},
+                    .line = std::move(line->ours)};
+    if (known_.has_value()) {
+      parts.options.lease = known_->ticket;
+      parts.options.foreign_socket = known_->makes_foreign_sockets();
+      parts.bond = known_->bond;
+    }
+    return parts;
   }
 
   void Refuse(Refusal refusal, const std::string& reason) override {
@@ -88,6 +110,7 @@ class WaitingSocketClient final : public WaitingClient {
   const ArenaBacking backing_;
   const MemoryModel memory_;
   const PeerTrust trust_;
+  const std::optional<KnownClient> known_;
 };
 
 }  // namespace
@@ -104,6 +127,23 @@ absl::StatusOr<std::shared_ptr<SocketClientSource>> SocketClientSource::Open(
   const ServiceName own = (*kept)->name();
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
       std::move(executor), poller, *std::move(kept), own, settings, memory, guarded_as));
+}
+
+std::shared_ptr<SocketClientSource> SocketClientSource::WithoutName(
+    std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
+    const ServerSettings& settings, const MemoryModel& memory) {
+  return std::shared_ptr<SocketClientSource>(new SocketClientSource(
+      std::move(executor), poller, /*kept_name=*/nullptr, name, settings, memory, name));
+}
+
+void SocketClientSource::Adopt(ForeignFd socket, KnownClient client) {
+  UniqueFd own = socket.Release();
+  // Where it has not made the socket to hurt us, this is the last of its files.
+  if (!client.makes_foreign_sockets()) PassDescriptors(own.get(), false);
+  const PeerIdentity peer = client.peer;
+  std::make_shared<PendingHandshake>(shared_from_this(), poller_, std::move(own), peer,
+                                     std::move(client))
+      ->Start();
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
@@ -124,11 +164,12 @@ void SocketClientSource::Start(OnClient on_client) {
     absl::MutexLock lock(mu_);
     on_client_ = std::move(on_client);
   }
+  if (kept_name_ == nullptr) return;
   kept_name_->Start([self = shared_from_this()] { self->AcceptAll(); });
 }
 
 void SocketClientSource::Stop() {
-  kept_name_->Stop();
+  if (kept_name_ != nullptr) kept_name_->Stop();
   OnClient dropped;
   std::vector<std::shared_ptr<PendingHandshake>> handshakes;
   {
@@ -196,9 +237,17 @@ void SocketClientSource::Forget(const PendingHandshake* handshake) {
   handshakes_.Remove(handshake);
 }
 
-void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
-  const absl::Status admitted = guard_.Admits(socket.get(), hello.peer.uid);
-  const PeerTrust trust = JudgePeer(socket.get(), hello.peer, users_);
+void SocketClientSource::HandOver(UniqueFd socket, ClientHello hello,
+                                  const std::optional<KnownClient>& known) {
+  if (known.has_value()) hello.peer = known->peer;
+  const absl::Status admitted =
+      known.has_value() ? absl::OkStatus() : guard_.Admits(socket.get(), hello.peer.uid);
+  const PeerTrust trust =
+      known.has_value() ? known->trust : JudgePeer(socket.get(), hello.peer, users_);
+  if (hello.takes_over && kept_name_ == nullptr) {
+    SendRefusal(socket.get(), Refusal::kNotOurProtocol, "there is no name to take over");
+    return CloseClient(std::move(socket), known);
+  }
   if (hello.takes_over) {
     // Clients may go on to see our credentials in the socket that it gets (SO_PEERCRED), so it must
     // be one that could attach a debugger to us.
@@ -211,7 +260,7 @@ void SocketClientSource::HandOver(UniqueFd socket, const ClientHello& hello) {
                                      : std::string(admitted.message()));
   }
   auto client = std::make_unique<WaitingSocketClient>(name_, std::move(socket), hello, backing_,
-                                                      memory_, trust);
+                                                      memory_, trust, known);
   OnClient on_client;
   {
     absl::MutexLock lock(mu_);

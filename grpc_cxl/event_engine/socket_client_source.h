@@ -5,13 +5,16 @@
 #include <grpc/event_engine/event_engine.h>
 
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/event_engine/client_source.h"
 #include "grpc_cxl/event_engine/kept_name.h"
+#include "grpc_cxl/event_engine/known_client.h"
 #include "grpc_cxl/event_engine/pending_handshakes.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/poller.h"
@@ -43,9 +46,18 @@ class SocketClientSource final : public ClientSource,
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
       const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);
 
+  // Has no name: only clients whose sockets have come another way, and who are known by that.
+  static std::shared_ptr<SocketClientSource> WithoutName(std::shared_ptr<EventEngine> executor,
+                                                         Poller* poller, const ServiceName& name,
+                                                         const ServerSettings& settings,
+                                                         const MemoryModel& memory);
+  void Adopt(ForeignFd socket, KnownClient client);
+
   void Start(OnClient on_client) override;
   void Stop() override;
-  bool AwaitTakeOver(absl::Time deadline) override { return kept_name_->AwaitTakeOver(deadline); }
+  bool AwaitTakeOver(absl::Time deadline) override {
+    return kept_name_ != nullptr && kept_name_->AwaitTakeOver(deadline);
+  }
 
  private:
   friend class PendingHandshake;
@@ -60,8 +72,8 @@ class SocketClientSource final : public ClientSource,
   std::shared_ptr<PendingHandshake> AcceptOne();
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
-  // A client has said hello, or a successor.
-  void HandOver(UniqueFd socket, const ClientHello& hello);
+  // A client has said hello, or a successor. `known`: see Adopt().
+  void HandOver(UniqueFd socket, ClientHello hello, const std::optional<KnownClient>& known);
   // `handshake` waits for its client; it ends at once if the source has stopped.
   void Queue(std::shared_ptr<PendingHandshake> handshake);
   // `handshake` is over.
@@ -69,7 +81,7 @@ class SocketClientSource final : public ClientSource,
 
   const std::shared_ptr<EventEngine> executor_;
   Poller* const poller_;
-  const std::shared_ptr<KeptName> kept_name_;
+  const std::shared_ptr<KeptName> kept_name_;  // null: WithoutName()
   const ServiceName name_;
   const AddressGuard guard_;
   const TrustedUsers users_;

@@ -10,12 +10,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "grpc_cxl/rendezvous/datagram.h"
 #include "grpc_cxl/rendezvous/message_fault.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
@@ -158,7 +160,7 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
   return ClientHello{*peer, hello.pid, hello.preamble.features};
 }
 
-absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd, int line_fd) {
   WelcomeMessage welcome{};
   welcome.preamble = MyPreamble(offer.features);
   welcome.pid = getpid();
@@ -170,7 +172,9 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   welcome.sealed = offer.sealed ? 1 : 0;
   welcome.coherence = static_cast<uint32_t>(offer.coherence);
   welcome.granted_pages = offer.granted_pages;
-  return SendDatagram(socket, &welcome, sizeof(welcome), {arena_fd});
+  const int fds[] = {arena_fd, line_fd};
+  return SendDatagram(socket, &welcome, sizeof(welcome),
+                      absl::MakeConstSpan(fds).first(line_fd < 0 ? 1 : 2));
 }
 
 void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
@@ -200,7 +204,8 @@ absl::Status SendHello(int socket, uint32_t features) {
   return SendDatagram(socket, &hello, sizeof(hello));
 }
 
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users) {
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users,
+                                                      uint32_t offered) {
   if (absl::Status trusted = CheckServer(socket, users); !trusted.ok()) return trusted;
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
@@ -229,10 +234,18 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
                      " of its memory, but this release of grpc_cxl knows only 0 (coherent) and 1 "
                      "(flush)"));
   }
-  absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
-  if (!arena.ok()) return arena.status();
+  std::vector<ForeignFd> files;
+  if ((message.preamble.features & offered & kServesBack) != 0) {
+    absl::StatusOr<std::vector<ForeignFd>> both = std::move(fds).Take(2);
+    if (!both.ok()) return both.status();
+    files = *std::move(both);
+  } else {
+    absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
+    if (!arena.ok()) return arena.status();
+    files.push_back(*std::move(arena));
+  }
 
-  PassDescriptors(socket, false);  // the only one has come
+  PassDescriptors(socket, false);  // all have come
   if (absl::Status status = TakeEarlyWakeUps(socket); !status.ok()) return status;
   Welcome welcome;
   welcome.peer = *peer;
@@ -245,7 +258,8 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   welcome.offer.sealed = message.sealed != 0;
   welcome.offer.coherence = static_cast<Coherence>(message.coherence);
   welcome.offer.features = message.preamble.features;
-  welcome.arena_fd = *std::move(arena);
+  welcome.arena_fd = std::move(files[0]);
+  if (files.size() > 1) welcome.line = std::move(files[1]);
   return welcome;
 }
 

@@ -63,9 +63,10 @@ struct ClientHello {
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
 // Server, step 2: either function, always after step 1, because closing a unix socket with unread
-// bytes discards what was sent to the peer. `arena_fd` may be closed afterwards. A refusal that
-// cannot be delivered is dropped; 255 bytes of `reason` are sent.
-absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
+// bytes discards what was sent to the peer. `arena_fd`, and `line_fd` if the connection has
+// kServesBack, may be closed afterwards. A refusal that cannot be delivered is dropped; 255 bytes
+// of `reason` are sent.
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd, int line_fd = -1);
 void SendRefusal(int socket, Refusal refusal, const std::string& reason);
 
 // Client, before step 1: PERMISSION_DENIED when the server's user is not trusted, of which a client
@@ -81,6 +82,7 @@ struct Welcome {
   uint32_t claimed_pid = 0;  // as the server's pid namespace numbers it, unverified; for people
   ArenaOffer offer;
   ForeignFd arena_fd;
+  ForeignFd line;  // with kServesBack (back_socket.h)
 };
 
 // Client, step 2. The server reads our requests, so its uid must be trusted too. The uid is
@@ -88,7 +90,9 @@ struct Welcome {
 // a Welcome, of another version, or names an unknown kind of coherence. A refusal becomes
 // PERMISSION_DENIED (uid, secret), FAILED_PRECONDITION (version, protocol), RESOURCE_EXHAUSTED
 // (limit, budget, memory) or UNAVAILABLE (shutting down) with the server's reason in the text.
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users);
+// `offered` are the features of our Hello, of which kServesBack counts.
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users,
+                                                      uint32_t offered = kNoFeatures);
 
 // The status for a refusal. Unprintable characters of `reason` become `?`.
 absl::Status RefusalStatus(uint32_t refusal, std::string reason);

@@ -26,6 +26,7 @@ inline constexpr uint32_t kDirectCalls = 1;     // the arena has a call area
 inline constexpr uint32_t kSharedSecret = 2;    // both prove that they know a secret
 inline constexpr uint32_t kMoreCallAreas = 4;   // the arena has CallAreas() call areas
 inline constexpr uint32_t kCallsOnly = 8;       // the stream path is not used
+inline constexpr uint32_t kServesBack = 16;     // the Welcome carries a line for calls back as well
 inline constexpr uint32_t kDirectStreams = 32;  // behind the call areas lies one of streams
 
 // Why a server refuses a connection (section 3.4); zero: accepted.
@@ -126,6 +127,13 @@ struct ServerProofMessage {
 static_assert(sizeof(ServerProofMessage) == 48);
 static_assert(offsetof(ServerProofMessage, preamble) == 0);
 static_assert(offsetof(ServerProofMessage, proof) == 16);
+
+// Written by the server on the line, with one end of a new socket (section 3.6).
+struct CallBackMessage {
+  HandshakePreamble preamble;
+};
+static_assert(sizeof(CallBackMessage) == 16);
+static_assert(offsetof(CallBackMessage, preamble) == 0);
 
 }  // namespace grpc_cxl::internal
 

@@ -20,7 +20,17 @@ namespace {
 constexpr absl::string_view kAbstract = "unix-abstract:";
 constexpr absl::string_view kCxl = "cxl:///";
 constexpr absl::string_view kSecret = ",secret=proved";
+constexpr absl::string_view kBack = ",back=";
 constexpr absl::string_view kSeal = ",seal=";
+
+// What this process has sealed; empty for any other text.
+absl::string_view SealedPart(absl::string_view peer) {
+  // A name has no "@".
+  if (!absl::StartsWith(peer, absl::StrCat(kAbstract, kCxl))) return "";
+  const absl::string_view sealed = peer.substr(std::min(peer.size(), peer.find('@') + 1));
+  const absl::string_view identity = WithoutSeal(sealed);
+  return sealed == SealedIdentity(identity) ? identity : "";
+}
 
 }  // namespace
 
@@ -30,6 +40,10 @@ std::string PeerIdentityText(const PeerIdentity& peer) {
 
 std::string RegionPeerText(uint32_t host, uint32_t pid) {
   return absl::StrCat("host=", host, ",pid=", pid);
+}
+
+std::string WithBackLine(absl::string_view identity, int number) {
+  return absl::StrCat(identity, kBack, number);
 }
 
 std::string SealedIdentity(absl::string_view identity) {
@@ -51,13 +65,9 @@ std::string PeerText(const ServiceName& name, absl::string_view identity) {
 }
 
 std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
-  // A name has no "@".
-  if (!absl::StartsWith(peer, absl::StrCat(kAbstract, kCxl))) return std::nullopt;
-  const absl::string_view sealed = peer.substr(std::min(peer.size(), peer.find('@') + 1));
-  absl::string_view identity = WithoutSeal(sealed);
-  if (sealed != SealedIdentity(identity) || !absl::ConsumePrefix(&identity, "pid=")) {
-    return std::nullopt;
-  }
+  absl::string_view identity = SealedPart(peer);
+  if (!absl::ConsumePrefix(&identity, "pid=")) return std::nullopt;
+  identity = identity.substr(0, identity.find(kBack));
   const bool knows_secret = absl::ConsumeSuffix(&identity, kSecret);
   const std::vector<absl::string_view> numbers = absl::StrSplit(identity, ",uid=");
   int32_t pid;
@@ -67,6 +77,16 @@ std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
     return std::nullopt;
   }
   return PeerIdentity{.uid = uid, .pid = pid, .knows_secret = knows_secret};
+}
+
+int BackLineOf(absl::string_view peer) {
+  const absl::string_view identity = SealedPart(peer);
+  const size_t at = identity.find(kBack);
+  int number;
+  return at != absl::string_view::npos &&
+                 absl::SimpleAtoi(identity.substr(at + kBack.size()), &number)
+             ? number
+             : 0;
 }
 
 }  // namespace grpc_cxl::internal

@@ -14,6 +14,7 @@
 //
 //   identity       pid=4711,uid=1000                             (in a region: host=1,pid=4711)
 //                  pid=0,uid=65534,secret=proved                 who has proved to know the secret
+//                  pid=4711,uid=1000,back=3                      who serves back
 //   address        cxl:///payments@pid=4711,uid=1000             what follows the NUL of an
 //                                                                abstract unix address
 //   peer()         unix-abstract:cxl:///payments@pid=4711,uid=1000
@@ -30,6 +31,9 @@ std::string PeerIdentityText(const PeerIdentity& peer);
 // Stated by a process of another host; unverified.
 std::string RegionPeerText(uint32_t host, uint32_t pid);
 
+// `identity` with the number of the server's line back (section 3.6 of docs/protocol.md).
+std::string WithBackLine(absl::string_view identity, int number);
+
 // `identity` with the seal of this process, and without.
 std::string SealedIdentity(absl::string_view identity);
 absl::string_view WithoutSeal(absl::string_view identity);
@@ -43,6 +47,9 @@ std::string PeerText(const ServiceName& name, absl::string_view identity);
 
 // From PeerText() of a PeerIdentityText() that this process has sealed; nullopt for any other text.
 std::optional<PeerIdentity> ParsePeerText(absl::string_view peer);
+
+// The number in the same text; 0 where it has none.
+int BackLineOf(absl::string_view peer);
 
 }  // namespace grpc_cxl::internal
 

@@ -170,10 +170,13 @@ struct StatusConnection {
   uint64_t one_way_calls;
   // How calls ended, by gRPC's status code. A client does not know it of one-way calls.
   uint64_t outcomes[kCallOutcomes];
+  // Calls at a time that the server makes room for, 0: any number; and how many wait now: at the
+  // server's end for room, at the client's for a slot.
+  uint64_t capacity, calls_waiting;
 };
 static_assert(kCallOutcomes == 17);
 static_assert(kLatencyBuckets == 82);
-static_assert(sizeof(StatusConnection) == 1128);
+static_assert(sizeof(StatusConnection) == 1144);
 static_assert(offsetof(StatusConnection, side) == 16);
 static_assert(offsetof(StatusConnection, name) == 32);
 static_assert(offsetof(StatusConnection, rollout) == 128);
@@ -186,6 +189,8 @@ static_assert(offsetof(StatusConnection, latency_sum) == 320);
 static_assert(offsetof(StatusConnection, latency) == 328);
 static_assert(offsetof(StatusConnection, one_way_calls) == 984);
 static_assert(offsetof(StatusConnection, outcomes) == 992);
+static_assert(offsetof(StatusConnection, capacity) == 1128);
+static_assert(offsetof(StatusConnection, calls_waiting) == 1136);
 
 // A connection that one of its channels has over the network now.
 struct StatusNetworkPeer {

@@ -9,7 +9,7 @@
 #include "grpc_cxl/ring/ring_layout.h"
 
 // The area of an arena through which streaming calls pass without HTTP/2 (docs/protocol.md, section
-// 8.13). It has 16 slots; a slot carries one stream at a time, in a ring each way.
+// 8.14). It has 16 slots; a slot carries one stream at a time, in a ring each way.
 //
 //   +---------------------------+ 0
 //   | StreamClientSlot[16]      |  client only

@@ -183,6 +183,9 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   }
   families->Gauge("connection_direct_calls_running", "Direct calls that run now.", labels,
                   static_cast<double>(connection.calls_running));
+  families->Gauge("connection_direct_calls_waiting",
+                  "Direct calls that wait now: at the server for room, at the client for a slot.",
+                  labels, static_cast<double>(connection.calls_waiting));
   families->Counter("connection_writes_total", "gRPC's writes to HTTP/2.", labels,
                     connection.writes);
   families->Counter("connection_reads_total", "gRPC's reads from HTTP/2.", labels,

@@ -113,6 +113,8 @@ Json OfConnection(const StatusConnection& connection) {
   GRPC_CXL_FIELD(loans_out);
   GRPC_CXL_FIELD(calls);
   GRPC_CXL_FIELD(calls_running);
+  GRPC_CXL_FIELD(calls_waiting);
+  GRPC_CXL_FIELD(capacity);
   GRPC_CXL_FIELD(calls_not_taken);
   GRPC_CXL_FIELD(call_bytes_out);
   GRPC_CXL_FIELD(call_bytes_in);

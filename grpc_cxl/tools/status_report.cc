@@ -141,6 +141,8 @@ std::string ConnectionDetail(const JoinedConnection& joined) {
   };
   add("direct calls", CountText, &StatusConnection::calls);
   add("  running now", CountText, &StatusConnection::calls_running);
+  add("  waiting now", CountText, &StatusConnection::calls_waiting);
+  add("  capacity", CountText, &StatusConnection::capacity);
   add("  not taken", CountText, &StatusConnection::calls_not_taken);
   add("  one-way", CountText, &StatusConnection::one_way_calls);
   for (size_t i = 0; i < kCallOutcomes; ++i) {

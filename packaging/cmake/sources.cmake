@@ -18,6 +18,7 @@ set(GRPC_CXL_PUBLIC_HEADERS
     grpc_cxl/payload_placement.h
     grpc_cxl/priority.h
     grpc_cxl/priority_level.h
+    grpc_cxl/serve_back.h
     grpc_cxl/server_builder.h
     grpc_cxl/server_credentials.h
     grpc_cxl/wait_policy.h
@@ -36,6 +37,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/blocks/block_pool.cc
     grpc_cxl/blocks/granted_limit.cc
     grpc_cxl/blocks/page_runs.cc
+    grpc_cxl/calls/call_capacity.cc
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
@@ -51,10 +53,12 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/connection_counters.cc
     grpc_cxl/connection_status.cc
     grpc_cxl/direct/background_calls.cc
+    grpc_cxl/direct/call_place.cc
     grpc_cxl/direct/call_routes.cc
     grpc_cxl/direct/client_link_user.cc
     grpc_cxl/direct/default_priority.cc
     grpc_cxl/direct/direct_call.cc
+    grpc_cxl/direct/direct_call_queue.cc
     grpc_cxl/direct/dispatcher.cc
     grpc_cxl/direct/grpc_version.cc
     grpc_cxl/direct/hijacked_response.cc
@@ -67,8 +71,10 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/one_way_call.cc
     grpc_cxl/direct/outgoing_message.cc
     grpc_cxl/direct/own_server.cc
+    grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
+    grpc_cxl/direct/slot_queue.cc
     grpc_cxl/direct/static_text.cc
     grpc_cxl/direct/stream_call.cc
     grpc_cxl/direct/stream_dispatcher.cc
@@ -92,6 +98,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
     grpc_cxl/event_engine/arrivals.cc
+    grpc_cxl/event_engine/back_line.cc
+    grpc_cxl/event_engine/back_listener.cc
+    grpc_cxl/event_engine/back_server.cc
     grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
     grpc_cxl/event_engine/connect_attempt.cc
@@ -161,6 +170,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/address_guard.cc
     grpc_cxl/rendezvous/address_owner.cc
     grpc_cxl/rendezvous/ask_kernel.cc
+    grpc_cxl/rendezvous/back_socket.cc
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
@@ -197,6 +207,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/ring/ring_pages.cc
     grpc_cxl/ring/ring_reader.cc
     grpc_cxl/ring/ring_writer.cc
+    grpc_cxl/serve_back.cc
     grpc_cxl/server_builder.cc
     grpc_cxl/server_credentials.cc
     grpc_cxl/status/status_file.cc

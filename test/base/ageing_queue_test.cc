@@ -70,6 +70,23 @@ TEST(AgeingQueueTest, OnlyWhatHasWaitedForLongEnough) {
   EXPECT_EQ(queue.Pop(20), "young");
 }
 
+TEST(AgeingQueueTest, WhatMayNotGoKeepsNothingElse) {
+  Queue queue;
+  queue.Push(Priority::kBulk, "bulk", 0);
+  queue.Push(Priority::kDefault, "default", kStep + 1);
+  std::string asked;
+  const auto none = [&](Priority priority) {
+    asked += priority == Priority::kBulk ? "bulk " : "other ";
+    return false;
+  };
+  EXPECT_EQ(queue.PopIf(none), std::nullopt);
+  EXPECT_EQ(asked, "bulk other ");
+  const auto no_bulk = [](Priority priority) { return priority != Priority::kBulk; };
+  EXPECT_EQ(queue.PopIf(no_bulk), "default");
+  EXPECT_EQ(queue.PopIf(no_bulk), std::nullopt);
+  EXPECT_EQ(queue.Pop(), "bulk");
+}
+
 TEST(AgeingQueueTest, ItemsAreMovedAndUnknownPrioritiesAreDefault) {
   AgeingQueue<std::unique_ptr<int>> queue;
   queue.Push(Priority::kBulk, std::make_unique<int>(2), 0);

@@ -85,20 +85,34 @@ void ScribbleClientWords(CallPair& pair, FuzzInput& input) {
 // The server's half; the peer is the fuzzer.
 void AttackServer(FuzzInput& input) {
   CallPair pair;
-  std::vector<ServerCalls::CallId> running;
-  bool useful = true;
+  std::vector<ServerCalls::CallId> running, waiting;
+  const auto take = [&](const ServerCalls::TakenCall& call) {
+    CHECK_LE(call.request.size(), CallPair::kBuffer);
+    CheckDecoding(call.request);
+    running.push_back(call.id);
+  };
+  bool room = true, useful = true;
   while (useful && !input.empty()) {
-    switch (input.TakeUpTo(4)) {
+    switch (input.TakeUpTo(6)) {
       case 0: {
-        const ServerCalls::News news = pair.server.Run();
-        for (const ServerCalls::TakenCall& call : news.taken) {
-          CHECK_LE(call.request.size(), CallPair::kBuffer);
-          CheckDecoding(call.request);
-          running.push_back(call.id);
-        }
+        const ServerCalls::News news = pair.server.Run([&](Priority) { return room; });
+        for (const ServerCalls::TakenCall& call : news.taken) take(call);
+        waiting.insert(waiting.end(), news.waiting.begin(), news.waiting.end());
         useful = Fine(news.status);
         break;
       }
+      case 5:
+        room = !room;
+        break;
+      case 6:
+        if (waiting.empty()) break;
+        if (const auto call = pair.server.TakeWaiting(waiting.front())) {
+          take(*call);
+        } else {
+          CHECK(!pair.server.Refuse(waiting.front()));
+        }
+        waiting.erase(waiting.begin());
+        break;
       case 1:
         if (running.empty()) break;
         pair.server.Respond(running.back(),

@@ -174,6 +174,53 @@ TEST_F(CallsTest, AServerThatDoesNotAcceptRefuses) {
   EXPECT_EQ(pair_.last_request, "");
 }
 
+// Calls for which there is no room: taken later, refused, or given up by their client.
+TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
+  const auto no_room = [](Priority) { return false; };
+  for (const std::string end : {"taken", "refused", "withdrawn", "connection ended"}) {
+    SCOPED_TRACE(end);
+    CallPair pair;
+    const int slot = pair.Post("q");
+    const uint32_t generation = pair.generation;
+    ServerCalls::News news = pair.server.Run(no_room);
+    ASSERT_TRUE(news.status.ok() && news.taken.empty());
+    ASSERT_EQ(news.waiting.size(), 1u);
+    EXPECT_FALSE(pair.server.Ready());
+    EXPECT_EQ(pair.server.busy() + pair.server.running(), 0);
+    if (end == "withdrawn") {
+      pair.client.Cancel(slot, generation);
+      const ServerCalls::News more = pair.server.Run(no_room);
+      EXPECT_EQ(more.withdrawn.size(), 1u);
+      EXPECT_TRUE(more.cancelled.empty());
+    }
+    if (end == "connection ended") {
+      pair.client.Ended();
+      EXPECT_EQ(pair.Wait(slot).kind, Kind::kNotRun);
+      EXPECT_FALSE(pair.server.TakeWaiting(news.waiting[0]).has_value());
+      continue;
+    }
+    if (end == "refused" || end == "withdrawn") {
+      EXPECT_EQ(pair.server.Refuse(news.waiting[0]), end == "refused");
+    }
+    auto taken = pair.server.TakeWaiting(news.waiting[0]);
+    ASSERT_EQ(taken.has_value(), end == "taken");
+    if (taken.has_value()) {
+      EXPECT_EQ(taken->request, "q");
+      EXPECT_FALSE(pair.server.TakeWaiting(news.waiting[0]).has_value());
+      pair.server.Respond(taken->id, "a");
+    }
+    EXPECT_EQ(pair.Wait(slot).kind, end == "taken" ? Kind::kResponse : Kind::kNotRun);
+    EXPECT_EQ(pair.server.busy(), 0);
+    EXPECT_EQ(pair.client.Acquire(), slot) << "free at once";
+  }
+}
+
+TEST_F(CallsTest, TheServerTellsItsCapacity) {
+  EXPECT_EQ(pair_.client.capacity(), 0u);
+  pair_.server.SetCapacity(7);
+  EXPECT_EQ(pair_.client.capacity(), 7u);
+}
+
 TEST_F(CallsTest, PingsAreAnsweredByRun) {
   EXPECT_FALSE(pair_.server.Ready());
   const uint32_t ping = pair_.client.Ping();

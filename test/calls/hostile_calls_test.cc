@@ -49,6 +49,26 @@ TEST_F(HostileCallsTest, APriorityThatIsNoneIsTheDefault) {
   }
 }
 
+TEST_F(HostileCallsTest, AWaitingCallIsTakenAsItWasSeen) {
+  const auto no_room = [](Priority) { return false; };
+  const ServerCalls::News news = pair_.server.Run(no_room);
+  ASSERT_EQ(news.waiting.size(), 1u);
+  pair_.client_slot(slot_).generation = 77;
+  pair_.client_slot(slot_).request_bytes = 1 << 30;
+  const auto taken = pair_.server.TakeWaiting(news.waiting[0]);
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(taken->request, "q");
+  pair_.server.Respond(taken->id, "a");
+  EXPECT_EQ(pair_.Wait(slot_).response, "a");
+}
+
+TEST_F(HostileCallsTest, AWaitingCallIsNotPostedAgain) {
+  const auto no_room = [](Priority) { return false; };
+  ASSERT_TRUE(pair_.server.Run(no_room).status.ok());
+  pair_.client_words().posted = pair_.client_words().posted ^ (uint64_t{1} << slot_);
+  EXPECT_TRUE(absl::IsDataLoss(pair_.server.Run(no_room).status));
+}
+
 TEST_F(HostileCallsTest, AResponseLargerThanItsBuffer) {
   pair_.Poll(slot_);
   pair_.server_slot(slot_).part_bytes = CallPair::kBuffer + 1;

@@ -17,11 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <iostream>
 #include <map>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -30,8 +32,11 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
+#include "grpc_cxl/serve_back.h"
+#include "grpc_cxl/server_builder.h"
 #include "test/e2e/blobs_server.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_call.h"
@@ -50,6 +55,7 @@ ABSL_FLAG(std::string, journal, "", "journal_server: the file in which calls are
 ABSL_FLAG(bool, replica, false, "journal_server: be one of several");
 ABSL_FLAG(std::string, arena_directory, "", "server: keep arenas in files of this directory");
 ABSL_FLAG(std::string, memory_group, "", "join the control group with this cgroup.procs");
+ABSL_FLAG(int, calls, 0, "crowd_client: how many");
 ABSL_FLAG(int, announce_at_gate, 0, "server: print a line when so many calls wait at the gate");
 
 namespace grpc_cxl::e2e {
@@ -197,6 +203,34 @@ int RunHangingClient() {
   _exit(0);
 }
 
+// So many unary calls at once, with the numbers from 0 as payload; how many ended OK.
+int RunCrowdClient() {
+  const auto channel = MakeChannel(*JoinTransport());
+  const auto stub = Echo::NewStub(channel);
+  Connect(*channel);
+  struct Call {
+    grpc::ClientContext context;
+    EchoRequest request;
+    EchoResponse response;
+  };
+  std::vector<Call> calls(absl::GetFlag(FLAGS_calls));
+  std::atomic<int> ok{0};
+  absl::BlockingCounter left(absl::GetFlag(FLAGS_calls));
+  for (size_t i = 0; i < calls.size(); ++i) {
+    calls[i].request.set_payload(absl::StrCat(i));
+    stub->async()->Unary(&calls[i].context, &calls[i].request, &calls[i].response,
+                         [&](const grpc::Status& status) {
+                           if (status.ok()) ++ok;
+                           left.DecrementCount();
+                         });
+  }
+  Say("called");
+  left.Wait();
+  Say(absl::StrCat(ok.load(), " OK"));
+  AwaitEndOfInput();
+  return 0;
+}
+
 // Calls of all kinds and sizes without end on two connections; "calling" after the first.
 int RunBusyClient() {
   const auto transport = JoinTransport();
@@ -216,6 +250,46 @@ int RunBusyClient() {
   }
   AwaitEndOfInput();
   _exit(0);
+}
+
+// "serving". The handler of Unary calls its caller back, with a call of each kind, and says how
+// each has ended.
+int RunCallingServer() {
+  const LambdaServer server(*JoinTransport(), [](auto* context, const auto&, auto* response) {
+    const auto peer = ChannelToPeer(*context);
+    if (!peer.ok()) {
+      return grpc::Status(grpc::StatusCode::INTERNAL, std::string(peer.status().message()));
+    }
+    const auto stub = Echo::NewStub(*peer);
+    for (const RpcKind kind : kAllRpcKinds) {
+      ClientCall call = CallOfSize(20'000);
+      call.kind = kind;
+      call.requests[0].mutable_script()->set_response_count(1);
+      const Outcome outcome = Perform(stub.get(), call);
+      if (!outcome.status.ok()) return outcome.status;
+      response->mutable_payload()->append(absl::StrCat(Name(kind), " "));
+    }
+    return grpc::Status::OK;
+  });
+  Say("serving");
+  AwaitEndOfInput();
+  return 0;
+}
+
+// Serves an Echo service back and makes a call: its response, or how it has ended. At the end how
+// many calls came.
+int RunServedClient() {
+  const auto service = EchoService::Make(ServerApi::kCallback);
+  ServerBuilder builder;
+  service->Register(&builder);
+  const auto server = builder.BuildAndStart();
+  const auto stub = Echo::NewStub(MakeChannel(*JoinTransport(), ServingBack(*server)));
+  const Outcome outcome = Perform(stub.get(), {.prepare = Patiently()});
+  Say(outcome.status.ok() ? absl::StrCat("called ", outcome.responses[0].payload())
+                          : outcome.status.error_message());
+  AwaitEndOfInput();
+  Say(absl::StrCat(service->control().counts().started, " calls"));
+  return 0;
 }
 
 // "serving". Large messages.
@@ -248,9 +322,12 @@ const std::map<std::string, int (*)()> kRoles = {
     {"journal_server", RunJournalServer},
     {"client", RunClient},
     {"hanging_client", RunHangingClient},
+    {"crowd_client", RunCrowdClient},
     {"busy_client", RunBusyClient},
     {"blobs_server", RunBlobsServer},
     {"blobs_client", RunBlobsClient},
+    {"calling_server", RunCallingServer},
+    {"served_client", RunServedClient},
 };
 
 int Main() {

@@ -8,8 +8,15 @@
 
 #include "absl/log/check.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/serve_back.h"
 
 namespace grpc_cxl::e2e {
+
+ChannelSettings ServingBack(grpc::Server& server) {
+  return {.configure = [&server](grpc::ChannelArguments* arguments) {
+    CHECK_OK(ServeBack(server, arguments));
+  }};
+}
 
 ChannelSettings OwnConnection() {
   return {.configure = [](grpc::ChannelArguments* arguments) {

@@ -38,6 +38,9 @@ struct ChannelSettings {
   std::function<Interceptors()> interceptors = nullptr;
 };
 
+// Channels whose servers may call `server`.
+ChannelSettings ServingBack(grpc::Server& server);
+
 // Channels that do not share their connection with others, that take messages of any size.
 ChannelSettings OwnConnection();
 ChannelSettings AnySize();

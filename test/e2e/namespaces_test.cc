@@ -26,6 +26,8 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/serve_back.h"
+#include "grpc_cxl/server_builder.h"
 #include "grpc_cxl/server_credentials.h"
 #include "test/e2e/echo.grpc.pb.h"
 #include "test/support/eventually.h"
@@ -60,12 +62,20 @@ std::string Isolated(const Who& who, absl::FunctionRef<std::string()> body) {
   return ForkedChild(body).Join();
 }
 
+// Says who calls it, and what a call back has answered if there can be one.
 class PeerService final : public Echo::Service {
   grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
                      EchoResponse* response) override {
+    EchoResponse answer;
+    if (const auto way = ChannelToPeer(*context); way.ok()) {
+      grpc::ClientContext back;
+      const grpc::Status status = Echo::NewStub(*way)->Unary(&back, {}, &answer);
+      if (!status.ok()) return status;
+      answer.set_payload(" is told " + answer.payload());
+    }
     const CallPeerIdentity peer = CallPeer(*context).value();
-    response->set_payload(
-        absl::StrCat(peer.pid, " ", peer.uid, peer.knows_secret ? " knows the secret" : ""));
+    response->set_payload(absl::StrCat(
+        peer.pid, " ", peer.uid, peer.knows_secret ? " knows the secret" : "", answer.payload()));
     return grpc::Status::OK;
   }
 };
@@ -82,7 +92,14 @@ std::string ServeUntilKilled(const ServerOptions& options, const std::string& re
 }
 
 std::string Call(const ChannelOptions& options) {
-  const auto stub = Echo::NewStub(grpc::CreateChannel(kName, ChannelCredentials(options)));
+  PeerService service;
+  ServerBuilder builder;
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> own = builder.BuildAndStart();
+  grpc::ChannelArguments arguments;
+  CHECK_OK(ServeBack(*own, &arguments));
+  const auto stub =
+      Echo::NewStub(grpc::CreateCustomChannel(kName, ChannelCredentials(options), arguments));
   grpc::ClientContext context;
   EchoResponse response;
   const grpc::Status status = stub->Unary(&context, {}, &response);
@@ -147,16 +164,16 @@ constexpr Who kOne{100000}, kOther{200000}, kOfAnotherGroup{200000, 3000};
 INSTANTIATE_TEST_SUITE_P(
     All, NamespacesTest,
     ::testing::Values(
-        Meeting{"uid", {kOne, false}, {kOne, false}, kOne.uid, "0 0"},
+        Meeting{"uid", {kOne, false}, {kOne, false}, kOne.uid, "0 0 is told 0 0"},
         Meeting{"no_uid", {kOne, false}, {kOther, false}, kOne.uid, "GRPC_CXL_TRUSTED_DIR"},
-        Meeting{"directory", {kOne}, {kOther}, 0, "0 65534"},
-        Meeting{"group", {kOne, true, true}, {kOther, true, true}, 0, "0 65534"},
+        Meeting{"directory", {kOne}, {kOther}, 0, "0 65534 is told 0 65534"},
+        Meeting{"group", {kOne, true, true}, {kOther, true, true}, 0, "0 65534 is told 0 65534"},
         Meeting{"no_group", {kOne, true, true}, {kOfAnotherGroup}, 0, "GRPC_CXL_ALLOWED_GROUPS"},
         Meeting{"secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "secret"},
                 0,
-                "0 65534 knows the secret"},
+                "0 65534 knows the secret is told 0 65534 knows the secret"},
         Meeting{"another_secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "other"},

@@ -183,5 +183,25 @@ TEST(ChannelPriorityTest, IsThatOfItsCallsOnAConnectionOfItsOwn) {
   }
 }
 
+// The other half is for others.
+TEST(BulkBlocksTest, LargeBulkRequestsAreNotDirect) {
+  const EchoPair pair(TransportKind::kCxlDirect, {.options = WithSizes(512 << 10, 1 << 20)});
+  Connect(*pair.channel);
+  Perform(pair.stub.get(), CallOfSize(600'000));  // the blocks grow for it
+  Perform(pair.stub.get(), CallOfSize(900'000));
+  for (const bool bulk : {false, true}) {
+    const Paths paths;
+    ClientCall call = CallOfSize(600'000);
+    call.prepare = [bulk](grpc::ClientContext* context) {
+      SetPriority(context, bulk ? Priority::kBulk : Priority::kInteractive);
+    };
+    const Outcome outcome = Perform(pair.stub.get(), call);
+    ASSERT_TRUE(outcome.status.ok()) << outcome;
+    EXPECT_EQ(outcome.responses[0].payload().size(), 600'000u);
+    EXPECT_EQ(paths.direct(), bulk ? 0u : 1u);
+    EXPECT_EQ(paths(&DirectCallStats::too_large), bulk ? 1u : 0u);
+  }
+}
+
 }  // namespace
 }  // namespace grpc_cxl::e2e

@@ -50,6 +50,17 @@ TEST_F(GreeterTest, ServesAndGreetsOnEveryKindOfAddress) {
   }
 }
 
+TEST_F(GreeterTest, CallsBack) {
+  SpawnedChild server = Run("server", {"--call_back"});
+  ASSERT_TRUE(server.ReadLine().has_value());
+  SpawnedChild client = Run("client", {"--serve_back", "--name=Ada"});
+  EXPECT_EQ(client.Finish(), 0);
+  EXPECT_EQ(client.output(), "Hello, Ada! You said: Hello, server!\n");
+  SpawnedChild other = Run("client", {});
+  EXPECT_EQ(other.Finish(), 1);
+  EXPECT_THAT(other.output(), HasSubstr("the client serves nothing back"));
+}
+
 TEST_F(GreeterTest, SaysWhatFailed) {
   SpawnedChild client = Run("client", {});
   EXPECT_EQ(client.Finish(), 1);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proves that CMake builds what the BUILD files say, and that docs/building.md shows the files of
-test/consumer/ word for word."""
+"""Proves that CMake builds what the BUILD files say, that docs/building.md shows the files of
+test/consumer/ word for word, and that grpc_cxl(7) knows the variables of docs/configuration.md."""
 
 import os
 import re
@@ -68,6 +68,13 @@ class DocumentTest(unittest.TestCase):
                 spdx, text = read("test/consumer/" + name).split("\n", maxsplit=1)
                 self.assertIn("SPDX", spdx)
                 self.assertEqual(block, text)
+
+    def test_the_man_page_has_all_variables(self):
+        section = read("docs/configuration.md").split("\n## Environment variables\n")[1].split("\n## ")[0]
+        table = re.findall(r"^\| `(GRPC_CXL_\w+)`", section, re.MULTILINE)
+        page = read("packaging/man/grpc_cxl.7")
+        self.assertGreater(len(table), 10)
+        self.assertEqual([name for name in table if not re.search(name + r"\b", page)], [])
 
 
 if __name__ == "__main__":

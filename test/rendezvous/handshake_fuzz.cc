@@ -17,6 +17,7 @@
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "grpc_cxl/rendezvous/back_socket.h"
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "test/fuzz/fuzz_input.h"
 #include "test/rendezvous/raw_peer.h"
@@ -50,12 +51,15 @@ void ReadAsServer(int socket, int client) {
 }
 
 void ReadAsClient(int socket, size_t files) {
-  auto welcome = ReceiveWelcome(socket, TrustedUsers());
+  auto welcome = ReceiveWelcome(socket, TrustedUsers(), kServesBack);
   if (!welcome.ok()) return CheckText(welcome.status());
   CHECK(welcome->has_value());
-  CHECK_EQ(files, 1u);
+  CHECK_EQ(files, (*welcome)->line ? 2u : 1u);
   CHECK_GE(fcntl((*welcome)->arena_fd.get(), F_GETFD), 0);
 }
+
+// The files are no sockets.
+void ReadAsCalledBack(int socket) { CheckText(ReceiveBackSocket(socket).status()); }
 
 }  // namespace
 }  // namespace grpc_cxl::internal
@@ -64,11 +68,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl::internal;
   FuzzInput input(data, size);
   const uint8_t kind = input.Take<uint8_t>();
-  const bool server = kind & 1, on_honest = kind & 2, keep_size = kind & 4;
+  const bool server = kind & 1, on_honest = kind & 2, keep_size = kind & 4, back = kind & 8;
   const size_t files = input.TakeUpTo(4);
   std::string message;
   if (on_honest) {
-    message = server ? BytesOf(Honest<HelloMessage>()) : BytesOf(Honest<WelcomeMessage>());
+    message = server ? BytesOf(Honest<HelloMessage>())
+              : back ? BytesOf(Honest<CallBackMessage>())
+                     : BytesOf(Honest<WelcomeMessage>());
   }
   const size_t honest_size = message.size();
   const size_t offset = on_honest ? input.TakeUpTo(honest_size) : 0;
@@ -82,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const SocketPair sockets;
     SendRaw(sockets.theirs.get(), message, std::vector<int>(files, STDERR_FILENO));
     server ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
+    : back ? ReadAsCalledBack(sockets.ours.get())
            : ReadAsClient(sockets.ours.get(), files);
   }
   CHECK(Eventually([&] { return CountOpenFiles() == before; }));

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What becomes of a direct call that its server does not take, or has no slot for: another replica,
+// or the queue for a slot.
+
+#include <grpc/event_engine/event_engine.h>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "grpc_cxl/direct/direct_call.h"
+#include "grpc_cxl/direct/slot_queue.h"
+
+namespace grpc_cxl::internal {
+namespace {
+
+// How many replicas more are given a call that none has taken.
+constexpr int kMostMoves = 3;
+
+}  // namespace
+
+DirectCall::Posted DirectCall::PostAgain(int slot) {
+  const auto* const request =
+      static_cast<const google::protobuf::Message*>(methods_->GetSendMessage());
+  const auto* const metadata = methods_->GetSendInitialMetadata();
+  ObservedCall::Metadata annotated;
+  RequestView view;
+  const size_t message_bytes = request == nullptr ? 0 : request->ByteSizeLong();
+  if (request == nullptr || metadata == nullptr ||
+      !MakeHead(Annotate(*metadata, &annotated), message_bytes, &view)) {
+    if (slot >= 0) link_->calls->Release(slot);
+    return Posted::kNo;
+  }
+  return Post(*request, message_bytes, std::move(view), slot);
+}
+
+DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
+  Posted posted = otherwise;
+  while (link_->score != nullptr && moves_ < kMostMoves) {
+    ++moves_;
+    std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
+    if (other == nullptr) break;
+    {
+      absl::MutexLock lock(mu_);
+      link_ = std::move(other);
+    }
+    posted = PostAgain();
+    if (posted != Posted::kNoSlot) break;
+  }
+  return posted;
+}
+
+bool DirectCall::GoElsewhere() {
+  bool waits_elsewhere;
+  {
+    absl::MutexLock lock(mu_);
+    waits_elsewhere = detached_ != nullptr;
+    slot_ = -1;
+    lent_ = {};
+    waited_ns_ = 0;
+  }
+  switch (PostElsewhere(Posted::kNo)) {
+    case Posted::kNo:
+      observed_ = nullptr;
+      return false;
+    case Posted::kNoSlot:
+      WaitForSlot();
+      return true;
+    case Posted::kYes:
+      waits_elsewhere ? WaitElsewhere() : WaitHere();
+      return true;
+  }
+  return false;
+}
+
+void DirectCall::WaitForSlot() {
+  const std::shared_ptr<const CallRoute> link = link_;  // this may be gone before Add() returns
+  const uint64_t ticket = link->queue->NewTicket();
+  const auto detached = std::make_shared<DetachedCall>(this);
+  bool cancelled;
+  {
+    absl::MutexLock lock(mu_);
+    cancelled = cancelled_;
+    detached_ = detached;
+    ticket_ = ticket;
+  }
+  // As in WaitElsewhere().
+  if (cancelled) EndSoon(detached);
+  const auto engine = SetDeadline(detached);
+  const auto take = [detached, engine]() -> DirectCall* {
+    DirectCall* const call = detached->Take();
+    if (call != nullptr && engine != nullptr) engine->Cancel(detached->timer());
+    return call;
+  };
+  const SlotQueue::Added added = link->queue->Add(ticket, [take](int slot) {
+    DirectCall* const call = take();
+    if (call != nullptr) call->OnSlot(slot);
+    return call != nullptr;
+  });
+  if (added == SlotQueue::Added::kYes) return;
+  DirectCall* const call = take();
+  if (call == nullptr) return;
+  if (added == SlotQueue::Added::kClosed) return call->OnSlot(-1);
+  call->EndWithoutRoom();
+}
+
+void DirectCall::OnSlot(int slot) {
+  ticket_ = 0;
+  if (slot < 0) return End(CallOutcome{CallOutcome::Kind::kNotRun, {}});
+  if (PostAgain(slot) == Posted::kYes) return WaitElsewhere();
+  observed_ = nullptr;
+  methods_->Proceed();
+}
+
+void DirectCall::EndWithoutRoom() {
+  response_.SetNoRoom(link_->queue->PushbackMs());
+  Observe(response_.status(), 0);
+  methods_->Hijack();
+}
+
+}  // namespace grpc_cxl::internal

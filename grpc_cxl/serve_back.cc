@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "grpc_cxl/serve_back.h"
+
+#include <grpc/impl/channel_arg_names.h>
+#include <grpcpp/create_channel.h>
+
+#include <string>
+
+#include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/direct/dispatcher.h"
+#include "grpc_cxl/direct/global_interceptor.h"
+#include "grpc_cxl/engine.h"
+#include "grpc_cxl/environment.h"
+#include "grpc_cxl/event_engine/back_line.h"
+#include "grpc_cxl/event_engine/back_server.h"
+#include "grpc_cxl/event_engine/cxl_engine.h"
+#include "grpc_cxl/event_engine/numbered.h"
+#include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/payload/peer_metadata.h"
+#include "grpc_cxl/rendezvous/peer_text.h"
+
+namespace grpc_cxl {
+namespace {
+
+using internal::BackLine;
+using internal::BackServer;
+
+// The name that gRPC and error texts know a peer by; nobody looks it up.
+constexpr char kTarget[] = "cxl:///peer", kAuthority[] = "peer";
+
+// Of the server's, what a channel has as well.
+ChannelOptions OptionsLike(const internal::ServerSettings& server) {
+  ChannelOptions options;
+  options.wait_policy = server.wait_policy;
+  options.max_spin = server.max_spin;
+  options.latency_weight = server.latency_weight;
+  options.idle_spin = server.idle_spin;
+  options.distance = server.distance;
+  options.status_page = server.status_page;
+  options.direct_calls = server.direct_calls;
+  return options;
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const BackLine& line) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(internal::kBackLineArg, line.number());
+  // After its connection has ended it fails for ever: whoever still has it shall not try all the
+  // time.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  return grpc::CreateCustomChannel(kTarget, ChannelCredentials(OptionsLike(line.settings())),
+                                   arguments);
+}
+
+}  // namespace
+
+absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments) {
+  const std::shared_ptr<BackServer> back = BackServer::Of(server.c_server());
+  if (back == nullptr) {
+    return absl::FailedPreconditionError(
+        "the server cannot be called back: build it with grpc_cxl::ServerBuilder, with gRPC's "
+        "default event engine or grpc_cxl::Engine(); or it has shut down");
+  }
+  absl::StatusOr<internal::ServerSettings> settings = internal::ResolveOptions(ServerOptions{});
+  if (!settings.ok()) return settings.status();
+  MakeEngineDefault();
+  const auto& engine = static_cast<const internal::CxlEngine&>(*Engine());
+  const absl::Status opened =
+      back->Open(engine.executor(), engine.watchdog(), *settings, [&server](const auto& limits) {
+        return internal::HasGlobalInterceptor()
+                   ? nullptr
+                   : std::make_shared<internal::Dispatcher>(server, kAuthority,
+                                                            limits.max_metadata_bytes);
+      });
+  if (!opened.ok()) return opened;
+  arguments->SetInt(internal::kServeBackArg, back->number());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelToPeer(
+    const grpc::ServerContextBase& context) {
+  const std::string peer = internal::PeerOf(context);
+  if (!internal::ParsePeerText(peer).has_value()) {
+    return absl::FailedPreconditionError(
+        "there is no way back to the client: its call has not come through the shared memory of "
+        "this host (docs/configuration.md, Network addresses, says when it does)");
+  }
+  const int number = internal::BackLineOf(peer);
+  if (number == 0) {
+    return absl::FailedPreconditionError(
+        "the client serves nothing back: call grpc_cxl::ServeBack() on the arguments of its "
+        "channel, with this version of grpc_cxl or a newer one at both ends");
+  }
+  const std::shared_ptr<BackLine> line = internal::Numbered<BackLine>::Find(number);
+  if (line == nullptr) return internal::LifeBond::Reason();
+  const auto channel = line->Channel([&line] { return MakeChannel(*line); });
+  if (!channel.ok()) return channel.status();
+  return std::static_pointer_cast<grpc::Channel>(*channel);
+}
+
+}  // namespace grpc_cxl
