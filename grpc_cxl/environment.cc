@@ -228,7 +228,7 @@ absl::StatusOr<std::optional<RegionOptions>> Environment::Region() const {
   if (region.empty()) return std::nullopt;
   RegionOptions options;
   options.path = region;
-  if (!host.empty() && !absl::SimpleAtoi(host, &options.host)) {
+  if (!absl::SimpleAtoi(host, &options.host)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "GRPC_CXL_HOST is \"", host, "\"; it must be this host's number in the region: 0, 1, ..."));
   }

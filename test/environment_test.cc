@@ -150,7 +150,7 @@ TEST(EnvironmentTest, SecretFile) {
   EXPECT_EQ(Resolve({{"GRPC_CXL_SECRET_FILE", b}})->users.secret, *SharedSecret::Read(b));
   EXPECT_THAT(Resolve({{"GRPC_CXL_SECRET_FILE", "/missing"}}),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/missing")));
-  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}, {"GRPC_CXL_HOST", "0"}}, options),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("GRPC_CXL_SECRET_FILE")));
 }
 
@@ -158,7 +158,7 @@ TEST(EnvironmentTest, ARegionHasNoReplicas) {
   ServerOptions options;
   options.replicas = true;
   EXPECT_TRUE(Resolve({}, options)->replicas);
-  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}}, options),
+  EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/region"}, {"GRPC_CXL_HOST", "0"}}, options),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("replicas")));
 }
 
@@ -264,6 +264,7 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_CHECK_FLUSHES", "yes", "must be 0 or 1"},
       {"GRPC_CXL_ALSO_KNOWN_AS", "payments:1,no port", "no host and port"},
       {"GRPC_CXL_HOST", "left", "0, 1, ..."},
+      {"GRPC_CXL_HOST", "", "0, 1, ..."},
       {"GRPC_CXL_ROLLOUT", "a hash", "1 to 12 characters"},
       {"GRPC_CXL_ROLLOUT", "0123456789abc", "shorten a hash"},
       {"GRPC_CXL_POLLING_THREADS", "0", "from 1 to 64"},
@@ -274,10 +275,11 @@ TEST(EnvironmentTest, NonsenseIsRefusedWithTheLimits) {
       {"GRPC_CXL_LOG", "loud", "must be debug"},
   };
   for (const auto& c : kCases) {
-    EXPECT_THAT(Resolve({{"GRPC_CXL_REGION", "/dev/dax0.0"}, {c.name, c.value}}),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         AllOf(HasSubstr(absl::StrCat(c.name, " is \"", c.value, "\"")),
-                               HasSubstr(c.limits))));
+    EXPECT_THAT(
+        Resolve({{c.name, c.value}, {"GRPC_CXL_REGION", "/dev/dax0.0"}, {"GRPC_CXL_HOST", "1"}}),
+        StatusIs(
+            absl::StatusCode::kInvalidArgument,
+            AllOf(HasSubstr(absl::StrCat(c.name, " is \"", c.value, "\"")), HasSubstr(c.limits))));
   }
   // Which presets and distances there are: test/coherence/memory_model_test.cc.
   for (const char* name : {"GRPC_CXL_PRESET", "GRPC_CXL_MEMORY"}) {

@@ -7,6 +7,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/blocks/copy_counters.h"
+#include "grpc_cxl/coherence/fence.h"
 
 namespace grpc_cxl::internal {
 
@@ -61,6 +62,7 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least,
   const auto pages = [](size_t n) {
     return static_cast<uint32_t>((n + kPageBytes - 1) / kPageBytes);
   };
+  if (!view_.Holds()) return NoLongerOurs();
   absl::MutexLock lock(mu_);
   if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
   const uint32_t most = pages(std::min(bytes, area_.size()));

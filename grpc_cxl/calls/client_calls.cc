@@ -252,8 +252,7 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
 void ClientCalls::Cancel(int slot, uint32_t generation) {
   Call& call = calls_[slot];
   absl::MutexLock lock(call.mu);
-  if (!call.live || call.generation != generation) return;
-  if (std::exchange(call.cancelled, true)) return;
+  if (!call.live || call.generation != generation || std::exchange(call.cancelled, true)) return;
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   // Publishes the generation; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(mine_->cancelled, Bit(slot), std::memory_order_release);
@@ -320,7 +319,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
   const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
-  const CallState state = CallStateOf(word);
+  const CallState state = view_.Holds() ? CallStateOf(word) : CallState::kTaken;
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
   }
@@ -348,6 +347,7 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     const absl::Span<const char> part(responses_ + slot * buffer_bytes_, bytes);
     view_.Acquire(part);
     call.response.append(part.data(), part.size());
+    if (!view_.Holds()) return false;  // another's bytes; nobody looks at them any more
   }
   bytes_in_.Add(bytes);
   ++call.parts;
@@ -368,7 +368,8 @@ void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
   FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
   const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
-  const bool may_have_run = IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused;
+  const bool may_have_run =
+      !view_.Holds() || (IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused);
   *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }
 

@@ -191,7 +191,8 @@ class ClientCalls {
   void LookPolled(int slot);
   // Frees the slot of a call whose outcome Wait() returns.
   void Finish(int slot);
-  bool ended() const { return ended_.load(std::memory_order_seq_cst); }
+  // Also when the memory is not ours any more.
+  bool ended() const { return ended_.load(std::memory_order_seq_cst) || !view_.Holds(); }
   // Reserves what the slot's caller writes. False: there is no memory.
   bool Reserve(int slot);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
 
@@ -68,6 +69,7 @@ ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool(Priority)> has_room) {
 }
 
 absl::Status ServerCalls::Look(absl::FunctionRef<bool(Priority)> has_room, News* news) {
+  if (!view_.Holds()) return NoLongerOurs();
   view_.Refresh(peer_);
   // The acquire loads are matched by the release flips in ClientCalls.
   const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
@@ -192,11 +194,17 @@ std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state) {
     Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
     return std::nullopt;
   }
-  const absl::Span<const char> request(requests_ + slot * buffer_bytes_, state.request_bytes);
-  view_.Acquire(request);
+  const absl::Span<const char> bytes(requests_ + slot * buffer_bytes_, state.request_bytes);
+  view_.Acquire(bytes);
+  std::string request(bytes.data(), bytes.size());
+  if (!view_.Holds()) {  // another's request
+    state.stage = Stage::kIdle;
+    running_.fetch_sub(1, std::memory_order_seq_cst);
+    NotBusy();
+    return std::nullopt;
+  }
   bytes_in_.AddAlone(request.size());
-  return TakenCall{{slot, generation, state.wants_response, state.priority},
-                   std::string(request.data(), request.size())};
+  return TakenCall{{slot, generation, state.wants_response, state.priority}, std::move(request)};
 }
 
 absl::Status ServerCalls::ReserveAllWords() {
@@ -254,7 +262,9 @@ absl::Status ServerCalls::SendNext(int slot) {
 
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
-  memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  if (view_.Holds()) {
+    memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+  }
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
   bytes_out_.Add(bytes);
   state.sent += bytes;

@@ -2,6 +2,8 @@
 #include "grpc_cxl/coherence/far_memory.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/coherence/cache_lines.h"
@@ -23,24 +25,29 @@ std::unique_ptr<PrivateCopy> MakeCopy(const MemoryModel& model, absl::Span<char>
   return PrivateCopy::factory()(memory, model.machine);
 }
 
-void Charge(int64_t nanoseconds) {
-  if (nanoseconds <= 0) return;
-  WaitNanoseconds(nanoseconds);
-  DistanceCounters& counters = DistanceCounters::OfProcess();
-  counters.charged_ns.Add(nanoseconds);
-  counters.accesses.Add();
+// In (0, 1], of the thread.
+double Random() {
+  thread_local uint64_t state = reinterpret_cast<uintptr_t>(&state) | 1;
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return static_cast<double>((state >> 11) + 1) / 9007199254740992.0;  // 2^53
 }
 
 }  // namespace
 
-std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Span<char> memory) {
-  if (model.coherence == Coherence::kCoherent && model.distance.none()) return nullptr;
-  return std::unique_ptr<FarMemory>(new FarMemory(model, memory));
+std::unique_ptr<FarMemory> FarMemory::Create(const MemoryModel& model, absl::Span<char> memory,
+                                             std::shared_ptr<Fence> fence) {
+  const bool plain = model.coherence == Coherence::kCoherent && model.distance.none();
+  if (plain && fence == nullptr) return nullptr;
+  return std::unique_ptr<FarMemory>(new FarMemory(model, memory, std::move(fence)));
 }
 
-FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory)
+FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory,
+                     std::shared_ptr<Fence> fence)
     : model_(model),
       memory_(memory),
+      fence_(std::move(fence)),
       copy_(model.private_copy ? MakeCopy(model, memory) : nullptr) {
   CHECK_EQ(LineOf(memory.data()), reinterpret_cast<uintptr_t>(memory.data()));
   if (coherent()) seen_.reset(new std::atomic<uint64_t>[kRemembered]());
@@ -58,13 +65,29 @@ void FarMemory::Refresh(const void* words, Site site) {
   }
 }
 
+void FarMemory::Charge(uint32_t latency_ns, int64_t transfer_ns) const {
+  int64_t nanoseconds = latency_ns + transfer_ns;
+  if (latency_ns > 0 && model_.distance.tail_ns > 0) {
+    constexpr double kSlow = 0.01;
+    constexpr double kLongest = 4;
+    if (const double random = Random(); random < kSlow) {
+      nanoseconds += static_cast<int64_t>(model_.distance.tail_ns *
+                                          std::min(kLongest, std::log10(kSlow / random)));
+    }
+  }
+  if (nanoseconds <= 0) return;
+  WaitNanoseconds(nanoseconds);
+  DistanceCounters& counters = DistanceCounters::OfProcess();
+  counters.charged_ns.Add(nanoseconds);
+  counters.accesses.Add();
+}
+
 void FarMemory::WriteBack(const void* word, Site site) {
   if (copy_) {
     copy_->WriteBack(word, 1, site);
   } else if (!coherent()) {
     WriteBackLines(word, 1);
   }
-  Charge(model_.distance.store_ns);
 }
 
 void FarMemory::Publish(absl::Span<const char> bytes, Site site) {
@@ -74,8 +97,9 @@ void FarMemory::Publish(absl::Span<const char> bytes, Site site) {
   } else if (!coherent()) {
     WriteBackLines(bytes.data(), bytes.size());
   }
-  // The wait for the last line is that of the word which tells of them, in coherent memory.
-  Charge((coherent() ? 0 : model_.distance.store_ns) + TransferNs(bytes.size()));
+  const MemoryDistance& distance = model_.distance;
+  coherent() ? Charge(0, TransferNs(bytes.size(), distance.load_ns))
+             : Charge(distance.store_ns, TransferNs(bytes.size(), distance.store_ns));
 }
 
 void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
@@ -85,7 +109,7 @@ void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
   } else if (!coherent()) {
     InvalidateLines(bytes.data(), bytes.size());
   }
-  Charge(model_.distance.load_ns + TransferNs(bytes.size()));
+  Charge(model_.distance.load_ns, TransferNs(bytes.size(), model_.distance.load_ns));
 }
 
 void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
@@ -95,7 +119,7 @@ void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
   } else {
     InvalidateLines(bytes.data(), bytes.size());
   }
-  Charge(model_.distance.store_ns + TransferNs(bytes.size()));
+  Charge(model_.distance.store_ns, TransferNs(bytes.size(), model_.distance.store_ns));
 }
 
 bool FarMemory::Changed(const void* words) {
@@ -115,9 +139,13 @@ bool FarMemory::Changed(const void* words) {
   return true;
 }
 
-int64_t FarMemory::TransferNs(size_t bytes) const {
+int64_t FarMemory::TransferNs(size_t bytes, uint32_t latency_ns) const {
+  const MemoryDistance& distance = model_.distance;
+  const size_t lines = (bytes + kLineBytes - 1) / kLineBytes;
+  const auto core = static_cast<int64_t>(lines * latency_ns / distance.lines_in_flight);
   // 1 GB/s is a byte a nanosecond.
-  return model_.distance.gbps == 0 ? 0 : static_cast<int64_t>(bytes / model_.distance.gbps);
+  const auto link = distance.gbps == 0 ? 0 : static_cast<int64_t>(bytes / distance.gbps);
+  return std::max(core, link);
 }
 
 }  // namespace grpc_cxl::internal

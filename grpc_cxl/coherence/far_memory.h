@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "grpc_cxl/base/counter.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/private_copy.h"
 
@@ -25,43 +26,59 @@ struct DistanceCounters {
   }
 };
 
-// Memory that is not coherent, far away, or both. The slow half of
+// Memory that is not coherent, far away, behind a Fence, or all of these. The slow half of
 // SharedView, whose docstring has the contract.
 //
-// The cost of distance: store_ns for every write-back, since the next step waits for it;
-// load_ns for every line that a word is loaded from, and for the first line of bytes that are
-// acquired (the others are fetched meanwhile); and for bytes their number divided by gbps, in
-// both directions. In coherent memory a word that has not changed since it was last loaded is
-// still in the cache and costs nothing, so that polling is free until something comes; without
-// coherence every look goes to memory.
+// The cost of distance:
+//
+//   a word that is stored           store_ns, before anybody can see it
+//   a word that is loaded           load_ns. In coherent memory nothing while its line has not
+//                                   changed: it is still in the cache, so that polling is free
+//                                   until something comes; without coherence every look goes to
+//                                   memory
+//   bytes that are acquired         load_ns for the first line, and the transfer
+//   bytes that are published        coherent: the transfer of their lines to us, which the peer has
+//                                   read last (reads for ownership); they go back later. Else
+//                                   store_ns, and the transfer of their lines to the memory
+//
+// A transfer takes as long as the link needs (gbps), or one core, which has lines_in_flight under
+// way at any time: the latency of a line for each so many. Each latency may have a tail.
 //
 // Thread-safe.
 class FarMemory {
  public:
-  // For `memory`, which must be aligned to lines and outlive this. Null when the model needs
-  // nothing of it: coherent and not far.
-  static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory);
+  // For `memory`, which must be aligned to lines and outlive this. Null when nothing is needed of
+  // it: coherent, not far, and no fence.
+  static std::unique_ptr<FarMemory> Create(const MemoryModel& model, absl::Span<char> memory,
+                                           std::shared_ptr<Fence> fence = nullptr);
 
   // Where to read and write: `memory`, or a private copy of it. The same size.
   absl::Span<char> memory() const { return copy_ ? copy_->bytes() : memory_; }
 
   bool coherent() const { return model_.coherence == Coherence::kCoherent; }
 
+  bool Holds() const { return fence_ == nullptr || fence_->Holds(); }
+
   void Refresh(const void* words, Site site);
+  // Comes before each store of a word, as long as that takes.
+  void AwaitStore() { Charge(model_.distance.store_ns); }
   void WriteBack(const void* word, Site site);
   void Publish(absl::Span<const char> bytes, Site site);
   void Acquire(absl::Span<const char> bytes, Site site);
   void Flush(absl::Span<const char> bytes, Site site);
 
  private:
-  FarMemory(const MemoryModel& model, absl::Span<char> memory);
+  FarMemory(const MemoryModel& model, absl::Span<char> memory, std::shared_ptr<Fence> fence);
 
   // Whether the line has changed since the last time, as far as we remember.
   bool Changed(const void* line);
-  int64_t TransferNs(size_t bytes) const;
+  // Waits for an access of that latency, if it has any, and for `transfer_ns`.
+  void Charge(uint32_t latency_ns, int64_t transfer_ns = 0) const;
+  int64_t TransferNs(size_t bytes, uint32_t latency_ns) const;
 
   const MemoryModel model_;
   const absl::Span<char> memory_;
+  const std::shared_ptr<Fence> fence_;       // may be null
   const std::unique_ptr<PrivateCopy> copy_;  // null but with MemoryModel::private_copy
   // What was seen in a line, by its address; for a coherent memory that is far.
   std::unique_ptr<std::atomic<uint64_t>[]> seen_;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint32_t kMostNs = 1'000'000;
 constexpr double kSlowestGbps = 0.01;
+constexpr uint32_t kMostLines = 1024;
 
 }  // namespace
 
@@ -23,8 +24,10 @@ absl::StatusOr<MemoryDistance> DistancePreset(absl::string_view name) {
   if (name == "expander") return MemoryDistance{.load_ns = 250, .store_ns = 250, .gbps = 25};
   if (name == "switch") return MemoryDistance{.load_ns = 400, .store_ns = 400, .gbps = 25};
   if (name == "pool") return MemoryDistance{.load_ns = 800, .store_ns = 800, .gbps = 25};
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", name, "\" is none of local, expander, switch and pool"));
+  if (name == "fast_expander") return MemoryDistance{.load_ns = 140, .store_ns = 140, .gbps = 25};
+  if (name == "slow_expander") return MemoryDistance{.load_ns = 410, .store_ns = 410, .gbps = 25};
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", name, "\" is none of local, expander, fast_expander, slow_expander, switch and pool"));
 }
 
 absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDistance distance) {
@@ -36,14 +39,18 @@ absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDista
       good = absl::SimpleAtoi(parts.second, &distance.load_ns);
     } else if (parts.first == "store_ns") {
       good = absl::SimpleAtoi(parts.second, &distance.store_ns);
+    } else if (parts.first == "lines_in_flight") {
+      good = absl::SimpleAtoi(parts.second, &distance.lines_in_flight);
+    } else if (parts.first == "tail_ns") {
+      good = absl::SimpleAtoi(parts.second, &distance.tail_ns);
     } else if (parts.first == "gbps") {
       good = absl::SimpleAtod(parts.second, &distance.gbps);
     }
     if (!good) {
       return absl::InvalidArgumentError(
           absl::StrCat("\"", field,
-                       "\" is no distance of memory; give load_ns=N, store_ns=N "
-                       "(nanoseconds) and gbps=N, separated by commas"));
+                       "\" is no distance of memory; give load_ns=N, store_ns=N, tail_ns=N "
+                       "(nanoseconds), gbps=N and lines_in_flight=N, separated by commas"));
     }
   }
   if (absl::Status status = Validate(distance); !status.ok()) return status;
@@ -51,10 +58,15 @@ absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDista
 }
 
 absl::Status Validate(const MemoryDistance& distance) {
-  if (distance.load_ns > kMostNs || distance.store_ns > kMostNs) {
-    return absl::InvalidArgumentError(absl::StrCat("memory that is ", distance.load_ns,
-                                                   " ns away for loads and ", distance.store_ns,
-                                                   " ns for stores: at most ", kMostNs, " ns"));
+  if (distance.load_ns > kMostNs || distance.store_ns > kMostNs || distance.tail_ns > kMostNs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory that is ", distance.load_ns, " ns away for loads and ",
+                     distance.store_ns, " ns for stores, and sometimes ", distance.tail_ns,
+                     " ns further: at most ", kMostNs, " ns"));
+  }
+  if (distance.lines_in_flight == 0 || distance.lines_in_flight > kMostLines) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        distance.lines_in_flight, " lines in flight on a core: must be 1 to ", kMostLines));
   }
   if (!std::isfinite(distance.gbps) || (distance.gbps != 0 && distance.gbps < kSlowestGbps)) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -29,11 +29,14 @@ struct MemoryModel {
 // link and a switch; in a pool of several hosts. 0, 250, 400 and 800 ns for a load and for a
 // store, and for the last three 25 GB/s: RPCool measured 253 ns on an expander, others 170 to
 // 400 behind a switch, cMPI 790 in a pool; eight lanes of PCIe 5.0 carry 31.5 GB/s, of which
-// a flit leaves 64 of 68 bytes, and headers take some more. INVALID_ARGUMENT for other names.
+// a flit leaves 64 of 68 bytes, and headers take some more. "fast_expander" and "slow_expander"
+// are 140 and 410 ns, the nearest and the furthest that Liu et al. measured (Melody, ASPLOS 2025,
+// doi 10.1145/3676641.3715987). None has a tail: it is the device's. INVALID_ARGUMENT for other
+// names.
 absl::StatusOr<MemoryDistance> DistancePreset(absl::string_view name);
 
-// "load_ns=400,store_ns=400,gbps=25", each of them or not; a field that `text` does not name stays
-// as in `distance`. INVALID_ARGUMENT with what is wrong.
+// "load_ns=400,store_ns=400,gbps=25,lines_in_flight=48,tail_ns=1000", each of them or not; a field
+// that `text` does not name stays as in `distance`. INVALID_ARGUMENT with what is wrong.
 absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDistance distance = {});
 
 // OK, or INVALID_ARGUMENT with the limits.

@@ -30,6 +30,10 @@ namespace grpc_cxl::internal {
 //
 // Each call names its place in the code (`site`) to a PrivateCopy; nothing else looks at that.
 //
+// Behind a Fence, which says whether the memory is still ours, Store(), FetchXor() and FetchAdd()
+// store nothing once it is not. Who writes bytes asks Holds() first, and who has read bytes asks it
+// before believing them.
+//
 // The rules that make this sound where caches do not see each other:
 //
 //   1. A line (64 bytes) is written by one host only. No host then ever writes back, with its
@@ -67,6 +71,9 @@ class SharedView {
   // a kernel can sleep on it.
   bool coherent() const { return far_ == nullptr || far_->coherent(); }
 
+  // Whether the memory is still this connection's. False means that it ends.
+  bool Holds() const { return ABSL_PREDICT_TRUE(far_ == nullptr) || far_->Holds(); }
+
   // The line of `words`, which the peer writes, is up to date from here on.
   void Refresh(const void* words, Site site = Site::current()) const {
     if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Refresh(words, site);
@@ -82,12 +89,14 @@ class SharedView {
   template <typename T>
   void Store(std::atomic<T>& word, T value, std::memory_order order,
              Site site = Site::current()) const {
+    if (!MayStore()) return;
     word.store(value, order);
     WriteBack(&word, site);
   }
   template <typename T>
   T FetchXor(std::atomic<T>& word, T bits, std::memory_order order,
              Site site = Site::current()) const {
+    if (!MayStore()) return word.load(std::memory_order_relaxed);
     const T before = word.fetch_xor(bits, order);
     WriteBack(&word, site);
     return before;
@@ -95,6 +104,7 @@ class SharedView {
   template <typename T>
   T FetchAdd(std::atomic<T>& word, T more, std::memory_order order,
              Site site = Site::current()) const {
+    if (!MayStore()) return word.load(std::memory_order_relaxed);
     const T before = word.fetch_add(more, order);
     WriteBack(&word, site);
     return before;
@@ -115,6 +125,12 @@ class SharedView {
   }
 
  private:
+  // After the time that the store takes, so that nobody sees it earlier.
+  bool MayStore() const {
+    if (ABSL_PREDICT_TRUE(far_ == nullptr)) return true;
+    far_->AwaitStore();
+    return far_->Holds();
+  }
   void WriteBack(const void* word, Site site) const {
     if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->WriteBack(word, site);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calls of SharedView in memory that is not coherent, for the model checker SPIN: the three
+// The calls of SharedView in memory that is not coherent, for the model checker SPIN: the four
 // patterns that all rooms are made of are sound, whatever the caches do.
 // //test/coherence:models_test runs it.
 //
@@ -14,6 +14,9 @@
 //   DEKKER   my word, fence, your word, on both sides     Store() FullFence() Load()
 //   REUSE    one host writes and never publishes, gives   Flush() Store(); Load() Publish()
 //            the memory back, and the other zeroes it
+//   ENTRY    one host frees an entry and makes it anew,    Store() Publish() Store(); Load()
+//            the other reads it between two looks at its   Acquire() Load()
+//            id
 //
 // NO_PUBLISH, NO_FENCE, NO_ACQUIRE, NO_WRITE_BACK, NO_DROP and NO_FLUSH leave a part out, and must
 // lead to a violated assertion.
@@ -133,6 +136,28 @@ proctype B() {
     assert(bytes == 1)
   :: else  // it looks again, later
   fi
+}
+#endif
+
+#ifdef ENTRY
+proctype A() {
+  StoreWord(0, BYTES, 1);
+  Publish(0, BYTES);
+  Store(0, FLAG, 1);  // its id
+#ifndef NO_ZERO
+  Store(0, FLAG, 0);
+#endif
+  StoreWord(0, BYTES, 2);
+  Publish(0, BYTES);
+  Store(0, FLAG, 2)
+}
+proctype B() {
+  byte id, again, bytes;
+  Load(1, FLAG, id);
+  Acquire(1, BYTES);
+  LoadWord(1, BYTES, bytes);
+  Load(1, FLAG, again);
+  assert(id == 0 || id != again || bytes == id)
 }
 #endif
 

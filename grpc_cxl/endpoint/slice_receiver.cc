@@ -12,6 +12,7 @@
 #include "grpc_cxl/blocks/block_borrower.h"
 #include "grpc_cxl/blocks/block_pool.h"
 #include "grpc_cxl/blocks/copy_counters.h"
+#include "grpc_cxl/coherence/fence.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -67,6 +68,7 @@ absl::StatusOr<bool> SliceReceiver::Receive(SliceBuffer* buffer) {
       break;
     }
   }
+  if (received > 0 && !link_.view().Holds()) return NoLongerOurs();
   return received > 0;
 }
 

@@ -61,7 +61,8 @@ ConnectAttempt::Result RegionAttempt::Open(RegionOffer made) {
                          .options = {.memory = *memory,
                                      .polls = true,
                                      .liveness = LivenessOf(made.connection),
-                                     .lease = made.connection}},
+                                     .lease = made.connection,
+                                     .fence = made.connection->fence()}},
                         offer,
                         RegionPeerText(made.connection->peer_host(), made.connection->peer_pid()),
                         PeerTrust::kStranger);

@@ -52,7 +52,8 @@ class WaitingRegionClient final : public WaitingClient {
                      .options = {.memory = memory_,
                                  .polls = true,
                                  .liveness = LivenessOf(made->connection),
-                                 .lease = made->connection}};
+                                 .lease = made->connection,
+                                 .fence = made->connection->fence()}};
   }
 
   void Refuse(Refusal refusal, const std::string& reason) override {

@@ -62,8 +62,9 @@ absl::StatusOr<std::unique_ptr<Link>> Link::Create(Side side, Arena arena, Uniqu
       !status.ok()) {
     return status;
   }
-  auto memory = std::make_shared<const Memory>(std::move(options.lease), std::move(arena),
-                                               FarMemory::Create(options.memory, mapping));
+  auto memory = std::make_shared<const Memory>(
+      std::move(options.lease), std::move(arena),
+      FarMemory::Create(options.memory, mapping, std::move(options.fence)));
   const absl::Span<char> working = WorkingMemory(memory->far.get(), mapping);
   if (side == Side::kServer) WriteHeader(working, SharedView(memory->far.get()), ring_bytes);
   // In the order of link_layout.h; what the client writes comes first.

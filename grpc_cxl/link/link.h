@@ -43,6 +43,7 @@ struct LinkOptions {
   bool polls = false;
   std::unique_ptr<Liveness> liveness{};  // instead of the socket
   std::shared_ptr<void> lease{};         // may be null; given back when the arena is unmapped
+  std::shared_ptr<Fence> fence{};        // may be null; see SharedView
   // With all our memory (peer_trust.h): pages may be given back.
   bool trust_peer = false;
   // Of the server, which keeps accounts: the limits of its own payload and of the client's. Null:

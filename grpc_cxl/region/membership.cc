@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/membership.h"
 
+#include <errno.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,14 +34,40 @@ BootId ReadBootId() {
   return id;
 }
 
-bool IsOfThisKernel(const HostWords& words, const BootId& id) {
+bool IsOfThisKernel(const HostWords& words) {
+  static const BootId id = ReadBootId();
   return words.boot_id[0].load(std::memory_order_acquire) == id.words[0] &&
          words.boot_id[1].load(std::memory_order_acquire) == id.words[1];
 }
 
-// For a host whose entries another kernel has made: this machine before it was booted, or another
-// machine that takes itself for this host. FAILED_PRECONDITION when their processes are alive.
-absl::Status CheckNoOtherMachineIsThisHost(const std::shared_ptr<const Region>& region) {
+uint64_t RandomNonce() {
+  uint64_t nonce = 0;
+  // Where it fails, the process is only not told from a clone of its machine.
+  while (getrandom(&nonce, sizeof(nonce), 0) < 0 && errno == EINTR) {
+  }
+  return nonce;
+}
+
+// A process of this host is alive, but its lock is free.
+absl::Status LocksDoNotMeet(const Region& region, const ProcessRecord& other) {
+  const std::string who = absl::StrCat("process ", other.pid, " of host ", region.host(),
+                                       " of the region \"", region.path(), "\" is alive, but ");
+  if (IsOfThisKernel(region.mine().words) && other.node != region.node()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(who, "holds its lock on another node of this file or device, where locks do ",
+                     "not meet; give all containers of a host the same node, by a bind mount"));
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(who, "on another machine; give each its own GRPC_CXL_HOST"));
+}
+
+// Watches for a lease the processes of this host that hold no lock which this one can see:
+// FAILED_PRECONDITION when one is alive.
+absl::Status WatchTheSilent(const std::shared_ptr<const Region>& region) {
+  const auto in_use = [](const ProcessEntry& entry) {
+    return entry.incarnation.load(std::memory_order_acquire) != 0;  // matched by WriteProcess()
+  };
+  if (std::ranges::none_of(region->mine().processes, in_use)) return absl::OkStatus();
   // As an observer: loads from our own host would not look beyond our caches.
   const RegionOptions options{
       .path = region->path(), .host = Region::kObserver, .bytes = 0, .model = region->model()};
@@ -47,19 +75,24 @@ absl::Status CheckNoOtherMachineIsThisHost(const std::shared_ptr<const Region>& 
   if (!observer.ok()) return observer.status();
   std::vector<ProcessRecord> before;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
-    if (const auto process = ReadProcess(**observer, region->host(), i)) before.push_back(*process);
+    const auto process = ReadProcess(**observer, region->host(), i);
+    if (process.has_value() && !region->IsProcessLocked(i)) before.push_back(*process);
   }
+  if (before.empty()) return absl::OkStatus();
   const absl::Time start = SteadyNow();
-  while (!before.empty() && SteadyNow() - start < region->lease()) {
+  do {
     absl::SleepFor(region->lease() / 20);
     for (const ProcessRecord& old : before) {
       const auto now = ReadProcess(**observer, region->host(), old.process.index);
       if (now.has_value() && now->process == old.process && now->beat != old.beat) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            "another machine is host ", region->host(), " of the region \"", region->path(),
-            "\" (its process ", old.pid, " is alive); give each its own GRPC_CXL_HOST"));
+        return LocksDoNotMeet(*region, *now);
       }
     }
+  } while (SteadyNow() - start < region->lease());
+  region->FlushControl();  // a lease has passed
+  const Region::HostLock lock(*region);
+  for (const ProcessRecord& old : before) {
+    region->silence().Believe(old.process.index, old.process.incarnation, old.beat);
   }
   return absl::OkStatus();
 }
@@ -94,31 +127,59 @@ void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* sel
   HostControl& mine = region.mine();
   uint64_t flushed = 0;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
+    region.FlushLine(&mine.processes[i]);  // maybe another machine's
     // Matched by the stores of WriteProcess().
     const uint64_t dead = mine.processes[i].incarnation.load(std::memory_order_acquire);
     if (dead == 0 || (self != nullptr && self->index == i) || region.IsProcessLocked(i)) continue;
+    // Matched by the stores of Renew().
+    const uint64_t beat = mine.processes[i].beat.load(std::memory_order_acquire);
+    if (!region.silence().IsSilent(i, dead, beat, region.lease())) continue;
     for (uint32_t j = 0; j < kHostNames; ++j) {
       const auto name = ReadName(region, region.host(), j);
       if (name.has_value() && BelongsTo(name->owner, i, dead)) {
-        region.Store(mine.names[j].id, uint64_t{0});
+        region.Free(mine.names[j].id);
       }
     }
     for (uint32_t j = 0; j < kHostRequests; ++j) {
       const auto request = ReadRequest(region, region.host(), j);
       if (!request.has_value() || !BelongsTo(request->owner, i, dead)) continue;
       if (!FlushMemoryOf(region, j, *request, &flushed)) return;
-      region.Store(mine.requests[j].id, uint64_t{0});
+      region.Free(mine.requests[j].id);
     }
     for (uint32_t j = 0; j < kHostAnswers; ++j) {
       const auto answer = ReadAnswer(region, region.host(), j);
       if (!answer.has_value() || !BelongsTo(answer->owner, i, dead)) continue;
       if (answer->state == AnswerState::kReserved) {
-        region.Store(mine.answers[j].id, uint64_t{0});
+        region.Free(mine.answers[j].id);
       } else {
         region.Store(mine.answers[j].state, static_cast<uint32_t>(AnswerState::kClosed));
       }
     }
-    region.Store(mine.processes[i].incarnation, uint64_t{0});
+    region.Free(mine.processes[i].incarnation);
+  }
+}
+
+void Membership::ScrubIfAlone(const Region& region) {
+  HostControl& mine = region.mine();
+  for (const ProcessEntry& entry : mine.processes) {
+    if (entry.incarnation.load(std::memory_order_acquire) != 0) return;
+  }
+  // Of dead processes whose own entries were damaged, or damaged themselves. Matched by the stores
+  // of WriteEntry().
+  const auto in_use = [](const SharedU64& id) { return id.load(std::memory_order_acquire) != 0; };
+  for (NameEntry& entry : mine.names) {
+    if (in_use(entry.id)) region.Free(entry.id);
+  }
+  for (uint32_t i = 0; i < kHostRequests; ++i) {
+    if (!in_use(mine.requests[i].id)) continue;
+    uint64_t flushed = 0;
+    const auto request = ReadRequest(region, region.host(), i);
+    if (request.has_value() && !FlushMemoryOf(region, i, *request, &flushed)) continue;
+    region.Free(mine.requests[i].id);
+  }
+  for (uint32_t i = 0; i < kHostAnswers; ++i) {
+    if (!in_use(mine.answers[i].id) || ReadAnswer(region, region.host(), i).has_value()) continue;
+    region.Free(mine.answers[i].id);
   }
 }
 
@@ -129,14 +190,12 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
   }
   region->UnlockProcess(kHostProcesses);
   region->FlushControl();
+  if (absl::Status status = WatchTheSilent(region); !status.ok()) return status;
   const BootId boot = ReadBootId();
   HostWords& words = region->mine().words;
-  if (words.opened.load(std::memory_order_acquire) != 0 && !IsOfThisKernel(words, boot)) {
-    if (absl::Status status = CheckNoOtherMachineIsThisHost(region); !status.ok()) return status;
-    region->FlushControl();  // a lease has passed
-  }
   const Region::HostLock lock(*region);
   ClearUpAfterTheDead(*region, nullptr);
+  ScrubIfAlone(*region);
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
     const bool used = region->mine().processes[i].incarnation.load(std::memory_order_acquire) != 0;
     if (used && region->model().private_copy &&
@@ -154,11 +213,13 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
     ProcessRecord record{.process = {},
                          .beat = 1,
                          .pid = static_cast<uint32_t>(getpid()),
-                         .uid = static_cast<uint32_t>(geteuid())};
+                         .uid = static_cast<uint32_t>(geteuid()),
+                         .nonce = RandomNonce(),
+                         .node = region->node()};
     WriteProcess(*region, i, record);
     // Announces the entry; matched by the load in RegionServers. relaxed: under the HostLock.
     region->Store(words.opened, words.opened.load(std::memory_order_relaxed) + 1);
-    return std::unique_ptr<Membership>(new Membership(region, record.process));
+    return std::unique_ptr<Membership>(new Membership(region, record));
   }
   return absl::ResourceExhaustedError(absl::StrCat("host ", region->host(), " of the region \"",
                                                    region->path(), "\" has ", kHostProcesses,
@@ -166,17 +227,37 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
 }
 
 Membership::~Membership() {
-  {
-    const Region::HostLock lock(*region_);
-    region_->Store(region_->mine().processes[self_.index].incarnation, uint64_t{0});
+  if (IsStillMine()) {
+    region_->Free(region_->mine().processes[self_.index].incarnation);
   }
   region_->UnlockProcess(self_.index);
 }
 
-void Membership::Renew() {
-  SharedU64& beat = region_->mine().processes[self_.index].beat;
-  // relaxed: no other thread stores it. Matched by the load in PeerLease.
-  region_->Store(beat, beat.load(std::memory_order_relaxed) + 1);
+bool Membership::IsStillMine() const {
+  const ProcessEntry& entry = region_->mine().processes[self_.index];
+  const HostWords& words = region_->mine().words;
+  // Not from our caches: it would be another machine that writes there.
+  region_->FlushLine(&entry);
+  region_->FlushLine(&words);
+  return !region_->IsGivenUp() && IsOfThisKernel(words) &&
+         entry.incarnation.load(std::memory_order_acquire) == self_.incarnation &&
+         entry.nonce.load(std::memory_order_acquire) == nonce_ &&
+         entry.beat.load(std::memory_order_acquire) == beat_;
+}
+
+bool Membership::Renew() {
+  bool mine = IsStillMine();
+  if (!mine && IsDamagedProcess(*region_, self_.index)) {
+    region_->MendEntries();
+    mine = IsStillMine();
+  }
+  if (!mine) {
+    region_->GiveUp();
+    return false;
+  }
+  // Matched by the load in PeerLease.
+  region_->Store(region_->mine().processes[self_.index].beat, ++beat_);
+  return true;
 }
 
 }  // namespace grpc_cxl::internal

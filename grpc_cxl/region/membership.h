@@ -15,10 +15,10 @@ namespace grpc_cxl::internal {
 // destructor gives both back; after a death, the next process that joins does. Thread-safe.
 class Membership {
  public:
-  // Clears up after dead processes of this host first. RESOURCE_EXHAUSTED when kHostProcesses
-  // live ones have joined; FAILED_PRECONDITION when another machine is this host, or when locks
-  // do not work on this kind of file. Waits for a lease when the host's entries were made before
-  // the machine was booted, to see whether their processes are gone.
+  // Clears up after dead processes of this host first; when there are some, it waits for a lease,
+  // to see whether they are. RESOURCE_EXHAUSTED when kHostProcesses live ones have joined;
+  // FAILED_PRECONDITION when another machine is this host, when a process of this host holds its
+  // lock on another node of the device, or when locks do not work on this kind of file.
   static absl::StatusOr<std::unique_ptr<Membership>> Join(std::shared_ptr<const Region> region);
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
@@ -26,23 +26,34 @@ class Membership {
 
   const ProcessRef& self() const { return self_; }
 
-  // Moves the beat on; from one thread (RegionBeat).
-  void Renew();
+  // Moves the beat on; from one thread (RegionBeat). False when the place is another's: the process
+  // entry is not as this process wrote it, or the host is another machine's. Nothing is stored in
+  // the region then, nor later.
+  bool Renew();
 
   // Frees the names, requests and process entries of dead processes of this host, and closes
-  // their answers, which stay until their clients are done (RegionAnswers). What dead clients
-  // wrote and never published leaves this host's caches first, at most kMostFlushed bytes a call:
-  // what is left over, the next call does.
+  // their answers, which stay until their clients are done (RegionAnswers). Dead is a process whose
+  // lock is free and whose beat stands still for a lease. What dead clients wrote and never
+  // published leaves this host's caches first, at most kMostFlushed bytes a call: what is left
+  // over, the next call does.
   static constexpr uint64_t kMostFlushed = uint64_t{64} << 20;
   static void ClearUpAfterTheDead(const Region& region, const ProcessRef* self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 
  private:
-  Membership(std::shared_ptr<const Region> region, const ProcessRef& self)
-      : region_(std::move(region)), self_(self) {}
+  Membership(std::shared_ptr<const Region> region, const ProcessRecord& record)
+      : region_(std::move(region)),
+        self_(record.process),
+        nonce_(record.nonce),
+        beat_(record.beat) {}
+  bool IsStillMine() const;
+  // Frees what is damaged, when no other process of this host is in the region to mend it.
+  static void ScrubIfAlone(const Region& region) ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 
   const std::shared_ptr<const Region> region_;
   const ProcessRef self_;
+  const uint64_t nonce_;
+  uint64_t beat_;  // as stored last
 };
 
 }  // namespace grpc_cxl::internal

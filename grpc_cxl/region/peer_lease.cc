@@ -11,7 +11,7 @@ PeerLease::PeerLease(std::shared_ptr<const Region> region, const ProcessRef& sel
   dead_ = peer_.host >= region_->hosts() || peer_.index >= kHostProcesses;
 }
 
-bool PeerLease::IsSilentFor(absl::Duration patience) {
+bool PeerLease::Expired() {
   if (peer_ == self_) return false;
   absl::MutexLock lock(mu_);
   if (dead_) return true;
@@ -28,12 +28,15 @@ bool PeerLease::IsSilentFor(absl::Duration patience) {
     beat_ = beat;
     moved_ = now;
   }
-  // The kernel knows at once when a process of this host dies.
-  if (peer_.host == region_->host() && !region_->IsProcessLocked(peer_.index)) {
+  // The kernel knows at once when a process of this host dies. Matched by WriteProcess().
+  const Region::Node node{entry.node[0].load(std::memory_order_acquire),
+                          entry.node[1].load(std::memory_order_acquire)};
+  if (peer_.host == region_->host() && node == region_->node() &&
+      !region_->IsProcessLocked(peer_.index)) {
     dead_ = true;
     return true;
   }
-  return now - moved_ > patience;
+  return now - moved_ > region_->lease();
 }
 
 }  // namespace grpc_cxl::internal

@@ -16,30 +16,22 @@ namespace grpc_cxl::internal {
 
 // Watches another process by its beat, with our own clock.
 //
-//   its host's lock is free, or its entry is gone  -> dead, for certain
-//   its beat stood still for the lease             -> dead: the connection ends
-//   ... and for kQuarantine leases                 -> its memory may be given to others
+//   its entry is gone                                               -> dead
+//   of our own host and on our node of the device, its lock is free -> dead
+//   its beat stood still for a lease                                -> dead, or stopped
 //
-// A process that was only stopped for a while (SIGSTOP, a host that swaps) notices that it is late,
-// and ends its connections (RegionBeat). A store that such a stop delays beyond the quarantine can
-// still hit memory that belongs to another connection by then; only a switch that cuts a host off
-// could prevent that. So can lines that a dead process has left in its machine's caches, when no
-// other process of its host flushes them meanwhile (Membership).
+// Each ends the connection. Its memory is used again when the process, or another of its host, has
+// given it back, and not before: it may only be stopped, at a breakpoint maybe.
 //
 // Thread-safe.
 class PeerLease {
  public:
-  static constexpr int kQuarantine = 10;
-
   // `self` is this process, which is never dead. `peer` may be nonsense.
   PeerLease(std::shared_ptr<const Region> region, const ProcessRef& self, const ProcessRef& peer);
 
-  bool Expired() { return IsSilentFor(region_->lease()); }
-  bool ExpiredForGood() { return IsSilentFor(kQuarantine * region_->lease()); }
+  bool Expired();
 
  private:
-  bool IsSilentFor(absl::Duration patience);
-
   const std::shared_ptr<const Region> region_;
   const ProcessRef self_;
   const ProcessRef peer_;

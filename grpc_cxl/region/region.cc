@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/region/region.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/base/layout_version.h"
 #include "grpc_cxl/region/region_file.h"
@@ -14,9 +17,20 @@ namespace grpc_cxl::internal {
 
 std::atomic<Region::Hook*> Region::hook_{nullptr};
 
+namespace {
+
+Region::Node NodeOf(int fd) {
+  struct stat found;
+  if (fd < 0 || fstat(fd, &found) != 0) return {};
+  return {.device = found.st_dev, .inode = found.st_ino};
+}
+
+}  // namespace
+
 Region::Region(const RegionOptions& options, UniqueFd fd, Arena control)
     : options_(options.WithMachine()),
       fd_(std::move(fd)),
+      node_(NodeOf(fd_.get())),
       control_(std::move(control)),
       far_(FarMemory::Create(options_.model, absl::MakeSpan(control_.data(), control_.size()))),
       view_(far_.get()),
@@ -141,6 +155,19 @@ absl::Status Region::FlushMemory(uint32_t host, uint64_t offset, uint64_t bytes,
   return absl::OkStatus();
 }
 
+void Region::MendEntries() const {
+  const auto bytes = [](absl::Span<SharedU64> words) {
+    return absl::MakeConstSpan(reinterpret_cast<const char*>(words.data()), words.size() * 8);
+  };
+  own_entries_.Mend([&](absl::Span<SharedU64> words) { view_.Flush(bytes(words)); },
+                    [&](absl::Span<SharedU64> words) {
+                      view_.Publish(bytes(words));
+                      LOG(ERROR) << "an entry of this process in the region \"" << path()
+                                 << "\", at byte " << bytes(words).data() - memory_.data()
+                                 << ", was damaged and has been written anew";
+                    });
+}
+
 Region::HostLock::HostLock(const Region& region) : region_(region) {
   region.mu_.lock();
   // Membership::Join() has seen that the file can be locked.
@@ -148,12 +175,20 @@ Region::HostLock::HostLock(const Region& region) : region_(region) {
   CHECK(locked.ok()) << locked;
 }
 
-Region::HostLock::~HostLock() {
+Region::HostLock::~HostLock() { region_.UnlockHost(); }
+
+bool Region::TryLockHost() const {
+  if (!mu_.try_lock()) return false;
+  const absl::StatusOr<bool> locked = TryLockByte(fd_.get(), ControlOffset(host()));
+  if (locked.ok() && *locked) return true;
+  mu_.unlock();
+  return false;
+}
+
+void Region::UnlockHost() const {
   // A forked child shares the lock with its parent, which may hold it now.
-  if (!region_.control_.IsInherited()) {
-    UnlockByte(region_.fd_.get(), ControlOffset(region_.host()));
-  }
-  region_.mu_.unlock();
+  if (!control_.IsInherited()) UnlockByte(fd_.get(), ControlOffset(host()));
+  mu_.unlock();
 }
 
 namespace {

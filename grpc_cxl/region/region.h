@@ -19,7 +19,9 @@
 #include "grpc_cxl/coherence/far_memory.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/shared_view.h"
+#include "grpc_cxl/region/own_entries.h"
 #include "grpc_cxl/region/region_layout.h"
+#include "grpc_cxl/region/silence_watch.h"
 
 namespace grpc_cxl::internal {
 
@@ -97,18 +99,33 @@ class Region {
   template <typename T>
   void Store(std::atomic<T>& word, T value, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
+    if (IsGivenUp()) return;
     view_.Store(word, value, std::memory_order_release, site);
   }
+  // Frees the entry with that id; the last store of its life.
+  void Free(SharedU64& id, Site site = Site::current()) const {
+    own_entries_.Forget(id, [&] { Store(id, uint64_t{0}, site); });
+  }
+  OwnEntries& own_entries() const { return own_entries_; }
+  // Writes those of this process's entries anew that were damaged.
+  void MendEntries() const;
+
   // For entries: Publish() comes before the Store() that announces `bytes`, Acquire() after the
   // Load() that saw it.
   void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
     if (Hook* const hook = hook_.load(std::memory_order_relaxed)) hook();
+    if (IsGivenUp()) return;
     view_.Publish(bytes, site);
   }
   void Acquire(uint32_t host, absl::Span<const char> bytes, Site site = Site::current()) const {
     if (host != options_.host) view_.Acquire(bytes, site);
   }
 
+  // Brings the line of a word of this host's own anew, as far as another machine may have written
+  // to it.
+  void FlushLine(const void* word, Site site = Site::current()) const {
+    view_.Flush({static_cast<const char*>(word), 1}, site);
+  }
   // Before this host's first look at its own control, whose lines may be in its caches from another
   // format, or from before another machine was this host: writes them back and drops them.
   void FlushControl(Site site = Site::current()) const {
@@ -126,8 +143,8 @@ class Region {
                            Site site = Site::current()) const;
 
   // Excludes the other processes of this host. Held for microseconds, and for milliseconds while a
-  // process clears up after a dead client; a process that is stopped while it holds the lock stops
-  // the others.
+  // process clears up after a dead client. A process that is stopped while it holds the lock keeps
+  // the others from making entries; their beats go on.
   class ABSL_SCOPED_LOCKABLE HostLock {
    public:
     explicit HostLock(const Region& region) ABSL_EXCLUSIVE_LOCK_FUNCTION(region.mu_);
@@ -139,12 +156,29 @@ class Region {
     const Region& region_;
   };
   absl::Mutex& mutex() const ABSL_LOCK_RETURNED(mu_) { return mu_; }
+  // The same without a wait. False when another thread or process has it.
+  bool TryLockHost() const
+      ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true, mu_) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  void UnlockHost() const ABSL_UNLOCK_FUNCTION(mu_);
 
   // The lock that the owner of process entry `index` of this host holds for as long as it lives.
   absl::StatusOr<bool> TryLockProcess(uint32_t index) const;
   void UnlockProcess(uint32_t index) const;
   // Whether another process holds it.
   bool IsProcessLocked(uint32_t index) const;
+  // The file that the locks are on. A device may have several nodes, whose locks do not meet.
+  struct Node {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    friend bool operator==(const Node&, const Node&) = default;
+  };
+  const Node& node() const { return node_; }
+
+  // The process's place is another's: nothing is stored any more. relaxed: a flag by itself.
+  void GiveUp() const { given_up_.store(true, std::memory_order_relaxed); }
+  bool IsGivenUp() const { return given_up_.load(std::memory_order_relaxed); }
+
+  SilenceWatch& silence() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return silence_; }
 
   // The id of this host's next entry.
   uint64_t NextId() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex());
@@ -160,6 +194,7 @@ class Region {
 
   const RegionOptions options_;
   const UniqueFd fd_;
+  const Node node_;
   const Arena control_;
   const std::unique_ptr<FarMemory> far_;
   const SharedView view_;
@@ -171,6 +206,9 @@ class Region {
   absl::Duration lease_;
 
   mutable absl::Mutex mu_;
+  mutable OwnEntries own_entries_;
+  mutable SilenceWatch silence_ ABSL_GUARDED_BY(mu_);
+  mutable std::atomic<bool> given_up_{false};
   static std::atomic<Hook*> hook_;
 };
 

@@ -37,9 +37,19 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
                      kHostAnswers, " connections already, and cannot serve more"));
   }
   std::vector<Part> used;
-  uint64_t used_bytes = 0;
+  uint64_t used_bytes = 0, closed_bytes = 0;
+  uint32_t closed_to = 0;  // a host
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const std::optional<AnswerRecord> answer = ReadAnswer(region, region.host(), i);
+    // Matched as above.
+    if (!answer.has_value() && region.mine().answers[i].id.load(std::memory_order_acquire) != 0) {
+      return absl::UnavailableError(absl::StrCat("an entry of host ", region.host(),
+                                                 " in the region \"", region.path(),
+                                                 "\" is damaged, and what memory is free is not "
+                                                 "known; it is mended at once if its process "
+                                                 "lives, else when all processes of the host have "
+                                                 "ended and the first of them joins anew"));
+    }
     if (!answer.has_value() || answer->bytes == 0) continue;
     if (absl::Status status = region.CheckMemory(region.host(), answer->offset, answer->bytes);
         !status.ok()) {
@@ -47,6 +57,10 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
     }
     used.push_back({answer->offset, answer->bytes});
     used_bytes += answer->bytes;
+    if (answer->state == AnswerState::kClosed) {
+      closed_bytes += answer->bytes;
+      closed_to = answer->to_host;
+    }
   }
   std::sort(used.begin(), used.end(),
             [](const Part& a, const Part& b) { return a.begin < b.begin; });
@@ -75,7 +89,15 @@ absl::StatusOr<uint32_t> ReserveMemory(const Region& region, size_t bytes, Answe
         "the region \"", region.path(), "\" is full: a connection wants ", bytes, " bytes, but of ",
         total, " that host ", region.host(), " has, ", used.size() - 1, " connections have ",
         used_bytes, ", and the largest free part is ", largest,
-        "; make the region larger or ring_bytes and payload_bytes smaller"));
+        "; make the region larger or ring_bytes and payload_bytes smaller",
+        closed_bytes == 0 ? ""
+                          : absl::StrCat(". ", closed_bytes,
+                                         " bytes are of ended connections that their clients, "
+                                         "such as one on host ",
+                                         closed_to,
+                                         ", have not given back: if its machine is off, run "
+                                         "cxl_region clear ",
+                                         region.path(), " --host=", closed_to)));
   }
   record.state = AnswerState::kReserved;
   record.offset = *place;

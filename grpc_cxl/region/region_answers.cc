@@ -50,6 +50,7 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
   }
   offer.arena = *std::move(arena);
   const RegionConnection::Place place{.role = RegionConnection::Role::kServer,
+                                      .self = beat_.self(),
                                       .my_index = index,
                                       .my_id = answer.id,
                                       .peer_index = request.index,
@@ -98,31 +99,26 @@ bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
              std::memory_order_acquire) == answer.owner.incarnation;
 }
 
-std::unique_ptr<PeerLease> RegionAnswers::ClientOf(const AnswerRecord& answer) {
-  if (answer.to_host >= region_->hosts() || answer.to_request >= kHostRequests) return nullptr;
-  const auto request = ReadRequest(*region_, answer.to_host, answer.to_request);
-  if (!request.has_value() || request->id != answer.to_request_id) return nullptr;
-  const auto known = clients_.find(answer.id);
-  return known != clients_.end()
-             ? std::move(known->second)
-             : std::make_unique<PeerLease>(region_, beat_.self(), request->owner);
+bool RegionAnswers::IsClientUsing(const AnswerRecord& answer) {
+  if (answer.to_host >= region_->hosts() || answer.to_request >= kHostRequests) return false;
+  // Also a client that is silent: it may only be stopped. Matched by the stores that free a
+  // request.
+  const SharedU64& id = region_->control(answer.to_host).requests[answer.to_request].id;
+  return region_->Load(answer.to_host, id) == answer.to_request_id;
 }
 
 void RegionAnswers::FreeUnused() {
-  const Region::HostLock host_lock(*region_);
+  // Without a wait: a process that is stopped with the lock shall not stop this one.
+  if (region_->IsGivenUp() || !region_->TryLockHost()) return;
+  const auto self = ReadProcess(*region_, region_->host(), beat_.self().index);
+  if (self.has_value() && self->process == beat_.self()) region_->MendEntries();
   Membership::ClearUpAfterTheDead(*region_, &beat_.self());
-  std::map<uint64_t, std::unique_ptr<PeerLease>> clients;
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const auto answer = ReadAnswer(*region_, region_->host(), i);
-    if (!answer.has_value() || IsOwnerUsing(*answer)) continue;
-    std::unique_ptr<PeerLease> client = ClientOf(*answer);
-    if (client != nullptr && !client->ExpiredForGood()) {
-      clients.emplace(answer->id, std::move(client));
-      continue;
-    }
-    region_->Store(region_->mine().answers[i].id, uint64_t{0});
+    if (!answer.has_value() || IsOwnerUsing(*answer) || IsClientUsing(*answer)) continue;
+    region_->Free(region_->mine().answers[i].id);
   }
-  clients_ = std::move(clients);
+  region_->UnlockHost();
 }
 
 }  // namespace grpc_cxl::internal

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -12,7 +11,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_beat.h"
 #include "grpc_cxl/region/region_connection.h"
@@ -36,7 +34,8 @@ class RegionAnswers {
   void Refuse(const RegionRequest& request, uint32_t refusal, const std::string& reason);
 
   // Clears up after dead processes of this host. Frees answers of it, and their memory, that
-  // neither their owner nor their client uses.
+  // neither their owner nor their client uses. Not when another process has the host's lock: then
+  // the next call does.
   // From one thread.
   void FreeUnused();
 
@@ -46,17 +45,14 @@ class RegionAnswers {
   // Makes clients look at the answers.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(region_->mutex());
   bool IsOwnerUsing(const AnswerRecord& answer);
-  // Null when the request is gone.
-  std::unique_ptr<PeerLease> ClientOf(const AnswerRecord& answer);
+  // Until its request is gone.
+  bool IsClientUsing(const AnswerRecord& answer);
 
   const std::shared_ptr<const Region> region_;
   const RegionBeat& beat_;
 
   absl::Mutex mu_;                                          // taken after a HostLock
   std::unordered_set<uint64_t> live_ ABSL_GUARDED_BY(mu_);  // ids, of this process's connections
-
-  // Of answers that their owner no longer uses, by id; of the freeing thread.
-  std::map<uint64_t, std::unique_ptr<PeerLease>> clients_;
 };
 
 }  // namespace grpc_cxl::internal

@@ -8,19 +8,48 @@
 
 namespace grpc_cxl::internal {
 
+// Id and state of an entry share a line, so the first load brings both. They are matched by the
+// stores of WriteEntry() and Close().
+bool RegionFence::PeerStands() const {
+  const uint32_t host = place_.peer.host;
+  if (place_.role == RegionPlace::Role::kClient) {
+    const AnswerEntry& entry = region_->control(host).answers[place_.peer_index];
+    return region_->Load(host, entry.id) == place_.peer_id &&
+           entry.state.load(std::memory_order_acquire) ==
+               static_cast<uint32_t>(AnswerState::kOffered);
+  }
+  const RequestEntry& entry = region_->control(host).requests[place_.peer_index];
+  return region_->Load(host, entry.id) == place_.peer_id &&
+         entry.state.load(std::memory_order_acquire) == static_cast<uint32_t>(RequestState::kOpen);
+}
+
+bool RegionFence::OwnEntryStands() const {
+  // Plain loads: other processes of this host see each other's stores, and RegionBeat finds other
+  // machines.
+  const HostControl& mine = region_->mine();
+  const SharedU64& id = place_.role == RegionPlace::Role::kClient
+                            ? mine.requests[place_.my_index].id
+                            : mine.answers[place_.my_index].id;
+  return !region_->IsGivenUp() && id.load(std::memory_order_acquire) == place_.my_id &&
+         mine.processes[place_.self.index].incarnation.load(std::memory_order_acquire) ==
+             place_.self.incarnation;
+}
+
 RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const RegionBeat& beat,
                                    const Place& place, std::function<void()> released)
     : region_(std::move(region)),
       place_(place),
       lease_(region_, beat.self(), place.peer),
-      late_(beat.late()),
-      late_at_first_(late_->load(std::memory_order_relaxed)),
+      fence_(std::make_shared<RegionFence>(region_, place, beat.times())),
       released_(std::move(released)) {}
 
 RegionConnection::~RegionConnection() {
   Close();
+  // Not what is another's by now: our lines would overwrite its own.
   const absl::Status flushed =
-      region_->FlushMemory(place_.memory_host, place_.memory_offset, place_.memory_bytes);
+      fence_->OwnEntryStands()
+          ? region_->FlushMemory(place_.memory_host, place_.memory_offset, place_.memory_bytes)
+          : absl::OkStatus();
   if (!flushed.ok()) {
     LOG(ERROR) << "memory of the region \"" << region_->path() << "\" cannot be flushed and stays "
                << "in use until this process ends: " << flushed;
@@ -35,36 +64,14 @@ bool RegionConnection::PeerGone() {
   const int64_t now = SteadyNs();
   if (now < next_look_ns_.load(std::memory_order_relaxed)) return false;
   next_look_ns_.store(now + absl::ToInt64Nanoseconds(kLookInterval), std::memory_order_relaxed);
-  if (!Look()) return false;
+  if (fence_->OwnEntryStands() && fence_->PeerStands() && !lease_.Expired()) return false;
   gone_.store(true, std::memory_order_relaxed);
   return true;
 }
 
-bool RegionConnection::Look() {
-  // relaxed: see RegionBeat::BeatIfDue().
-  if (late_->load(std::memory_order_relaxed) != late_at_first_) return true;
-  // Id and state share a line, so the first load brings both. Matched by the stores of WriteEntry()
-  // and Close().
-  if (place_.role == Role::kClient) {
-    const AnswerEntry& entry = region_->control(peer_host()).answers[place_.peer_index];
-    if (region_->Load(peer_host(), entry.id) != place_.peer_id ||
-        entry.state.load(std::memory_order_acquire) !=
-            static_cast<uint32_t>(AnswerState::kOffered)) {
-      return true;
-    }
-  } else {
-    const RequestEntry& entry = region_->control(peer_host()).requests[place_.peer_index];
-    if (region_->Load(peer_host(), entry.id) != place_.peer_id ||
-        entry.state.load(std::memory_order_acquire) != static_cast<uint32_t>(RequestState::kOpen)) {
-      return true;
-    }
-  }
-  return lease_.Expired();
-}
-
 void RegionConnection::Close() {
-  // Lets one thread pass; the Store() below is matched by the peer's Look().
-  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  // Lets one thread pass; the Store() below is matched by the peer's PeerStands().
+  if (closed_.exchange(true, std::memory_order_acq_rel) || !fence_->OwnEntryStands()) return;
   if (place_.role == Role::kClient) {
     region_->Store(region_->mine().requests[place_.my_index].state,
                    static_cast<uint32_t>(RequestState::kClosed));

@@ -7,14 +7,53 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_beat.h"
 #include "grpc_cxl/region/region_entries.h"
 
 namespace grpc_cxl::internal {
+
+// The two entries of a connection, and the peer.
+struct RegionPlace {
+  enum class Role { kClient, kServer };
+
+  Role role;
+  ProcessRef self;
+  uint32_t my_index;
+  uint64_t my_id;
+  uint32_t peer_index;
+  uint64_t peer_id;
+  ProcessRef peer;    // its host has the entry `peer_index`
+  uint32_t peer_pid;  // as the peer's own pid namespace numbers it; for people
+  // The connection's memory, checked.
+  uint32_t memory_host;
+  uint64_t memory_offset;
+  uint64_t memory_bytes;
+};
+
+// Looks at the entries of a connection: whether both sides still stand by them.
+class RegionFence final : public Fence {
+ public:
+  RegionFence(std::shared_ptr<const Region> region, const RegionPlace& place,
+              std::shared_ptr<const LeaseTimes> times)
+      : Fence(std::move(times)), region_(std::move(region)), place_(place) {}
+
+  // Whether the peer's entry says that it uses the memory.
+  bool PeerStands() const;
+  // Whether this process's entry is still its own, in whatever state.
+  bool OwnEntryStands() const;
+
+ private:
+  bool IsStillOurs() override { return OwnEntryStands() && PeerStands(); }
+
+  const std::shared_ptr<const Region> region_;
+  const RegionPlace place_;
+};
 
 // One end of a connection through a region, which has no socket: tells whether the peer is still
 // there. Its destructor drops the memory from this host's caches, which takes about a millisecond
@@ -24,22 +63,8 @@ namespace grpc_cxl::internal {
 // Thread-safe.
 class RegionConnection {
  public:
-  enum class Role { kClient, kServer };
-
-  // The two entries of the connection, and the peer.
-  struct Place {
-    Role role;
-    uint32_t my_index;
-    uint64_t my_id;
-    uint32_t peer_index;
-    uint64_t peer_id;
-    ProcessRef peer;    // its host has the entry `peer_index`
-    uint32_t peer_pid;  // as the peer's own pid namespace numbers it; for people
-    // The connection's memory, checked.
-    uint32_t memory_host;
-    uint64_t memory_offset;
-    uint64_t memory_bytes;
-  };
+  using Place = RegionPlace;
+  using Role = RegionPlace::Role;
 
   // `beat` is this process's; the destructor calls `released`.
   RegionConnection(std::shared_ptr<const Region> region, const RegionBeat& beat, const Place& place,
@@ -48,12 +73,14 @@ class RegionConnection {
   RegionConnection& operator=(const RegionConnection&) = delete;
   ~RegionConnection();
 
-  // Whether the peer has closed its end, has died, or may take this process for dead. Once true,
+  // Whether the peer has closed its end or has died, or this process has lost its place. Once true,
   // always true. Looks at most every kLookInterval; a few loads then.
   bool PeerGone();
 
   // Tells the peer that the connection is over. Further calls have no effect.
   void Close();
+
+  std::shared_ptr<Fence> fence() const { return fence_; }
 
   uint32_t peer_host() const { return place_.peer.host; }
   uint32_t peer_pid() const { return place_.peer_pid; }
@@ -61,13 +88,10 @@ class RegionConnection {
  private:
   static constexpr absl::Duration kLookInterval = absl::Milliseconds(2);
 
-  bool Look();
-
   const std::shared_ptr<const Region> region_;
   const Place place_;
   PeerLease lease_;  // the peer's
-  const std::shared_ptr<const std::atomic<uint64_t>> late_;
-  const uint64_t late_at_first_;
+  const std::shared_ptr<RegionFence> fence_;
   const std::function<void()> released_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> gone_{false};

@@ -129,6 +129,7 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
       region_->MapMemory(attempt.server.host, record.offset, record.bytes, /*zero=*/false);
   if (!arena.ok()) return arena.status();
   const RegionConnection::Place place{.role = RegionConnection::Role::kClient,
+                                      .self = beat_.self(),
                                       .my_index = attempt.index,
                                       .my_id = attempt.id,
                                       .peer_index = answer.index,
@@ -151,11 +152,11 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
 }
 
 void RegionConnector::FreeRequest(uint32_t index, uint64_t id) {
-  const Region::HostLock host_lock(*region_);
+  // Without the lock of the host: an entry in use is its owner's.
   SharedU64& word = region_->mine().requests[index].id;
   // Matched by WriteRequest().
   if (word.load(std::memory_order_acquire) != id) return;
-  region_->Store(word, uint64_t{0});
+  region_->Free(word);
 }
 
 }  // namespace grpc_cxl::internal

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <type_traits>
+
+#include "grpc_cxl/region/entry_sum.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -18,6 +21,35 @@ absl::Span<const char> BytesOf(const Entry& entry) {
   return absl::MakeConstSpan(reinterpret_cast<const char*>(&entry), sizeof(entry));
 }
 
+// As LoadText() reads it.
+absl::string_view Stored(absl::string_view text, size_t words) {
+  return text.substr(0, std::min(text.find('\0'), words * sizeof(uint64_t)));
+}
+
+uint64_t SumOf(const ProcessRecord& record) {
+  return EntrySum(record.process.incarnation, record.pid, record.uid, record.nonce,
+                  record.node.device, record.node.inode)
+      .value();
+}
+uint64_t SumOf(const NameRecord& record) {
+  EntrySum sum(record.id, record.owner.incarnation, record.owner.index);
+  sum.AddText(Stored(record.text, kNameWords));
+  return sum.value();
+}
+uint64_t SumOf(const RequestRecord& record) {
+  return EntrySum(record.id, record.features, record.owner.incarnation, record.owner.index,
+                  record.to_host, record.to_name, record.to_name_id)
+      .value();
+}
+uint64_t SumOf(const AnswerRecord& record) {
+  EntrySum sum(record.id, record.refusal, record.owner.incarnation, record.owner.index,
+               record.to_host, record.to_request, record.to_request_id, record.offset, record.bytes,
+               record.ring_bytes, record.payload_bytes, record.call_buffer_bytes, record.features,
+               record.coherence);
+  sum.AddText(Stored(record.reason, kReasonWords));
+  return sum.value();
+}
+
 // Reads an entry's fields by `take` between two looks at its id.
 template <typename Record, typename Entry, typename Take>
 std::optional<Record> ReadEntry(const Region& region, uint32_t host, const Entry& entry,
@@ -26,6 +58,7 @@ std::optional<Record> ReadEntry(const Region& region, uint32_t host, const Entry
   if (id == 0) return std::nullopt;
   region.Acquire(host, BytesOf(entry), site);
   Record record = take(id);
+  if (SumOf(record) != entry.sum.load(kAcquire)) return std::nullopt;
   if (region.Load(host, id_word, site) != id) return std::nullopt;
   return record;
 }
@@ -40,13 +73,17 @@ void PutProcess(const ProcessRef& process, ProcessWords& words) {
 }
 
 // Writes an entry's fields by `put`, then its id.
-template <typename Entry, typename Put>
-void WriteEntry(const Region& region, Entry& entry, SharedU64& id_word, uint64_t id, Put put,
-                Site site = Site::current()) {
+template <typename Entry, typename Record, typename Put>
+void WriteEntry(const Region& region, Entry& entry, SharedU64& id_word, const Record& record,
+                uint64_t id, Put put, Site site = Site::current()) {
   region.Store(id_word, uint64_t{0}, site);
   put();
+  entry.sum.store(SumOf(record), kRelease);
   region.Publish(BytesOf(entry), site);
   region.Store(id_word, id, site);
+  region.own_entries().Remember(
+      {reinterpret_cast<SharedU64*>(&entry), sizeof(entry) / sizeof(SharedU64)},
+      /*second_changes=*/!std::is_same_v<Entry, NameEntry>);
 }
 
 }  // namespace
@@ -75,8 +112,15 @@ std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, ui
     return ProcessRecord{.process = {host, index, id},
                          .beat = entry.beat.load(kAcquire),
                          .pid = entry.pid.load(kAcquire),
-                         .uid = entry.uid.load(kAcquire)};
+                         .uid = entry.uid.load(kAcquire),
+                         .nonce = entry.nonce.load(kAcquire),
+                         .node = {entry.node[0].load(kAcquire), entry.node[1].load(kAcquire)}};
   });
+}
+
+bool IsDamagedProcess(const Region& region, uint32_t index) {
+  return region.mine().processes[index].incarnation.load(kAcquire) != 0 &&
+         !ReadProcess(region, region.host(), index).has_value();
 }
 
 uint32_t PidOf(const Region& region, const ProcessRef& process) {
@@ -88,10 +132,13 @@ uint32_t PidOf(const Region& region, const ProcessRef& process) {
 void WriteProcess(const Region& region, uint32_t index, ProcessRecord& record) {
   ProcessEntry& entry = region.mine().processes[index];
   record.process = {region.host(), index, region.NextId()};
-  WriteEntry(region, entry, entry.incarnation, record.process.incarnation, [&] {
+  WriteEntry(region, entry, entry.incarnation, record, record.process.incarnation, [&] {
     entry.beat.store(record.beat, kRelease);
     entry.pid.store(record.pid, kRelease);
     entry.uid.store(record.uid, kRelease);
+    entry.nonce.store(record.nonce, kRelease);
+    entry.node[0].store(record.node.device, kRelease);
+    entry.node[1].store(record.node.inode, kRelease);
   });
 }
 
@@ -107,7 +154,7 @@ std::optional<NameRecord> ReadName(const Region& region, uint32_t host, uint32_t
 void WriteName(const Region& region, uint32_t index, NameRecord& record) {
   NameEntry& entry = region.mine().names[index];
   record.id = region.NextId();
-  WriteEntry(region, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record, record.id, [&] {
     PutProcess(record.owner, entry.owner);
     StoreText(record.text, entry.text, kNameWords);
   });
@@ -129,7 +176,7 @@ std::optional<RequestRecord> ReadRequest(const Region& region, uint32_t host, ui
 void WriteRequest(const Region& region, uint32_t index, RequestRecord& record) {
   RequestEntry& entry = region.mine().requests[index];
   record.id = region.NextId();
-  WriteEntry(region, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record, record.id, [&] {
     entry.state.store(static_cast<uint32_t>(record.state), kRelease);
     entry.features.store(record.features, kRelease);
     PutProcess(record.owner, entry.owner);
@@ -163,7 +210,7 @@ std::optional<AnswerRecord> ReadAnswer(const Region& region, uint32_t host, uint
 void WriteAnswer(const Region& region, uint32_t index, AnswerRecord& record) {
   AnswerEntry& entry = region.mine().answers[index];
   record.id = region.NextId();
-  WriteEntry(region, entry, entry.id, record.id, [&] {
+  WriteEntry(region, entry, entry.id, record, record.id, [&] {
     entry.state.store(static_cast<uint32_t>(record.state), kRelease);
     entry.refusal.store(record.refusal, kRelease);
     PutProcess(record.owner, entry.owner);

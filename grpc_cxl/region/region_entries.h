@@ -29,12 +29,17 @@ struct ProcessRecord {
   uint64_t beat = 0;
   uint32_t pid = 0;
   uint32_t uid = 0;
+  uint64_t nonce = 0;
+  Region::Node node{};
 };
 // REQUIRES, here and below: a host of the region and an index of the table.
 std::optional<ProcessRecord> ReadProcess(const Region& region, uint32_t host, uint32_t index);
 // The pid of a process, for people; 0 when it is gone, or never was.
 // REQUIRES: a host of the region; the rest may be nonsense.
 uint32_t PidOf(const Region& region, const ProcessRef& process);
+
+// Whether that entry of this host is in use, and its sum wrong.
+bool IsDamagedProcess(const Region& region, uint32_t index);
 
 struct NameRecord {
   uint64_t id = 0;

@@ -54,15 +54,24 @@
 // entry is made and first when it ends. A process may die between any two stores:
 //
 //   * before an id is stored: nothing has happened
-//   * c between 2 and 7: its beat stands still. s closes after a lease, and does 8 after a
-//     quarantine (see PeerLease). The other processes of C, or the next, flush what it left in
-//     their caches and clear the request away
+//   * c between 2 and 7: its beat stands still. s closes after a lease, and does 8 when the
+//     request is gone. The other processes of C, or the next, flush what it left in their caches
+//     and clear the request away
 //   * s between 1 and 8: its beat stands still. c closes. The next process of S sees by the
 //     kernel's lock that s is dead, closes its answers, frees its names, and does 8 for it
 //   * a process that clears up, in the middle: it frees the dead process's entry last, so that
 //     the next process clears up again
 //
-// Ids are never zero and do not come again until the region is formatted anew.
+// Ids are never zero and do not come again until the region is formatted anew. So the id of an
+// answer is the epoch of its memory: this is both sides' while the answer has that id and state
+// kOffered, and the request its id and state kOpen. To take the memory back, a side first ends
+// that (6), then waits until the other has acknowledged it (7), however long: a process that is
+// only stopped, or the machine of which sleeps or is paused, may write at any time. After such a
+// gap it looks at the two entries before it writes on (RegionFence).
+//
+// An entry whose sum is wrong is damaged, and nobody believes it. Its owner mends it (OwnEntries);
+// where that is dead, the host gives out no memory until the first of its next processes has
+// cleared it away.
 //
 // Every process that maps a region can read and write all of it. Each word is checked after it is
 // read, so nonsense ends in a status; but a hostile host can read all messages and forge them.
@@ -118,8 +127,14 @@ struct alignas(kWriterAlignment) ProcessEntry {
   SharedU64 beat;         // moves on for as long as the process lives (RegionBeat)
   SharedU32 pid;          // as its own pid namespace numbers it; for people
   SharedU32 uid;          // likewise
+  SharedU64 nonce;        // random, of the process: tells clones of a machine apart
+  SharedU64 node[2];      // st_dev and st_ino of the file that it holds its lock on
+  SharedU64 sum;          // of the other words but `beat`, and so on (EntrySum)
 };
 static_assert(sizeof(ProcessEntry) == 128);
+static_assert(offsetof(ProcessEntry, nonce) == 24);
+static_assert(offsetof(ProcessEntry, node) == 32);
+static_assert(offsetof(ProcessEntry, sum) == 48);  // all in one line
 static_assert(offsetof(ProcessEntry, incarnation) == 0);
 static_assert(offsetof(ProcessEntry, beat) == 8);
 static_assert(offsetof(ProcessEntry, pid) == 16);
@@ -139,11 +154,13 @@ struct alignas(kWriterAlignment) NameEntry {
   SharedU64 id;
   ProcessWords owner;
   SharedU64 text[kNameWords];  // zero-filled
+  SharedU64 sum;
 };
 static_assert(sizeof(NameEntry) == 128);
 static_assert(offsetof(NameEntry, id) == 0);
 static_assert(offsetof(NameEntry, owner) == 8);
 static_assert(offsetof(NameEntry, text) == 24);
+static_assert(offsetof(NameEntry, sum) == 104);
 
 enum class RequestState : uint32_t {
   kOpen = 1,    // the client asks, or is connected
@@ -158,6 +175,7 @@ struct alignas(kWriterAlignment) RequestEntry {
   SharedU32 to_host;
   SharedU32 to_name;  // the index of a NameEntry of that host
   SharedU64 to_name_id;
+  SharedU64 sum;  // without `state`
 };
 static_assert(sizeof(RequestEntry) == 128);
 static_assert(offsetof(RequestEntry, id) == 0);
@@ -167,6 +185,7 @@ static_assert(offsetof(RequestEntry, owner) == 16);
 static_assert(offsetof(RequestEntry, to_host) == 32);
 static_assert(offsetof(RequestEntry, to_name) == 36);
 static_assert(offsetof(RequestEntry, to_name_id) == 40);
+static_assert(offsetof(RequestEntry, sum) == 48);
 
 enum class AnswerState : uint32_t {
   kReserved = 1,  // the memory is being zeroed; the client ignores the answer
@@ -192,6 +211,7 @@ struct alignas(kWriterAlignment) AnswerEntry {
   SharedU32 coherence;  // a Coherence: how both sides treat the memory
   SharedU32 reserved;
   SharedU64 reason[kReasonWords];  // for people; zero-filled
+  SharedU64 sum;                   // without `state`
 };
 static_assert(sizeof(AnswerEntry) == 384);
 static_assert(offsetof(AnswerEntry, id) == 0);
@@ -209,6 +229,7 @@ static_assert(offsetof(AnswerEntry, call_buffer_bytes) == 80);
 static_assert(offsetof(AnswerEntry, features) == 84);
 static_assert(offsetof(AnswerEntry, coherence) == 88);
 static_assert(offsetof(AnswerEntry, reason) == 96);
+static_assert(offsetof(AnswerEntry, sum) == 352);
 
 struct alignas(kPageBytes) HostControl {
   HostWords words;

@@ -59,10 +59,9 @@ void RegionListener::StopListening(uint64_t number) {
     name = std::move(it->second);
     names_.erase(it);
   }
-  {
-    const Region::HostLock host_lock(*region_);
-    region_->Store(region_->mine().names[name->index].id, uint64_t{0});
-  }
+  // Without the lock of the host: an entry in use is its owner's. Matched by WriteName().
+  SharedU64& word = region_->mine().names[name->index].id;
+  if (word.load(std::memory_order_acquire) == name->id) region_->Free(word);
   absl::MutexLock lock(mu_);
   if (callback_thread_ == std::this_thread::get_id()) return;
   const auto done = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return in_callback_of_ != number; };

@@ -10,6 +10,7 @@
 #include "absl/base/no_destructor.h"
 #include "absl/log/check.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/base/steady_clock.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -28,9 +29,11 @@ absl::StatusOr<std::shared_ptr<RegionNode>> RegionNode::Get(const RegionOptions&
   static absl::NoDestructor<Nodes> all;
   absl::MutexLock lock(all->mu);
   const std::pair<std::string, uint32_t> key(options.path, options.host);
-  if (const auto it = all->nodes.find(key); it != all->nodes.end()) return it->second;
+  if (const auto it = all->nodes.find(key); it != all->nodes.end() && it->second->IsMember()) {
+    return it->second;
+  }
   absl::StatusOr<std::shared_ptr<RegionNode>> node = Join(options);
-  if (node.ok()) all->nodes.emplace(key, *node);
+  if (node.ok()) all->nodes.insert_or_assign(key, *node);
   return node;
 }
 
@@ -69,8 +72,12 @@ RegionNode::~RegionNode() {
 
 void RegionNode::Run() {
   absl::Duration pause = kShortestPause;
+  int64_t clear_up_ns = 0;
   for (;;) {
-    if (beat_.BeatIfDue()) answers_.FreeUnused();
+    if (const int64_t now = SteadyNs(); now >= clear_up_ns) {
+      clear_up_ns = now + absl::ToInt64Nanoseconds(beat_.interval());
+      answers_.FreeUnused();
+    }
     bool busy = listener_.LookForRequests();
     busy |= connector_.LookForAnswers(weak_from_this());
     absl::MutexLock lock(mu_);

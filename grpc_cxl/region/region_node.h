@@ -22,19 +22,19 @@
 
 namespace grpc_cxl::internal {
 
-// This process in a region: serves names, connects to names, and keeps its lease, by a thread of
-// its own that looks at the other hosts' directories. The protocol is in region_layout.h.
+// This process in a region: keeps its lease (RegionBeat), serves names and connects to names, by a
+// thread of its own that looks at the other hosts' directories. The protocol is in region_layout.h.
 //
-// The thread beats every RegionBeat::interval(); while this process listens or connects, it looks
-// every millisecond after an event, and up to every 10 ms without one. A look is a cached word,
-// or without coherence a load from the region, for each host.
+// While this process listens or connects, the thread looks every millisecond after an event, and up
+// to every 10 ms without one. A look is a cached word, or without coherence a load from the region,
+// for each host. Every RegionBeat::interval() it clears up.
 //
-// Thread-safe. Callbacks come from that thread, without locks, and should not block: the lease
-// must be renewed.
+// Thread-safe. Callbacks come from that thread, without locks, and should not block it.
 class RegionNode : public std::enable_shared_from_this<RegionNode> {
  public:
   // This process's node for the region and host: made by the first call, it stays as long as the
-  // process. Errors are those of Region::Open() and Membership::Join().
+  // process, or until it has lost its place. Errors are those of Region::Open() and
+  // Membership::Join().
   static absl::StatusOr<std::shared_ptr<RegionNode>> Get(const RegionOptions& options);
   // A further node, for tests. Connections keep it alive. A callback must not drop it.
   static absl::StatusOr<std::shared_ptr<RegionNode>> Join(const RegionOptions& options);
@@ -44,6 +44,8 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
   ~RegionNode();
 
   const Region& region() const { return *region_; }
+  // False when this process has lost its place in the region.
+  bool IsMember() const { return !region_->IsGivenUp(); }
 
   // See RegionListener.
   absl::StatusOr<uint64_t> Listen(const std::string& name, RegionListener::OnRequest on_request);

@@ -7,6 +7,7 @@
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/coherence/fence.h"
 
 namespace grpc_cxl::internal {
 
@@ -44,6 +45,11 @@ absl::Status RingWriter::RefreshTail() {
 }
 
 absl::StatusOr<size_t> RingWriter::FreeSpace(size_t enough) {
+  if (!view_.Holds()) return NoLongerOurs();
+  return Available(enough);
+}
+
+absl::StatusOr<size_t> RingWriter::Available(size_t enough) {
   if (capacity() - (head_ - cached_tail_) < enough) {
     if (absl::Status status = RefreshTail(); !status.ok()) return status;
   }
@@ -63,7 +69,7 @@ void RingWriter::Rest() {
 
 absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
   if (bytes.empty()) return 0;
-  const absl::StatusOr<size_t> free = FreeSpace(bytes.size());
+  const absl::StatusOr<size_t> free = Available(bytes.size());
   if (!free.ok()) return free.status();
   const size_t count = std::min(*free, bytes.size());
   const size_t index = head_ & (capacity() - 1);

@@ -52,7 +52,8 @@ class RingWriter {
 
   // Bytes that fit now. FreeSpace() looks at the peer's index and reserves pages only if fewer than
   // `enough` were there at the last look, so that it may tell too little above that. Errors as for
-  // Write().
+  // Write(), and UNAVAILABLE when the memory is not ours any more (Fence). To be asked before
+  // Write(), which does not look: space that was seen is still there.
   absl::StatusOr<size_t> Free() { return FreeSpace(capacity()); }
   absl::StatusOr<size_t> FreeSpace(size_t enough);
 
@@ -66,6 +67,7 @@ class RingWriter {
   uint64_t position() const { return head_; }
 
  private:
+  absl::StatusOr<size_t> Available(size_t enough);
   absl::Status RefreshTail();
 
   RingWriterWords* const mine_;

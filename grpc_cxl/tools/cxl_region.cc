@@ -4,6 +4,7 @@
 //
 //   cxl_region format PATH [--hosts=16] [--bytes=N] [--granule=N] [--lease=1s]
 //   cxl_region show PATH
+//   cxl_region clear PATH --host=N
 
 #include <cstdint>
 #include <iostream>
@@ -18,10 +19,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/environment.h"
+#include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/tools/region_report.h"
 
 ABSL_FLAG(uint32_t, hosts, 16, "format: how many hosts share the region, 1 to 256");
+ABSL_FLAG(uint32_t, host, UINT32_MAX, "clear: the host's number");
 ABSL_FLAG(uint64_t, bytes, 0, "the region's size; 0: all that the file or device has");
 ABSL_FLAG(uint64_t, granule, 0, "format: memory is given out in multiples of this; 0: the least");
 ABSL_FLAG(absl::Duration, lease, absl::Seconds(1),
@@ -31,7 +34,27 @@ namespace {
 
 constexpr char kUsage[] =
     "cxl_region format PATH [--hosts=16] [--bytes=N] [--granule=N] [--lease=1s]\n"
-    "cxl_region show PATH";
+    "cxl_region show PATH\n"
+    "cxl_region clear PATH --host=N   (gives back what host N has: its machine must be off, or its "
+    "processes dead)";
+
+// As a process of that host that comes and goes.
+absl::Status Clear(const std::string& path) {
+  const absl::StatusOr<grpc_cxl::Coherence> coherence =
+      grpc_cxl::internal::Environment::Read().Apply(grpc_cxl::Coherence::kFlush);
+  if (!coherence.ok()) return coherence.status();
+  grpc_cxl::internal::RegionOptions options;
+  options.path = path;
+  options.host = absl::GetFlag(FLAGS_host);
+  options.bytes = absl::GetFlag(FLAGS_bytes);
+  options.model.coherence = *coherence;
+  if (options.host == grpc_cxl::internal::Region::kObserver) {
+    return absl::InvalidArgumentError("give the host's number with --host");
+  }
+  const auto region = grpc_cxl::internal::Region::Open(options);
+  if (!region.ok()) return region.status();
+  return grpc_cxl::internal::Membership::Join(*region).status();
+}
 
 absl::Status Run(const std::string& command, const std::string& path) {
   if (command == "format") {
@@ -44,6 +67,7 @@ absl::Status Run(const std::string& command, const std::string& path) {
                                                    .lease = absl::GetFlag(FLAGS_lease),
                                                    .coherence = *coherence});
   }
+  if (command == "clear") return Clear(path);
   if (command != "show") {
     return absl::InvalidArgumentError(absl::StrCat("no such command: ", command, "\n", kUsage));
   }

@@ -154,6 +154,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/polling/watchdog.cc
     grpc_cxl/priority.cc
     grpc_cxl/region/membership.cc
+    grpc_cxl/region/own_entries.cc
     grpc_cxl/region/peer_lease.cc
     grpc_cxl/region/region.cc
     grpc_cxl/region/region_allocator.cc

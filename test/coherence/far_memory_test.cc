@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "grpc_cxl/base/shared_word.h"
 #include "grpc_cxl/coherence/cache_lines.h"
@@ -70,10 +71,56 @@ TEST_P(FarMemoryTest, StoresAndBytes) {
   EXPECT_EQ(Charged([&] { view_.Store(memory_.word, uint64_t{7}, std::memory_order_release); }),
             kStore);
   EXPECT_EQ(memory_.word, 7u);
-  EXPECT_EQ(Charged([&] { view_.Acquire(memory_.bytes); }), kLoad + 4096);
+  // A core has 48 of the 64 lines under way at a time.
+  EXPECT_EQ(Charged([&] { view_.Acquire(memory_.bytes); }), kLoad + 64 * kLoad / 48);
   EXPECT_EQ(Charged([&] { view_.Publish(memory_.bytes); }),
-            4096 + (GetParam() == Coherence::kFlush ? kStore : 0));
+            GetParam() == Coherence::kFlush ? kStore + 64 * kStore / 48 : 64 * kLoad / 48);
   EXPECT_EQ(Charged([&] { view_.Publish({}); }), 0);
+}
+
+TEST_P(FarMemoryTest, AStoreIsSeenAfterItsLatency) {
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point seen;
+  std::thread reader([&] {
+    while (memory_.word == 0) {
+    }
+    seen = std::chrono::steady_clock::now();
+  });
+  view_.Store(memory_.word, uint64_t{7}, std::memory_order_release);
+  reader.join();
+  EXPECT_GE(seen - start, std::chrono::nanoseconds(kStore * 95 / 100));
+}
+
+TEST(FarMemoryPlainTest, BandwidthIsTheLinksOrTheCores) {
+  Memory memory;
+  const absl::Span<char> all(reinterpret_cast<char*>(&memory), sizeof(memory));
+  const auto charged = [&](const MemoryDistance& distance) {
+    const auto far = FarMemory::Create({.distance = distance}, all);
+    const uint64_t before = DistanceCounters::OfProcess().charged_ns;
+    SharedView(far.get()).Acquire(memory.bytes);
+    return DistanceCounters::OfProcess().charged_ns - before;
+  };
+  EXPECT_EQ(charged({.load_ns = 800, .gbps = 25}), 800 + 64 * 800 / 48);  // 3.8 GB/s
+  EXPECT_EQ(charged({.load_ns = 800, .gbps = 25, .lines_in_flight = 1024}), 800 + 4096 / 25);
+  EXPECT_EQ(charged({.load_ns = 800, .lines_in_flight = 1}), 800 + 64 * 800);
+}
+
+TEST(FarMemoryPlainTest, OneInAHundredIsInTheTail) {
+  Memory memory;
+  const auto far = FarMemory::Create({.distance = {.store_ns = 10, .tail_ns = 1000}},
+                                     {reinterpret_cast<char*>(&memory), sizeof(memory)});
+  constexpr int kStores = 100'000;
+  int slow = 0, slower = 0;
+  for (int i = 0; i < kStores; ++i) {
+    const uint64_t before = DistanceCounters::OfProcess().charged_ns;
+    far->AwaitStore();
+    const uint64_t charged = DistanceCounters::OfProcess().charged_ns - before;
+    slow += charged > 10;
+    slower += charged > 1010;
+    EXPECT_LE(charged, 10u + 4000);
+  }
+  EXPECT_NEAR(slow, kStores / 100, kStores / 400);
+  EXPECT_NEAR(slower, kStores / 1000, kStores / 2000);
 }
 
 TEST_P(FarMemoryTest, ReadModifyWriteOfOwnWords) {

@@ -36,13 +36,21 @@ TEST(MemoryModelTest, Presets) {
     last = distance->load_ns;
   }
   EXPECT_THAT(DistancePreset("moon"),
-              StatusIs(kInvalid, HasSubstr("none of local, expander, switch and pool")));
+              StatusIs(kInvalid, HasSubstr("none of local, expander, fast_expander,")));
 }
 
 TEST(MemoryModelTest, DistancesInWords) {
   EXPECT_THAT(ParseDistance(""), IsOkAndHolds(MemoryDistance{}));
   EXPECT_THAT(ParseDistance("load_ns=1,store_ns=2,gbps=0.5"),
               IsOkAndHolds(MemoryDistance{.load_ns = 1, .store_ns = 2, .gbps = 0.5}));
+  EXPECT_THAT(ParseDistance("lines_in_flight=12,tail_ns=5"),
+              IsOkAndHolds(MemoryDistance{.lines_in_flight = 12, .tail_ns = 5}));
+  EXPECT_THAT(ParseDistance("tail_ns=1000001"), StatusIs(kInvalid, HasSubstr("at most 1000000")));
+  for (const char* wrong : {"lines_in_flight=0", "lines_in_flight=1025"}) {
+    EXPECT_THAT(ParseDistance(wrong), StatusIs(kInvalid, HasSubstr("1 to 1024"))) << wrong;
+  }
+  EXPECT_EQ(DistancePreset("fast_expander")->load_ns, 140);
+  EXPECT_EQ(DistancePreset("slow_expander")->load_ns, 410);
   EXPECT_THAT(ParseDistance("gbps=10"), IsOkAndHolds(MemoryDistance{.gbps = 10}));
   EXPECT_THAT(ParseDistance("gbps=10", {.load_ns = 7}),
               IsOkAndHolds(MemoryDistance{.load_ns = 7, .gbps = 10}));

@@ -4,6 +4,7 @@
 A model lives beside what it describes. Each must hold, and fail as soon as one part is left out.
 """
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ import unittest
 from record_skip import record_skip  # test/support
 
 DOORBELL = "grpc_cxl/doorbell/doorbell.pml"
+RING = "grpc_cxl/ring/ring.pml"
+SLOT = "grpc_cxl/calls/call_slot.pml"
+REGION = "grpc_cxl/region/region.pml"
 VIEW = "grpc_cxl/coherence/shared_view.pml"
 
 HOLD = (
@@ -21,6 +25,12 @@ HOLD = (
     (VIEW, "MESSAGE"),
     (VIEW, "DEKKER"),
     (VIEW, "REUSE"),
+    (VIEW, "ENTRY"),
+    (RING, ""),
+    (RING, "WEAK"),
+    (SLOT, ""),
+    (SLOT, "WEAK"),
+    (REGION, ""),
 )
 FAIL = (
     (DOORBELL, "NO_FENCE_2"),
@@ -31,6 +41,20 @@ FAIL = (
     (VIEW, "DEKKER NO_WRITE_BACK"),
     (VIEW, "DEKKER NO_DROP"),
     (VIEW, "REUSE NO_FLUSH"),
+    (VIEW, "ENTRY NO_PUBLISH"),
+    (VIEW, "ENTRY NO_ACQUIRE"),
+    (VIEW, "ENTRY NO_DROP"),
+    (VIEW, "ENTRY NO_ZERO"),
+    (RING, "WEAK NO_RELEASE_HEAD"),
+    (RING, "NO_ACQUIRE_HEAD"),
+    (RING, "NO_RELEASE_TAIL"),
+    (SLOT, "NO_FENCE_2"),
+    (SLOT, "NO_FENCE_B"),
+    (SLOT, "WEAK NO_RELEASE_POSTED"),
+    (SLOT, "WEAK NO_RELEASE_DONE"),
+    (REGION, "NO_ACKNOWLEDGEMENT"),
+    (REGION, "NO_LOCK"),
+    (REGION, "NO_CLEAR_UP"),
 )
 
 
@@ -43,23 +67,28 @@ def check(model, parts):
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
         run("spin", *("-D" + part for part in parts.split()), "-a", path)
         run("cc", "-O0", "-w", "-DSAFETY", "-o", "pan", "pan.c")
-        said = run("./pan", "-m100000")
+        said = run("./pan", "-m100000", "-w20")
     if "errors: 0" in said and "max search depth too small" not in said:
         return ""
     return said
 
 
+def check_all(models):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return zip(models, pool.map(lambda one: check(*one), models))
+
+
 class ModelsTest(unittest.TestCase):
 
     def test_models_hold(self):
-        for model, parts in HOLD:
-            with self.subTest(model=model, parts=parts):
-                self.assertEqual(check(model, parts), "")
+        for model, said in check_all(HOLD):
+            with self.subTest(model=model):
+                self.assertEqual(said, "")
 
     def test_without_a_part_they_fail(self):
-        for model, parts in FAIL:
-            with self.subTest(model=model, parts=parts):
-                self.assertRegex(check(model, parts), "assertion violated|invalid end state")
+        for model, said in check_all(FAIL):
+            with self.subTest(model=model):
+                self.assertRegex(said, "assertion violated|invalid end state")
 
 
 if __name__ == "__main__":

@@ -8,17 +8,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "absl/status/status_matchers.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc_cxl/region/region_node.h"
 #include "test/coherence/host_cache.h"
 #include "test/support/eventually.h"
@@ -32,6 +36,7 @@ using ::absl_testing::StatusIs;
 using ::testing::HasSubstr;
 
 constexpr size_t kBytes = 64 << 10;
+constexpr absl::Duration kLease = absl::Milliseconds(200);
 constexpr uint32_t kOther = 9;  // a machine that only looks
 
 MemoryModel On(uint32_t machine) {
@@ -43,7 +48,7 @@ class RegionCacheTest : public ::testing::Test {
   RegionCacheTest() { Format(); }
 
   void Format(uint32_t hosts = 3) {
-    CHECK_OK(FormatRegion(path_, {.hosts = hosts, .bytes = 2 << 20}));
+    CHECK_OK(FormatRegion(path_, {.hosts = hosts, .bytes = 2 << 20, .lease = kLease}));
   }
   absl::StatusOr<std::shared_ptr<Region>> Open(uint32_t machine) {
     return Region::Open({.path = path_, .host = Region::kObserver, .model = On(machine)});
@@ -56,7 +61,15 @@ class RegionCacheTest : public ::testing::Test {
     return *std::move(node);
   }
   // To others of its host, and to this test, it looks dead. A process of this host must clear up.
-  static void Die(const RegionNode& node) { node.region().UnlockProcess(0); }
+  static void Die(const RegionNode& node) {
+    SharedU64& beat = node.region().mine().processes[0].beat;
+    // Another's beat ends its own.
+    EXPECT_TRUE(Eventually([&] {
+      beat = 1'000'000;
+      return !node.IsMember();
+    }));
+    node.region().UnlockProcess(0);
+  }
 
   void Serve() {
     CHECK_OK(server_->Listen("a", [this](const RegionRequest& request) {
@@ -186,13 +199,104 @@ TEST_F(RegionCacheTest, AHostThatMovesToAnotherMachineAndBackUsesNoIdTwice) {
     const auto node = Join(0, machine);
     const auto observer = *Open(kOther);
     EXPECT_GT(ReadProcess(*observer, 0, 0)->process.incarnation, last);
-    // Every machine has a kernel of its own.
-    node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
     const auto listener = node->Listen("a", [](const auto&) {});
     ASSERT_THAT(listener, IsOk());
     last = ReadName(*observer, 0, 0)->id;
     node->StopListening(*listener);
+    EXPECT_FALSE(ReadName(*observer, 0, 0).has_value());
+    // Every machine has a kernel of its own.
+    node->region().Store(node->region().mine().words.boot_id[0], uint64_t{machine + 1});
   }
+}
+
+TEST_F(RegionCacheTest, AnotherMachineThatIsThisHostIsFound) {
+  for (const bool joins_at_the_same_time : {false, true}) {
+    auto node = Join(0);
+    const auto clone = *Region::Open({.path = path_, .host = 0, .model = On(5)});
+    if (joins_at_the_same_time) {
+      const Region::HostLock lock(*clone);
+      ProcessRecord record{.beat = 1};
+      WriteProcess(*clone, 0, record);
+    } else {
+      clone->Store(clone->mine().words.boot_id[0], uint64_t{4711});
+    }
+    EXPECT_TRUE(Eventually([&] { return !node->IsMember(); }));
+    EXPECT_TRUE(ReadProcess(**Open(kOther), 0, 0).has_value());
+    node.reset();  // it clears nothing away that is another's
+    EXPECT_TRUE(ReadProcess(**Open(kOther), 0, 0).has_value());
+    Format();
+  }
+}
+
+TEST_F(RegionCacheTest, AProcessWithAFreeLockThatBeatsIsLeftAlone) {
+  auto node = Join(0);
+  const auto clone = *Region::Open({.path = path_, .host = 0, .model = On(5)});
+  const auto write = [&](Region::Node on) {
+    const Region::HostLock lock(*clone);
+    ProcessRecord record{.beat = 1, .pid = 4711, .node = on};
+    WriteProcess(*clone, 5, record);
+  };
+  std::atomic<bool> stop = false;
+  write(clone->node());
+  std::thread beats([&] {
+    for (uint64_t beat = 2; !stop; ++beat) {
+      clone->Store(clone->mine().processes[5].beat, beat);
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+  });
+  const RegionOptions options{.path = path_, .host = 0, .model = On(7)};
+  EXPECT_THAT(RegionNode::Join(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("on another machine")));
+  write({.device = 1, .inode = 2});
+  EXPECT_THAT(RegionNode::Join(options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("a bind mount")));
+  absl::SleepFor(2 * kLease);
+  EXPECT_TRUE(ReadProcess(**Open(kOther), 0, 5).has_value());
+  stop = true;
+  beats.join();
+  EXPECT_TRUE(Eventually([&] { return !ReadProcess(**Open(kOther), 0, 5).has_value(); }));
+}
+
+TEST_F(RegionCacheTest, ADamagedEntryIsMendedByItsOwner) {
+  server_ = Join(0);
+  Serve();
+  const auto client = Join(1);
+  const RegionOffer mine = Connect(*client);
+  const auto observer = *Open(kOther), vandal = *Open(5);
+  HostControl& control = vandal->control(0);
+  for (SharedU64* word : {&control.names[0].text[0], &control.answers[0].bytes}) {
+    vandal->Store(*word, uint64_t{4711});
+    EXPECT_TRUE(Eventually([&] {
+      return ReadName(*observer, 0, 0).has_value() && ReadAnswer(*observer, 0, 0).has_value();
+    }));
+  }
+  EXPECT_EQ(ReadName(*observer, 0, 0)->text, "a");
+  EXPECT_EQ(ReadAnswer(*observer, 0, 0)->bytes, kBytes);
+  EXPECT_FALSE(mine.connection->PeerGone());
+}
+
+TEST_F(RegionCacheTest, WhatNobodyOwnsGoesWithTheNextWhoIsAlone) {
+  {
+    const auto gone = *Region::Open({.path = path_, .host = 0, .model = On(0)});
+    const Region::HostLock lock(*gone);
+    NameRecord name{.text = "a"};
+    WriteName(*gone, 0, name);
+    RequestRecord request;
+    WriteRequest(*gone, 0, request);
+    AnswerRecord answer{.offset = gone->memory_begin(0), .bytes = kBytes};
+    WriteAnswer(*gone, 0, answer);
+    gone->Store(gone->mine().answers[0].bytes, uint64_t{1});
+  }
+  const auto observer = *Open(kOther);
+  const HostControl& control = observer->control(0);
+  const auto used = [&] {
+    return (observer->Load(0, control.names[0].id) != 0) +
+           (observer->Load(0, control.requests[0].id) != 0) +
+           (observer->Load(0, control.answers[0].id) != 0);
+  };
+  EXPECT_EQ(used(), 3);
+  const auto node = Join(0);
+  EXPECT_EQ(used(), 0);
 }
 
 TEST_F(RegionCacheTest, AFormatIsSeenByAllWhoLookedBefore) {

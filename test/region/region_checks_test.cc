@@ -21,6 +21,7 @@
 #include "grpc_cxl/region/region_connector.h"
 #include "grpc_cxl/region/region_listener.h"
 #include "grpc_cxl/region/region_servers.h"
+#include "test/support/eventually.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
@@ -32,7 +33,7 @@ using ::testing::HasSubstr;
 
 constexpr uint64_t kBytes = 2 << 20;
 
-// A host with one process. The test's thread looks; no other runs.
+// A host with one process. The test's thread looks; no other does.
 struct Host {
   Host(const std::string& path, uint32_t number)
       : region(*Region::Open({.path = path, .host = number, .model = {}})),
@@ -229,6 +230,34 @@ TEST_F(RegionChecksTest, R13AnswersOfItsOwnHostThatMakeNoSense) {
   EXPECT_THAT(reserve(begin - kPageBytes, kPageBytes),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("are not part of its memory")));
   EXPECT_THAT(reserve(begin + 4 * kPageBytes, kPageBytes), IsOk());
+}
+
+TEST_F(RegionChecksTest, R14DamagedEntries) {
+  // Of a process that lives.
+  ProcessEntry& process = server_.region->mine().processes[0];
+  const uint64_t nonce = process.nonce;
+  process.nonce = nonce + 1;
+  EXPECT_TRUE(Eventually([&] { return process.nonce == nonce; }));
+  EXPECT_FALSE(server_.region->IsGivenUp());
+  // Of one that is gone.
+  AnswerRecord answer{.offset = server_.region->memory_begin(2), .bytes = kPageBytes};
+  {
+    const auto gone = *Region::Open({.path = path_, .host = 2, .model = {}});
+    const Region::HostLock lock(*gone);
+    WriteAnswer(*gone, 0, answer);
+  }
+  AnswerEntry& entry = server_.region->control(2).answers[0];
+  EXPECT_TRUE(ReadAnswer(*client_.region, 2, 0).has_value());
+  entry.bytes = 2 * kPageBytes;
+  EXPECT_FALSE(ReadAnswer(*client_.region, 2, 0).has_value());
+  {
+    const auto region = *Region::Open({.path = path_, .host = 2, .model = {}});
+    const Region::HostLock lock(*region);
+    EXPECT_THAT(ReserveMemory(*region, kPageBytes, answer),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is damaged")));
+  }
+  const Host next(path_, 2);
+  EXPECT_EQ(entry.id, 0);
 }
 
 }  // namespace

@@ -5,16 +5,13 @@
 // that in the end nothing is left: no entry, no memory.
 
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <iostream>
-#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,18 +20,14 @@
 #include "absl/log/check.h"
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/region/region_node.h"
+#include "test/region/region_children.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::internal {
 namespace {
-
-constexpr size_t kBytes = 64 << 10;
-constexpr absl::Duration kPatience = absl::Seconds(60);  // of all processes; a failure only
 
 std::atomic<int> stores_left{0};
 
@@ -42,61 +35,16 @@ void DieBeforeStore() {
   if (stores_left.fetch_sub(1) == 1) kill(getpid(), SIGKILL);
 }
 
-std::shared_ptr<RegionNode> Join(const std::string& path, uint32_t host) {
-  auto node = RegionNode::Join({.path = path, .host = host});
-  CHECK_OK(node.status());
-  return *std::move(node);
-}
-
-// Serves until `stop` is closed at its other end. Every connection ends when its client does.
-int Serve(const std::string& path, int stop) {
-  const auto node = Join(path, 0);
-  absl::Mutex mu;
-  std::deque<RegionRequest> requests;
-  const auto listener = node->Listen("mortal", [&](const RegionRequest& request) {
-    absl::MutexLock lock(mu);
-    requests.push_back(request);
-  });
-  if (!listener.ok()) return 2;
-  std::list<RegionOffer> open;
-  for (pollfd end{stop, POLLIN, 0}; poll(&end, 1, /*timeout=*/2) == 0;) {
-    absl::MutexLock lock(mu);
-    for (; !requests.empty(); requests.pop_front()) {
-      absl::StatusOr<RegionOffer> offer = node->Accept(requests.front(), kBytes, {});
-      if (!offer.ok()) return 3;
-      open.push_back(*std::move(offer));
-    }
-    std::erase_if(open, [](const RegionOffer& offer) { return offer.connection->PeerGone(); });
-  }
-  open.clear();
-  node->StopListening(*listener);
-  return 0;
-}
-
 // Connects once, and tries until it does.
 int Call(const std::string& path) {
-  const auto node = Join(path, 1);
-  const absl::Time start = absl::Now();
-  while (absl::Now() - start < kPatience) {
-    absl::Notification done;
-    absl::StatusOr<RegionOffer> offer;
-    node->Connect("mortal", 0, [&](absl::StatusOr<RegionOffer> result) {
-      offer = std::move(result);
-      done.Notify();
-    });
-    if (!done.WaitForNotificationWithTimeout(kPatience)) return 2;  // hangs
-    if (!offer.ok() || offer->connection == nullptr) {
-      absl::SleepFor(absl::Milliseconds(2));
-      continue;
-    }
-    const char* const bytes = offer->arena->data();
-    if (std::any_of(bytes, bytes + kBytes, [](char byte) { return byte != 0; })) return 3;
-    std::fill_n(offer->arena->data(), kBytes, 'x');
-    offer->connection->Close();
-    offer->arena.reset();
-    return 0;
-  }
-  return 4;
+  const auto node = JoinRegion(path, 1);
+  RegionOffer offer = ConnectTo(*node, "mortal");
+  const char* const bytes = offer.arena->data();
+  if (std::any_of(bytes, bytes + kArenaBytes, [](char byte) { return byte != 0; })) return 3;
+  std::fill_n(offer.arena->data(), kArenaBytes, 'x');
+  offer.connection->Close();
+  offer.arena.reset();
+  return 0;
 }
 
 template <typename Body>
@@ -117,7 +65,7 @@ int Await(pid_t pid) {
 
 // 0 when soon nothing is in use but the entries of the two nodes that look.
 int AwaitEmpty(const std::string& path) {
-  const auto host0 = Join(path, 0), host1 = Join(path, 1);
+  const auto host0 = JoinRegion(path, 0), host1 = JoinRegion(path, 1);
   const Region& region = host0->region();
   std::string left;
   const absl::Time start = absl::Now();
@@ -154,7 +102,7 @@ int Scenario(const std::string& path, bool kill_server, int n) {
   PCHECK(pipe(stop) == 0);
   const auto serve = [&] {
     close(stop[1]);
-    return Serve(path, stop[0]);
+    return ServeRegion(path, "mortal", stop[0]);
   };
   const pid_t first = Fork(kill_server ? n : 0, serve);
   pid_t client = Fork(kill_server ? 0 : n, [&] {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_REGION_OWN_ENTRIES_H_
+#define GRPC_CXL_REGION_OWN_ENTRIES_H_
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "grpc_cxl/base/shared_word.h"
+
+namespace grpc_cxl::internal {
+
+// What this process has written into entries of a region, to mend those that others damage.
+// Thread-safe.
+class OwnEntries {
+ public:
+  // `words` of an entry in use, of which the second changes if `second_changes`.
+  void Remember(absl::Span<SharedU64> words, bool second_changes);
+  // Calls `free`, which frees the entry.
+  void Forget(const SharedU64& id, absl::FunctionRef<void()> free);
+
+  // Calls `look` with the words of each entry, then `mended` if they were damaged and have been
+  // written anew.
+  void Mend(absl::FunctionRef<void(absl::Span<SharedU64>)> look,
+            absl::FunctionRef<void(absl::Span<SharedU64>)> mended) const;
+
+ private:
+  struct Entry {
+    absl::Span<SharedU64> words;
+    bool second_changes;
+    std::vector<uint64_t> content;
+
+    bool Counts(size_t i) const { return i != 1 || !second_changes; }
+    bool IsDamaged() const;
+  };
+
+  mutable absl::Mutex mu_;
+  std::map<const SharedU64*, Entry> entries_ ABSL_GUARDED_BY(mu_);  // by their ids' places
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_REGION_OWN_ENTRIES_H_
