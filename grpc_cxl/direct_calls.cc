@@ -57,7 +57,8 @@ std::shared_ptr<internal::Dispatcher> DispatcherFor(grpc::Server& server,
                                                     const internal::ServiceName& name,
                                                     const internal::ServerLimits& limits) {
   return std::make_shared<internal::Dispatcher>(
-      server, absl::StrReplaceAll(name.str(), {{"/", "."}}), limits.max_metadata_bytes);
+      server, absl::StrReplaceAll(name.str(), {{"/", "."}}), limits.max_metadata_bytes,
+      limits.max_message_bytes);
 }
 
 }  // namespace
@@ -152,6 +153,7 @@ DirectCallStats GetDirectCallStats() {
   const CallCounters& counters = CallCounters::OfProcess();
   return {
       .direct = counters.direct,
+      .direct_streams = counters.direct_streams,
       .in_process = counters.in_process,
       .not_taken = counters.not_taken,
       .no_connection = counters.no_connection,

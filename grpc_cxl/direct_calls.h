@@ -28,9 +28,10 @@ namespace grpc_cxl {
 //
 // The same as over HTTP/2: status, metadata, deadlines, cancellation, size limits of messages and
 // metadata, interceptors on both sides. A call that would differ as a direct call goes over HTTP/2:
-// streams, generic stubs and messages that are not generated classes, ClientUnaryReactor, the
-// completion-queue API, call credentials, TLS, compression, service configs, large requests for
-// which no payload block is free, calls while no connection is up.
+// streams (unless ChannelOptions and ServerOptions have `direct_streams`), generic stubs and
+// messages that are not generated classes, ClientUnaryReactor, the completion-queue API for unary
+// calls, call credentials, TLS, compression, service configs, large requests for which no payload
+// block is free, calls while no connection is up.
 //
 // What a handler can tell from a direct call:
 //   * peer() is empty: the call reaches the service through the server's own in-process
@@ -83,8 +84,9 @@ bool AwaitTakeOver(grpc::Server& server, absl::Time deadline = absl::InfiniteFut
 // Which path the unary calls of this process took on channels that may make direct calls.
 // Counted since the process began.
 struct DirectCallStats {
-  uint64_t direct = 0;         // begun as direct calls
-  uint64_t in_process = 0;     // of those, to servers of this process, without the arena
+  uint64_t direct = 0;          // begun as direct calls
+  uint64_t direct_streams = 0;  // streams begun as direct calls; others are not counted
+  uint64_t in_process = 0;      // of `direct`, to servers of this process, without the arena
   uint64_t not_taken = 0;      // of those, made at another replica or on the stream path after all:
                                // the server was shutting down or went before it had taken them
   uint64_t no_connection = 0;  // stream path: no connection that offers direct calls was up

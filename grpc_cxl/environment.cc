@@ -267,6 +267,7 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   if (!runs_inline.ok()) return runs_inline.status();
   settings.inline_calls = options.inline_calls || *runs_inline;
   settings.direct_calls = options.direct_calls;
+  settings.direct_streams = options.direct_calls && options.direct_streams;
   settings.priority = options.priority;
   settings.max_arena_bytes = options.max_arena_bytes;
   settings.max_waiting_calls = options.max_waiting_calls;
@@ -282,6 +283,7 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   if (!coherence.ok()) return coherence.status();
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
+  settings.direct_streams = options.direct_calls && options.direct_streams;
   settings.also_known_as = options.also_known_as;
   const absl::StatusOr<bool> take_over = Flag("GRPC_CXL_TAKE_OVER", environment.take_over);
   if (!take_over.ok()) return take_over.status();

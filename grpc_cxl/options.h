@@ -112,6 +112,10 @@ struct ChannelOptions : EndpointOptions {
   // two of ServerOptions::call_buffer_bytes for each call at a time.
   bool direct_calls = true;
 
+  // Whether streaming calls may bypass HTTP/2 as well, where `direct_calls` do and the server
+  // offers it: up to 16 at a time on a connection. Default: no.
+  bool direct_streams = false;
+
   // Whether a call to a server of this very process is run by its caller's thread, as a function
   // call would be: no other thread is woken, nothing passes through an arena, and a machine whose
   // cores are busy makes such calls as fast as an idle one. For unary calls of the synchronous API
@@ -152,6 +156,10 @@ struct ServerOptions : EndpointOptions {
   // Whether the address may offer direct calls: grpc_cxl::ServerBuilder then does, and
   // EnableDirectCalls() (direct_calls.h). Default: yes.
   bool direct_calls = true;
+
+  // Whether direct calls may be streams as well. Default: no. Each that is open on a connection
+  // takes 128 KiB from the second on, of `max_total_arena_bytes` too.
+  bool direct_streams = false;
 
   // Other hosts and ports for which clients reach this server, such as "payments.prod.svc:50051":
   // those of the targets of their channels, spelled as there, in any network namespace that shares

@@ -10,6 +10,7 @@ namespace grpc_cxl::internal {
 // (direct_calls.h).
 struct CallCounters {
   Counter direct;
+  Counter direct_streams;
   Counter in_process;
   Counter not_taken;
   Counter no_connection;

@@ -20,6 +20,7 @@
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
 
@@ -61,7 +62,8 @@ struct CallRoute {
   std::shared_ptr<OwnServer> own = nullptr;
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
-  ReplicaScore* score = nullptr;  // of a replica; else null
+  ReplicaScore* score = nullptr;     // of a replica; else null
+  ClientStreams* streams = nullptr;  // null: none
   std::shared_ptr<SlotQueue> queue;
 
   // Calls of this client under way, or waiting for that.

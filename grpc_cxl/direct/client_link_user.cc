@@ -3,15 +3,19 @@
 
 #include <utility>
 
+#include "grpc_cxl/direct/stream_area.h"
+
 namespace grpc_cxl::internal {
 
 ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                                std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
                                bool is_replica, std::shared_ptr<OwnServer> own, Watchdog* watchdog,
-                               size_t most_waiting)
+                               size_t most_waiting, bool streams)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
           link->polls(), SpinBudget(wait), link->pages()),
+      streams_(streams ? std::make_unique<ClientStreams>(StreamsOf(link, buffer_bytes, areas))
+                       : nullptr),
       blocks_{link->pool(), link->borrower(), trust_peer},
       is_replica_(is_replica),
       routes_(std::move(routes)),
@@ -29,6 +33,7 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
                                                      .watchdog = watchdog_,
                                                      .gate = &gate_,
                                                      .score = is_replica_ ? &score_ : nullptr,
+                                                     .streams = streams_.get(),
                                                      .queue = queue_}));
 }
 
@@ -43,6 +48,7 @@ void ClientLinkUser::FillStatus(StatusConnection* entry) const {
 void ClientLinkUser::Retire() {
   routes_->Remove(&calls_);
   gate_.Close();
+  if (streams_ != nullptr) streams_->Retire();
   calls_.Retire();
   queue_->Close();
 }
@@ -50,6 +56,7 @@ void ClientLinkUser::Retire() {
 void ClientLinkUser::Ended() {
   routes_->Remove(&calls_);
   gate_.Close();
+  if (streams_ != nullptr) streams_->Ended();
   queue_->Close();
   calls_.Ended();
 }

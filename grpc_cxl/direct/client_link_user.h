@@ -15,6 +15,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
 
@@ -24,24 +25,36 @@ class ClientLinkUser final : public LinkUser {
  public:
   // `link` has `areas` call areas with buffers of `buffer_bytes`, and outlives this. `trust_peer`:
   // see CallBlocks. `is_replica`: the server is one of several. `own` and `watchdog`: see
-  // CallRoute. `most_waiting`: see SlotQueue.
+  // CallRoute. `most_waiting`: see SlotQueue. `streams`: behind the call areas
+  // lies that of the streams.
   ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bool trust_peer,
                  std::shared_ptr<CallRoutes> routes, const WaitTerms& wait, bool is_replica,
-                 std::shared_ptr<OwnServer> own, Watchdog* watchdog, size_t most_waiting);
+                 std::shared_ptr<OwnServer> own, Watchdog* watchdog, size_t most_waiting,
+                 bool streams = false);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
-  bool Ready() const override { return calls_.Ready(); }
-  absl::Status Run() override { return calls_.Run(); }
+  bool Ready() const override {
+    return calls_.Ready() || (streams_ != nullptr && streams_->Ready());
+  }
+  absl::Status Run() override {
+    if (streams_ != nullptr) streams_->Run();
+    return calls_.Run();
+  }
   void Retire() override;
   void Ended() override;
-  bool Busy() const override { return calls_.busy() > 0 || gate_.Busy(); }
-  uint64_t activity() const override { return calls_.posts(); }
+  bool Busy() const override {
+    return calls_.busy() > 0 || gate_.Busy() || (streams_ != nullptr && streams_->busy() > 0);
+  }
+  uint64_t activity() const override {
+    return calls_.posts() + (streams_ == nullptr ? 0 : streams_->activity());
+  }
   void Rest() override { calls_.Rest(); }
   bool MayRest() const override { return calls_.MayRest(); }
   void FillStatus(StatusConnection* entry) const override;
 
  private:
   ClientCallAreas calls_;
+  const std::unique_ptr<ClientStreams> streams_;  // null: none
   const CallBlocks blocks_;
   RouteCounters counters_;
   const bool is_replica_;

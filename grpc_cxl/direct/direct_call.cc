@@ -8,7 +8,6 @@
 #include <chrono>
 #include <climits>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "absl/types/span.h"
@@ -18,6 +17,7 @@
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
+#include "grpc_cxl/direct/thread_spin.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/poller.h"
@@ -33,18 +33,6 @@ using grpc_event_engine::experimental::GetDefaultEventEngine;
 
 // Most bytes of a response's status, and of entries' heads in its metadata.
 constexpr size_t kHeadLimit = 64 << 10;
-
-// The budget of this thread's waits on a channel.
-SpinBudget& ThreadSpin(const DirectChannel& channel) {
-  constexpr size_t kMost = 64;  // beyond it, budgets start anew
-  thread_local std::unordered_map<const DirectChannel*, std::pair<WaitTerms, SpinBudget>> budgets;
-  if (budgets.size() > kMost) budgets.clear();
-  auto& [terms, budget] =
-      budgets.try_emplace(&channel, channel.wait, SpinBudget(channel.wait)).first->second;
-  // Another channel had this address before.
-  if (terms != channel.wait) budget = SpinBudget(terms = channel.wait);
-  return budget;
-}
 
 // The texts are those of a call over HTTP/2.
 grpc::Status Cancelled() { return grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED"); }
@@ -282,7 +270,7 @@ void DirectCall::WaitElsewhere() {
     cancelled = cancelled_;
     detached_ = detached;
   }
-  WatchServer(channel_, link_, detached);
+  WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
   const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;

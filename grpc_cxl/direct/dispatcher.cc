@@ -17,6 +17,7 @@
 #include "grpc_cxl/direct/legal_metadata.h"
 #include "grpc_cxl/direct/metadata_limit.h"
 #include "grpc_cxl/direct/metadata_view.h"
+#include "grpc_cxl/direct/stream_dispatcher.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 
@@ -120,9 +121,11 @@ std::shared_ptr<grpc::Channel> InProcessChannel(grpc::Server& server) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes)
+Dispatcher::Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes,
+                       uint64_t max_message_bytes)
     : authority_(std::move(authority)),
       max_metadata_bytes_(max_metadata_bytes),
+      max_message_bytes_(max_message_bytes),
       stub_(InProcessChannel(server)) {}
 
 absl::Status Dispatcher::Prepare(const RequestView& request, const std::string& peer,
@@ -198,6 +201,12 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
   absl::Status started = running->Start(*view, *this);
   if (started.ok()) running.release();  // it may be over and deleted by now
   return started;
+}
+
+std::shared_ptr<StreamUser> Dispatcher::OnStream(std::shared_ptr<ServerLinkUser> connection,
+                                                 std::unique_ptr<ServerStream> stream,
+                                                 std::shared_ptr<CallHandler> self) {
+  return MakeRunningStream(std::move(connection), std::move(stream), this, std::move(self));
 }
 
 }  // namespace grpc_cxl::internal

@@ -8,6 +8,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,8 +27,9 @@ namespace grpc_cxl::internal {
 class Dispatcher final : public CallHandler {
  public:
   // `authority` is the host of calls that name none. Calls with more than `max_metadata_bytes` end
-  // RESOURCE_EXHAUSTED.
-  Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes);
+  // RESOURCE_EXHAUSTED. `max_message_bytes`: of requests in streams; the server checks others.
+  Dispatcher(grpc::Server& server, std::string authority, size_t max_metadata_bytes,
+             uint64_t max_message_bytes = UINT64_MAX);
 
   // How a call begins, for those who wait for its end. Prepare() sets what `request` says of the
   // call, DATA_LOSS when its metadata is malformed, and Call() begins it; `context`, `message` and
@@ -44,10 +46,18 @@ class Dispatcher final : public CallHandler {
   // DATA_LOSS when the request or its metadata is malformed.
   absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
                       std::string request) override;
+  std::shared_ptr<StreamUser> OnStream(std::shared_ptr<ServerLinkUser> connection,
+                                       std::unique_ptr<ServerStream> stream,
+                                       std::shared_ptr<CallHandler> self) override;
+
+  // For streams.
+  grpc::GenericStub& stub() { return stub_; }
+  uint64_t max_message_bytes() const { return max_message_bytes_; }
 
  private:
   const std::string authority_;
   const size_t max_metadata_bytes_;
+  const uint64_t max_message_bytes_;
   grpc::GenericStub stub_;
 };
 

@@ -23,6 +23,7 @@
 #include "grpc_cxl/direct/offer_call.h"
 #include "grpc_cxl/direct/one_way_call.h"
 #include "grpc_cxl/direct/one_way_mark.h"
+#include "grpc_cxl/direct/stream_interceptor.h"
 #include "grpc_cxl/payload/message_types.h"
 
 namespace grpc_cxl::internal {
@@ -68,7 +69,7 @@ class Factory final : public ClientInterceptorFactoryInterface {
 
   // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
-    if (info->type() != ClientRpcInfo::Type::UNARY) return nullptr;
+    if (info->type() != ClientRpcInfo::Type::UNARY) return MakeStreamInterceptor(channel_, info);
     if (HasGlobalInterceptor()) {
       CallCounters::OfProcess().global_interceptor.Add();
       return nullptr;

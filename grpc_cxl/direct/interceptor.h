@@ -14,7 +14,7 @@
 
 namespace grpc_cxl::internal {
 
-// Makes the interceptor that takes a channel's eligible unary calls out of gRPC ("hijacks" them)
+// Makes the interceptor that takes a channel's eligible calls out of gRPC ("hijacks" them)
 // and makes them as direct calls over `routes`. It must come after the user's interceptors.
 // `target` and `arguments` are the channel's, these for size limits and keepalive. `background`
 // makes the one-way calls that cannot be direct. `inline_calls`: see DirectChannel. `companion` is

@@ -21,12 +21,12 @@ using grpc_event_engine::experimental::EventEngine;
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
   Watch(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-        std::shared_ptr<const DetachedCall> call)
+        std::function<bool()> over)
       : time_(channel.keepalive_time),
         timeout_(channel.keepalive_timeout),
         engine_(grpc_event_engine::experimental::GetDefaultEventEngine()),
         link_(std::move(link)),
-        call_(std::move(call)) {}
+        over_(std::move(over)) {}
 
   void Rest() {
     engine_->RunAfter(time_, [self = shared_from_this()] { self->Ask(); });
@@ -34,13 +34,13 @@ class Watch : public std::enable_shared_from_this<Watch> {
 
  private:
   void Ask() {
-    if (call_->over()) return;
+    if (over_()) return;
     const uint32_t ping = link_->calls->Ping();
     engine_->RunAfter(timeout_, [self = shared_from_this(), ping] { self->Check(ping); });
   }
 
   void Check(uint32_t ping) {
-    if (call_->over()) return;
+    if (over_()) return;
     if (link_->calls->Answered(ping)) return Rest();
     link_->owner->End(absl::UnavailableError(
         "keepalive: the server did not answer a ping in time (GRPC_ARG_KEEPALIVE_TIMEOUT_MS); is "
@@ -51,15 +51,15 @@ class Watch : public std::enable_shared_from_this<Watch> {
   const std::chrono::milliseconds timeout_;
   const std::shared_ptr<EventEngine> engine_;
   const std::shared_ptr<const CallRoute> link_;
-  const std::shared_ptr<const DetachedCall> call_;
+  const std::function<bool()> over_;
 };
 
 }  // namespace
 
 void WatchServer(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-                 std::shared_ptr<const DetachedCall> call) {
+                 std::function<bool()> over) {
   if (channel.keepalive_time.count() == 0) return;
-  std::make_shared<Watch>(channel, std::move(link), std::move(call))->Rest();
+  std::make_shared<Watch>(channel, std::move(link), std::move(over))->Rest();
 }
 
 }  // namespace grpc_cxl::internal

@@ -2,19 +2,20 @@
 #ifndef GRPC_CXL_DIRECT_KEEPALIVE_H_
 #define GRPC_CXL_DIRECT_KEEPALIVE_H_
 
+#include <functional>
 #include <memory>
 
-#include "grpc_cxl/direct/detached_call.h"
+#include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/direct_channel.h"
 
 namespace grpc_cxl::internal {
 
-// Keepalive for a detached call: pings the server (ClientCalls::Ping) every
-// `channel.keepalive_time` until the call is over. Without an answer within `keepalive_timeout`
+// Keepalive for a call that goes on elsewhere: pings the server (ClientCalls::Ping) every
+// `channel.keepalive_time` until it is `over`. Without an answer within `keepalive_timeout`
 // the connection ends, and its calls end UNAVAILABLE. This finds a server that is stopped or
 // stuck; a dead server is noticed without it. Does nothing when the channel has no keepalive.
 void WatchServer(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
-                 std::shared_ptr<const DetachedCall> call);
+                 std::function<bool()> over);
 
 }  // namespace grpc_cxl::internal
 

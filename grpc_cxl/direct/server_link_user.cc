@@ -51,6 +51,7 @@ void ServerLinkUser::SetHandler(std::shared_ptr<CallHandler> handler) {
   handler_ = std::move(handler);
   Tell();
   calls_.SetAccepting(true);
+  if (streams_ != nullptr) streams_->SetAccepting(true);
 }
 
 void ServerLinkUser::Retire() {
@@ -58,6 +59,7 @@ void ServerLinkUser::Retire() {
     absl::MutexLock lock(mu_);
     retired_ = true;
     calls_.SetAccepting(false);
+    if (streams_ != nullptr) streams_->SetAccepting(false);
   }
   RefuseWaiting();
   Finished();
@@ -149,12 +151,28 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   absl::MutexLock lock(mu_);
   // Evaluated again after every unlock of mu_; Finished() unlocks it after each response.
   const auto none_runs = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return calls_.running() == 0 && inline_.empty();
+    return calls_.running() == 0 && inline_.empty() &&
+           (streams_ == nullptr || streams_->running() == 0);
   };
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
 
+absl::Status ServerLinkUser::RunStreams() {
+  if (streams_ == nullptr || !streams_->Ready()) return absl::OkStatus();
+  return streams_->Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
+    std::shared_ptr<CallHandler> handler;
+    {
+      absl::MutexLock lock(mu_);
+      handler = handler_;  // one that was retired stays while a call is busy
+    }
+    if (handler == nullptr) return nullptr;
+    CallHandler* const raw = handler.get();
+    return raw->OnStream(Self(), std::move(stream), std::move(handler));
+  });
+}
+
 absl::Status ServerLinkUser::Run() {
+  if (absl::Status run = RunStreams(); !run.ok()) return run;
   // By priority: places of calls that are not taken after all.
   uint32_t left[std::size(WaitingCalls::kPriorities)] = {};
   // Whether a call waits behind others of this connection. relaxed: if another thread begins the
@@ -299,6 +317,7 @@ void ServerLinkUser::FillStatus(StatusConnection* entry) const {
 }
 
 void ServerLinkUser::Ended() {
+  if (streams_ != nullptr) streams_->Ended();
   RefuseWaiting();
   absl::MutexLock lock(mu_);
   ended_ = true;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -24,6 +25,8 @@
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/streams/server_streams.h"
+#include "grpc_cxl/streams/stream_memory.h"
 
 namespace grpc_cxl::internal {
 
@@ -38,6 +41,11 @@ class CallHandler {
   // means that the request is malformed; it ends the connection.
   virtual absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
                               std::string request) = 0;
+
+  // Takes a stream, whose request is still to be read. `self` is this.
+  virtual std::shared_ptr<StreamUser> OnStream(std::shared_ptr<ServerLinkUser> connection,
+                                               std::unique_ptr<ServerStream> stream,
+                                               std::shared_ptr<CallHandler> self) = 0;
 };
 
 // A running call that the connection can cancel.
@@ -58,6 +66,9 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
                  std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
 
+  // Streams as well. Before Start().
+  void AddStreams(std::unique_ptr<ServerStreams> streams) { streams_ = std::move(streams); }
+
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
   // A pointer to this that keeps the owner alive; null when the owner is gone. After Start().
@@ -72,6 +83,12 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Respond(ServerCalls::CallId call, std::string response, uint32_t code);
   // The name of the call's place, for its metadata; empty where handlers hold none.
   std::string NamePlace(ServerCalls::CallId call);
+
+  // For streams: one has ended, or its slot is free; one was malformed.
+  void StreamOver() { Finished(); }
+  void EndConnection(absl::Status why) {
+    if (const auto owner = owner_.lock()) owner->End(std::move(why));
+  }
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
   // be cancelled until EndInline(). Null: the server takes none, or has no room.
@@ -90,17 +107,25 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   const CallBlocks& blocks() const { return blocks_; }
   size_t buffer_bytes() const { return calls_.buffer_bytes(); }
 
-  bool Ready() const override { return calls_.Ready(); }
+  bool Ready() const override {
+    return calls_.Ready() || (streams_ != nullptr && streams_->Ready());
+  }
   absl::Status Run() override;
   void Retire() override;
   // The client is gone: cancels the calls that run.
   void Ended() override;
   // seq_cst: see EndpointCore.
-  bool Busy() const override { return calls_.busy() > 0 || inline_count_ > 0; }
-  uint64_t activity() const override { return calls_.calls_seen(); }
+  bool Busy() const override {
+    return calls_.busy() > 0 || inline_count_ > 0 || (streams_ != nullptr && streams_->busy() > 0);
+  }
+  uint64_t activity() const override {
+    return calls_.calls_seen() + (streams_ == nullptr ? 0 : streams_->activity());
+  }
   void FillStatus(StatusConnection* entry) const override;
 
  private:
+  // Takes streams, and lets those under way go on.
+  absl::Status RunStreams();
   using TakenCalls = absl::InlinedVector<ServerCalls::TakenCall, 1>;
   // Has the handler begin them, on this thread or with the poller's deferred work.
   void Dispatch(TakenCalls taken);
@@ -117,6 +142,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ServerCallAreas calls_;
+  std::unique_ptr<ServerStreams> streams_;  // null: none; set once, by AddStreams()
   const CallBlocks blocks_;
   const std::string peer_;
   CallFigures figures_;  // but for `one_way`, written under mu_

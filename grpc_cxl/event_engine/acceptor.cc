@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/stream_area.h"
 #include "grpc_cxl/event_engine/arena_choice.h"
 #include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/event_engine/budget_limit.h"
@@ -27,6 +28,7 @@
 #include "grpc_cxl/rendezvous/offered_name.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/streams/server_streams.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -248,6 +250,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                          .features = (choice.call_areas == 0   ? kNoFeatures
                                       : choice.call_areas == 1 ? kDirectCalls
                                                                : kDirectCalls | kMoreCallAreas) |
+                                     (choice.streams ? kDirectStreams : kNoFeatures) |
                                      (client.features() & (kCallsOnly | kServesBack))};
   absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
@@ -282,6 +285,11 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
             link, settings_.call_buffer_bytes, choice.call_areas,
             std::make_shared<CallBudgetOfLease>(choice.lease), IsTrustedWithMemory(terms.trust),
             peer, OwnServer::Of(file), capacity_->calls, HasReplicas(name_, settings_));
+        if (choice.streams) {
+          made->AddStreams(std::make_unique<ServerStreams>(
+              StreamsOf(link, settings_.call_buffer_bytes, choice.call_areas),
+              [lease = choice.lease](size_t bytes) { return lease->Grow(bytes); }));
+        }
         user = made.get();
         return made;
       });

@@ -3,6 +3,7 @@
 #define GRPC_CXL_EVENT_ENGINE_ACCEPTOR_REGISTRY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct ServerLimits {
   // The argument of the server that direct calls could not keep, so there are none; usually empty.
   absl::string_view excludes_direct_calls;
   size_t max_metadata_bytes = kDefaultMetadataLimit;
+  uint64_t max_message_bytes = 4 << 20;  // of requests
 };
 
 // The capacity of a server for direct calls, as long as it has addresses, which all hold this;

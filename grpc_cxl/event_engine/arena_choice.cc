@@ -6,6 +6,7 @@
 
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
+#include "grpc_cxl/streams/stream_layout.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -26,10 +27,14 @@ std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSet
                        : on_use && (features & kMoreCallAreas) != 0
                            ? CallAreas(settings.call_buffer_bytes)
                            : 1;
+  // Its rings are granted one by one, so that they take no memory before.
+  const bool streams =
+      areas > 0 && on_use && settings.direct_streams && (features & kDirectStreams) != 0;
+  const size_t stream_bytes = streams ? kStreamAreaBytes : 0;
   const LinkSizes full{
       .ring_bytes = settings.ring_bytes,
       .payload_bytes = settings.payload_bytes,
-      .call_bytes = areas * area_bytes,
+      .call_bytes = areas * area_bytes + stream_bytes,
       .granted_pages = AreaPages(settings.payload_bytes),
   };
   LinkSizes modest = full;
@@ -43,7 +48,7 @@ std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSet
     const size_t arena_bytes =
         sizes.ring_bytes == full.ring_bytes ? std::max(settings.arena_bytes, needed) : needed;
     const size_t call_areas = sizes.call_bytes > 0 ? areas : 0;
-    const size_t closed = call_areas > 1 ? (call_areas - 1) * area_bytes : 0;
+    const size_t closed = call_areas > 0 ? (call_areas - 1) * area_bytes + stream_bytes : 0;
     const size_t account =
         on_use ? needed - 2 * sizes.payload_bytes + sizes.granted_pages * kPageBytes - closed
                : arena_bytes;
@@ -53,6 +58,7 @@ std::variant<ArenaChoice, ConnectionBudget::Refused> ChooseArena(const ServerSet
         .sizes = sizes,
         .arena_bytes = arena_bytes,
         .call_areas = call_areas,
+        .streams = call_areas > 0 && streams,
         .lease = std::make_shared<ConnectionBudget::Lease>(std::get<0>(std::move(lease)))};
   };
 

@@ -18,6 +18,7 @@ struct ArenaChoice {
   LinkSizes sizes;
   size_t arena_bytes;
   size_t call_areas;  // 0: no direct calls
+  bool streams;       // an area of streams behind these
   std::shared_ptr<ConnectionBudget::Lease> lease;
 };
 

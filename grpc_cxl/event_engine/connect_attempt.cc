@@ -10,6 +10,7 @@
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 #include "grpc_cxl/rendezvous/replica_name.h"
+#include "grpc_cxl/streams/stream_layout.h"
 
 namespace grpc_cxl::internal {
 
@@ -34,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
         "budget is used up (ServerOptions::max_total_arena_bytes)");
   }
   const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
+  const bool streams = direct && (offer.features & kDirectStreams) != 0;
   const ConnectionTerms terms{
       .side = Link::Side::kClient,
       .name = name,
@@ -42,7 +44,8 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
       .pool_key = pool_key,
       .sizes = {.ring_bytes = offer.ring_bytes,
                 .payload_bytes = offer.payload_bytes,
-                .call_bytes = direct ? areas * CallAreaBytes(buffer_bytes) : 0,
+                .call_bytes = (direct ? areas * CallAreaBytes(buffer_bytes) : 0) +
+                              (streams ? kStreamAreaBytes : 0),
                 .granted_pages = offer.granted_pages},
       .settings = settings,
       .is_probe = is_probe};
@@ -51,7 +54,8 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
         return std::make_unique<ClientLinkUser>(
             link, buffer_bytes, areas, IsTrustedWithMemory(trust), routes, settings.wait(),
-            IsReplicaName(name), std::move(own), poller->watchdog(), settings.max_waiting_calls);
+            IsReplicaName(name), std::move(own), poller->watchdog(), settings.max_waiting_calls,
+            streams);
       });
   if (!core.ok()) return core.status();
   if (line) BackListener::Start(std::move(line), serve_back, peer, trust, poller, **core);

@@ -58,7 +58,8 @@ struct ConnectRequest {
 
   uint32_t features() const {
     if (routes == nullptr) return kNoFeatures;
-    return kDirectCalls | kMoreCallAreas | (calls_only ? kCallsOnly : kNoFeatures);
+    return kDirectCalls | kMoreCallAreas | (calls_only ? kCallsOnly : kNoFeatures) |
+           (settings.direct_streams ? kDirectStreams : kNoFeatures);
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in

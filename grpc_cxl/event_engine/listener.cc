@@ -97,11 +97,17 @@ absl::string_view ExcludesDirectCalls(const EndpointConfig& server) {
   return "";
 }
 
+uint64_t MessageLimit(const EndpointConfig& server) {
+  const int limit = server.GetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH).value_or(4 << 20);
+  return limit < 0 ? UINT64_MAX : static_cast<uint64_t>(limit);
+}
+
 ServerLimits LimitsOf(const EndpointConfig& server) {
   return {.excludes_direct_calls = ExcludesDirectCalls(server),
           .max_metadata_bytes =
               MetadataLimit(server.GetInt(GRPC_ARG_MAX_METADATA_SIZE).value_or(-1),
-                            server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1))};
+                            server.GetInt(GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE).value_or(-1)),
+          .max_message_bytes = MessageLimit(server)};
 }
 
 std::optional<ServiceName> NameOf(const EventEngine::ResolvedAddress& address, int port) {

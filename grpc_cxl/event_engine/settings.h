@@ -41,6 +41,7 @@ struct EndpointSettings {
 
 struct ChannelSettings : EndpointSettings {
   bool direct_calls = false;
+  bool direct_streams = false;
   bool inline_calls = false;
   Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
@@ -51,6 +52,7 @@ struct ChannelSettings : EndpointSettings {
 
 struct ServerSettings : EndpointSettings {
   bool direct_calls = false;
+  bool direct_streams = false;
   bool take_over = false;
   bool replicas = false;
   std::vector<std::string> also_known_as;

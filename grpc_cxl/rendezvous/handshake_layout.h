@@ -22,11 +22,12 @@ inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
 
 // Features a side offers (section 1.4); a connection uses those that both offer.
 inline constexpr uint32_t kNoFeatures = 0;
-inline constexpr uint32_t kDirectCalls = 1;    // the arena has a call area
-inline constexpr uint32_t kSharedSecret = 2;   // both prove that they know a secret
-inline constexpr uint32_t kMoreCallAreas = 4;  // the arena has CallAreas() call areas
-inline constexpr uint32_t kCallsOnly = 8;      // the stream path is not used
-inline constexpr uint32_t kServesBack = 16;    // the Welcome carries a line for calls back as well
+inline constexpr uint32_t kDirectCalls = 1;     // the arena has a call area
+inline constexpr uint32_t kSharedSecret = 2;    // both prove that they know a secret
+inline constexpr uint32_t kMoreCallAreas = 4;   // the arena has CallAreas() call areas
+inline constexpr uint32_t kCallsOnly = 8;       // the stream path is not used
+inline constexpr uint32_t kServesBack = 16;     // the Welcome carries a line for calls back as well
+inline constexpr uint32_t kDirectStreams = 32;  // behind the call areas lies one of streams
 
 // Why a server refuses a connection (section 3.4); zero: accepted.
 enum class Refusal : uint32_t {

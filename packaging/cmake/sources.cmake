@@ -69,11 +69,18 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/offer_answer.cc
     grpc_cxl/direct/offer_call.cc
     grpc_cxl/direct/one_way_call.cc
+    grpc_cxl/direct/outgoing_message.cc
     grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/slot_queue.cc
+    grpc_cxl/direct/static_text.cc
+    grpc_cxl/direct/stream_call.cc
+    grpc_cxl/direct/stream_dispatcher.cc
+    grpc_cxl/direct/stream_interceptor.cc
+    grpc_cxl/direct/stream_progress.cc
+    grpc_cxl/direct/stream_result.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
     grpc_cxl/doorbell/doorbell.cc
@@ -206,6 +213,9 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/server_credentials.cc
     grpc_cxl/status/status_file.cc
     grpc_cxl/status/status_page.cc
+    grpc_cxl/streams/client_streams.cc
+    grpc_cxl/streams/server_streams.cc
+    grpc_cxl/streams/stream_pipe.cc
 )
 
 set(GRPC_CXL_LIBRARIES

@@ -9,7 +9,7 @@ ROWS = (
     ("public", "tools"),
     ("event_engine",),
     ("endpoint", "direct"),
-    ("calls", "payload", "polling", "link"),
+    ("calls", "streams", "payload", "polling", "link"),
     ("ring", "blocks", "doorbell", "rendezvous", "region", "status"),
     ("coherence", "arena"),
     ("base",),

@@ -14,6 +14,7 @@
 #include "grpc_cxl/rendezvous/handshake_layout.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
 #include "grpc_cxl/status/status_layout.h"
+#include "grpc_cxl/streams/stream_layout.h"
 #include "test/protocol/document.h"
 
 namespace grpc_cxl::internal {
@@ -66,6 +67,11 @@ const std::map<std::string, ByteTable> kTables = {
           FIELD(status_details_bytes), FIELD(initial_metadata_bytes), FIELD(initial_metadata_count),
           FIELD(trailing_metadata_bytes), FIELD(trailing_metadata_count), FIELD(has_message),
           FIELD(message_bytes), FIELD(block)),
+    TABLE("StreamNewsWords", StreamNewsWords, FIELD(total), FIELD(granted), FIELD(of_slot)),
+    TABLE("StreamClientSlot", StreamClientSlot, FIELD(tx.head), FIELD(tx.want_space),
+          FIELD(rx.tail), FIELD(generation), FIELD(cancelled), FIELD(closed), FIELD(waiter)),
+    TABLE("StreamServerSlot", StreamServerSlot, FIELD(tx.head), FIELD(tx.want_space),
+          FIELD(rx.tail), FIELD(word), FIELD(woke_at)),
     TABLE("RegionHeader", RegionHeader, FIELD(layout_version), FIELD(hosts), FIELD(magic),
           FIELD(region_bytes), FIELD(granule_bytes), FIELD(lease_ms)),
     TABLE("HostControl", HostControl, FIELD(words.opened), FIELD(words.boot_id),

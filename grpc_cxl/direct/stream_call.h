@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_DIRECT_STREAM_CALL_H_
+#define GRPC_CXL_DIRECT_STREAM_CALL_H_
+
+#include <grpc/event_engine/event_engine.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/direct/call_routes.h"
+#include "grpc_cxl/direct/direct_channel.h"
+#include "grpc_cxl/direct/outgoing_message.h"
+#include "grpc_cxl/direct/stream_result.h"
+#include "grpc_cxl/payload/message_types.h"
+#include "grpc_cxl/streams/client_streams.h"
+#include "grpc_cxl/streams/stream_memory.h"
+
+namespace grpc_cxl::internal {
+
+// A streaming call through memory, the client's side. gRPC's batches (a read, a write, the status)
+// are under way beside each other; each goes on by its own Proceed() when it is done:
+//
+//     Send(), Receive()   the application's threads; a thread of the synchronous API waits here
+//     OnNews()            the polling thread: for the batches that no thread waits for
+//
+// Outlives its context until the server has ended it too. Thread-safe.
+class StreamCall final : public StreamUser, public std::enable_shared_from_this<StreamCall> {
+ public:
+  using Methods = grpc::experimental::InterceptorBatchMethods;
+
+  // `channel` lives as long as the call's context.
+  StreamCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> route,
+             const MessageTypes& types, const char* method);
+
+  // The first batch. True: the call is direct, and what the batch sends is under way. False: it is
+  // for HTTP/2.
+  bool Begin(Methods* methods, grpc::ClientContext& context);
+
+  // What a later batch sends, and then what it receives. Each calls Proceed(), now or later.
+  void Send(Methods* methods);
+  void Receive(Methods* methods);
+
+  // The application has cancelled the call.
+  void Cancel();
+  // The context is gone.
+  void Abandon();
+
+  // StreamUser.
+  void OnNews() override;
+  void OnEnded() override;
+
+ private:
+  // What a batch waits for.
+  struct Operation {
+    Methods* methods;
+    bool send = false, message_out = false;
+    bool initial_metadata = false, message = false, status = false;
+    bool in_place = false;  // a thread waits
+    std::atomic<bool> done{false};
+
+    explicit Operation(Methods* of) : methods(of) {}
+  };
+  using Operations = std::list<Operation>;
+  using TaskHandle = grpc_event_engine::experimental::EventEngine::TaskHandle;
+
+  bool over() {
+    absl::MutexLock lock(mu_);
+    return result_.ended();
+  }
+
+  // To be done without the lock.
+  struct Then {
+    absl::InlinedVector<Methods*, 4> proceed;
+    absl::Status broken;
+    bool idle = false;
+    TaskHandle timer = TaskHandle::kInvalid;  // to be cancelled
+  };
+  void Do(Then then);
+
+  void Start(Operations one);
+  // On the caller's own thread: spins, then sleeps, at most kPatienceNs. Whether `done`, which is
+  // asked with the lock; `flag` becomes true when it is.
+  bool WaitUntil(absl::FunctionRef<bool()> done, const std::atomic<bool>& flag, Then* then);
+  // Waits a while for the server to take the stream. False: it does not.
+  bool AwaitTaken();
+
+  // Writes, reads and completes what can be.
+  void Advance(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void UseStream(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Read(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool WantsRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether no message will be read any more: the call is cancelled, or a caller of the synchronous
+  // API, which reads before that, waits for the status.
+  bool LeavesMessages() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Take(StreamItem record, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Complete(Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Write(const OutgoingMessage& message, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the call for the application; the server is told, and its end awaited.
+  void EndHere(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives the slot back.
+  void Close(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Break(absl::Status status, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True: the server now tells of more than before, so what came until now is to be looked at.
+  bool UpdateWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  TaskHandle EndAfter(std::chrono::nanoseconds time, grpc::Status status);
+
+  const DirectChannel& channel_;
+  const std::shared_ptr<const CallRoute> route_;
+  const MessageTypes& types_;
+  const char* const method_;
+  const int64_t max_send_bytes_;
+  const uint64_t max_receive_bytes_;
+  bool waits_in_place_ = false;  // set by Begin()
+
+  absl::Mutex mu_;
+  std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
+  StreamResult result_ ABSL_GUARDED_BY(mu_);
+  Operations operations_ ABSL_GUARDED_BY(mu_);
+  BlockDescriptor lent_ ABSL_GUARDED_BY(mu_){};  // by the last message, until all is written
+  bool beginning_ ABSL_GUARDED_BY(mu_) = false;  // Begin() alone looks at the stream
+  bool taken_ ABSL_GUARDED_BY(mu_) = false;
+  bool not_run_ ABSL_GUARDED_BY(mu_) = false;  // the connection has ended, and the server has not
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool given_ ABSL_GUARDED_BY(mu_) = false;  // of Advance()
+  int parked_ ABSL_GUARDED_BY(mu_) = 0;
+  uint32_t waiter_ ABSL_GUARDED_BY(mu_) = 0;
+  TaskHandle timer_ ABSL_GUARDED_BY(mu_) = TaskHandle::kInvalid;  // the deadline's
+};
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_STREAM_CALL_H_

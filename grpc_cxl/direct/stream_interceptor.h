@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GRPC_CXL_DIRECT_STREAM_INTERCEPTOR_H_
+#define GRPC_CXL_DIRECT_STREAM_INTERCEPTOR_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include "grpc_cxl/direct/direct_channel.h"
+
+namespace grpc_cxl::internal {
+
+// The interceptor of a streaming call that takes it out of gRPC, if the channel has direct streams,
+// a connection that takes them is up, and the call is of generated code. Else null: gRPC then skips
+// it. Whether it is taken in the end is decided with its first batch:
+//
+//   Intercept(first batch) --StreamCall::Begin()--> Hijack(): all batches go to the StreamCall
+//                                  '--> Proceed(): HTTP/2, as if this object did not exist
+//
+// A batch that comes without the initial metadata first (that of a callback stream with corked
+// metadata) is gRPC's already, and with it the call.
+grpc::experimental::Interceptor* MakeStreamInterceptor(const DirectChannel& channel,
+                                                       grpc::experimental::ClientRpcInfo* info);
+
+}  // namespace grpc_cxl::internal
+
+#endif  // GRPC_CXL_DIRECT_STREAM_INTERCEPTOR_H_

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// How a stream goes on: what the records from the server mean for the batches that wait.
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/direct/stream_call.h"
+#include "grpc_cxl/direct/stream_status.h"
+
+namespace grpc_cxl::internal {
+
+void StreamCall::Advance(Then* then) {
+  bool again;
+  do {
+    UseStream(then);
+    given_ = false;
+    for (auto operation = operations_.begin(); operation != operations_.end();) {
+      const auto next = std::next(operation);
+      if (!operation->done.load(std::memory_order_relaxed) && Complete(*operation)) {
+        if (operation->in_place) {
+          // relaxed: its thread looks once more, with the lock.
+          operation->done.store(true, std::memory_order_relaxed);
+          if (parked_ > 0 && stream_ != nullptr) stream_->WakeParked();
+        } else {
+          then->proceed.push_back(operation->methods);
+          operations_.erase(operation);
+        }
+      }
+      operation = next;
+    }
+    if (result_.ended() && timer_ != TaskHandle::kInvalid) {
+      then->timer = std::exchange(timer_, TaskHandle::kInvalid);
+    }
+    // Behind a message that was taken there may be another record.
+    again = given_;
+    again |= UpdateWaiter();
+  } while (again);
+}
+
+bool StreamCall::UpdateWaiter() {
+  if (stream_ == nullptr) return false;
+  const bool polled = !waits_in_place_ || result_.ended() ||
+                      std::any_of(operations_.begin(), operations_.end(),
+                                  [](const Operation& operation) { return !operation.in_place; });
+  const uint32_t bits = (polled ? kStreamPolled : 0) | (parked_ > 0 ? kStreamParked : 0);
+  if (bits == waiter_) return false;
+  const bool more = (bits & ~std::exchange(waiter_, bits)) != 0;
+  stream_->SetWaiter(bits);
+  return more;
+}
+
+void StreamCall::UseStream(Then* then) {
+  if (stream_ == nullptr || broken_ || beginning_) return;
+  if (!taken_) {
+    const StreamState state = stream_->state();
+    taken_ = state != StreamState::kNone;
+    if (state == StreamState::kRefused) {
+      if (lent_.bytes > 0) route_->blocks.pool->Revoke(std::exchange(lent_, {}));
+      result_.End(StreamUnavailable("the server took no more calls on this connection"));
+      return Close(then);
+    }
+  }
+  if (!stream_->ready()) {
+    absl::Status written = stream_->Flush();
+    if (!written.ok()) return Break(std::move(written), then);
+  }
+  if (taken_ && stream_->all_written()) lent_ = {};
+  Read(then);
+}
+
+bool StreamCall::LeavesMessages() const {
+  if (cancelled_) return true;
+  bool status = false;
+  for (const Operation& operation : operations_) {
+    if (operation.message) return false;
+    status |= operation.status;
+  }
+  return status && waits_in_place_;
+}
+
+bool StreamCall::WantsRecord() const {
+  if (result_.ended() || LeavesMessages()) return true;
+  bool receives = false;
+  for (const Operation& operation : operations_) {
+    // Messages that nobody reads must not hide the status for ever.
+    if (operation.status && stream_->state() == StreamState::kEnded) return true;
+    receives |= (operation.initial_metadata && !result_.has_initial_metadata()) ||
+                operation.message || operation.status;
+  }
+  return receives && !result_.has_message();
+}
+
+void StreamCall::Read(Then* then) {
+  while (stream_ != nullptr && !broken_ && WantsRecord()) {
+    StreamItem record;
+    const absl::StatusOr<bool> complete = stream_->Next(&record);
+    if (!complete.ok()) return Break(complete.status(), then);
+    if (!*complete) return;
+    Take(std::move(record), then);
+  }
+}
+
+void StreamCall::Take(StreamItem record, Then* then) {
+  const bool is_end = record.kind == StreamRecord::kEnd;
+  uint64_t bytes = record.too_large;
+  if (record.kind == StreamRecord::kBlock) {
+    BlockDescriptor block;
+    memcpy(&block, record.bytes.data(), sizeof(block));
+    bytes = block.bytes;
+  }
+  if (bytes > max_receive_bytes_)
+    EndHere(StreamMessageTooLarge("Received", bytes, max_receive_bytes_));
+  if (record.too_large > 0) return;
+  absl::Status taken = result_.Take(std::move(record), route_->blocks);
+  if (absl::IsResourceExhausted(taken)) {
+    if (!is_end) stream_->Cancel();
+  } else if (!taken.ok()) {
+    return Break(std::move(taken), then);
+  }
+  if (LeavesMessages()) result_.DropMessages();
+  if (is_end) Close(then);
+}
+
+bool StreamCall::Complete(Operation& operation) {
+  if (operation.send) {
+    if (result_.ended()) {
+      if (operation.message_out) operation.methods->FailHijackedSendMessage();
+      return true;
+    }
+    return stream_ == nullptr || stream_->ready();
+  }
+  if (operation.initial_metadata) {
+    if (!result_.has_initial_metadata() && !result_.ended()) return false;
+    result_.GiveInitialMetadata(operation.methods);
+    operation.initial_metadata = false;
+  }
+  if (operation.message) {
+    if (!result_.has_message() && !result_.ended()) return false;
+    result_.GiveMessage(operation.methods, *types_.response);
+    operation.message = false;
+    given_ = true;
+  }
+  if (operation.status) {
+    // Over HTTP/2, too, messages that nobody has read hold an OK back.
+    if (!result_.ended() || (result_.has_message() && result_.status().ok() && !waits_in_place_)) {
+      return false;
+    }
+    result_.GiveStatus(operation.methods);
+    operation.status = false;
+  }
+  return true;
+}
+
+void StreamCall::EndHere(grpc::Status status) {
+  if (result_.ended()) return;
+  result_.End(std::move(status));
+  if (stream_ != nullptr && !broken_) stream_->Cancel();
+}
+
+void StreamCall::Close(Then* then) {
+  if (!stream_->all_written() && lent_.bytes > 0) route_->blocks.pool->Revoke(lent_);
+  lent_ = {};
+  stream_->Close();
+  if (parked_ > 0) stream_->WakeParked();
+  stream_ = nullptr;
+  then->idle = true;
+}
+
+void StreamCall::Break(absl::Status status, Then* then) {
+  broken_ = true;
+  result_.End(StreamUnavailable("the server broke the protocol of direct calls"));
+  then->broken = std::move(status);
+}
+
+void StreamCall::OnNews() {
+  Then then;
+  {
+    absl::MutexLock lock(mu_);
+    Advance(&then);
+  }
+  Do(std::move(then));
+}
+
+void StreamCall::OnEnded() {
+  Then then;
+  {
+    absl::MutexLock lock(mu_);
+    if (stream_ == nullptr) return;
+    // What the server had written before it went is still delivered.
+    absl::StatusOr<bool> complete = !broken_;
+    StreamItem record;
+    while (complete.ok() && *complete && !result_.ended()) {
+      complete = stream_->Next(&record);
+      if (!complete.ok() || !*complete || record.too_large > 0) break;
+      if (!result_.Take(std::move(record), route_->blocks).ok()) break;
+    }
+    if (!result_.ended()) {
+      not_run_ = stream_->TakeBack();
+      if (not_run_ && lent_.bytes > 0) route_->blocks.pool->Revoke(std::exchange(lent_, {}));
+      result_.End(
+          StreamUnavailable("the server closed the connection or died while it had the call"));
+    }
+    if (parked_ > 0) stream_->WakeParked();
+    stream_ = nullptr;
+    then.idle = true;
+    Advance(&then);
+  }
+  Do(std::move(then));
+}
+
+}  // namespace grpc_cxl::internal
