@@ -3,7 +3,6 @@
 #define GRPC_CXL_BASE_AGEING_QUEUE_H_
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -42,22 +41,26 @@ class AgeingQueue {
   // the order in which they are next, until it is.
   template <typename Predicate>
   std::optional<T> PopIf(Predicate may_go, int64_t latest_ns = kNone) {
-    std::array<std::pair<int64_t, size_t>, std::size(kPriorities)> next;
-    size_t count = 0;
-    for (size_t level = 0; level < std::size(levels_); ++level) {
-      const Items& items = levels_[level];
-      if (items.empty() || items.front().since_ns > latest_ns) continue;
-      next[count++] = {items.front().since_ns + static_cast<int64_t>(level) * kStepNs, level};
+    bool asked[std::size(kPriorities)] = {};
+    for (;;) {
+      size_t next = std::size(kPriorities);
+      int64_t least = kNone;
+      for (size_t level = 0; level < std::size(levels_); ++level) {
+        const Items& items = levels_[level];
+        if (asked[level] || items.empty() || items.front().since_ns > latest_ns) continue;
+        const int64_t counts = items.front().since_ns + static_cast<int64_t>(level) * kStepNs;
+        if (next < std::size(kPriorities) && counts >= least) continue;
+        next = level;
+        least = counts;
+      }
+      if (next == std::size(kPriorities)) return std::nullopt;
+      if (may_go(kPriorities[next])) {
+        std::optional<T> item = std::move(levels_[next].front().item);
+        levels_[next].pop_front();
+        return item;
+      }
+      asked[next] = true;
     }
-    std::sort(next.begin(), next.begin() + count);
-    for (size_t i = 0; i < count; ++i) {
-      const size_t level = next[i].second;
-      if (!may_go(kPriorities[level])) continue;
-      std::optional<T> item = std::move(levels_[level].front().item);
-      levels_[level].pop_front();
-      return item;
-    }
-    return std::nullopt;
   }
 
   size_t size() const {
