@@ -270,7 +270,7 @@ void DirectCall::WaitElsewhere() {
     cancelled = cancelled_;
     detached_ = detached;
   }
-  WatchServer(channel_, link_, [detached] { return detached->over(); });
+  if (HasKeepalive(channel_)) WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
   const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
