@@ -69,8 +69,8 @@ absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments) 
       back->Open(engine.executor(), engine.watchdog(), *settings, [&server](const auto& limits) {
         return internal::HasGlobalInterceptor()
                    ? nullptr
-                   : std::make_shared<internal::Dispatcher>(server, kAuthority,
-                                                            limits.max_metadata_bytes);
+                   : std::make_shared<internal::Dispatcher>(
+                         server, kAuthority, limits.max_metadata_bytes, limits.max_message_bytes);
       });
   if (!opened.ok()) return opened;
   arguments->SetInt(internal::kServeBackArg, back->number());
@@ -89,7 +89,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelToPeer(
   if (number == 0) {
     return absl::FailedPreconditionError(
         "the client serves nothing back: call grpc_cxl::ServeBack() on the arguments of its "
-        "channel, with this version of grpc_cxl or a newer one at both ends");
+        "channel, with this version of grpc_cxl or a newer one at both ends, and have it trust "
+        "this server with its memory (trusted_uids; docs/configuration.md, Trust)");
   }
   const std::shared_ptr<BackLine> line = internal::Numbered<BackLine>::Find(number);
   if (line == nullptr) return internal::LifeBond::Reason();

@@ -49,7 +49,9 @@ namespace grpc_cxl {
 // those of its other clients.
 //
 // Through shared memory only: a call that has come over the network, or from another host through
-// a region, has no way back.
+// a region, has no way back. Nor has one to a server that the client does not trust with all of its
+// memory (docs/configuration.md, Trust), as in another pod whose uid is not among the client's
+// `trusted_uids`: the sockets of calls back come from the server.
 
 // Has `arguments` say that the servers to which their channels connect may call `server`, which a
 // grpc_cxl::ServerBuilder has made. Channels with equal targets and options share their connections

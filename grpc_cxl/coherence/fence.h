@@ -37,7 +37,8 @@ struct LeaseTimes {
 class Fence {
  public:
   explicit Fence(std::shared_ptr<const LeaseTimes> lease)
-      : lease_(std::move(lease)), gaps_seen_(lease_->gaps.load(std::memory_order_relaxed)) {}
+      // The first question looks: there may have been a gap since the memory was promised.
+      : lease_(std::move(lease)), gaps_seen_(lease_->gaps.load(std::memory_order_relaxed) - 1) {}
   virtual ~Fence() = default;
 
   // Whether the memory is still ours. Once false, always false. A clock reading.

@@ -30,6 +30,8 @@ struct DirectChannel {
   size_t max_metadata_bytes = kDefaultMetadataLimit;
   // Whether threads that wait for calls to servers of this process run them (inline_call.h).
   bool inline_calls = false;
+  // Whether streams may be direct (stream_interceptor.h).
+  bool direct_streams = false;
   // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
   // pings.
   std::chrono::milliseconds keepalive_time{0};

@@ -69,7 +69,9 @@ class Factory final : public ClientInterceptorFactoryInterface {
 
   // Null for calls that are certainly not eligible: gRPC then skips this interceptor.
   Interceptor* CreateClientInterceptor(ClientRpcInfo* info) override {
-    if (info->type() != ClientRpcInfo::Type::UNARY) return MakeStreamInterceptor(channel_, info);
+    if (info->type() != ClientRpcInfo::Type::UNARY) {
+      return channel_.direct_streams ? MakeStreamInterceptor(channel_, info) : nullptr;
+    }
     if (HasGlobalInterceptor()) {
       CallCounters::OfProcess().global_interceptor.Add();
       return nullptr;
@@ -124,7 +126,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
     const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background,
-    std::string target, bool inline_calls, std::shared_ptr<void> companion) {
+    std::string target, bool inline_calls, bool direct_streams, std::shared_ptr<void> companion) {
   DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
@@ -142,6 +144,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   }
   channel.background = std::move(background);
   channel.inline_calls = inline_calls;
+  channel.direct_streams = direct_streams;
   channel.companion = std::move(companion);
   channel.target = std::move(target);
   return std::make_unique<Factory>(std::move(channel));

@@ -58,7 +58,6 @@ class Watch : public std::enable_shared_from_this<Watch> {
 
 void WatchServer(const DirectChannel& channel, std::shared_ptr<const CallRoute> link,
                  std::function<bool()> over) {
-  if (channel.keepalive_time.count() == 0) return;
   std::make_shared<Watch>(channel, std::move(link), std::move(over))->Rest();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/event_engine/back_listener.h"
 
+#include <unistd.h>
+
 #include <optional>
 
 #include "absl/log/log.h"
@@ -56,7 +58,7 @@ void BackListener::Close() {
     if (std::exchange(closed_, true)) return;
   }
   poller_->Remove(this);
-  EndLine(line_.get());
+  if (getpid() == owner_) EndLine(line_.get());
 }
 
 }  // namespace grpc_cxl::internal

@@ -2,6 +2,8 @@
 #ifndef GRPC_CXL_EVENT_ENGINE_BACK_LISTENER_H_
 #define GRPC_CXL_EVENT_ENGINE_BACK_LISTENER_H_
 
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 
@@ -48,6 +50,7 @@ class BackListener final : public Pollable, public std::enable_shared_from_this<
   const PeerIdentity peer_;
   const PeerTrust trust_;
   Poller* const poller_;
+  const pid_t owner_ = getpid();  // a child of fork() leaves the line to its parent
   const std::shared_ptr<LifeBond> bond_ = std::make_shared<LifeBond>();
   const std::shared_ptr<int> ticket_ = std::make_shared<int>();  // each connection has a copy
   absl::Mutex mu_;  // a leader deposed in a call may still be in it when the next leader calls

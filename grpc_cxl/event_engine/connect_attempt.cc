@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
         "budget is used up (ServerOptions::max_total_arena_bytes)");
   }
   const size_t areas = (offer.features & kMoreCallAreas) != 0 ? CallAreas(buffer_bytes) : 1;
-  const bool streams = direct && (offer.features & kDirectStreams) != 0;
+  const bool streams = direct && (offer.features & features() & kDirectStreams) != 0;
   const ConnectionTerms terms{
       .side = Link::Side::kClient,
       .name = name,

@@ -51,13 +51,20 @@ absl::Status SocketAttempt::Dial() {
   if (request().check_server) {
     if (absl::Status status = request().check_server(socket_.get()); !status.ok()) return status;
   }
+  serves_back_ = request().serve_back > 0 && IsServerTrustedWithMemory();
   const std::optional<SharedSecret>& secret = request().settings.users.secret;
   if (secret.has_value()) exchange_.emplace(*secret, request().name.str());
   return SendHello(socket_.get(), features() | (exchange_ ? kSharedSecret : kNoFeatures));
 }
 
 uint32_t SocketAttempt::features() const {
-  return request().features() | (request().serve_back > 0 ? kServesBack : kNoFeatures);
+  return request().features() | (serves_back_ ? kServesBack : kNoFeatures);
+}
+
+bool SocketAttempt::IsServerTrustedWithMemory() const {
+  const absl::StatusOr<PeerIdentity> server = IdentifyPeer(socket_.get());
+  return server.ok() &&
+         IsTrustedWithMemory(JudgePeer(socket_.get(), *server, request().settings.users));
 }
 
 absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {

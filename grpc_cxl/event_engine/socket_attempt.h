@@ -35,6 +35,9 @@ class SocketAttempt final : public ConnectAttempt,
  private:
   absl::Status Dial();
   uint32_t features() const;
+  // Calls back need that: the server may keep the sockets that it sends, and who shares a socket
+  // can have our threads wait in the kernel for as long as it likes, whatever MSG_DONTWAIT says.
+  bool IsServerTrustedWithMemory() const;
   // nullopt: not yet.
   absl::StatusOr<std::optional<Welcome>> Receive();
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(Welcome welcome);
@@ -43,6 +46,7 @@ class SocketAttempt final : public ConnectAttempt,
   bool BeginWaiting() override { return request().poller->Add(shared_from_this()); }
   void EndWaiting() override;
 
+  bool serves_back_ = false;  // set by Dial()
   absl::Mutex answer_mu_;
   std::optional<ClientExchange> exchange_;  // used under answer_mu_; empty: no more of it
   std::unique_ptr<Endpoint> ungreeted_ ABSL_GUARDED_BY(answer_mu_);

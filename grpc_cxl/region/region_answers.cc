@@ -104,7 +104,10 @@ bool RegionAnswers::IsClientUsing(const AnswerRecord& answer) {
   // Also a client that is silent: it may only be stopped. Matched by the stores that free a
   // request.
   const SharedU64& id = region_->control(answer.to_host).requests[answer.to_request].id;
-  return region_->Load(answer.to_host, id) == answer.to_request_id;
+  const uint64_t now = region_->Load(answer.to_host, id);
+  if (now == answer.to_request_id) return true;
+  // A damaged one acknowledges nothing: its owner mends it, or its host clears it away.
+  return now != 0 && !ReadRequest(*region_, answer.to_host, answer.to_request).has_value();
 }
 
 void RegionAnswers::FreeUnused() {

@@ -164,6 +164,14 @@ TEST_F(CallsTest, SlotsRunOutAndComeBack) {
   EXPECT_GE(pair_.client.Acquire(), 0);
 }
 
+TEST_F(CallsTest, TheClientSeesHowManyCallsTheServerRuns) {
+  EXPECT_EQ(pair_.client.capacity(), 0u);
+  for (const uint32_t calls : {3, 7, 0}) {
+    pair_.server.SetCapacity(calls);
+    EXPECT_EQ(pair_.client.capacity(), calls);
+  }
+}
+
 TEST_F(CallsTest, AServerThatDoesNotAcceptRefuses) {
   EXPECT_TRUE(pair_.client.Accepting());
   pair_.server.SetAccepting(false);

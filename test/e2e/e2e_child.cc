@@ -33,6 +33,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/serve_back.h"
@@ -64,6 +65,8 @@ namespace {
 constexpr int kNotPermitted = 77;  // exit code
 
 void Say(const std::string& line) {
+  static absl::Mutex mu;  // a line at a time
+  absl::MutexLock lock(mu);
   std::cout << absl::StrReplaceAll(line, {{"\n", " "}}) << std::endl;
 }
 

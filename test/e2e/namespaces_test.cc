@@ -72,6 +72,8 @@ class PeerService final : public Echo::Service {
       const grpc::Status status = Echo::NewStub(*way)->Unary(&back, {}, &answer);
       if (!status.ok()) return status;
       answer.set_payload(" is told " + answer.payload());
+    } else {
+      answer.set_payload(" cannot be called back");
     }
     const CallPeerIdentity peer = CallPeer(*context).value();
     response->set_payload(absl::StrCat(
@@ -112,12 +114,14 @@ struct End {
   bool trusts_directory = true;
   bool allows_group = false;
   const char* secret = "";
+  bool trusts_own_uid = false;  // with its memory, in whatever namespaces
 
   template <typename Options>
   Options In(const std::string& directory) const {
     Options options;
     (trusts_directory ? options.trusted_directory : options.rendezvous_directory) = directory;
     if (allows_group) options.allowed_gids = {kGroup};
+    if (trusts_own_uid) options.trusted_uids = {0};
     if (*secret != '\0') options.secret_file = absl::StrCat(directory, "/", secret);
     return options;
   }
@@ -164,16 +168,22 @@ constexpr Who kOne{100000}, kOther{200000}, kOfAnotherGroup{200000, 3000};
 INSTANTIATE_TEST_SUITE_P(
     All, NamespacesTest,
     ::testing::Values(
-        Meeting{"uid", {kOne, false}, {kOne, false}, kOne.uid, "0 0 is told 0 0"},
+        Meeting{"uid", {kOne, false}, {kOne, false}, kOne.uid, "0 0 cannot be called back"},
+        Meeting{"trusted_uid",
+                {kOne, false},
+                {kOne, false, false, "", true},
+                kOne.uid,
+                "0 0 is told 0 0"},
         Meeting{"no_uid", {kOne, false}, {kOther, false}, kOne.uid, "GRPC_CXL_TRUSTED_DIR"},
-        Meeting{"directory", {kOne}, {kOther}, 0, "0 65534 is told 0 65534"},
-        Meeting{"group", {kOne, true, true}, {kOther, true, true}, 0, "0 65534 is told 0 65534"},
+        Meeting{"directory", {kOne}, {kOther}, 0, "0 65534 cannot be called back"},
+        Meeting{
+            "group", {kOne, true, true}, {kOther, true, true}, 0, "0 65534 cannot be called back"},
         Meeting{"no_group", {kOne, true, true}, {kOfAnotherGroup}, 0, "GRPC_CXL_ALLOWED_GROUPS"},
         Meeting{"secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "secret"},
                 0,
-                "0 65534 knows the secret is told 0 65534 knows the secret"},
+                "0 65534 knows the secret cannot be called back"},
         Meeting{"another_secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "other"},
