@@ -145,7 +145,8 @@ struct ChannelOptions : EndpointOptions {
   // bursts; a server that is asked too much for long makes all calls wait for as long as it is, so
   // let it be much shorter than capacity * deadline / duration of a call: else those that have
   // waited longest run last, and in vain. A waiting call costs its request, in memory that both
-  // share or as the application holds it.
+  // share or as the application holds it: a request of the callback API must stay as it is until
+  // its call is over, not only until the stub returns.
   size_t max_waiting_calls = 1024;
 
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
@@ -240,7 +241,8 @@ struct ServerOptions : EndpointOptions {
   // says how many. What their clients give up meanwhile is never begun. Of several addresses of one
   // server, the smallest number counts. grpc_cxl::ServerBuilder also gives HTTP/2 as many calls at
   // a time on each connection (GRPC_ARG_MAX_CONCURRENT_STREAMS, if the application has not set it).
-  // SetCapacity() (direct_calls.h) changes it for direct calls. Costs nothing until it is reached.
+  // SetCapacity() (direct_calls.h) changes it for direct calls. Costs each direct
+  // call an entry of metadata and some locks.
   size_t capacity = 0;
 
   // Whether the server finds its capacity by itself, up to `capacity` (0: up to 1000): how many of

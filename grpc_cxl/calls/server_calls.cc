@@ -158,7 +158,8 @@ std::optional<ServerCalls::TakenCall> ServerCalls::TakeWaiting(CallId call) {
   absl::MutexLock lock(run_mu_);  // with SetAccepting()
   Slot& state = slots_[call.slot];
   absl::MutexLock slot_lock(state.mu);
-  if (!IsWaiting(state, call)) return std::nullopt;
+  // A hostile client may have posted another call under the same number meanwhile.
+  if (!IsWaiting(state, call) || state.priority != call.priority) return std::nullopt;
   return Take(call.slot, state);
 }
 

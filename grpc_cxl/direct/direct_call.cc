@@ -185,6 +185,7 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
 
 DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes, RequestView view,
                                     int slot) {
+  if (slot < 0) slot = link_->queue->Acquire();
   absl::MutexLock lock(mu_);
   if (cancelled_) {
     if (slot >= 0) link_->calls->Release(slot);
@@ -213,7 +214,6 @@ DirectCall::Posted DirectCall::Place(const Message& request, size_t message_byte
     if (slot >= 0) calls.Release(slot);
     return Posted::kNo;
   }
-  if (slot < 0) slot = link_->queue->Acquire();
   if (slot < 0) {
     link_->owner->UserIdle();  // a slot may have been held for a moment
     if (link_->queue->Queues()) return Posted::kNoSlot;
@@ -264,21 +264,22 @@ void DirectCall::WaitHere() {
 
 void DirectCall::WaitElsewhere() {
   auto detached = std::make_shared<DetachedCall>(this);
-  bool cancelled;
-  {
-    absl::MutexLock lock(mu_);
-    cancelled = cancelled_;
-    detached_ = detached;
-  }
   if (HasKeepalive(channel_)) WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
   const int64_t began_ns = SteadyNs() - waited_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   const uint32_t under_way = under_way_;
-  // From here on a timer may end the call and delete this object.
+  const Deadline deadline{timeout_ns_, link, slot, generation_};
+  bool cancelled;
+  {
+    absl::MutexLock lock(mu_);
+    cancelled = cancelled_;
+    detached_ = detached;
+  }
+  // From here on a cancellation or a timer may end the call and delete this object.
   if (cancelled) EndSoon(detached);
-  const std::shared_ptr<EventEngine> engine = SetDeadline(detached);
+  const std::shared_ptr<EventEngine> engine = SetDeadline(detached, deadline);
   // The slot waits for its outcome even after the deadline.
   link->calls->WhenDone(slot,
                         [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
@@ -293,17 +294,17 @@ void DirectCall::WaitElsewhere() {
                         });
 }
 
-std::shared_ptr<EventEngine> DirectCall::SetDeadline(
-    const std::shared_ptr<DetachedCall>& detached) {
-  if (timeout_ns_ == kNoTimeout) return nullptr;
+std::shared_ptr<EventEngine> DirectCall::SetDeadline(const std::shared_ptr<DetachedCall>& detached,
+                                                     const Deadline& deadline) {
+  if (deadline.timeout_ns == kNoTimeout) return nullptr;
   std::shared_ptr<EventEngine> engine = GetDefaultEventEngine();
-  const auto on_deadline = [detached, link = link_, slot = slot_, generation = generation_] {
+  const auto on_deadline = [detached, deadline] {
     DirectCall* const call = detached->Take();
     if (call == nullptr) return;
-    if (slot >= 0) link->calls->Cancel(slot, generation);
+    if (deadline.slot >= 0) deadline.link->calls->Cancel(deadline.slot, deadline.generation);
     call->End(DeadlineExceeded());
   };
-  detached->SetTimer(engine->RunAfter(std::chrono::nanoseconds(timeout_ns_), on_deadline));
+  detached->SetTimer(engine->RunAfter(std::chrono::nanoseconds(deadline.timeout_ns), on_deadline));
   return engine;
 }
 

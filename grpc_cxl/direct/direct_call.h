@@ -95,10 +95,16 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // After a server has not taken the call: goes on with another replica. False: there is none.
   bool GoElsewhere();
 
+  struct Deadline {
+    uint64_t timeout_ns;
+    std::shared_ptr<const CallRoute> link;
+    int slot;  // -1: none
+    uint32_t generation;
+  };
   // Ends the call at its deadline, if it has one: `detached` has a timer of the engine then. Null:
-  // none.
-  std::shared_ptr<grpc_event_engine::experimental::EventEngine> SetDeadline(
-      const std::shared_ptr<DetachedCall>& detached);
+  // none. The call may be gone already.
+  static std::shared_ptr<grpc_event_engine::experimental::EventEngine> SetDeadline(
+      const std::shared_ptr<DetachedCall>& detached, const Deadline& deadline);
   // Goes on when there is a slot.
   void WaitForSlot();
   // There is one; -1: there will be none.

@@ -37,6 +37,8 @@ DirectCall::Posted DirectCall::PostAgain(int slot) {
 
 DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
   Posted posted = otherwise;
+  std::shared_ptr<const CallRoute> has_room;  // where the call may wait
+  if (posted == Posted::kNoSlot && !link_->queue->IsFull()) has_room = link_;
   while (link_->score != nullptr && moves_ < kMostMoves) {
     ++moves_;
     std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
@@ -47,6 +49,11 @@ DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
     }
     posted = PostAgain();
     if (posted != Posted::kNoSlot) break;
+    if (has_room == nullptr && !link_->queue->IsFull()) has_room = link_;
+  }
+  if (posted == Posted::kNoSlot && has_room != nullptr) {
+    absl::MutexLock lock(mu_);
+    link_ = std::move(has_room);
   }
   return posted;
 }
@@ -92,6 +99,7 @@ void DirectCall::WaitForSlot() {
   const std::shared_ptr<const CallRoute> link = link_;  // this may be gone before Add() returns
   const uint64_t ticket = link->queue->NewTicket();
   const auto detached = std::make_shared<DetachedCall>(this);
+  const Deadline deadline{timeout_ns_, link, slot_, generation_};
   bool cancelled;
   {
     absl::MutexLock lock(mu_);
@@ -101,7 +109,7 @@ void DirectCall::WaitForSlot() {
   }
   // As in WaitElsewhere().
   if (cancelled) EndSoon(detached);
-  const auto engine = SetDeadline(detached);
+  const auto engine = SetDeadline(detached, deadline);
   const auto take = [detached, engine]() -> DirectCall* {
     DirectCall* const call = detached->Take();
     if (call != nullptr && engine != nullptr) engine->Cancel(detached->timer());

@@ -107,6 +107,8 @@ bool OneWayCall::HandOver(InterceptorBatchMethods* methods) {
     link_->counters->calls.one_way.Add();
     return true;
   }
+  // To a server with a capacity, the stream path would be a way around it: the call waits.
+  if (link_ != nullptr && link_->queue->Queues()) return false;
   if (!channel_.background->Start(request)) return false;
   CallCounters::OfProcess().one_way.Add();
   return true;

@@ -25,6 +25,7 @@ bool SlotQueue::IsFull() const {
 }
 
 SlotQueue::Added SlotQueue::Add(uint64_t ticket, Waiter waiter) {
+  if (IsFull()) calls_->FreeUnwanted();
   {
     absl::MutexLock lock(mu_);
     if (closed_) return Added::kClosed;
@@ -57,22 +58,34 @@ void SlotQueue::Serve() {
     serving_ = true;
   }
   for (;;) {
-    Waiter waiter;
-    int slot;
     {
       absl::MutexLock lock(mu_);
-      slot = waiters_.empty() ? -1 : calls_->Acquire();
+      if (waiters_.empty()) {
+        if (std::exchange(again_, false)) continue;
+        serving_ = false;
+        return;
+      }
+    }
+    // With no lock held: it may free the slots of one-way calls that are over, which calls Next().
+    const int slot = calls_->Acquire();
+    Waiter waiter;
+    {
+      absl::MutexLock lock(mu_);
       if (slot < 0) {
         if (!waiters_.empty()) ServeLater();
         if (std::exchange(again_, false)) continue;
         serving_ = false;
         return;
       }
-      waiter = std::move(waiters_.begin()->second);
-      waiters_.erase(waiters_.begin());
-      size_.store(waiters_.size(), std::memory_order_relaxed);
+      if (!waiters_.empty()) {
+        waiter = std::move(waiters_.begin()->second);
+        waiters_.erase(waiters_.begin());
+        size_.store(waiters_.size(), std::memory_order_relaxed);
+      }
     }
-    if (!waiter(slot)) calls_->Release(slot);
+    if (waiter != nullptr && waiter(slot)) continue;
+    calls_->Release(slot);
+    if (const auto owner = owner_.lock()) owner->UserIdle();
   }
 }
 
@@ -106,13 +119,18 @@ void SlotQueue::Close() {
 }
 
 int64_t SlotQueue::PushbackMs() {
-  constexpr int64_t kSampleNs = 50'000'000, kUnknownMs = 100, kMostMs = 60'000;
+  constexpr int64_t kSampleNs = 50'000'000, kForgetNs = 1'000'000'000, kUnknownMs = 100,
+                    kMostMs = 60'000;
   absl::MutexLock lock(mu_);
   const int64_t now = SteadyNs();
   const auto busy = static_cast<uint64_t>(calls_->busy());
-  const uint64_t over = calls_->posts() - busy;
+  const uint64_t posts = calls_->posts();
+  const uint64_t over = posts - std::min(posts, busy);
   if (over_at_ns_ == 0 || now - over_at_ns_ > kSampleNs) {
-    if (over_at_ns_ != 0 && over > over_) {
+    // A pace of long ago, or of a rest, says nothing.
+    if (over_at_ns_ == 0 || now - over_at_ns_ > kForgetNs) {
+      ns_per_call_ = 0;
+    } else if (over > over_) {
       ns_per_call_ = static_cast<double>(now - over_at_ns_) / static_cast<double>(over - over_);
     }
     over_at_ns_ = now;

@@ -41,8 +41,12 @@ class SlotQueue : public std::enable_shared_from_this<SlotQueue> {
   bool Queues() const { return calls_->capacity() > 0 && calls_->Accepting(); }
   // Whether as many calls wait as may.
   bool IsFull() const;
-  // As ClientCallAreas::Acquire(), but behind the calls that wait, and -1 if IsFull().
-  int Acquire() { return size() > 0 || IsFull() ? -1 : calls_->Acquire(); }
+  // As ClientCallAreas::Acquire(), but behind the calls that wait, and -1 if IsFull(). With no lock
+  // held: ends of one-way calls may run in it.
+  int Acquire() {
+    if (IsFull()) calls_->FreeUnwanted();
+    return size() > 0 || IsFull() ? -1 : calls_->Acquire();
+  }
 
   enum class Added { kYes, kFull, kClosed };
   // A number for Add(); not 0.

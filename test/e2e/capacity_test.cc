@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
+#include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
 #include "grpc_cxl/server_builder.h"
 #include "test/e2e/child.h"
@@ -264,6 +265,25 @@ TEST_F(CapacityTest, BeyondTheSlotsCallsWaitAtTheClientAndNoneTakesTheStreamPath
 }
 
 // gRPC ends a call at its deadline, whatever its handler does.
+// Slots of one-way calls that are over become free when other calls look for a slot.
+TEST_F(CapacityTest, OneWayCallsAndCallsThatWaitGoOn) {
+  const auto stub = Start(2);
+  server_->LetAllGo();
+  std::vector<std::unique_ptr<OneCall>> calls;
+  for (int i = 0; i < 400; ++i) {
+    calls.push_back(std::make_unique<OneCall>(*stub, "waits"));
+    grpc::ClientContext context;
+    DoNotWait(&context);
+    EchoResponse response;
+    EXPECT_TRUE(stub->Unary(&context, EchoRequest(), &response).ok());
+  }
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->Await(), grpc::StatusCode::OK) << call->status.error_message();
+    EXPECT_EQ(call->response.requests(), 0u) << "it went over HTTP/2";
+  }
+  EXPECT_TRUE(Eventually([&] { return server_->begun().size() == 2 * calls.size(); }));
+}
+
 TEST_F(CapacityTest, AHandlerThatGoesOnAfterTheEndOfItsCallCounts) {
   const auto stub = Start(1);
   OneCall late(*stub, "late", absl::Milliseconds(100));

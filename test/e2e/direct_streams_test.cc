@@ -6,18 +6,29 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/calls/call_codec.h"
+#include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/options.h"
+#include "grpc_cxl/streams/server_streams.h"
+#include "grpc_cxl/streams/stream_layout.h"
+#include "grpc_cxl/streams/stream_memory.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/e2e/echo_call.h"
+#include "test/support/process_state.h"
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -162,6 +173,93 @@ TEST_F(DirectStreamsTest, AMessageAboveTheServersLimitEndsThem) {
   EXPECT_FALSE(stream->Read(&response));
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED) << status.error_message();
+}
+
+// The streams of the only connection of this process, as its server sees them.
+internal::StreamMemory OnlyStreams() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin;
+    if (!absl::StrContains(line, "/memfd:grpc_cxl") || sscanf(line.c_str(), "%lx-", &begin) != 1) {
+      continue;
+    }
+    const ServerOptions sizes;
+    const size_t calls_at = internal::CallAreaAt(
+        {.ring_bytes = sizes.ring_bytes, .payload_bytes = sizes.payload_bytes});
+    char* const calls = reinterpret_cast<char*>(begin + calls_at);
+    char* const area = calls + internal::CallAreas(sizes.call_buffer_bytes) *
+                                   internal::CallAreaBytes(sizes.call_buffer_bytes);
+    const auto news = [](char* words) {
+      return reinterpret_cast<internal::StreamNewsWords*>(words + internal::kStreamNewsAt);
+    };
+    return {.area = absl::MakeSpan(area, internal::kStreamAreaBytes),
+            .client_news = news(calls),
+            .server_news = news(calls + internal::kCallServerWordsAt),
+            .wake_peer = [] {}};
+  }
+  return {};
+}
+
+// Writes a record to the client of the only stream, which waits for none, in the server's place.
+void WriteAsServer(internal::StreamRecord kind, const std::string& bytes) {
+  internal::ServerStreams streams(OnlyStreams(), [](size_t) { return true; });
+  streams.SetAccepting(true);
+  struct NoUser : internal::StreamUser {
+    void OnNews() override {}
+    void OnEnded() override {}
+  };
+  std::unique_ptr<internal::ServerStream> stream;
+  const auto take = [&stream](std::unique_ptr<internal::ServerStream> taken) {
+    stream = std::move(taken);
+    return std::make_shared<NoUser>();
+  };
+  ASSERT_TRUE(streams.Run(take).ok());
+  ASSERT_NE(stream, nullptr);
+  const absl::Span<const char> pieces[] = {bytes};
+  EXPECT_TRUE(stream->Write(kind, pieces).ok());
+}
+
+// Checks C67, C68 and C70 of docs/protocol.md.
+TEST_F(DirectStreamsTest, AServerThatBreaksTheProtocolLosesItsConnectionAlone) {
+  using internal::StreamRecord;
+  const std::string response = internal::EncodeResponseHead({}, 0);
+  const struct {
+    const char* what;
+    bool echoes;  // before: its initial metadata is there
+    StreamRecord kind;
+    std::string bytes;
+  } cases[] = {{"a head that is no response", false, StreamRecord::kHead, "x"},
+               {"a second head", true, StreamRecord::kHead, response},
+               {"an empty end", true, StreamRecord::kEnd, ""},
+               {"an end with more than a response", true, StreamRecord::kEnd, response + "x"},
+               {"a record of no kind", true, static_cast<StreamRecord>(5), response},
+               {"a block of another size", true, StreamRecord::kBlock, "nine byte"}};
+  for (const auto& broken : cases) {
+    SCOPED_TRACE(broken.what);
+    pair_.reset();
+    ASSERT_TRUE(internal::Eventually([] { return internal::CountArenas() == 0; }));
+    pair_ = std::make_unique<EchoPair>(TransportKind::kCxlDirect);
+    grpc::ClientContext context, other_context;
+    const auto stream = pair_->stub->Bidi(&context);
+    if (broken.echoes) ExpectEchoed(*stream, 10);
+    WriteAsServer(broken.kind, broken.bytes);
+    EchoPair other(TransportKind::kCxlDirect);
+    const auto other_stream = other.stub->Bidi(&other_context);
+    ExpectEchoed(*other_stream, 10);
+
+    EchoResponse read;
+    EXPECT_FALSE(stream->Read(&read));
+    const grpc::Status status = stream->Finish();
+    EXPECT_EQ(status.error_code(), grpc::UNAVAILABLE);
+    EXPECT_EQ(status.error_message(), "the server broke the protocol of direct calls");
+    EXPECT_TRUE(pair_->channel->WaitForStateChange(
+        GRPC_CHANNEL_READY, std::chrono::system_clock::now() + std::chrono::seconds(30)))
+        << "the connection has not ended";
+    ExpectEchoed(*other_stream, 10);
+    other_stream->WritesDone();
+    EXPECT_TRUE(other_stream->Finish().ok());
+    EXPECT_TRUE(internal::Eventually([this] { return pair_->Run({}).status.ok(); }));
+  }
 }
 
 }  // namespace

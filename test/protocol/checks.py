@@ -5,7 +5,7 @@ BREAK = None  # the check whose value a client writes wrongly
 
 
 class Ended(Exception):
-    """The server ended the connection: "end"; or refused it: "refuse 1"."""
+    """The server ended the connection: "end"; refused it: "refuse 1"; or ended a stream: "fail"."""
 
 
 def lie(check, wrong, right):

@@ -4,7 +4,8 @@
 
     mirror_calls.py --directory=DIR              prints "good"
     mirror_calls.py --directory=DIR --break=C7   first the same with one wrong value, of check C7:
-                                                 prints what the server does, "end" or "refuse 1"
+                                                 prints what the server does: "end", "fail" or
+                                                 "refuse 1"
     mirror_calls.py --directory=DIR --odd        first what no check is for
     mirror_calls.py --list                       the checks whose values can be broken
 """
@@ -21,10 +22,12 @@ import struct
 import checks
 import protocol_client
 import secret_client
+import stream_client
 from http2_calls import Http2Calls
 from protocol_client import (ARENA_MAGIC, LOOKING, PAGE, PARKED, PATIENCE, POLLED, SLOTS, TAKEN,
                              VERSION, Connection, Ended, expect, lie)
 from secret_client import SecretConnection
+from stream_client import KINDS, ORDERS, SIZES, StreamConnection, StreamSlot
 
 
 def image(pixels, copies=1):  # mirror.proto
@@ -39,8 +42,8 @@ def check_reflection(message, pixels):
     expect(message == b"\x0a" + image(pixels)[1:-2], f"a message of {len(message)} bytes")
 
 
-def connect(name="protocol/usual"):
-    connection = Connection(name)
+def connect(name="protocol/usual", make=Connection):
+    connection = make(name)
     header = connection.look_until(lambda: connection.load32(28) or None)  # 4.3
     magic, arena, ring = struct.unpack_from("=QQQ", connection.arena)
     expect((header, magic, arena, ring) == (VERSION, ARENA_MAGIC, connection.arena_bytes,
@@ -109,6 +112,25 @@ def be_odd():
     expect(response.lent == 0, "a block")
     stream = Http2Calls(connection)
     expect_end(connection, lambda: stream.call(image(b"part " * 200, 20)))
+
+
+def make_streams():
+    connection = connect(make=StreamConnection)
+    slots = [StreamSlot(connection, index) for index in (0, 1)]
+    for slot, size, lend in ((0, 10, False), (1, 100_000, False), (0, 100_000, True)):
+        pixels = os.urandom(size)
+        messages = slots[slot].call(image(pixels, 2), lend)
+        expect(len(messages) == 1, "one message")
+        check_reflection(messages[0], pixels * 2)
+    broken = lie("C67", KINDS, lie("C68", SIZES, lie("C69", ORDERS, ())))
+    for records in broken:
+        hostile = StreamSlot(connect(make=StreamConnection))
+        hostile.write(records)
+        expect_end(hostile.connection, hostile.post)
+    check_reflection(slots[1].call(image(b"goes on"))[0], b"goes on")
+    connection.close()
+    if broken:
+        raise Ended("end")
 
 
 def make_calls():
@@ -191,6 +213,7 @@ def make_calls():
     usual.look_until(lambda: usual.load32(usual.calls + PAGE + 20) == 4711 or None)
     usual.close()
     small.close()
+    make_streams()
 
     secret = SecretConnection("protocol/secret")
     secret.look_until(lambda: secret.load32(secret.calls + PAGE + 16) or None)
@@ -206,7 +229,8 @@ def main():
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     source = ""
-    for path in (__file__, protocol_client.__file__, secret_client.__file__):
+    for path in (__file__, protocol_client.__file__, secret_client.__file__,
+                 stream_client.__file__):
         with open(path, encoding="utf-8") as file:
             source += file.read()
     lies = sorted(set(re.findall(r'lie\("(C\d+)"', source)), key=lambda check: int(check[1:]))
