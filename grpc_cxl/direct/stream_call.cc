@@ -49,6 +49,7 @@ bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
   }
   std::string head(RequestHeadBytes(view), '\0');
   EncodeRequestHead(view, 0, absl::MakeSpan(head));
+  if (head.size() > kMostStreamHeadBytes) return false;
   waits_in_place_ = IsOnStackOfThisThread(methods);
   const bool has_message =
       methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE);
@@ -59,20 +60,23 @@ bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
   }
   Then then;
   {
-    absl::MutexLock lock(mu_);
+    absl::ReleasableMutexLock lock(mu_);
     if (cancelled_) return false;
     stream_ = route_->streams->Open(shared_from_this());
-    if (stream_ == nullptr) return false;
-    stream_->LimitMessages(max_receive_bytes_);
     std::optional<OutgoingMessage> message;
-    if (has_message) {
+    if (stream_ != nullptr && has_message) {
       message.emplace(methods, *types_.request, max_send_bytes_, route_->blocks);
       if (message->too_large() > 0) {  // gRPC reports that
-        stream_->Close();
+        stream_->Discard();
         stream_ = nullptr;
-        return false;
       }
     }
+    if (stream_ == nullptr) {
+      lock.Release();
+      route_->owner->UserIdle();  // a slot may have been held for a moment
+      return false;
+    }
+    stream_->LimitMessages(max_receive_bytes_);
     beginning_ = true;
     UpdateWaiter();
     const absl::Span<const char> pieces[] = {head};
@@ -85,7 +89,10 @@ bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
     stream_->Post();
     if (!waits_in_place_) beginning_ = false;
   }
-  if (waits_in_place_ && !AwaitTaken()) return false;
+  if (waits_in_place_ && !AwaitTaken()) {
+    Do(std::move(then));
+    return false;
+  }
   WatchServer(channel_, route_, [weak = weak_from_this()] {
     const auto self = weak.lock();
     return self == nullptr || self->over();
@@ -114,8 +121,11 @@ bool StreamCall::AwaitTaken() {
     refused = not_run_;
     if (stream_ != nullptr && stream_->state() == StreamState::kRefused) {
       refused = true;
-      if (lent_.bytes > 0) route_->blocks.pool->Revoke(std::exchange(lent_, {}));
-      Close(&then);
+      CloseRefused(&then);
+    }
+    if (refused && cancelled_) {
+      refused = false;
+      result_.End(StreamCancelled());
     }
   }
   Do(std::move(then));
@@ -139,7 +149,7 @@ StreamCall::TaskHandle StreamCall::EndAfter(std::chrono::nanoseconds time, grpc:
 
 void StreamCall::Write(const OutgoingMessage& message, Then* then) {
   absl::Status written = stream_->Write(message.kind(), message.pieces());
-  lent_ = stream_->all_written() && !beginning_ ? BlockDescriptor{} : message.lent();
+  if (!taken_ && message.lent().bytes > 0) untaken_.push_back(message.lent());
   if (!written.ok()) Break(std::move(written), then);
 }
 

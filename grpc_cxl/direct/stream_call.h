@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/inlined_vector.h"
@@ -108,8 +109,13 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   void Write(const OutgoingMessage& message, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends the call for the application; the server is told, and its end awaited.
   void EndHere(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Gives the slot back.
+  // Ends the call if the message is above the limit.
+  void LimitMessage(const StreamItem& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Give the slot back: behind kEnd, and behind kRefused.
   void Close(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CloseRefused(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CloseStream(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RevokeUntaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Break(absl::Status status, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // True: the server now tells of more than before, so what came until now is to be looked at.
   bool UpdateWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -123,12 +129,13 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   const uint64_t max_receive_bytes_;
   bool waits_in_place_ = false;  // set by Begin()
 
+  std::atomic<bool> gone_{false};  // the connection has ended
   absl::Mutex mu_;
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
   StreamResult result_ ABSL_GUARDED_BY(mu_);
   Operations operations_ ABSL_GUARDED_BY(mu_);
-  BlockDescriptor lent_ ABSL_GUARDED_BY(mu_){};  // by the last message, until all is written
-  bool beginning_ ABSL_GUARDED_BY(mu_) = false;  // Begin() alone looks at the stream
+  std::vector<BlockDescriptor> untaken_ ABSL_GUARDED_BY(mu_);  // lent before `taken_`
+  bool beginning_ ABSL_GUARDED_BY(mu_) = false;                // Begin() alone looks at the stream
   bool taken_ ABSL_GUARDED_BY(mu_) = false;
   bool not_run_ ABSL_GUARDED_BY(mu_) = false;  // the connection has ended, and the server has not
   bool broken_ ABSL_GUARDED_BY(mu_) = false;

@@ -7,6 +7,7 @@
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/slice.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -45,10 +46,12 @@ class RunningStream final : public StreamUser,
   }
 
   void OnEnded() override {
+    gone_.store(true, std::memory_order_relaxed);  // matched by the load in Advance()
     Use([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       connection_ended_ = true;
       Cancel();
-      if (!started_) Over();
+      // Otherwise OnDone() comes, and does it.
+      if (!started_ || done_) Over();
       return absl::OkStatus();
     });
   }
@@ -64,7 +67,7 @@ class RunningStream final : public StreamUser,
       if (!ok) Release();
       if (released_ || stream_ == nullptr) return absl::OkStatus();
       absl::Status written = WriteHead();
-      if (written.ok()) {
+      if (written.ok() && !released_) {
         const OutgoingMessage message(response_, connection_->blocks());
         written = stream_->Write(message.kind(), message.pieces());
       }
@@ -87,6 +90,9 @@ class RunningStream final : public StreamUser,
     Use([this, &status]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       done_ = true;
       if (connection_ended_) {
+        if (observed_ != nullptr) {
+          observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(), 0);
+        }
         Over();
         return absl::OkStatus();
       }
@@ -123,7 +129,8 @@ class RunningStream final : public StreamUser,
       stream_->SetEnded();
       tell_over_ = true;
     }
-    while (!writing_ && (!half_closed_ || done_)) {
+    // relaxed: stops a client that writes on and on; the lock orders the rest.
+    while (!writing_ && (!half_closed_ || done_) && !gone_.load(std::memory_order_relaxed)) {
       StreamItem record;
       const absl::StatusOr<bool> complete = stream_->Next(&record);
       if (!complete.ok()) return complete.status();
@@ -155,6 +162,7 @@ class RunningStream final : public StreamUser,
         return Broken("a second head");
       case StreamRecord::kEnd:
         if (std::exchange(half_closed_, true)) return Broken("a second end");
+        if (!record.bytes.empty()) return Broken("an end that is not empty");
         if (!released_) StartWritesDone();
         return absl::OkStatus();
       case StreamRecord::kMessage:
@@ -247,7 +255,13 @@ class RunningStream final : public StreamUser,
     }
     ResponseView view;
     view.initial_metadata = ViewOf(context_.GetServerInitialMetadata());
-    return Write(StreamRecord::kHead, view);
+    const std::string bytes = EncodeResponseHead(view, 0);
+    if (bytes.size() > kMostStreamHeadBytes) {
+      too_large_ = TooLarge("initial metadata", bytes.size());
+      Cancel();
+      return absl::OkStatus();
+    }
+    return Write(StreamRecord::kHead, bytes);
   }
 
   absl::Status WriteEnd(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -264,13 +278,25 @@ class RunningStream final : public StreamUser,
     view.status_message = message;
     view.status_details = details;
     if (started_) view.trailing_metadata = ViewOf(context_.GetServerTrailingMetadata());
-    if (observed_ != nullptr) observed_->Ended(view.code, message, 0);
-    return Write(StreamRecord::kEnd, view);
+    std::string bytes = EncodeResponseHead(view, 0);
+    if (bytes.size() > kMostStreamHeadBytes) {
+      too_large_ = TooLarge("status and trailing metadata", bytes.size());
+      view = {};
+      view.code = static_cast<uint32_t>(grpc::StatusCode::RESOURCE_EXHAUSTED);
+      view.status_message = too_large_;
+      bytes = EncodeResponseHead(view, 0);
+    }
+    if (observed_ != nullptr) observed_->Ended(view.code, view.status_message, 0);
+    return Write(StreamRecord::kEnd, bytes);
   }
 
-  absl::Status Write(StreamRecord kind, const ResponseView& view)
+  static std::string TooLarge(const char* what, size_t bytes) {
+    return absl::StrCat("SERVER: ", what, " larger than a direct stream takes (", bytes, " vs. ",
+                        kMostStreamHeadBytes, ")");
+  }
+
+  absl::Status Write(StreamRecord kind, const std::string& bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const std::string bytes = EncodeResponseHead(view, 0);
     const absl::Span<const char> pieces[] = {bytes};
     return stream_->Write(kind, pieces);
   }
@@ -281,6 +307,7 @@ class RunningStream final : public StreamUser,
   grpc::ClientContext context_;
   std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 
+  std::atomic<bool> gone_{false};  // the connection has ended
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
   std::shared_ptr<RunningStream> self_;                        // from Start() to OnDone()

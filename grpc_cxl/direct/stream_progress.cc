@@ -55,20 +55,21 @@ bool StreamCall::UpdateWaiter() {
 
 void StreamCall::UseStream(Then* then) {
   if (stream_ == nullptr || broken_ || beginning_) return;
-  if (!taken_) {
-    const StreamState state = stream_->state();
-    taken_ = state != StreamState::kNone;
-    if (state == StreamState::kRefused) {
-      if (lent_.bytes > 0) route_->blocks.pool->Revoke(std::exchange(lent_, {}));
-      result_.End(StreamUnavailable("the server took no more calls on this connection"));
-      return Close(then);
-    }
+  const StreamState state = stream_->state();
+  // Also behind kTaken: a server that sees `cancelled` just then refuses after all.
+  if (state == StreamState::kRefused) {
+    result_.End(cancelled_ ? StreamCancelled()
+                           : StreamUnavailable("the server took no more calls on this connection"));
+    return CloseRefused(then);
+  }
+  if (!taken_ && state != StreamState::kNone) {
+    taken_ = true;
+    untaken_.clear();
   }
   if (!stream_->ready()) {
     absl::Status written = stream_->Flush();
     if (!written.ok()) return Break(std::move(written), then);
   }
-  if (taken_ && stream_->all_written()) lent_ = {};
   Read(then);
 }
 
@@ -95,7 +96,9 @@ bool StreamCall::WantsRecord() const {
 }
 
 void StreamCall::Read(Then* then) {
-  while (stream_ != nullptr && !broken_ && WantsRecord()) {
+  // relaxed: stops a server that writes on and on; the lock orders the rest.
+  while (stream_ != nullptr && !broken_ && !gone_.load(std::memory_order_relaxed) &&
+         WantsRecord()) {
     StreamItem record;
     const absl::StatusOr<bool> complete = stream_->Next(&record);
     if (!complete.ok()) return Break(complete.status(), then);
@@ -104,16 +107,21 @@ void StreamCall::Read(Then* then) {
   }
 }
 
-void StreamCall::Take(StreamItem record, Then* then) {
-  const bool is_end = record.kind == StreamRecord::kEnd;
+void StreamCall::LimitMessage(const StreamItem& record) {
   uint64_t bytes = record.too_large;
   if (record.kind == StreamRecord::kBlock) {
     BlockDescriptor block;
     memcpy(&block, record.bytes.data(), sizeof(block));
     bytes = block.bytes;
   }
-  if (bytes > max_receive_bytes_)
+  if (bytes > max_receive_bytes_) {
     EndHere(StreamMessageTooLarge("Received", bytes, max_receive_bytes_));
+  }
+}
+
+void StreamCall::Take(StreamItem record, Then* then) {
+  const bool is_end = record.kind == StreamRecord::kEnd;
+  LimitMessage(record);
   if (record.too_large > 0) return;
   absl::Status taken = result_.Take(std::move(record), route_->blocks);
   if (absl::IsResourceExhausted(taken)) {
@@ -161,9 +169,24 @@ void StreamCall::EndHere(grpc::Status status) {
   if (stream_ != nullptr && !broken_) stream_->Cancel();
 }
 
+void StreamCall::RevokeUntaken() {
+  for (const BlockDescriptor& block : untaken_) route_->blocks.pool->Revoke(block);
+  untaken_.clear();
+}
+
+void StreamCall::CloseRefused(Then* then) {
+  RevokeUntaken();
+  CloseStream(then);
+}
+
 void StreamCall::Close(Then* then) {
-  if (!stream_->all_written() && lent_.bytes > 0) route_->blocks.pool->Revoke(lent_);
-  lent_ = {};
+  for (const BlockDescriptor& block : stream_->unfinished_blocks()) {
+    route_->blocks.pool->Revoke(block);
+  }
+  CloseStream(then);
+}
+
+void StreamCall::CloseStream(Then* then) {
   stream_->Close();
   if (parked_ > 0) stream_->WakeParked();
   stream_ = nullptr;
@@ -186,21 +209,25 @@ void StreamCall::OnNews() {
 }
 
 void StreamCall::OnEnded() {
+  gone_.store(true, std::memory_order_relaxed);  // matched by the load in Read()
   Then then;
   {
     absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     // What the server had written before it went is still delivered.
     absl::StatusOr<bool> complete = !broken_;
+    stream_->ReadWhatIsLeft();
     StreamItem record;
     while (complete.ok() && *complete && !result_.ended()) {
       complete = stream_->Next(&record);
-      if (!complete.ok() || !*complete || record.too_large > 0) break;
-      if (!result_.Take(std::move(record), route_->blocks).ok()) break;
+      if (!complete.ok() || !*complete) break;
+      LimitMessage(record);
+      if (record.too_large > 0 || !result_.Take(std::move(record), route_->blocks).ok()) break;
     }
     if (!result_.ended()) {
       not_run_ = stream_->TakeBack();
-      if (not_run_ && lent_.bytes > 0) route_->blocks.pool->Revoke(std::exchange(lent_, {}));
+      if (not_run_) RevokeUntaken();
+      if (not_run_ && cancelled_) result_.End(StreamCancelled());
       result_.End(
           StreamUnavailable("the server closed the connection or died while it had the call"));
     }

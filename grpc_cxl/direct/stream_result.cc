@@ -34,19 +34,26 @@ absl::Status StreamResult::Take(StreamItem record, const CallBlocks& blocks) {
     case StreamRecord::kEnd:
       return TakeEnd(std::move(record.bytes));
     case StreamRecord::kMessage:
-      if (!ended_) messages_.push_back({std::move(record.bytes), std::nullopt});
-      return absl::OkStatus();
+      return ended_ ? absl::OkStatus() : Add({std::move(record.bytes), std::nullopt});
     case StreamRecord::kBlock: {
       BlockDescriptor descriptor;
       memcpy(&descriptor, record.bytes.data(), sizeof(descriptor));
       if (ended_) return ReturnUnread(blocks, descriptor);
       absl::StatusOr<grpc::Slice> slice = BorrowSlice(blocks, descriptor);
       if (!slice.ok()) return slice.status();
-      messages_.push_back({{}, *std::move(slice)});
-      return absl::OkStatus();
+      return Add({{}, *std::move(slice)});
     }
   }
   return absl::DataLossError("the server broke the protocol of streams");
+}
+
+absl::Status StreamResult::Add(Message message) {
+  if (!messages_.empty() && unread_bytes_ - messages_.front().size() > kMostUnread) {
+    return absl::DataLossError("the server sent more than a stream may have unread");
+  }
+  unread_bytes_ += message.size();
+  messages_.push_back(std::move(message));
+  return absl::OkStatus();
 }
 
 absl::Status StreamResult::TakeHead(std::string bytes) {
@@ -89,7 +96,7 @@ absl::Status StreamResult::TooMuch(std::string why) {
 void StreamResult::End(grpc::Status status) {
   if (std::exchange(ended_, true)) return;
   status_ = std::move(status);
-  messages_.clear();
+  DropMessages();
 }
 
 void StreamResult::GiveInitialMetadata(InterceptorBatchMethods* methods) const {
@@ -102,6 +109,7 @@ void StreamResult::GiveMessage(InterceptorBatchMethods* methods,
                                const google::protobuf::Message& prototype) {
   void* const into = methods->GetRecvMessage();
   if (messages_.empty() || !IsMessageOf(into, prototype)) return methods->FailHijackedRecvMessage();
+  unread_bytes_ -= messages_.front().size();
   Message message = std::move(messages_.front());
   messages_.pop_front();
   if (!Parse(std::move(message), static_cast<google::protobuf::Message*>(into))) {

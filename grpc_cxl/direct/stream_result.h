@@ -33,7 +33,7 @@ class StreamResult {
   absl::Status Take(StreamItem record, const CallBlocks& blocks);
   // Ends the stream, unless it has ended: with `status`, and without messages that are not read.
   void End(grpc::Status status);
-  void DropMessages() { messages_.clear(); }
+  void DropMessages() { messages_.clear(), unread_bytes_ = 0; }
 
   bool ended() const { return ended_; }
   bool has_initial_metadata() const { return initial_.has_value(); }
@@ -51,12 +51,21 @@ class StreamResult {
   struct Message {
     std::string bytes;
     std::optional<grpc::Slice> slice;  // instead
+
+    size_t size() const {
+      return sizeof(Message) + (slice.has_value() ? slice->size() : bytes.size());
+    }
   };
+  // Behind the first message. A server that has ended has at most 2 MiB in blocks and a ring unread
+  // before its last message.
+  static constexpr size_t kMostUnread = 4 << 20;
+
   struct Response {
     std::string bytes;
     ResponseView view;  // points there
   };
 
+  absl::Status Add(Message message);
   absl::Status TakeHead(std::string bytes);
   absl::Status TakeEnd(std::string bytes);
   absl::Status TooMuch(std::string why);
@@ -65,6 +74,7 @@ class StreamResult {
   const size_t max_metadata_bytes_;
   std::optional<Response> initial_;
   std::deque<Message> messages_;
+  size_t unread_bytes_ = 0;  // of all of these
   std::optional<Response> last_;
   bool ended_ = false;
   grpc::Status status_;

@@ -22,6 +22,8 @@ ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation)
       writer_(&tx_, &owner->memory_.server_slot(slot).rx, owner->memory_.view),
       reader_(&rx_) {}
 
+void ClientStream::Discard() { owner_->Closed(slot_, /*posted=*/false); }
+
 void ClientStream::Post() {
   // Publishes the slot; matched by the acquire load in ServerStreams::Look().
   owner_->memory_.view.Store(owner_->memory_.client_slot(slot_).generation, generation_,
@@ -85,12 +87,13 @@ void ClientStream::Cancel() {
 }
 
 void ClientStream::Close() {
+  tx_.ClearWantSpace();  // the next stream has not asked
   // The order of the last published bytes and this is that of the acquire load in
   // ServerStream::closed().
   owner_->memory_.view.Store(owner_->memory_.client_slot(slot_).closed, generation_,
                              std::memory_order_release);
   Tell();
-  owner_->Closed(slot_);
+  owner_->Closed(slot_, /*posted=*/true);
 }
 
 uint32_t ClientStream::news() const {
@@ -158,11 +161,12 @@ std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> us
   return nullptr;
 }
 
-void ClientStreams::Closed(int slot) {
+void ClientStreams::Closed(int slot, bool posted) {
   std::shared_ptr<StreamUser> dropped;
   {
     absl::MutexLock lock(mu_);
     dropped.swap(slots_[slot].user);
+    if (!posted) --slots_[slot].generation;  // the server never sees it, and would never free it
   }
   if (dropped != nullptr) busy_.fetch_sub(1, std::memory_order_seq_cst);
 }

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
 #include "grpc_cxl/streams/stream_pipe.h"
@@ -30,6 +32,8 @@ class ClientStream {
   // Next() leaves out messages above it (StreamItem::too_large).
   void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
+  // Instead of Post(), and of any Write(): the slot is as if it had not been opened.
+  void Discard();
   // Hands the stream to the server, after the first Write().
   void Post();
   StreamState state() const;
@@ -43,7 +47,11 @@ class ClientStream {
   absl::Status Flush();
   bool all_written() const { return writer_.empty(); }
   bool ready() const { return writer_.ready(); }
+  // Whose records are not wholly in the ring: a server never comes to know of them after Close().
+  std::vector<BlockDescriptor> unfinished_blocks() const { return writer_.unfinished_blocks(); }
   absl::StatusOr<bool> Next(StreamItem* record);
+  // The connection has ended: Next() gives what a ring can hold, and then nothing.
+  void ReadWhatIsLeft() { reader_.ReadWhatIsLeft(); }
 
   // Asks the server to end the stream; its kEnd follows.
   void Cancel();
@@ -112,7 +120,7 @@ class ClientStreams {
     uint32_t seen_news = 0;
   };
 
-  void Closed(int slot);
+  void Closed(int slot, bool posted);
 
   const StreamMemory memory_;
   absl::Mutex mu_;

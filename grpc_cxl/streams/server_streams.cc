@@ -2,6 +2,7 @@
 #include "grpc_cxl/streams/server_streams.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -19,17 +20,27 @@ class Refused final : public StreamUser {
   explicit Refused(std::unique_ptr<ServerStream> stream) : stream_(std::move(stream)) {}
 
   void OnNews() override {
+    absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     const bool closed = stream_->closed();  // before the last look
     StreamItem record;
     absl::StatusOr<bool> more = true;
-    while (more.ok() && *more) more = stream_->Next(&record);
-    if (more.ok() && closed) std::exchange(stream_, nullptr)->Free();
+    // relaxed: stops a client that writes on and on; the lock orders the rest.
+    while (more.ok() && *more && !gone_.load(std::memory_order_relaxed)) {
+      more = stream_->Next(&record);
+    }
+    if (more.ok() && !*more && closed) std::exchange(stream_, nullptr)->Free();
   }
-  void OnEnded() override { stream_ = nullptr; }
+  void OnEnded() override {
+    gone_.store(true, std::memory_order_relaxed);  // matched by the load above
+    absl::MutexLock lock(mu_);
+    stream_ = nullptr;
+  }
 
  private:
-  std::unique_ptr<ServerStream> stream_;
+  std::atomic<bool> gone_{false};
+  absl::Mutex mu_;
+  std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
 };
 
 }  // namespace
@@ -118,7 +129,8 @@ void ServerStream::Free() {
   // The rest of a record that the client gave up lies in reader_, which goes with the stream. The
   // status may be there still, if the client did not want it: nobody reads it.
   if (!std::exchange(ended_, true)) owner_->running_.fetch_sub(1, std::memory_order_seq_cst);
-  owner_->Free(slot_);  // before the client may use the slot again
+  tx_.ClearWantSpace();  // the next stream has not asked
+  owner_->Free(slot_);   // before the client may use the slot again
   SetState(StreamState::kIdle);
 }
 
@@ -184,6 +196,7 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
   // Matched by the release store in ClientStream::Post().
   const uint32_t generation =
       memory_.view.Load(memory_.client_slot(index).generation, std::memory_order_acquire);
+  bool accepting;
   {
     absl::MutexLock lock(mu_);
     Slot& slot = slots_[index];
@@ -201,22 +214,27 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
     slot.generation = generation;
     busy_.fetch_add(1, std::memory_order_seq_cst);
     running_.fetch_add(1, std::memory_order_seq_cst);
-    GrantMore();
+    accepting = accepting_;
+    if (accepting) GrantMore();
     StoreGranted();
   }
   auto stream = std::make_unique<ServerStream>(this, index, generation);
   ServerStream* const raw = stream.get();
-  // As in call_layout.h, steps a to c.
-  raw->SetState(StreamState::kTaken);
-  FullFence();  // matched by the one in ClientStream::TakeBack()
   std::shared_ptr<StreamUser> user;
-  if (!raw->cancelled()) user = begin(std::move(stream));
-  const bool taken = user != nullptr;
-  if (!taken) {
-    // `begin` may have destroyed the stream.
-    if (stream == nullptr) {
-      stream = std::make_unique<ServerStream>(this, index, generation);
+  if (accepting && !raw->cancelled()) user = begin(std::move(stream));
+  if (user != nullptr) {
+    // As in call_layout.h, steps a to c: the user runs nothing before OnNews().
+    raw->SetState(StreamState::kTaken);
+    FullFence();  // matched by the one in ClientStream::TakeBack()
+    if (raw->cancelled()) {
+      user = nullptr;
+    } else {
+      raw->Tell();  // while no other thread can end the user, and the stream with it
     }
+  }
+  if (user == nullptr) {
+    // `begin` may have destroyed the first.
+    stream = std::make_unique<ServerStream>(this, index, generation);
     stream->SetState(StreamState::kRefused);
     stream->ended_ = true;
     running_.fetch_sub(1, std::memory_order_seq_cst);
@@ -233,7 +251,6 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
     Free(index);
     user->OnEnded();
   } else {
-    if (taken) raw->Tell();
     user->OnNews();
   }
   return absl::OkStatus();

@@ -123,7 +123,7 @@ struct StreamRecordHead {
 };
 static_assert(sizeof(StreamRecordHead) == 8);
 // Most bytes of records other than messages.
-inline constexpr size_t kMostStreamHeadBytes = 16 << 20;
+inline constexpr size_t kMostStreamHeadBytes = 1 << 20;
 
 inline constexpr size_t kStreamNewsAt = 2048;  // behind a side's words of the first call area
 inline constexpr size_t kStreamServerSlotsAt = 8 << 10;

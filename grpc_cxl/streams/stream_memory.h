@@ -36,8 +36,8 @@ struct StreamMemory {
   }
 };
 
-// One user of a stream: its owner on either side. Calls come from the polling thread, or from
-// another with the next one's happens-before; not two at a time.
+// One user of a stream: its owner on either side. Thread-safe: several threads may call at a time,
+// as one ends the connection beside the polling thread. OnNews() may come behind OnEnded().
 class StreamUser {
  public:
   virtual ~StreamUser() = default;

@@ -38,7 +38,7 @@ absl::Status StreamWriter::Write(StreamRecord kind, absl::Span<const absl::Span<
   if (kind == StreamRecord::kBlock) {
     BlockDescriptor block{};
     memcpy(&block, pieces[0].data(), std::min(sizeof(block), pieces[0].size()));
-    blocks_.push_back({ring_->position() + rest_.size() - sent_, block.bytes});
+    blocks_.push_back({ring_->position() + rest_.size() - sent_, block});
     unread_ += block.bytes;
   }
   if (!ready()) return Flush(published);
@@ -56,7 +56,7 @@ absl::Status StreamWriter::GoOn() {
   // more blocks than it ought to.
   const uint64_t tail = view_.Load(peer_->tail, std::memory_order_relaxed);
   while (!blocks_.empty() && static_cast<int64_t>(tail - blocks_.front().end) >= 0) {
-    unread_ -= blocks_.front().bytes;
+    unread_ -= blocks_.front().block.bytes;
     blocks_.pop_front();
   }
   return absl::OkStatus();
@@ -65,10 +65,18 @@ absl::Status StreamWriter::GoOn() {
 uint64_t StreamWriter::WantedTail() const {
   uint64_t left = unread_;
   for (const Block& block : blocks_) {
-    left -= block.bytes;
+    left -= block.block.bytes;
     if (left <= kMostUnread / 2) return block.end;
   }
   return ring_->position();
+}
+
+std::vector<BlockDescriptor> StreamWriter::unfinished_blocks() const {
+  std::vector<BlockDescriptor> unfinished;
+  for (const Block& block : blocks_) {
+    if (static_cast<int64_t>(block.end - ring_->position()) > 0) unfinished.push_back(block.block);
+  }
+  return unfinished;
 }
 
 absl::Status StreamWriter::Flush(bool* published) {
@@ -108,13 +116,24 @@ absl::Status StreamReader::CheckHead() {
 }
 
 absl::StatusOr<bool> StreamReader::Next(StreamItem* record, bool* consumed) {
+  if (!broken_.ok()) return broken_;
+  absl::StatusOr<bool> complete = Read(record, consumed);
+  broken_.Update(complete.status());
+  return complete;
+}
+
+absl::StatusOr<bool> StreamReader::Read(StreamItem* record, bool* consumed) {
   for (;;) {
     const bool has_head = head_bytes_ == sizeof(head_);
     if (has_head && skip_ == 0 && bytes_.size() == head_.bytes) break;
     const absl::StatusOr<size_t> readable = ring_->Readable();
     if (!readable.ok()) return readable.status();
     if (*readable == 0) return false;
-    const absl::Span<const char> front = ring_->Front();
+    absl::Span<const char> front = ring_->Front();
+    if (most_position_.has_value()) {
+      front = front.first(std::min<size_t>(front.size(), *most_position_ - ring_->position()));
+      if (front.empty()) return false;
+    }
     size_t taken;
     if (!has_head) {
       taken = std::min(front.size(), sizeof(head_) - head_bytes_);

@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "grpc_cxl/blocks/block_layout.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/ring/ring_layout.h"
 #include "grpc_cxl/ring/ring_reader.h"
@@ -38,13 +41,15 @@ class StreamWriter {
   bool empty() const { return sent_ == rest_.size(); }
   bool ready() const { return empty() && unread_ <= kMostUnread; }
   void Clear() { rest_.clear(), sent_ = 0; }
+  // Those whose records are not wholly in the ring.
+  std::vector<BlockDescriptor> unfinished_blocks() const;
 
  private:
   static constexpr uint64_t kMostUnread = 2 << 20;  // as HTTP/2's window, less what is in the ring
 
   struct Block {
     uint64_t end;  // of its record
-    uint64_t bytes;
+    BlockDescriptor block;
   };
 
   absl::Status Put(absl::Span<const char> bytes);
@@ -79,9 +84,13 @@ class StreamReader {
 
   // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
   // peer.
+  // After an error there is nothing but that.
   absl::StatusOr<bool> Next(StreamItem* record, bool* consumed);
+  // Next() reads a ring's worth of bytes, all that a peer that is gone can have left, and no more.
+  void ReadWhatIsLeft() { most_position_ = ring_->position() + ring_->capacity(); }
 
  private:
+  absl::StatusOr<bool> Read(StreamItem* record, bool* consumed);
   absl::Status CheckHead();
 
   RingReader* const ring_;
@@ -90,6 +99,8 @@ class StreamReader {
   size_t head_bytes_ = 0;  // of it that are here
   std::string bytes_;
   uint64_t skip_ = 0;  // of a message that is too large
+  std::optional<uint64_t> most_position_;
+  absl::Status broken_;
 };
 
 }  // namespace grpc_cxl::internal

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -68,13 +69,17 @@ class StreamsTest : public ::testing::Test {
     return {.area = absl::MakeSpan(reinterpret_cast<char*>(area_.get()), kStreamAreaBytes),
             .client_news = client_news_.get(),
             .server_news = server_news_.get(),
-            .wake_peer = [this] { ++wakes_; }};
+            .wake_peer = [this] {
+              ++wakes_;
+              if (on_wake_) std::exchange(on_wake_, nullptr)();
+            }};
   }
 
   struct alignas(kWriterAlignment) Line {
     char bytes[kWriterAlignment];
   };
   std::atomic<int> wakes_{0};
+  std::function<void()> on_wake_;
   const std::unique_ptr<Line[]> area_{new Line[kStreamAreaBytes / sizeof(Line)]()};
   const std::unique_ptr<StreamNewsWords> client_news_{new StreamNewsWords()};
   const std::unique_ptr<StreamNewsWords> server_news_{new StreamNewsWords()};
@@ -212,6 +217,83 @@ TEST_F(StreamsTest, AStreamThatIsNotTakenLeavesItsSlotFree) {
   EXPECT_EQ(Read(*taken_[0]), "next");
 }
 
+TEST_F(StreamsTest, ASlotThatWasNotPostedIsFreeAgain) {
+  server_.SetAccepting(true);
+  for (int i = 0; i < 5; ++i) {
+    const std::unique_ptr<ClientStream> stream = Open();
+    ASSERT_NE(stream, nullptr) << i;
+    stream->Discard();
+  }
+  EXPECT_EQ(client_.busy(), 0);
+  const std::unique_ptr<ClientStream> stream = Open();
+  stream->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  EXPECT_EQ(stream->state(), StreamState::kTaken);
+}
+
+TEST_F(StreamsTest, AServerThatDoesNotAcceptRefuses) {
+  server_.SetAccepting(true);
+  const std::unique_ptr<ClientStream> stream = Open();
+  server_.SetAccepting(false);
+  stream->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_EQ(stream->state(), StreamState::kRefused);
+}
+
+TEST_F(StreamsTest, ARefusedStreamEndsWhileItsClientWritesOn) {
+  server_.SetAccepting(true);
+  takes_ = false;
+  const std::unique_ptr<ClientStream> stream = Open();
+  stream->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  std::atomic<bool> stop{false};
+  std::thread client([&] {
+    while (!stop) {
+      EXPECT_THAT(
+          stream->ready() ? Write(*stream, StreamRecord::kMessage, "more") : stream->Flush(),
+          IsOk());
+    }
+  });
+  std::thread server([&] {
+    while (!stop) EXPECT_THAT(Serve(), IsOk());
+  });
+  server_.Ended();
+  stop = true;
+  client.join();
+  server.join();
+  EXPECT_EQ(server_.busy(), 0);
+}
+
+TEST_F(StreamsTest, AConnectionThatEndsAsAStreamIsTakenTellsItsUserOnce) {
+  server_.SetAccepting(true);
+  const std::unique_ptr<ClientStream> stream = Open();
+  stream->SetWaiter(kStreamPolled);
+  stream->Post();
+  on_wake_ = [this] { server_.Ended(); };
+  EXPECT_THAT(Serve(), IsOk());
+  EXPECT_EQ(server_user_->ended, 1);
+  EXPECT_EQ(server_user_->news, 0) << "as the stream may be gone";
+  EXPECT_EQ(server_.busy(), 0);
+}
+
+TEST_F(StreamsTest, ABlockIsUnfinishedUntilItsRecordIsInTheRing) {
+  server_.SetAccepting(true);
+  const std::unique_ptr<ClientStream> stream = Open();
+  stream->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  const BlockDescriptor block{.begin = 0, .bytes = 1};
+  const std::string record(reinterpret_cast<const char*>(&block), sizeof(block));
+  EXPECT_THAT(Write(*stream, StreamRecord::kMessage, std::string(kStreamRingBytes, 'x')), IsOk());
+  EXPECT_THAT(Write(*stream, StreamRecord::kBlock, record), IsOk());
+  EXPECT_EQ(stream->unfinished_blocks().size(), 1);
+  Read(*taken_[0]);
+  EXPECT_THAT(stream->Flush(), IsOk());
+  EXPECT_THAT(Write(*stream, StreamRecord::kMessage, std::string(kStreamRingBytes, 'x')), IsOk());
+  EXPECT_FALSE(stream->all_written());
+  EXPECT_TRUE(stream->unfinished_blocks().empty());
+}
+
 TEST_F(StreamsTest, WhatWasTakenBackIsNotTaken) {
   server_.SetAccepting(true);
   const std::unique_ptr<ClientStream> stream = Open();
@@ -294,6 +376,8 @@ TEST_F(StreamsTest, AHostileClientIsAnError) {
   StreamItem record;
   EXPECT_THAT(Write(*stream, static_cast<StreamRecord>(9), "what"), IsOk());
   EXPECT_THAT(taken_[0]->Next(&record), StatusIs(kDataLoss));
+  EXPECT_THAT(Write(*stream, StreamRecord::kMessage, "fine"), IsOk());
+  EXPECT_THAT(taken_[0]->Next(&record), StatusIs(kDataLoss)) << "for good";
 
   const auto second = Open();
   second->Post();
