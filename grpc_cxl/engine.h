@@ -33,7 +33,8 @@ void MakeEngineDefault();
 //
 // One number for the process, since all channels and servers share the threads: to be set before
 // the first credentials, the first Engine() and the first server of a ServerBuilder.
-// FAILED_PRECONDITION afterwards, INVALID_ARGUMENT for other numbers. GRPC_CXL_POLLING_THREADS in the environment overrides it. Thread-safe.
+// FAILED_PRECONDITION afterwards, INVALID_ARGUMENT for other numbers. GRPC_CXL_POLLING_THREADS in
+// the environment overrides it. Thread-safe.
 absl::Status SetPollingThreads(int count);
 
 }  // namespace grpc_cxl

@@ -43,6 +43,7 @@ class Closer {
   }
 
   bool HasMany() {
+    if (getpid() != owner_) return false;  // nor the thread that may have held the lock
     absl::MutexLock lock(mu_);
     return waiting_.size() >= kMany;
   }

@@ -62,8 +62,8 @@ void ClientCalls::FreeUnwanted() {
 }
 
 int ClientCalls::TryAcquire() {
-  // acquire, also where the exchange fails: matched by the release in Release(), so that `cancelled`
-  // below has the flips for all earlier calls of the free slots.
+  // acquire, also where the exchange fails: matched by the release in Release(), so that
+  // `cancelled` below has the flips for all earlier calls of the free slots.
   uint64_t free = free_.load(std::memory_order_acquire);
   for (;;) {
     // cancels_seen: matched by the release store in ServerCalls::Look().
