@@ -224,7 +224,7 @@ def event_names(flags, dice):
         yield from dice.sample(flags.events, len(flags.events))
 
 
-def soak(flags, machines):
+def everything(flags, machines):
     """All of it, on machines that are off."""
     machines.boot(machines.guests)
     machines.say(f"calls succeed on every path after {machines.await_traffic():.1f} s")
@@ -249,17 +249,14 @@ def soak(flags, machines):
     machines.say("in use: the same as in the beginning")
     machines.end()
     machines.say("in use after all have ended: nothing")
+    if machines.journals.served() < machines.calls["served"]:
+        raise Violation("the journals lack calls that succeeded")
     machines.say(f"events: {', '.join(f'{count} {name}' for name, count in happened.items())}")
     machines.say(f"{machines.calls['served']} calls succeeded, {machines.calls['failed']} failed, each "
                  "because a peer was gone or silent")
     machines.say(f"{machines.journals.served()} calls served, those of services to each other included: "
                  "none twice")
     machines.say("no foreign byte, no process that ended by itself, no memory lost")
-
-
-def accelerator():
-    """Hardware virtualisation if this user may, and else emulation."""
-    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg"
 
 
 def parse(arguments):
@@ -269,7 +266,8 @@ def parse(arguments):
     parser.add_argument("--events", type=lambda text: text.split(","), default=list(events.ALL),
                         help="kinds of events, by default all: " + ",".join(events.ALL))
     parser.add_argument("--lease", type=float, default=1, help="seconds")
-    parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg")
+    parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg",
+                        help="kvm: hardware virtualisation, where it works; tcg: emulation")
     parser.add_argument("--processors", type=int, default=2, help="of each machine")
     parser.add_argument("--megabytes", type=int, default=384, help="of the memory device")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between two calls of a path")
@@ -301,7 +299,7 @@ def run(arguments):
         print(f"soak --seed={flags.seed} --minutes={flags.minutes} --lease={flags.lease} "
               f"--accelerator={flags.accelerator} --events={','.join(flags.events)}", flush=True)
         machines = Soak(flags, folder, memory)
-        soak(flags, machines)
+        everything(flags, machines)
         shutil.rmtree(folder)
         return True
     except (Violation, guest.GuestError, OverflowError) as violation:
