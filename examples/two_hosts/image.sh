@@ -57,5 +57,6 @@ cp "$busybox" "$root/bin/busybox"
 cp -L "$here/init.sh" "$root/init"
 chmod +x "$root/init"
 tar -xzf "$bundle" -C "$root" --strip-components=1
-(cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null | gzip -1) >"$folder/initramfs"
+# Not compressed: an emulated processor would take longer to unpack it than to read it.
+(cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$folder/initramfs"
 cp "$cache/$kernel_package"/boot/vmlinuz-* "$folder/kernel"

@@ -35,7 +35,7 @@ class Guest:
                      "-cpu", "host" if self._accelerator == "kvm" else "max",
                      "-smp", str(self._processors),
                      "-kernel", self._folder + "/kernel", "-initrd", self._folder + "/initramfs",
-                     "-append", f"console=ttyS0 quiet panic=-1 role=soak host={self.number}",
+                     "-append", f"console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable role=soak host={self.number}",
                      "-serial", f"file:{name}.log",
                      "-serial", f"unix:{name}.commands,server=on,wait=off",
                      "-qmp", f"unix:{name}.monitor,server=on,wait=off"]

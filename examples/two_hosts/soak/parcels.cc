@@ -53,7 +53,7 @@ Path::Call SendParcels(int host, bool direct) {
   options.direct_calls = direct;
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20'000);  // the time for an attempt
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   const std::shared_ptr<Parcels::Stub> stub = Parcels::NewStub(grpc::CreateCustomChannel(
       ParcelsAddress(host), grpc_cxl::ChannelCredentials(options), arguments));

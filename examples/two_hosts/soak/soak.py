@@ -269,7 +269,8 @@ def parse(arguments):
     parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg",
                         help="kvm: hardware virtualisation, where it works; tcg: emulation")
     parser.add_argument("--processors", type=int, default=2, help="of each machine")
-    parser.add_argument("--megabytes", type=int, default=384, help="of the memory device")
+    parser.add_argument("--megabytes", type=int, default=512,
+                        help="of the memory device, a power of two")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between two calls of a path")
     parser.add_argument("--cached", action="store_true", help="fetch nothing from the network")
     return parser.parse_args(arguments)
