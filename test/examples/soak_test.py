@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The short form of //examples/two_hosts/soak: of three machines that share a region's memory, one is
-paused for 16 leases while others end connections and make new ones, and one loses its power. No call
-is served twice, no byte is foreign, every path recovers, and no memory is lost.
+"""The short form of //examples/two_hosts/soak, without the hotel: of three machines that share a
+region's memory, one is paused for 16 leases while others end connections and make new ones, and one
+loses its power. No call is served twice, no byte is foreign, every path recovers, and no memory is
+lost.
 
 Needs QEMU, and a kernel that has been fetched before. Without, it is skipped, and the record of the
 test says why.
@@ -37,7 +38,7 @@ def main():
     check_journals()
     try:
         good = soak.run(["--cached", "--minutes=0", "--lease=0.5", "--seed=1", "--processors=1",
-                         "--events=pause,power_loss"])
+                         "--no-hotel", "--megabytes=128", "--events=pause,power_loss"])
     except soak.CannotRun as why:
         record_skip("soak", str(why))
         return

@@ -22,8 +22,9 @@ import events
 import guest
 import journals
 
-# The programs of each machine, beside "traffic", which every machine has.
-PLACES = (("geo", "user", "frontend"), ("reservation", "search"), ("rate", "profile", "recommendation"))
+# The services of each machine, beside "traffic", which every machine has.
+HOTEL = (("geo", "user", "frontend"), ("reservation", "search"), ("rate", "profile", "recommendation"))
+MACHINES = len(HOTEL)
 JOURNAL_BYTES = 256 << 20  # of each machine; takes memory as it is used
 
 # Beside this file in the source tree, and in Bazel's.
@@ -46,7 +47,7 @@ class Soak:
         self._began = time.monotonic()
         self._region = memory + "/region"
         self._format()
-        names = [f"{memory}/journal{i}" for i in range(len(PLACES))]
+        names = [f"{memory}/journal{i}" for i in range(MACHINES)]
         for name in names:
             with open(name, "wb") as file:
                 file.truncate(JOURNAL_BYTES)
@@ -69,11 +70,11 @@ class Soak:
                               stdout=subprocess.PIPE, text=True).stdout
 
     def _format(self):
-        self._tool("format", self._region, f"--hosts={len(PLACES)}",
+        self._tool("format", self._region, f"--hosts={MACHINES}",
                    f"--bytes={self._flags.megabytes << 20}", f"--lease={self.lease}s")
 
     def programs(self, host):
-        return PLACES[host] + ("traffic",)
+        return (HOTEL[host] if self._flags.hotel else ()) + ("traffic",)
 
     # Machines and processes.
 
@@ -90,8 +91,8 @@ class Soak:
         command = f"start {program} /{program} --journal=$JOURNAL"
         if program == "traffic":
             self._starts += 1
-            command += (f" --host={host} --hosts={len(PLACES)} --name={host}.{self._starts}"
-                        f" --deadline={self._patience / 12}s --pause={self._flags.pause}s")
+            command += (f" --host={host} --hosts={MACHINES} --name={host}.{self._starts}"
+                        f" --hotel={self._flags.hotel} --deadline={self._patience / 12}s --pause={self._flags.pause}s")
         self.run(self.guests[host], command)
         self._ending.pop((host, program), None)
 
@@ -167,8 +168,8 @@ class Soak:
     def await_traffic(self):
         """Until calls have succeeded on every path. Returns after how many seconds."""
         began = time.monotonic()
-        kinds = ["search", "recommend", "reserve"]
-        kinds += [f"{kind}-{host}" for kind in ("parcels", "http2") for host in range(len(PLACES))]
+        kinds = ["search", "recommend", "reserve"] if self._flags.hotel else []
+        kinds += [f"{kind}-{host}" for kind in ("parcels", "http2") for host in range(MACHINES)]
         paths = [(machine.number, kind) for machine in self.guests for kind in kinds]
         # A line tells of the second before it.
         silent = lambda: [path for path in paths if self._served_at[path] < began + 1.2]
@@ -198,14 +199,14 @@ class Soak:
 
     def end(self):
         """Ends all programs in order, and lets the next process of each host clear up."""
-        for host in range(len(PLACES)):
+        for host in range(MACHINES):
             self.kill(host, "traffic", "TERM")
-        for host, places in enumerate(PLACES):
-            for program in reversed(places):
+        for host in range(MACHINES):
+            for program in reversed(self.programs(host)[:-1]):
                 self.kill(host, program, "TERM")
         for machine in self.guests:
             self.run(machine, f"/cxl_region clear $GRPC_CXL_REGION --host={machine.number}")
-        self.await_usage([(0, 0, 0, 0, 0)] * len(PLACES))
+        self.await_usage([(0, 0, 0, 0, 0)] * MACHINES)
         self.journals.look()
         self.look()
 
@@ -272,6 +273,7 @@ def parse(arguments):
     parser.add_argument("--megabytes", type=int, default=512,
                         help="of the memory device, a power of two")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between two calls of a path")
+    parser.add_argument("--no-hotel", dest="hotel", action="store_false", help="parcels only: less to emulate")
     parser.add_argument("--cached", action="store_true", help="fetch nothing from the network")
     return parser.parse_args(arguments)
 

@@ -29,6 +29,7 @@
 
 ABSL_FLAG(int, host, 0, "the number of this machine");
 ABSL_FLAG(int, hosts, 3, "how many machines there are");
+ABSL_FLAG(bool, hotel, true, "whether the hotel's services run");
 ABSL_FLAG(std::string, name, "", "of this process, in all of the soak");
 ABSL_FLAG(std::string, journal, "", "where calls are noted that are served");
 ABSL_FLAG(absl::Duration, deadline, absl::Seconds(5), "of a call");
@@ -75,9 +76,11 @@ int Main() {
     add(absl::StrCat("parcels-", host), SendParcels(host, /*direct=*/true));
     add(absl::StrCat("http2-", host), SendParcels(host, /*direct=*/false));
   }
-  add("search", users.Search());
-  add("recommend", users.Recommend());
-  add("reserve", users.Reserve());
+  if (absl::GetFlag(FLAGS_hotel)) {
+    add("search", users.Search());
+    add("recommend", users.Recommend());
+    add("reserve", users.Reserve());
+  }
 
   const timespec second = {1, 0};
   while (sigtimedwait(&stop_signals, nullptr, &second) != SIGTERM) {
