@@ -60,9 +60,17 @@ void FarMemory::Refresh(const void* words, Site site) {
   } else if (!coherent()) {
     InvalidateLines(words, 1);
   }
-  if (model_.distance.load_ns > 0 && (!coherent() || Changed(words))) {
-    Charge(model_.distance.load_ns);
-  }
+  if (model_.distance.load_ns > 0 && (!coherent() || Changed(words))) Load();
+}
+
+void FarMemory::Load(int64_t transfer_ns) const {
+  if (model_.distance.load_ns > 0) DistanceCounters::OfProcess().loads.Add();
+  Charge(model_.distance.load_ns, transfer_ns);
+}
+
+void FarMemory::Store(int64_t transfer_ns) const {
+  if (model_.distance.store_ns > 0) DistanceCounters::OfProcess().stores.Add();
+  Charge(model_.distance.store_ns, transfer_ns);
 }
 
 void FarMemory::Charge(uint32_t latency_ns, int64_t transfer_ns) const {
@@ -77,9 +85,7 @@ void FarMemory::Charge(uint32_t latency_ns, int64_t transfer_ns) const {
   }
   if (nanoseconds <= 0) return;
   WaitNanoseconds(nanoseconds);
-  DistanceCounters& counters = DistanceCounters::OfProcess();
-  counters.charged_ns.Add(nanoseconds);
-  counters.accesses.Add();
+  DistanceCounters::OfProcess().charged_ns.Add(nanoseconds);
 }
 
 void FarMemory::WriteBack(const void* word, Site site) {
@@ -99,7 +105,7 @@ void FarMemory::Publish(absl::Span<const char> bytes, Site site) {
   }
   const MemoryDistance& distance = model_.distance;
   coherent() ? Charge(0, TransferNs(bytes.size(), distance.load_ns))
-             : Charge(distance.store_ns, TransferNs(bytes.size(), distance.store_ns));
+             : Store(TransferNs(bytes.size(), distance.store_ns));
 }
 
 void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
@@ -109,7 +115,7 @@ void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
   } else if (!coherent()) {
     InvalidateLines(bytes.data(), bytes.size());
   }
-  Charge(model_.distance.load_ns, TransferNs(bytes.size(), model_.distance.load_ns));
+  Load(TransferNs(bytes.size(), model_.distance.load_ns));
 }
 
 void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
@@ -119,7 +125,7 @@ void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
   } else {
     InvalidateLines(bytes.data(), bytes.size());
   }
-  Charge(model_.distance.store_ns, TransferNs(bytes.size(), model_.distance.store_ns));
+  Store(TransferNs(bytes.size(), model_.distance.store_ns));
 }
 
 bool FarMemory::Changed(const void* words) {

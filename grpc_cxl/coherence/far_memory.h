@@ -15,10 +15,12 @@
 
 namespace grpc_cxl::internal {
 
-// The time that this process has waited to emulate MemoryDistance.
+// What this process has waited for to emulate MemoryDistance.
 struct DistanceCounters {
   Counter charged_ns;
-  Counter accesses;
+  // Trips to memory, one after the other: loads that had to go there, also of many lines at once,
+  // and stores that had to be there. Of distances that are not 0.
+  Counter loads, stores;
 
   static DistanceCounters& OfProcess() {
     static DistanceCounters counters;
@@ -61,7 +63,7 @@ class FarMemory {
 
   void Refresh(const void* words, Site site);
   // Comes before each store of a word, as long as that takes.
-  void AwaitStore() { Charge(model_.distance.store_ns); }
+  void AwaitStore() { Store(); }
   void WriteBack(const void* word, Site site);
   void Publish(absl::Span<const char> bytes, Site site);
   void Acquire(absl::Span<const char> bytes, Site site);
@@ -72,8 +74,10 @@ class FarMemory {
 
   // Whether the line has changed since the last time, as far as we remember.
   bool Changed(const void* line);
-  // Waits for an access of that latency, if it has any, and for `transfer_ns`.
-  void Charge(uint32_t latency_ns, int64_t transfer_ns = 0) const;
+  // Waits for a trip, and for `transfer_ns` besides.
+  void Load(int64_t transfer_ns = 0) const;
+  void Store(int64_t transfer_ns = 0) const;
+  void Charge(uint32_t latency_ns, int64_t transfer_ns) const;
   int64_t TransferNs(size_t bytes, uint32_t latency_ns) const;
 
   const MemoryModel model_;
