@@ -30,7 +30,8 @@ int main() {
       for (const std::string& preset : presets) {
         const auto distance = grpc_cxl::internal::DistancePreset(preset);
         CHECK_OK(distance);
-        row.push_back(absl::StrFormat("%.2f", static_cast<double>(trips.NsAt(*distance)) / 1000));
+        row.push_back(
+            absl::StrFormat("%.2f", static_cast<double>(trips.NsAt(*distance, coherence)) / 1000));
       }
       table.AddRow(row);
     }

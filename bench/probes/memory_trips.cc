@@ -19,6 +19,7 @@
 #include "grpc_cxl/calls/client_calls.h"
 #include "grpc_cxl/calls/server_calls.h"
 #include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/direct/call_look.h"
 #include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -61,7 +62,8 @@ class Server final : public User {
  public:
   explicit Server(Link* link)
       : calls_(
-            link->call_area(), kBuffer, [link] { link->Wake(); }, link->view()) {
+            link->call_area(), kBuffer, [link] { link->Wake(); }, link->view(), link->pages(),
+            /*budget=*/nullptr, internal::ServerLookOf(*link)) {
     calls_.SetAccepting(true);
   }
   bool Ready() const override { return calls_.Ready(); }
@@ -81,7 +83,9 @@ class Client final : public User {
  public:
   explicit Client(Link* link)
       : calls(
-            link->call_area(), kBuffer, [link] { link->Wake(); }, link->view(), link->polls()) {}
+            link->call_area(), kBuffer, [link] { link->Wake(); }, link->view(), link->polls(),
+            internal::SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()), link->pages(),
+            /*numbers=*/nullptr, internal::ClientLookOf(*link)) {}
   bool Ready() const override { return calls.Ready(); }
   absl::Status Run() override { return calls.Run(); }
 

@@ -15,8 +15,11 @@ namespace grpc_cxl::bench {
 struct MemoryTrips {
   std::string of;
   uint64_t loads, stores;
-  int64_t NsAt(const MemoryDistance& distance) const {
-    return static_cast<int64_t>(loads * distance.load_ns + stores * distance.store_ns);
+  // Nanoseconds at that distance, but for the transfer of the bytes and tails.
+  int64_t NsAt(const MemoryDistance& distance, Coherence coherence) const {
+    const uint64_t snoop = coherence == Coherence::kCoherent ? distance.snoop_ns : 0;
+    return static_cast<int64_t>(loads * (distance.load_ns + snoop) +
+                                stores * (distance.store_ns + snoop));
   }
 };
 
