@@ -63,6 +63,7 @@ class FarMemory {
   // Comes before each store of a word, as long as that takes.
   void AwaitStore() { Charge(model_.distance.store_ns); }
   void WriteBack(const void* word, Site site);
+  void Copy(char* to, absl::Span<const char> from) const;
   void Publish(absl::Span<const char> bytes, Site site);
   void Acquire(absl::Span<const char> bytes, Site site);
   void Flush(absl::Span<const char> bytes, Site site);
