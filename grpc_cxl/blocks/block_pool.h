@@ -97,6 +97,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // Whether `bytes` lie in this area; their block is then held.
   bool Contains(absl::Span<const char> bytes) const;
 
+  // memcpy() into a block that is held, of bytes to be lent; SharedView::Copy().
+  void Copy(char* to, absl::Span<const char> from) const { view_.Copy(to, from); }
+
   // Lends `bytes`, which lie in a block that is held and are complete, to the peer, who must be
   // told the descriptor. nullopt when as many loans are out as the return ring has
   // entries.

@@ -2,7 +2,6 @@
 #include "grpc_cxl/calls/server_calls.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -271,7 +270,8 @@ absl::Status ServerCalls::SendNext(int slot) {
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   if (view_.Holds()) {
-    memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+    view_.Copy(responses_ + slot * buffer_bytes_,
+               absl::MakeConstSpan(state.response).subspan(state.sent, bytes));
   }
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
   bytes_out_.Add(bytes);

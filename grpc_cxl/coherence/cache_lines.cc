@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/log/check.h"
 
@@ -87,6 +88,27 @@ void PrefetchLines(absl::Span<const char> bytes) {
   }
 }
 
+void StreamBytes(void* to, const void* from, size_t bytes) {
+  char* out = static_cast<char*>(to);
+  const char* in = static_cast<const char*>(from);
+  const auto copy = [&](size_t part) {
+    std::memcpy(out, in, part);
+    out += part;
+    in += part;
+    bytes -= part;
+  };
+  copy(std::min(bytes, -reinterpret_cast<uintptr_t>(out) % kLineBytes));
+  for (; bytes >= kLineBytes; bytes -= kLineBytes, out += kLineBytes, in += kLineBytes) {
+    // All of a line, one after the other: the processor combines them.
+    for (size_t i = 0; i < kLineBytes; i += sizeof(__m128i)) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+    }
+  }
+  copy(bytes);
+  _mm_sfence();  // such stores are ordered by fences alone
+}
+
 absl::string_view WriteBackInstruction() {
   const Instructions& instructions = TheInstructions();
   return instructions.clwb ? "clwb" : instructions.clflushopt ? "clflushopt" : "clflush";
@@ -102,6 +124,7 @@ void InvalidateLines(absl::Span<const char>, absl::Span<const char>) {
   CHECK(false) << "flush mode is for x86-64";
 }
 void PrefetchLines(absl::Span<const char>) { CHECK(false) << "flush mode is for x86-64"; }
+void StreamBytes(void*, const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
 absl::string_view WriteBackInstruction() { return "none"; }
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -122,6 +123,16 @@ void FarMemory::WriteBack(const void* word, Site site) {
     copy_->WriteBack(word, 1, site);
   } else if (!coherent()) {
     WriteBackLines({static_cast<const char*>(word), 1});
+  }
+}
+
+void FarMemory::Copy(char* to, Bytes from) const {
+  // From a page on: smaller copies are often of lines that the cache has.
+  constexpr size_t kLeastStream = 4096;
+  if (copy_ || coherent() || from.size() < kLeastStream) {
+    std::memcpy(to, from.data(), from.size());
+  } else {
+    StreamBytes(to, from.data(), from.size());
   }
 }
 

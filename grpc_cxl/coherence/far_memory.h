@@ -73,6 +73,7 @@ class FarMemory {
   void AwaitStore() { Store(); }
   void WriteBack(const void* word, Site site);
   using Bytes = absl::Span<const char>;
+  void Copy(char* to, Bytes from) const;
   void Publish(Bytes bytes, Bytes more, Site site);
   void Acquire(Bytes bytes, Bytes more, Site site);
   void Flush(Bytes bytes, Site site);

@@ -38,8 +38,9 @@ struct MemoryModel {
 // is a guess, since no device can do it yet (HotOS 2025, arXiv 2503.23611). An expander has one
 // host, whose own caches see each other.
 //
-// Tails are the device's, and some have long ones (Liu et al.). "tailed_expander" is an example, not
-// a device: an expander whose slowest access of a thousand takes 1 us more. The others have none.
+// Tails are the device's, and some have long ones (Liu et al.). "tailed_expander" is an example,
+// not a device: an expander whose slowest access of a thousand takes 1 us more. The others have
+// none.
 //
 // INVALID_ARGUMENT for other names.
 absl::StatusOr<MemoryDistance> DistancePreset(absl::string_view name);

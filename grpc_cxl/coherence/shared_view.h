@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstring>
 
 #include "absl/base/optimization.h"
 #include "absl/types/span.h"
@@ -16,6 +17,7 @@ namespace grpc_cxl::internal {
 // all go through it, and it alone knows whether caches see each other.
 //
 //                     coherent             flush
+//   Copy(bytes)       copy                 copy, past the caches if there is much
 //   Publish(bytes)    -                    write their lines back, wait
 //   Store(word)       store                store, write its line back, wait
 //   Refresh(line)     -                    drop the line, wait
@@ -136,6 +138,16 @@ class SharedView {
     return before;
   }
 
+  // memcpy() into bytes that Publish() is to follow; faster than that in flush mode. `to` must not
+  // be read again soon.
+  void Copy(char* to, absl::Span<const char> from) const {
+    if (from.empty()) return;
+    if (ABSL_PREDICT_TRUE(far_ == nullptr)) {
+      std::memcpy(to, from.data(), from.size());
+    } else {
+      far_->Copy(to, from);
+    }
+  }
   // Bytes that this process has written, before the word that tells of them; `more` in the same
   // trip.
   void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {

@@ -2,7 +2,6 @@
 #include "grpc_cxl/ring/ring_writer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
@@ -78,8 +77,8 @@ absl::StatusOr<size_t> RingWriter::Write(absl::Span<const char> bytes) {
   const size_t count = std::min(*free, bytes.size());
   const size_t index = head_ & (capacity() - 1);
   const size_t first = std::min(count, capacity() - index);
-  std::memcpy(data_.data() + index, bytes.data(), first);
-  std::memcpy(data_.data(), bytes.data() + first, count - first);
+  view_.Copy(data_.data() + index, bytes.subspan(0, first));
+  view_.Copy(data_.data(), bytes.subspan(first, count - first));
   head_ += count;
   return count;
 }

@@ -211,5 +211,36 @@ TEST(CacheLinesTest, BytesStayAsTheyAre) {
   EXPECT_NE(WriteBackInstruction(), "none");
 }
 
+TEST(CacheLinesTest, StreamedBytesAreThoseAndNoOthers) {
+  if (!CanFlushLines()) GTEST_SKIP() << "this processor has no such instructions";
+  std::string from(10'000, '\0');
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<char>(i * 31);
+  for (const size_t begin : {0, 1, 63, 64, 1000}) {
+    for (const size_t source : {0, 7}) {
+      for (const size_t bytes : {0, 1, 63, 64, 65, 127, 128, 5000}) {
+        std::string to(10'000, '.');
+        std::string expected = to;
+        expected.replace(begin, bytes, from, source, bytes);
+        StreamBytes(to.data() + begin, from.data() + source, bytes);
+        ASSERT_EQ(to, expected) << begin << " " << source << " " << bytes;
+      }
+    }
+  }
+}
+
+TEST_P(FarMemoryTest, CopiesOfAllSizes) {
+  std::string from(sizeof(memory_.bytes), '\0');
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<char>(i * 31);
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100}, from.size()}) {
+    std::memset(memory_.bytes, 0, sizeof(memory_.bytes));
+    view_.Copy(memory_.bytes, absl::MakeConstSpan(from).subspan(0, bytes));
+    view_.Publish(absl::MakeConstSpan(memory_.bytes, bytes));
+    view_.Acquire(memory_.bytes);
+    EXPECT_EQ(std::string(memory_.bytes, bytes), from.substr(0, bytes));
+    EXPECT_EQ(std::string(memory_.bytes + bytes, sizeof(memory_.bytes) - bytes),
+              std::string(sizeof(memory_.bytes) - bytes, '\0'));
+  }
+}
+
 }  // namespace
 }  // namespace grpc_cxl::internal
