@@ -57,6 +57,9 @@ TEST_F(WhyTest, OfAName) {
   ASSERT_EQ(chmod(secret.c_str(), 0600), 0);
   EXPECT_THAT(Why("e2e/echo", {{"GRPC_CXL_SECRET_FILE", secret}}),
               AllOf(StartsWith("not at all: "), HasSubstr("secret")));
+  // The server's page counts it, with the reason.
+  const std::string refused = " has refused 1 clients, the last one because the client asks for";
+  EXPECT_TRUE(Eventually([&] { return Why("e2e/echo").find(refused) != std::string::npos; }));
   server.Stop();
   EXPECT_THAT(Why("e2e/echo"), HasSubstr("check whether it is stopped or overloaded"));
   server.Kill();
@@ -110,6 +113,10 @@ TEST_F(WhyTest, TheDoctorComes) {
   EXPECT_EQ(tool.Finish(), 0) << tool.output();
   EXPECT_THAT(tool.output(), AllOf(HasSubstr("sealed memfds"), HasSubstr(directory_.path()),
                                    HasSubstr("wake-up")));
+  SpawnedChild fails("grpc_cxl/tools/cxl_stat", {"doctor", "--dir=/dev/null"},
+                     {.environment = {}, .read_stderr = true});
+  EXPECT_EQ(fails.Finish(), 1) << fails.output();
+  EXPECT_THAT(fails.output(), HasSubstr("BROKEN  directory"));
 }
 
 }  // namespace
