@@ -24,9 +24,9 @@ namespace grpc_cxl::internal {
 // each other replica, for direct calls alone (replica_places.h), as their names appear.
 //
 // A replica with which gRPC connects later needs no connection of ours any more: it ends after its
-// calls. Those to replicas of a `cxl:` name live as long as a channel that makes direct calls to the
-// name, also while gRPC has no connection because the channel is idle. Those to the replicas of a
-// network address live as long as gRPC has a connection to one of them: its next one may be to
+// calls. Those to replicas of a `cxl:` name live as long as a channel that makes direct calls to
+// the name, also while gRPC has no connection because the channel is idle. Those to the replicas of
+// a network address live as long as gRPC has a connection to one of them: its next one may be to
 // another server, or another address.
 //
 // Who may be a replica: whoever may serve the name. Each connection is checked as any other.

@@ -4,6 +4,7 @@
 // and a thousand connections, made and closed, or given up at the worst moment, leave no
 // descriptor and no mapping behind. Every other refusal: test/e2e/errors_test.cc.
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -131,7 +132,9 @@ TEST_F(ConnectTest, NoReplicaIsTriedAfterTheTimeout) {
 }
 
 // Leaves the socket of a dead server behind.
-void LeaveSocket(const std::string& file) {
+void LeaveSocket(const std::string& directory, const std::string& name) {
+  const UniqueFd opened(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::string file = absl::StrCat("/proc/self/fd/", opened.get(), "/", name);
   const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -148,7 +151,7 @@ TEST_F(ConnectTest, OfReplicasThatFailALivingOnesReasonIsTold) {
   const auto first = Connect();
   ASSERT_THAT(first, IsOk());
   for (int i = 0; i < 5; ++i) {
-    LeaveSocket(absl::StrCat(directory_.path(), "/payments=", 10 + i, ".sock"));
+    LeaveSocket(directory_.path(), absl::StrCat("payments=", 10 + i, ".sock"));
   }
   for (int i = 0; i < 20; ++i) {  // in random order
     EXPECT_THAT(Connect(), StatusIs(absl::StatusCode::kResourceExhausted));
