@@ -41,9 +41,7 @@ size_t ReplicaPlaces::Taken(Clock::time_point now) const {
                        [now](const auto& entry) { return entry.second.IsTaken(now); });
 }
 
-void ReplicaPlaces::TakeBy(Clock::time_point when) {
-  next_ = std::min(when, next_.value_or(when));
-}
+void ReplicaPlaces::TakeBy(Clock::time_point when) { next_ = std::min(when, next_.value_or(when)); }
 
 std::vector<std::string> ReplicaPlaces::Take(const std::vector<std::string>& found,
                                              Clock::time_point now) {

@@ -21,9 +21,9 @@ namespace grpc_cxl::internal {
 //      ^                    | Failed()           | Ended()
 //      +---- after a pause -+--------------------+
 //
-// * An entry in the directory may be a dead replica's, or a stopped one's, or a stranger's who never
-//   answers. An attempt that takes longer than kSlow goes on, but takes no place any more, so that
-//   those who would answer get one. What has failed least is tried first.
+// * An entry in the directory may be a dead replica's, or a stopped one's, or a stranger's who
+//   never answers. An attempt that takes longer than kSlow goes on, but takes no place any more, so
+//   that those who would answer get one. What has failed least is tried first.
 // * A pause doubles with each failure in a row: from 50 ms, for a name that appears shortly before
 //   its server listens, to 16 s; where the replica has answered that it takes no direct calls, from
 //   1 s to 256 s. Renew() ends all pauses.

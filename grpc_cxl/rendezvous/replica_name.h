@@ -15,8 +15,8 @@ namespace grpc_cxl::internal {
 // (docs/protocol.md, 2.9): "search=0", "search=1". No target can have such a name.
 inline constexpr int kMostReplicas = 100;
 
-// Whether a name is a service's, or that of a TCP address or of a host (tcp_address.h, host_name.h).
-// The file of a unix socket leads to one server, and so does an offered name.
+// Whether a name is a service's, or that of a TCP address or of a host (tcp_address.h,
+// host_name.h). The file of a unix socket leads to one server, and so does an offered name.
 bool MayHaveReplicas(const ServiceName& name);
 
 ServiceName ReplicaName(const ServiceName& service, int number);

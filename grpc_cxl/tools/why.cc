@@ -122,8 +122,8 @@ std::string ForAddress(const Address& address, const std::string& host,
   return text;
 }
 
-// Whether a name, or that of which it is a replica's, is that of `target`; "*:50051" is that of each
-// address with this port.
+// Whether a name, or that of which it is a replica's, is that of `target`; "*:50051" is that of
+// each address with this port.
 bool IsFor(const char* name, absl::string_view target) {
   const std::string shown = DisplayName(ServiceOf(ServiceName::Reserved(name)).str().c_str());
   if (absl::StartsWith(shown, "*:")) return absl::EndsWith(target, shown.substr(1));

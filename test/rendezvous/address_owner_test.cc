@@ -87,8 +87,8 @@ TEST(AddressOwnerTest, AllThatShareAnAddressMustBeOfTheUser) {
   // The kernel takes no socket of all addresses where there is one of this.
   const Listening exact = ListenOn("127.0.0.1"), any = ListenOn("0.0.0.0", false, exact.port);
   ASSERT_EQ(fchown(any.socket.get(), kNobody, -1), 0);
-  EXPECT_THAT(
-      CheckAnswersFor(Address("127.0.0.1", exact.port), AddressEntry::kExact, geteuid()), IsOk());
+  EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", exact.port), AddressEntry::kExact, geteuid()),
+              IsOk());
 }
 
 TEST(AddressOwnerTest, ASocketOutlivesItsAddress) {

@@ -74,7 +74,9 @@ TEST(ReplicaNameTest, OnesOfAnAddressAreFoundAndAFileHasOneServer) {
   EXPECT_THAT(find(any),
               UnorderedElementsAre("tcp=any=80=net4-4026531840=0", "tcp=any=80=net4-4026531840=1"));
   EXPECT_THAT(find(host), UnorderedElementsAre("name=search:80=0"));
-  const auto server = [&](const ServiceName& name) { return NameListener::Listen(directory, name); };
+  const auto server = [&](const ServiceName& name) {
+    return NameListener::Listen(directory, name);
+  };
   EXPECT_THAT(server(any), StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(server(UnixFile{.device = 8, .inode = 7}.Name()), IsOk());
 }
