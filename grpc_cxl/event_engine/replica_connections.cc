@@ -77,14 +77,15 @@ std::unique_ptr<ReplicaConnections::EventEngine::Endpoint> ReplicaConnections::E
   Held dropped;
   {
     absl::MutexLock lock(mu_);
-    if (!request_.has_value() || ServiceOf(request_->name).str() != service.str()) {
+    const bool same = request_.has_value() && ServiceOf(request_->name).str() == service.str();
+    request_ = request;            // a server of all addresses is checked for the last one of them
+    request_->replicas = nullptr;  // this
+    request_->pool_key = "";       // the blocks of direct calls are their connection's
+    request_->await_greeting = false;
+    request_->calls_only = true;
+    request_->spreads = false;  // gRPC has no part in them
+    if (!same) {
       dropped = TakeHeld();
-      request_ = request;
-      request_->replicas = nullptr;  // this
-      request_->pool_key = "";       // the blocks of direct calls are their connection's
-      request_->await_greeting = false;
-      request_->calls_only = true;
-      request_->spreads = false;  // gRPC has no part in them
       const DirectoryCandidates& directory = request.settings.directory;
       arrivals_ = Arrivals::Of(directory, request.executor, request.poller->watchdog()->Assign());
       arrivals_->Add(shared_from_this(), {absl::StrCat(service.FileStem(), "=")});
