@@ -126,6 +126,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
     grpc_cxl/event_engine/replica_connections.cc
+    grpc_cxl/event_engine/replica_places.cc
     grpc_cxl/event_engine/resolver.cc
     grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc

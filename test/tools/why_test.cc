@@ -66,6 +66,18 @@ TEST_F(WhyTest, OfAName) {
   EXPECT_THAT(Why("e2e/echo"), HasSubstr("its socket is there, so the server has died"));
 }
 
+TEST_F(WhyTest, OfReplicas) {
+  const std::vector<std::string> flags = {"--address=cxl:///e2e/search", "--replica",
+                                          "--leave=false", "--directory=" + directory_.path()};
+  SpawnedChild first("test/e2e/restart_server", flags), second("test/e2e/restart_server", flags);
+  for (SpawnedChild* server : {&first, &second}) ASSERT_EQ(server->ReadLine(), "serving");
+  first.Kill();
+  EXPECT_THAT(Why("e2e/search"), StartsWith("through memory: the server is the process with pid=" +
+                                            std::to_string(second.pid())));
+  second.Kill();
+  EXPECT_THAT(Why("e2e/search"), HasSubstr("its socket is there, so the server has died"));
+}
+
 TEST_F(WhyTest, OfAServerOfAnotherUser) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can start one";
   ASSERT_EQ(chmod(directory_.path().c_str(), 0777), 0);
