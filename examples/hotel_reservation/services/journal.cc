@@ -25,8 +25,7 @@ class Noting final : public grpc::experimental::Interceptor {
       : journal_(std::move(journal)), method_(method) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
-    if (methods->QueryInterceptionHookPoint(
-            InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       const auto* const metadata = methods->GetRecvInitialMetadata();
       const auto id = metadata->find("x-request-id");
       if (id != metadata->end()) {
@@ -80,8 +79,8 @@ Journal::~Journal() { munmap(bytes_, size_); }
 
 void Journal::Note(absl::string_view line) {
   // relaxed: a number of its own for each line, which is read when its writers have ended.
-  const uint64_t lines = std::atomic_ref(*reinterpret_cast<uint64_t*>(bytes_))
-                             .fetch_add(1, std::memory_order_relaxed);
+  const uint64_t lines =
+      std::atomic_ref(*reinterpret_cast<uint64_t*>(bytes_)).fetch_add(1, std::memory_order_relaxed);
   if ((lines + 2) * kLineBytes > size_) return;
   if (line.size() > kLineBytes) line.remove_prefix(line.size() - kLineBytes);
   memcpy(bytes_ + (lines + 1) * kLineBytes, line.data(), line.size());

@@ -59,8 +59,8 @@ HotelUsers::HotelUsers() : stub_(FrontendStub()) {
   recommended_.resize(kQuestions);
 }
 
-void HotelUsers::Check(const google::protobuf::MessageLite& reply, Answers HotelUsers::*answers, size_t which,
-                       const std::string& id) {
+void HotelUsers::Check(const google::protobuf::MessageLite& reply, Answers HotelUsers::*answers,
+                       size_t which, const std::string& id) {
   const std::string text = reply.SerializeAsString();
   absl::MutexLock lock(mu_);
   std::optional<std::string>& answer = (this->*answers)[which];

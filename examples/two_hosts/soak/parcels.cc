@@ -22,8 +22,8 @@ bool IsRight(const Parcel& parcel, const std::string& id, Direction direction) {
   Wrong(absl::StrCat("foreign bytes: parcel ", absl::CHexEscape(parcel.id().substr(0, 100)),
                      direction == Direction::kThere ? ", a request" : ", a response", " for ", id,
                      ", has ", content.size(), " bytes of ", expected.size(),
-                     " and differs from byte ", at, " on: ",
-                     absl::BytesToHexString(content.substr(at, 32))));
+                     " and differs from byte ", at,
+                     " on: ", absl::BytesToHexString(content.substr(at, 32))));
   return false;
 }
 

@@ -25,8 +25,8 @@ void Wrong(absl::string_view what) {
 
 void Path::Run() {
   while (!traffic_.stopping.load(std::memory_order_relaxed)) {
-    const std::string id = absl::StrCat(
-        traffic_.name, ".", traffic_.next_id.fetch_add(1, std::memory_order_relaxed));
+    const std::string id =
+        absl::StrCat(traffic_.name, ".", traffic_.next_id.fetch_add(1, std::memory_order_relaxed));
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + traffic_.deadline));
     context.AddMetadata("x-request-id", id);
