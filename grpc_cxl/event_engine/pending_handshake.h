@@ -29,14 +29,12 @@ class SocketClientSource;
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
-  // `client` is the process at the other end of `socket`; `known` if that is not for the kernel to
-  // say, nor for a secret.
+  // `client` is the process at the other end of `socket`.
   PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket,
-                   const PeerIdentity& client, std::optional<KnownClient> known = std::nullopt)
+                   const PeerIdentity& client)
       : source_(std::move(source)),
         poller_(poller),
         client_(client),
-        known_(std::move(known)),
         socket_(std::move(socket)) {}
 
   void Start();
@@ -61,7 +59,6 @@ class PendingHandshake final : public Pollable,
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   const PeerIdentity client_;
-  const std::optional<KnownClient> known_;
   absl::Mutex mu_;
   UniqueFd socket_;                   // moved out under mu_, by the thread that ended the handshake
   std::optional<ClientHello> hello_;  // used under mu_
