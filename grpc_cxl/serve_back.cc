@@ -22,8 +22,8 @@
 namespace grpc_cxl {
 namespace {
 
-using internal::WayBack;
 using internal::BackServer;
+using internal::WayBack;
 
 // The name that gRPC and error texts know a peer by; nobody looks it up.
 constexpr char kTarget[] = "cxl:///peer", kAuthority[] = "peer";

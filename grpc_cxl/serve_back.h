@@ -37,12 +37,13 @@ namespace grpc_cxl {
 // of calls over HTTP/2 and of direct calls, all calls back of one connection use one channel.
 //
 // The connection back has an arena of its own, and nothing else that would be new: it is an
-// ordinary connection, for which the client has connected one more socket to its server, so it works
-// wherever the first one does, whoever could find the client. Nobody but the two processes of the
-// first connection is at its ends, each on the same rung of trust as there (docs/configuration.md,
-// Trust); it has no TLS. It is made when the server first calls back, and again when it is needed
-// after its end. Until then a channel that serves back costs a descriptor in each process; then it
-// costs what a connection does, on the client's account, and one descriptor more in each.
+// ordinary connection, for which the client has connected one more socket to its server, so it
+// works wherever the first one does, whoever could find the client. Nobody but the two processes of
+// the first connection is at its ends, each on the same rung of trust as there
+// (docs/configuration.md, Trust); it has no TLS. It is made when the server first calls back, and
+// again when it is needed after its end. Until then a channel that serves back costs a descriptor
+// in each process; then it costs what a connection does, on the client's account, and one
+// descriptor more in each.
 //
 // Lives no longer than the first connection: when that one ends, because either process does, or
 // the client's channel goes, or its server shuts down, calls in flight end UNAVAILABLE, and so do

@@ -11,8 +11,8 @@
 
 namespace grpc_cxl::internal {
 
-// ChannelCredentials() for a server's own channel: whatever both ends have is the server's, and what
-// only channels have is their default. An error of the environment is every connection's.
+// ChannelCredentials() for a server's own channel: whatever both ends have is the server's, and
+// what only channels have is their default. An error of the environment is every connection's.
 std::shared_ptr<grpc::ChannelCredentials> CredentialsLike(const EndpointSettings& server);
 
 }  // namespace grpc_cxl::internal

@@ -61,8 +61,8 @@ class BackServer {
   void Stop();
 
   // Takes connections from now on. `make_handler` makes the handler of direct calls, and is called
-  // only where there may be some. Further calls do nothing; FAILED_PRECONDITION when they have other
-  // settings, or when gRPC has no listener for the address.
+  // only where there may be some. Further calls do nothing; FAILED_PRECONDITION when they have
+  // other settings, or when gRPC has no listener for the address.
   absl::Status Open(
       std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServerSettings& settings,
       absl::FunctionRef<std::shared_ptr<CallHandler>(const ServerLimits& limits)> make_handler);

@@ -58,8 +58,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
       });
   if (!core.ok()) return core.status();
   if (serve_back > 0 && (offer.features & kServesBack) != 0) {
-    const ServiceName at =
-        offer.line_name.empty() ? name : ServiceName::Reserved(offer.line_name);
+    const ServiceName at = offer.line_name.empty() ? name : ServiceName::Reserved(offer.line_name);
     LineKeeper::Start({executor, poller, settings, at, line_key, serve_back}, **core);
   }
   if (!is_probe) PathCounters::OfProcess().memory.Add();

@@ -73,13 +73,13 @@ void Dial(ConnectRequest request, std::vector<ServiceName> others, Clock::time_p
 void ConnectBack(ConnectRequest request, Clock::time_point deadline,
                  EventEngine::OnConnectCallback on_connect) {
   const std::shared_ptr<WayBack> way = request.way_back;
-  way->Await(Left(deadline), [request = std::move(request), deadline,
-                              on_connect = std::move(on_connect)](
-                                 absl::StatusOr<UniqueFd> line) mutable {
-    if (!line.ok()) return on_connect(line.status());
-    std::make_shared<SocketAttempt>(std::move(request), std::move(on_connect))
-        ->Start(Left(deadline), *std::move(line));
-  });
+  way->Await(Left(deadline),
+             [request = std::move(request), deadline,
+              on_connect = std::move(on_connect)](absl::StatusOr<UniqueFd> line) mutable {
+               if (!line.ok()) return on_connect(line.status());
+               std::make_shared<SocketAttempt>(std::move(request), std::move(on_connect))
+                   ->Start(Left(deadline), *std::move(line));
+             });
 }
 
 }  // namespace
@@ -87,21 +87,21 @@ void ConnectBack(ConnectRequest request, Clock::time_point deadline,
 void Connect(ConnectRequest request, EventEngine::Duration timeout,
              EventEngine::OnConnectCallback on_connect) {
   const std::shared_ptr<EventEngine> executor = request.executor;
-  executor->Run([request = std::move(request), timeout,
-                 on_connect = std::move(on_connect)]() mutable {
-    if (request.way_back != nullptr) {
-      ConnectBack(std::move(request), Clock::now() + timeout, std::move(on_connect));
-    } else if (const std::optional<RegionOptions> region = request.settings.region) {
-      std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
-          ->Start(*region, timeout);
-    } else {
-      std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
-      request.name = std::move(servers.back());
-      servers.pop_back();
-      Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
-           std::move(on_connect));
-    }
-  });
+  executor->Run(
+      [request = std::move(request), timeout, on_connect = std::move(on_connect)]() mutable {
+        if (request.way_back != nullptr) {
+          ConnectBack(std::move(request), Clock::now() + timeout, std::move(on_connect));
+        } else if (const std::optional<RegionOptions> region = request.settings.region) {
+          std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
+              ->Start(*region, timeout);
+        } else {
+          std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
+          request.name = std::move(servers.back());
+          servers.pop_back();
+          Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
+               std::move(on_connect));
+        }
+      });
 }
 
 }  // namespace grpc_cxl::internal

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
-#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/event_engine/connector.h"
@@ -18,6 +17,7 @@
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/usable_cores.h"

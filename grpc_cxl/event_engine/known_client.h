@@ -14,8 +14,8 @@ namespace grpc_cxl::internal {
 // line by which it comes. A plain value.
 struct KnownClient {
   PeerIdentity peer;
-  PeerTrust trust;  // by the options of the channel
-  std::shared_ptr<LifeBond> bond;  // the new connection ends with the first one
+  PeerTrust trust;                         // by the options of the channel
+  std::shared_ptr<LifeBond> bond;          // the new connection ends with the first one
   std::shared_ptr<void> ticket = nullptr;  // kept by the new connection
 };
 

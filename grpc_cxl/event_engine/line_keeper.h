@@ -21,8 +21,8 @@
 
 namespace grpc_cxl::internal {
 
-// A client's part of calls back (way_back.h): as long as its connection lives, keeps one line (line.h)
-// at the server, and hands it to the BackServer when the server says hello on it.
+// A client's part of calls back (way_back.h): as long as its connection lives, keeps one line
+// (line.h) at the server, and hands it to the BackServer when the server says hello on it.
 //
 //            +--- hello: connection back, another line after kPause ----+
 //            v                                                          |

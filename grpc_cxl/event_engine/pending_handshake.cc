@@ -79,10 +79,9 @@ void PendingHandshake::OnFdReadable() {
     return Close(Refusal::kNone, "");
   }
   // Elsewhere, because making an arena takes milliseconds (arena.h).
-  source_->executor_->Run(
-      [source = source_, socket = TakeSocket(), hello = **hello]() mutable {
-        source->HandOver(std::move(socket), hello, /*known=*/std::nullopt);
-      });
+  source_->executor_->Run([source = source_, socket = TakeSocket(), hello = **hello]() mutable {
+    source->HandOver(std::move(socket), hello, /*known=*/std::nullopt);
+  });
 }
 
 absl::StatusOr<std::optional<ClientHello>> PendingHandshake::Receive() {

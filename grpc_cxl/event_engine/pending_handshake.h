@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
-#include "grpc_cxl/event_engine/known_client.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -32,10 +31,7 @@ class PendingHandshake final : public Pollable,
   // `client` is the process at the other end of `socket`.
   PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket,
                    const PeerIdentity& client)
-      : source_(std::move(source)),
-        poller_(poller),
-        client_(client),
-        socket_(std::move(socket)) {}
+      : source_(std::move(source)), poller_(poller), client_(client), socket_(std::move(socket)) {}
 
   void Start();
   const PeerIdentity& client() const { return client_; }

@@ -73,9 +73,10 @@ class WaitingSocketClient final : public WaitingClient {
       return sent;
     }
     arena->CloseFile();
-    LinkParts parts{.arena = *std::move(arena),
-                    .socket = std::move(socket_),
-                    .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush}};
+    LinkParts parts{
+        .arena = *std::move(arena),
+        .socket = std::move(socket_),
+        .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush}};
     if (known_.has_value()) {
       parts.options.lease = known_->ticket;
       parts.bond = known_->bond;

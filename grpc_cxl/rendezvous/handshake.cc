@@ -117,9 +117,7 @@ absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
 }
 
 absl::Status RefusalOf(const WelcomeMessage& message) {
-  return RefusalStatus(
-      message.refusal,
-      TextOf(message));
+  return RefusalStatus(message.refusal, TextOf(message));
 }
 
 absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
@@ -165,8 +163,8 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
     }
   }
   const bool is_line = **size == sizeof(line) && (line.preamble.features & kServesBack) != 0;
-  if (const Fault fault = is_line ? FindFault(line, **size, "client")
-                                  : FindFault(hello, **size, "client");
+  if (const Fault fault =
+          is_line ? FindFault(line, **size, "client") : FindFault(hello, **size, "client");
       fault.refusal != Refusal::kNone) {
     SendRefusal(socket, fault.refusal, fault.text);
     return absl::FailedPreconditionError(fault.text);

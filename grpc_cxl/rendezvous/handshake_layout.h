@@ -17,8 +17,8 @@
 //     | <-- ServerProof ---------- |   makes the arena
 //     | <-- Welcome + arena's fd --|   or, instead of any of its messages, Welcome with a refusal
 //
-// Instead of the Hello, a client that the server may call sends a Line: then the server is the one to
-// say Hello on this socket, whenever it likes.
+// Instead of the Hello, a client that the server may call sends a Line: then the server is the one
+// to say Hello on this socket, whenever it likes.
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"

@@ -22,8 +22,7 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHelloOnLine(int line, const Li
   // CheckServer() has judged its user, and the key says more than a secret.
   absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(line, {.everybody = true});
   if (!hello.ok() || !hello->has_value()) return hello;
-  if ((*hello)->takes_over || (*hello)->claim.has_value() ||
-      !AreEqual((*hello)->line_key, key)) {
+  if ((*hello)->takes_over || (*hello)->claim.has_value() || !AreEqual((*hello)->line_key, key)) {
     const std::string text = "the server says hello on a line of another connection";
     SendRefusal(line, Refusal::kUid, text);
     return absl::PermissionDeniedError(text);

@@ -12,10 +12,10 @@
 #include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/line_key.h"
 
-// Lines: sockets for calls back (docs/protocol.md, section 3.6). The client of a connection connects
-// to the server once more, and says by a claim to which connection the socket belongs; the server
-// says hello on it when it calls back. Rules as in handshake.h: nothing blocks, and after an error,
-// close the socket.
+// Lines: sockets for calls back (docs/protocol.md, section 3.6). The client of a connection
+// connects to the server once more, and says by a claim to which connection the socket belongs; the
+// server says hello on it when it calls back. Rules as in handshake.h: nothing blocks, and after an
+// error, close the socket.
 //
 //   client                     server
 //     | --- Line ---------------> |   checks the claim, and that it is the client's process

@@ -9,9 +9,9 @@
 
 namespace grpc_cxl::internal {
 
-// A random number that the two ends of a connection share, and nobody else knows: made by the client,
-// and sent to the server with the Hello. By it both know that a line (line.h) is the connection's.
-// A plain value.
+// A random number that the two ends of a connection share, and nobody else knows: made by the
+// client, and sent to the server with the Hello. By it both know that a line (line.h) is the
+// connection's. A plain value.
 struct LineKey {
   std::array<uint8_t, kLineKeyBytes> bytes{};
 

@@ -2,8 +2,8 @@
 
 // Two processes in user, pid, mount, ipc and net namespaces of their own, each of which maps one
 // user and one group, meet by each way that docs/configuration.md names for them: the uid, a
-// trusted directory, a group, a secret, and the server calls the client, which nobody could dial, on
-// the same rung of trust. Who lacks what the other asks for is told so.
+// trusted directory, a group, a secret, and the server calls the client, which nobody could dial,
+// on the same rung of trust. Who lacks what the other asks for is told so.
 
 #include <errno.h>
 #include <gmock/gmock.h>
@@ -88,9 +88,9 @@ class PeerService final : public Echo::Service {
       answer.set_payload(" cannot be called back");
     }
     const CallPeerIdentity peer = CallPeer(*context).value();
-    response->set_payload(absl::StrCat(
-        peer.pid, " ", peer.uid, peer.knows_secret ? " knows the secret" : "", " (", Rungs(), ")",
-        answer.payload()));
+    response->set_payload(absl::StrCat(peer.pid, " ", peer.uid,
+                                       peer.knows_secret ? " knows the secret" : "", " (", Rungs(),
+                                       ")", answer.payload()));
     return grpc::Status::OK;
   }
 };
@@ -192,11 +192,8 @@ INSTANTIATE_TEST_SUITE_P(
                 kOne.uid,
                 "0 0 (the same user) is told 0 0 (trusted)"},
         Meeting{"no_uid", {kOne, false}, {kOther, false}, kOne.uid, "GRPC_CXL_TRUSTED_DIR"},
-        Meeting{"directory",
-                {kOne},
-                {kOther},
-                0,
-                "0 65534 (a stranger) is told 0 65534 (a stranger)"},
+        Meeting{
+            "directory", {kOne}, {kOther}, 0, "0 65534 (a stranger) is told 0 65534 (a stranger)"},
         Meeting{"group",
                 {kOne, true, true},
                 {kOther, true, true},

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server that speaks the handshake by hand does with its lines whatever it likes: the client, which
-// is this process, takes honest calls back, few connections at a time, and nothing else, makes lines
-// at its own pace, and keeps nothing.
+// A server that speaks the handshake by hand does with its lines whatever it likes: the client,
+// which is this process, takes honest calls back, few connections at a time, and nothing else,
+// makes lines at its own pace, and keeps nothing.
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>

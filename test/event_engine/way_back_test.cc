@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/line.h"
 #include "gtest/gtest.h"
+#include "test/support/await_readable.h"
 #include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
@@ -62,6 +63,7 @@ TEST_F(WayBackTest, TheNewestLineIsKept) {
   ASSERT_THAT(Bring(older), IsOk());
   ASSERT_THAT(Bring(newer), IsOk());
   char byte;
+  EXPECT_TRUE(AwaitReadable(older.theirs.get()));
   EXPECT_EQ(recv(older.theirs.get(), &byte, 1, MSG_DONTWAIT), 0) << "closed";
   Result result;
   Await(result);
@@ -119,9 +121,8 @@ TEST_F(WayBackTest, ItsKeyGoesWithIt) {
   const auto newer = Make(key_, Client());
   ASSERT_THAT(Bring(line), IsOk());
   Result result;
-  newer->Await(std::chrono::seconds(30), [&result](absl::StatusOr<UniqueFd> got) {
-    result.line = std::move(got);
-  });
+  newer->Await(std::chrono::seconds(30),
+               [&result](absl::StatusOr<UniqueFd> got) { result.line = std::move(got); });
   EXPECT_TRUE(Reaches(result.line.value(), line.theirs));
 }
 

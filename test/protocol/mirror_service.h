@@ -12,8 +12,8 @@ namespace grpc_cxl::protocol_test {
 
 // Answers with the pixels that it was sent, `copies` times. Metadata of the request tell more:
 // "key" comes back as initial metadata "seen-key", "k-bin" as trailing metadata "seen-k-bin";
-// "fail" makes its value an error; with "wait" the call ends when it is cancelled; with "back" it is
-// made at its client, and ends as it does there.
+// "fail" makes its value an error; with "wait" the call ends when it is cancelled; with "back" it
+// is made at its client, and ends as it does there.
 class MirrorService final : public Mirror::CallbackService {
  public:
   grpc::ServerUnaryReactor* Reflect(grpc::CallbackServerContext* context, const Image* request,

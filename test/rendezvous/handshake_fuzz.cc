@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (on_honest) {
     LineMessage line = Honest<LineMessage>();
     line.preamble.features = kServesBack;
-    message = server && of_line    ? BytesOf(line)
+    message = server && of_line   ? BytesOf(line)
               : server || of_line ? BytesOf(Honest<HelloMessage>())
                                   : BytesOf(Honest<WelcomeMessage>());
   }
@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   {
     const SocketPair sockets;
     SendRaw(sockets.theirs.get(), message, std::vector<int>(files, STDERR_FILENO));
-    server ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
+    server    ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
     : of_line ? ReadOnLine(sockets.ours.get())
               : ReadAsClient(sockets.ours.get(), files);
   }

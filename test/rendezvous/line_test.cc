@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves that a line is known at both ends by the connection's key, that the claim does not tell the
-// key, and that whatever else comes on a line, or claims to be one, is refused.
+// Proves that a line is known at both ends by the connection's key, that the claim does not tell
+// the key, and that whatever else comes on a line, or claims to be one, is refused.
 #include "grpc_cxl/rendezvous/line.h"
 
 #include <fcntl.h>
@@ -235,18 +235,20 @@ TEST_F(LineTest, TheWelcomeMayNameWhereLinesBegin) {
        {std::string(), std::string("shop/payments"), std::string("search=7"),
         std::string("tcp=::1=50051=net4-4026531840"), std::string("name=payments.prod:50051"),
         std::string(80, 'a')}) {
-    ASSERT_THAT(SendWelcome(server(), {.features = kServesBack, .line_name = name}, arena.get()),
-                IsOk());
-    const auto welcome = ReceiveWelcome(client(), {});
+    const SocketPair pair;
+    ASSERT_THAT(
+        SendWelcome(pair.theirs.get(), {.features = kServesBack, .line_name = name}, arena.get()),
+        IsOk());
+    const auto welcome = ReceiveWelcome(pair.ours.get(), {});
     ASSERT_THAT(welcome, IsOk()) << name;
     EXPECT_EQ((*welcome)->offer.line_name, name);
   }
   for (const std::string& name : {std::string(81, 'a'), std::string(255, 'a'), std::string("a b"),
                                   std::string("a\n"), std::string("a~b"), std::string("\xff")}) {
     const SocketPair pair;
-    ASSERT_THAT(SendWelcome(pair.theirs.get(), {.features = kServesBack, .line_name = name},
-                            arena.get()),
-                IsOk());
+    ASSERT_THAT(
+        SendWelcome(pair.theirs.get(), {.features = kServesBack, .line_name = name}, arena.get()),
+        IsOk());
     EXPECT_THAT(ReceiveWelcome(pair.ours.get(), {}),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("calls back")))
         << name;
