@@ -221,8 +221,8 @@ bool EndpointCore::PeerGone() {
   return !ended_.load(std::memory_order_acquire) && link_->PeerGone();
 }
 
-// Hints only: `pending` is atomic, the link's looks are single loads. What they lead to happens
-// in Run(), under the locks.
+// Hints only: `pending` is atomic, the link's looks are single loads, as of its last Look(). What
+// they lead to happens in Run(), under the locks.
 bool EndpointCore::Finished() const {
   return ended_.load(std::memory_order_acquire) || link_->PeerClosedStream();
 }
@@ -235,7 +235,10 @@ bool EndpointCore::WriteReady() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
   return write_.pending.load(std::memory_order_relaxed) && (link_->MaybeWritable() || Finished());
 }
 
-bool EndpointCore::Ready() const {
+// A trip to memory only when all that the last one told is known.
+bool EndpointCore::Ready() const { return HasWork() || (link_->Look() && HasWork()); }
+
+bool EndpointCore::HasWork() const {
   return link_->Asked() || ReadReady() || WriteReady() ||
          flooded_.load(std::memory_order_relaxed) || UserReady();
 }
@@ -307,6 +310,8 @@ std::optional<EndpointCore::Over> EndpointCore::WriteOn() {
 absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
   // This first: what the peer published before it went is then seen below.
   const bool ended = Finished();
+  // Else every read would begin with a trip to memory; the polling thread looks anyway.
+  if (!ended && !link_->view().coherent() && !link_->MaybeReadable()) return false;
   const absl::StatusOr<bool> received = receiver_.Receive(buffer);
   if (!received.ok()) {
     End(received.status());

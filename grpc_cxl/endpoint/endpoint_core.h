@@ -159,6 +159,8 @@ class EndpointCore final : public Pollable,
   // Nothing while the operation goes on, or another thread is about it.
   std::optional<Over> LookAtRead() ABSL_LOCKS_EXCLUDED(read_mu_);
   std::optional<Over> LookAtWrite() ABSL_LOCKS_EXCLUDED(write_mu_);
+  // Ready(), as of the link's last Look().
+  bool HasWork() const;
   bool ReadReady() const;
   bool WriteReady() const;
   bool Finished() const;

@@ -41,6 +41,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
+    grpc_cxl/calls/client_calls_wait.cc
     grpc_cxl/calls/server_call_areas.cc
     grpc_cxl/calls/server_calls.cc
     grpc_cxl/calls/slot_waiters.cc

@@ -35,7 +35,7 @@ TEST(EndpointTest, HundredsOfMessagesToAndFro) {
       ASSERT_THAT(WriteAll(i % 2 == 0 ? *client : *server, text), IsOk());
       ASSERT_THAT(ReadExactly(i % 2 == 0 ? *server : *client, text.size()), IsOkAndHolds(text));
     }
-    EXPECT_GT(link.client_words().tx.head.load(), start + 4 * kRing);
+    EXPECT_GT(link.client_look().head->load(), start + 4 * kRing);
   }
 }
 
