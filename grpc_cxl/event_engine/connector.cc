@@ -10,11 +10,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/event_engine/region_attempt.h"
 #include "grpc_cxl/event_engine/replica_connections.h"
 #include "grpc_cxl/event_engine/servers_of_name.h"
 #include "grpc_cxl/event_engine/socket_attempt.h"
 #include "grpc_cxl/event_engine/spread_connections.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
 #include "grpc_cxl/rendezvous/replica_name.h"
@@ -32,6 +34,10 @@ constexpr int kRedials = 3;
 // Of a replica where there are others: it may be stopped.
 constexpr EventEngine::Duration kReplicaPatience = std::chrono::seconds(1);
 
+EventEngine::Duration Left(Clock::time_point deadline) {
+  return std::max<EventEngine::Duration>(deadline - Clock::now(), std::chrono::milliseconds(1));
+}
+
 bool IsServed(const ConnectRequest& request) {
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(request.settings.directory);
@@ -47,8 +53,7 @@ struct Rest {
 };
 
 void Dial(ConnectRequest request, Rest rest, EventEngine::OnConnectCallback on_connect) {
-  EventEngine::Duration left =
-      std::max<EventEngine::Duration>(rest.deadline - Clock::now(), std::chrono::milliseconds(1));
+  EventEngine::Duration left = Left(rest.deadline);
   if (!rest.others.empty()) left = std::min(left, kReplicaPatience);
   auto then = [request, rest = std::move(rest),
                on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
@@ -75,6 +80,18 @@ void Dial(ConnectRequest request, Rest rest, EventEngine::OnConnectCallback on_c
   std::make_shared<SocketAttempt>(std::move(request), std::move(then))->Start(left);
 }
 
+void ConnectBack(ConnectRequest request, Clock::time_point deadline,
+                 EventEngine::OnConnectCallback on_connect) {
+  const std::shared_ptr<WayBack> way = request.way_back;
+  way->Await(Left(deadline),
+             [request = std::move(request), deadline,
+              on_connect = std::move(on_connect)](absl::StatusOr<UniqueFd> line) mutable {
+               if (!line.ok()) return on_connect(line.status());
+               std::make_shared<SocketAttempt>(std::move(request), std::move(on_connect))
+                   ->Start(Left(deadline), *std::move(line));
+             });
+}
+
 }  // namespace
 
 void Connect(ConnectRequest request, EventEngine::Duration timeout,
@@ -82,8 +99,8 @@ void Connect(ConnectRequest request, EventEngine::Duration timeout,
   const std::shared_ptr<EventEngine> executor = request.executor;
   executor->Run([request = std::move(request), timeout,
                  on_connect = std::move(on_connect)]() mutable {
-    if (request.back_line != nullptr) {
-      std::make_shared<SocketAttempt>(std::move(request), std::move(on_connect))->Start(timeout);
+    if (request.way_back != nullptr) {
+      ConnectBack(std::move(request), Clock::now() + timeout, std::move(on_connect));
     } else if (const std::optional<RegionOptions> region = request.settings.region) {
       std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
           ->Start(*region, timeout);

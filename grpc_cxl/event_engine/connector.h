@@ -6,7 +6,7 @@
 
 namespace grpc_cxl::internal {
 
-// Connects by `request.back_line`, or to a name, or to one of its replicas (servers_of_name.h) and
+// Connects by `request.way_back`, or to a name, or to one of its replicas (servers_of_name.h) and
 // to the next one if that fails: finds its socket (or its entry in the region that the settings
 // name), runs the handshake, maps the arena. Returns at once; `on_connect` is called exactly once,
 // from another thread, with an endpoint or an error, at the latest after `timeout`. The error is

@@ -23,6 +23,9 @@ namespace grpc_cxl::internal {
 
 // The user's options, checked, with the environment applied (grpc_cxl/environment.h). Fields and
 // units are those of grpc_cxl/options.h.
+//
+// All that channels and servers both have is here, so that a server's own channels, for calls back,
+// have it (grpc_cxl/settings_credentials.h).
 struct EndpointSettings {
   DirectoryCandidates directory;
   std::optional<RegionOptions> region;  // instead of the directory
@@ -35,14 +38,14 @@ struct EndpointSettings {
   bool check_flushes = false;  // for tests: see Checker
   bool status_page = false;
   bool log_connections = false;
+  bool direct_calls = false;
+  bool direct_streams = false;
 
   WaitTerms wait() const { return {wait_policy, max_spin, latency_weight, idle_spin}; }
   friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;
 };
 
 struct ChannelSettings : EndpointSettings {
-  bool direct_calls = false;
-  bool direct_streams = false;
   bool inline_calls = false;
   Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
@@ -52,8 +55,6 @@ struct ChannelSettings : EndpointSettings {
 };
 
 struct ServerSettings : EndpointSettings {
-  bool direct_calls = false;
-  bool direct_streams = false;
   bool take_over = false;
   bool replicas = false;
   std::vector<std::string> also_known_as;

@@ -106,7 +106,6 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
                                              : ArenaPages()),
       socket_(std::move(socket)),
       polls_(polls),
-      foreign_socket_(options.foreign_socket),
       liveness_(std::move(options.liveness)),
       mine_(map.mine),
       peer_(map.peer),
@@ -134,7 +133,7 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
           view()),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
-      sleeper_(&map.mine->doorbell, socket_.get(), view(), foreign_socket_),
+      sleeper_(&map.mine->doorbell, socket_.get(), view()),
       waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
 
 BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
@@ -194,10 +193,7 @@ void Link::Consume(size_t bytes) {
   }
 }
 
-Link::~Link() {
-  if (foreign_socket_ && socket_) CloseElsewhere(std::move(socket_));
-  CloseSocket(std::move(socket_));
-}
+Link::~Link() { CloseSocket(std::move(socket_)); }
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().

@@ -49,9 +49,6 @@ struct LinkOptions {
   // Of the server, which keeps accounts: the limits of its own payload and of the client's. Null:
   // none.
   std::unique_ptr<AreaLimit> own_limit{}, peer_limit{};
-  // The peer has made our end of the socket as well, and may keep it: it could put files into our
-  // queue at any time, whatever we tell the kernel.
-  bool foreign_socket = false;
 };
 
 // One end of a connection: an arena with a ring and maybe payload blocks in each direction, a
@@ -198,7 +195,6 @@ class Link {
   const ArenaPages pages_;
   UniqueFd socket_;
   const bool polls_;
-  const bool foreign_socket_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
   LinkSideWords* const mine_;
   const LinkSideWords* const peer_;

@@ -42,6 +42,7 @@ def fence():  # 1.3; the calling thread is one of those that membarrier orders
 
 class Connection:
     FEATURES = 1 | 4
+    KEY = bytes(12)  # 3.6
 
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -74,8 +75,8 @@ class Connection:
         """What comes between Hello and Welcome: nothing."""
 
     def shake_hands(self, name):  # 3
-        hello = struct.pack("=QIII12x", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
-                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid())
+        hello = struct.pack("=QIII12s", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
+                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid(), self.KEY)
         hello = lie("C2", hello[:15], lie("C5", hello + bytes(4), hello))
         self.socket.send(hello)
         _, uid, _ = struct.unpack("3i", self.socket.getsockopt(socket.SOL_SOCKET,
