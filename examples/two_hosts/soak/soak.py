@@ -266,7 +266,7 @@ def parse(arguments):
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--events", type=lambda text: text.split(","), default=list(events.ALL),
                         help="kinds of events, by default all: " + ",".join(events.ALL))
-    parser.add_argument("--lease", type=float, default=1, help="seconds")
+    parser.add_argument("--lease", type=float, default=2, help="seconds")
     parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg",
                         help="kvm: hardware virtualisation, where it works; tcg: emulation")
     parser.add_argument("--processors", type=int, default=2, help="of each machine")
