@@ -145,17 +145,28 @@ std::string ConnectionDetail(const JoinedConnection& joined) {
   add("  capacity", CountText, &StatusConnection::capacity);
   add("  not taken", CountText, &StatusConnection::calls_not_taken);
   add("  one-way", CountText, &StatusConnection::one_way_calls);
-  for (size_t i = 0; i < kCallOutcomes; ++i) {
-    const uint64_t at_client = joined.client ? joined.client->outcomes[i] : 0;
-    const uint64_t at_server = joined.server ? joined.server->outcomes[i] : 0;
-    if (at_client + at_server == 0) continue;
-    table.AddRow({absl::StrCat("  ended ", kOutcomeNames[i]),
-                  joined.client ? CountText(at_client) : "?",
-                  joined.server ? CountText(at_server) : "?"});
-  }
+  const auto add_outcomes = [&](uint64_t(StatusConnection::*outcomes)[kCallOutcomes]) {
+    for (size_t i = 0; i < kCallOutcomes; ++i) {
+      const uint64_t at_client = joined.client ? (joined.client->*outcomes)[i] : 0;
+      const uint64_t at_server = joined.server ? (joined.server->*outcomes)[i] : 0;
+      if (at_client + at_server == 0) continue;
+      table.AddRow({absl::StrCat("  ended ", kOutcomeNames[i]),
+                    joined.client ? CountText(at_client) : "?",
+                    joined.server ? CountText(at_server) : "?"});
+    }
+  };
+  add_outcomes(&StatusConnection::outcomes);
   add("  bytes sent", BytesText, &StatusConnection::call_bytes_out);
   add("  bytes received", BytesText, &StatusConnection::call_bytes_in);
-  add("stream: writes", CountText, &StatusConnection::writes);
+  add("streams without HTTP/2", CountText, &StatusConnection::streams);
+  add("  running now", CountText, &StatusConnection::streams_running);
+  add("  waiting now", CountText, &StatusConnection::streams_waiting);
+  add("  messages sent", CountText, &StatusConnection::stream_messages_out);
+  add("  messages received", CountText, &StatusConnection::stream_messages_in);
+  add_outcomes(&StatusConnection::stream_outcomes);
+  add("  bytes sent", BytesText, &StatusConnection::stream_bytes_out);
+  add("  bytes received", BytesText, &StatusConnection::stream_bytes_in);
+  add("HTTP/2: writes", CountText, &StatusConnection::writes);
   add("  reads", CountText, &StatusConnection::reads);
   add("  bytes sent", BytesText, &StatusConnection::ring_bytes_out);
   add("  bytes received", BytesText, &StatusConnection::ring_bytes_in);

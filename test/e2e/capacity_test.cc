@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -36,6 +37,31 @@ namespace {
 
 using internal::Eventually;
 
+// A stream in the callback API, without messages: over when its handler says so.
+class OneStream final : private grpc::ClientBidiReactor<EchoRequest, EchoResponse> {
+ public:
+  OneStream(Echo::Stub& stub, const std::string& name, absl::Duration timeout = absl::Minutes(1)) {
+    context.AddMetadata("name", name);
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    stub.async()->Bidi(&context, this);
+    StartCall();
+  }
+  grpc::StatusCode Await() {
+    over.WaitForNotification();
+    return status.error_code();
+  }
+
+  grpc::ClientContext context;
+  grpc::Status status;
+  absl::Notification over;
+
+ private:
+  void OnDone(const grpc::Status& ended) override {
+    status = ended;
+    over.Notify();
+  }
+};
+
 // A server of direct calls that holds each until it is let go.
 class HoldingServer final : private Echo::CallbackService {
  public:
@@ -61,13 +87,13 @@ class HoldingServer final : private Echo::CallbackService {
   // Those that have been held longest.
   void LetGo(size_t calls) {
     for (; calls > 0; --calls) {
-      grpc::ServerUnaryReactor* reactor;
+      std::function<void()> finish;
       {
         absl::MutexLock lock(mu_);
-        reactor = held_.front();
+        finish = std::move(held_.front());
         held_.pop_front();
       }
-      reactor->Finish(grpc::Status::OK);
+      finish();
     }
   }
   // And all that come.
@@ -94,20 +120,37 @@ class HoldingServer final : private Echo::CallbackService {
                                   EchoResponse* response) override {
     if (!context->peer().empty()) response->set_requests(1);  // over HTTP/2
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    Hold(request->payload(), [reactor] { reactor->Finish(grpc::Status::OK); });
+    return reactor;
+  }
+  grpc::ServerBidiReactor<EchoRequest, EchoResponse>* Bidi(
+      grpc::CallbackServerContext* context) override {
+    struct Reactor : grpc::ServerBidiReactor<EchoRequest, EchoResponse> {
+      void OnDone() override { delete this; }
+    };
+    const auto name = context->client_metadata().find("name")->second;
+    auto* const reactor = new Reactor;
+    Hold(std::string(name.data(), name.size()) + (context->peer().empty() ? "" : " over HTTP/2"),
+         [reactor] { reactor->Finish(grpc::Status::OK); });
+    return reactor;
+  }
+
+  void Hold(const std::string& name, std::function<void()> finish) {
     {
       absl::MutexLock lock(mu_);
-      begun_.push_back(request->payload());
-      if (holds_) held_.push_back(reactor);
-      most_ = std::max(most_, held_.size());
-      if (holds_) return reactor;
+      begun_.push_back(name);
+      if (holds_) {
+        held_.push_back(std::move(finish));
+        most_ = std::max(most_, held_.size());
+        return;
+      }
     }
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
+    finish();
   }
 
   absl::Mutex mu_;
   bool holds_ ABSL_GUARDED_BY(mu_) = true;
-  std::deque<grpc::ServerUnaryReactor*> held_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::function<void()>> held_ ABSL_GUARDED_BY(mu_);  // how they end
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mu_);
   size_t most_ ABSL_GUARDED_BY(mu_) = 0;
   std::unique_ptr<grpc::Server> server_;
@@ -242,6 +285,79 @@ TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {
   EXPECT_EQ(first.Await(), grpc::StatusCode::OK);
   EXPECT_EQ(last.Await(), grpc::StatusCode::OK);
   EXPECT_EQ(server_->begun(), (std::vector<std::string>{"first", "last"}));
+}
+
+bool AwaitWaiting(uint64_t calls, uint64_t streams) {
+  return Eventually([&] {
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      if (connection.direct_calls_waiting == calls && connection.streams_waiting == streams) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+TEST_F(CapacityTest, StreamsHoldPlacesAndWaitForThemAsCallsDo) {
+  const auto stub = Start(2);
+  OneStream first(*stub, "first");
+  OneCall second(*stub, "second");
+  ASSERT_TRUE(server_->AwaitHeld(2));
+  OneStream third(*stub, "third");
+  ASSERT_TRUE(AwaitWaiting(0, 1));
+  OneCall fourth(*stub, "fourth");
+  ASSERT_TRUE(AwaitWaiting(1, 1));
+  OneStream late(*stub, "late", absl::Milliseconds(30)), unwanted(*stub, "unwanted");
+  unwanted.context.TryCancel();
+  EXPECT_EQ(unwanted.Await(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(late.Await(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  ASSERT_TRUE(AwaitWaiting(1, 1));
+  {
+    grpc::ClientContext context;  // on its caller's thread as well
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(10)));
+    const auto stream = stub->Bidi(&context);
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  }
+  EXPECT_EQ(server_->begun().size(), 2u);
+  server_->LetGo(1);  // the stream's place
+  ASSERT_TRUE(server_->AwaitHeld(2));
+  EXPECT_EQ(first.Await(), grpc::StatusCode::OK);
+  server_->LetGo(1);
+  EXPECT_EQ(second.Await(), grpc::StatusCode::OK);
+  ASSERT_TRUE(server_->AwaitHeld(2));
+  EXPECT_EQ(server_->begun(), (std::vector<std::string>{"first", "second", "third", "fourth"}));
+  server_->LetAllGo();
+  EXPECT_EQ(third.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(fourth.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(server_->most(), 2u);
+}
+
+TEST_F(CapacityTest, StreamsBeyondWhatMayWaitAreToldAtOnce) {
+  const auto stub = Start(1, /*max_waiting=*/1);
+  OneStream runs(*stub, "runs"), waits(*stub, "waits");
+  ASSERT_TRUE(server_->AwaitHeld(1));
+  OneStream more(*stub, "more");
+  EXPECT_EQ(more.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(more.context.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1u);
+  OneCall call(*stub, "call");
+  EXPECT_EQ(call.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  server_->LetAllGo();
+  EXPECT_EQ(runs.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(waits.Await(), grpc::StatusCode::OK);
+}
+
+TEST_F(CapacityTest, AStreamsHandlerThatGoesOnAfterTheEndOfItsCallCounts) {
+  const auto stub = Start(1);
+  OneStream late(*stub, "late", absl::Milliseconds(100));
+  ASSERT_TRUE(server_->AwaitHeld(1));
+  EXPECT_EQ(late.Await(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  OneStream next(*stub, "next", absl::Milliseconds(50));
+  EXPECT_EQ(next.Await(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(server_->begun().size(), 1u);
+  OneStream last(*stub, "last");
+  server_->LetAllGo();
+  EXPECT_EQ(last.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(server_->begun(), (std::vector<std::string>{"late", "last"}));
 }
 
 // Four times as many calls as there are slots.

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,7 +17,9 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
@@ -45,11 +48,18 @@ class StreamsTest : public ::testing::Test {
 
   // The server looks; takes what is posted unless `takes_` is false.
   absl::Status Serve() {
-    return server_.Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-      if (!takes_) return nullptr;
-      taken_.push_back(std::move(stream));
-      return server_user_;
-    });
+    ServerStreams::News news = server_.Run(
+        [this](Priority) { return has_room_; },
+        [this](auto stream, Priority priority) { return Take(std::move(stream), priority); });
+    for (const auto& stream : news.waiting) waiting_.push_back(stream);
+    for (const auto& stream : news.withdrawn) withdrawn_.push_back(stream);
+    return std::move(news.status);
+  }
+  std::shared_ptr<StreamUser> Take(std::unique_ptr<ServerStream> stream, Priority priority) {
+    priority_ = priority;
+    if (!takes_) return nullptr;
+    taken_.push_back(std::move(stream));
+    return server_user_;
   }
 
   template <typename Stream>
@@ -63,6 +73,17 @@ class StreamsTest : public ::testing::Test {
     const absl::StatusOr<bool> complete = stream.Next(&record);
     EXPECT_THAT(complete, IsOk());
     return complete.ok() && *complete ? record.bytes : "nothing";
+  }
+
+  // The server ends a stream with a status, and the client closes it.
+  static void Finish(ClientStream& stream, ServerStream& taken) {
+    EXPECT_THAT(Write(taken, StreamRecord::kEnd, "status"), IsOk());
+    taken.SetEnded();
+    EXPECT_EQ(Read(stream), "status");
+    stream.Close();
+    EXPECT_TRUE(taken.closed());
+    EXPECT_EQ(Read(taken), "nothing");
+    taken.Free();
   }
 
   StreamMemory Memory() {
@@ -92,7 +113,9 @@ class StreamsTest : public ::testing::Test {
                           budget_ -= bytes;
                           return true;
                         }};
-  bool takes_ = true;
+  bool takes_ = true, has_room_ = true;
+  Priority priority_ = Priority::kDefault;
+  std::vector<ServerStreams::Waiting> waiting_, withdrawn_;
   std::vector<std::unique_ptr<ServerStream>> taken_;
 };
 
@@ -308,20 +331,164 @@ TEST_F(StreamsTest, WhatWasTakenBackIsNotTaken) {
   EXPECT_TRUE(taken_[0]->cancelled());
 }
 
-TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndAsTheBudgetAllows) {
+TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndTakenAsTheBudgetAllows) {
   budget_ = 6 * 2 * kStreamRingBytes;
   server_.SetAccepting(true);
   EXPECT_EQ(server_news_->granted, 2);
+  EXPECT_EQ(budget_, 6 * 2 * kStreamRingBytes) << "nothing is used yet";
   std::vector<std::unique_ptr<ClientStream>> streams;
   while (streams.size() < kStreamSlots) {
     streams.push_back(Open());
-    if (streams.back() == nullptr) break;
+    ASSERT_NE(streams.back(), nullptr) << streams.size();
     streams.back()->Post();
     EXPECT_THAT(Serve(), IsOk());
+    EXPECT_EQ(streams.back()->state(),
+              streams.size() <= 6 ? StreamState::kTaken : StreamState::kRefused);
   }
-  EXPECT_EQ(streams.size(), 7) << "six, and one in vain";
+  EXPECT_EQ(Open(), nullptr);
+  // A slot is paid for once.
+  Finish(*streams[0], *taken_[0]);
+  const std::unique_ptr<ClientStream> next = Open();
+  next->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  EXPECT_EQ(next->state(), StreamState::kTaken);
   server_.SetAccepting(false);
   EXPECT_EQ(server_news_->granted, 0);
+}
+
+TEST_F(StreamsTest, AStreamWaitsWhereItIsUntilThereIsRoom) {
+  server_.SetAccepting(true);
+  has_room_ = false;
+  const std::unique_ptr<ClientStream> first = Open(), second = Open();
+  EXPECT_THAT(Write(*first, StreamRecord::kHead, "head"), IsOk());
+  first->Post(Priority::kBulk);
+  EXPECT_THAT(Serve(), IsOk());
+  second->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  ASSERT_EQ(waiting_.size(), 2);
+  EXPECT_EQ(waiting_[0].priority, Priority::kBulk);
+  EXPECT_EQ(waiting_[1].priority, Priority::kDefault);
+  EXPECT_TRUE(taken_.empty());
+  EXPECT_EQ(first->state(), StreamState::kNone);
+  EXPECT_EQ(server_.running(), 0);
+  EXPECT_THAT(Write(*first, StreamRecord::kMessage, "early"), IsOk());
+  has_room_ = true;
+  EXPECT_THAT(Serve(), IsOk());
+  EXPECT_TRUE(taken_.empty()) << "its turn comes";
+
+  const auto take = [this](auto stream, Priority priority) {
+    return Take(std::move(stream), priority);
+  };
+  EXPECT_TRUE(server_.TakeWaiting(waiting_[0], take));
+  EXPECT_FALSE(server_.TakeWaiting(waiting_[0], take)) << "once";
+  EXPECT_EQ(priority_, Priority::kBulk);
+  EXPECT_EQ(first->state(), StreamState::kTaken);
+  ASSERT_EQ(taken_.size(), 1);
+  EXPECT_EQ(Read(*taken_[0]), "head");
+  EXPECT_EQ(Read(*taken_[0]), "early");
+
+  second->Cancel();
+  EXPECT_THAT(Serve(), IsOk());
+  ASSERT_EQ(withdrawn_.size(), 1);
+  EXPECT_EQ(withdrawn_[0].slot, waiting_[1].slot);
+  EXPECT_EQ(second->state(), StreamState::kRefused);
+  EXPECT_FALSE(server_.TakeWaiting(waiting_[1], take));
+  second->Close();
+  EXPECT_THAT(Serve(), IsOk());
+
+  has_room_ = false;
+  const std::unique_ptr<ClientStream> third = Open(), fourth = Open();
+  third->Post();
+  fourth->Post();
+  EXPECT_THAT(Serve(), IsOk());
+  ASSERT_EQ(waiting_.size(), 4);
+  EXPECT_TRUE(server_.Refuse(waiting_[2]));
+  EXPECT_EQ(third->state(), StreamState::kRefused);
+  server_.Ended();
+  EXPECT_FALSE(server_.Refuse(waiting_[3]));
+  EXPECT_EQ(server_.busy(), 0);
+}
+
+// A stream that ends while its client writes a record leaves nothing to the next one of its slot.
+TEST_F(StreamsTest, ARecordThatIsCutAmidIsNotSeenByTheNextStream) {
+  server_.SetAccepting(true);
+  const std::string large(3 * kStreamRingBytes, 'x');
+  for (const std::string& body : {large, std::string(100, 'y')}) {
+    const std::unique_ptr<ClientStream> stream = Open();
+    ASSERT_NE(stream, nullptr);
+    EXPECT_THAT(Write(*stream, StreamRecord::kHead, "head"), IsOk());
+    stream->Post();
+    EXPECT_THAT(Serve(), IsOk());
+    ServerStream& taken = *taken_.back();
+    EXPECT_EQ(Read(taken), "head");
+    EXPECT_THAT(Write(*stream, StreamRecord::kMessage, body), IsOk());
+    if (body.size() < kStreamRingBytes) EXPECT_EQ(Read(taken), body);
+    Finish(*stream, taken);
+    EXPECT_EQ(stream->state(), StreamState::kIdle);
+  }
+}
+
+// Whoever is first, the client that takes a stream back or the server that takes it, both agree.
+TEST_F(StreamsTest, WhatWasTakenBackNeverRunsHoweverTheyRace) {
+  server_.SetAccepting(true);
+  // Ends when its stream is closed.
+  struct User : StreamUser {
+    void OnNews() override {
+      absl::MutexLock lock(mu);
+      if (stream == nullptr) return;
+      StreamItem item;
+      if (!stream->closed()) return;
+      while (*stream->Next(&item)) {
+      }
+      std::exchange(stream, nullptr)->Free();
+    }
+    void OnEnded() override {}
+    absl::Mutex mu;
+    std::unique_ptr<ServerStream> stream;
+  };
+  std::atomic<bool> stop{false};
+  std::thread server([&] {
+    while (!stop) {
+      EXPECT_THAT(server_
+                      .Run([](Priority) { return true; },
+                           [&](std::unique_ptr<ServerStream> stream, Priority) {
+                             auto user = std::make_shared<User>();
+                             user->stream = std::move(stream);
+                             return user;
+                           })
+                      .status,
+                  IsOk());
+    }
+  });
+  int taken = 0, taken_back = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::unique_ptr<ClientStream> stream;
+    while (stream == nullptr) stream = Open();
+    stream->Post();
+    for (volatile int pause = 0; pause < i % 300;) pause = pause + 1;
+    const bool not_run = stream->TakeBack();
+    // As a client that goes on would: the server has the last word.
+    stream->Cancel();
+    while (stream->state() == StreamState::kNone) std::this_thread::yield();
+    const bool refused = stream->state() == StreamState::kRefused;
+    if (not_run) ASSERT_TRUE(refused) << i;
+    (refused ? taken_back : taken) += 1;
+    stream->Close();
+  }
+  stop = true;
+  server.join();
+  EXPECT_GT(taken_back, 0);
+  std::cout << taken << " were taken, " << taken_back << " not" << std::endl;
+}
+
+// The word has 24 bits of the generation, which goes on for ever.
+TEST(StreamWordTest, TellsTheStreamsOfASlotApart) {
+  for (const uint32_t generation : {1u, 0xffffffu, 0x1000000u, 0x1000001u, 0xffffffffu, 0u}) {
+    const uint32_t word = MakeStreamWord(generation, StreamState::kEnded);
+    EXPECT_EQ(StreamStateIn(word, generation), StreamState::kEnded) << generation;
+    EXPECT_EQ(StreamStateIn(word, generation + 1), StreamState::kNone) << generation;
+    EXPECT_EQ(StreamStateIn(word, generation - 1), StreamState::kNone) << generation;
+  }
 }
 
 TEST_F(StreamsTest, OnlyAWaiterIsTold) {
