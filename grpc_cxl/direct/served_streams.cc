@@ -50,7 +50,7 @@ absl::Status ServedStreams::Run() {
 
 std::shared_ptr<StreamUser> ServedStreams::Take(std::unique_ptr<ServerStream> stream,
                                                 Priority priority, uint64_t waited_ns) {
-  StreamTerms terms{.waited_ns = waited_ns, .figures = &figures_};
+  StreamTerms terms{nullptr, "", waited_ns, &figures_};
   if (capacity_->limit() != 0 && capacity_->HandlersHold()) {
     std::shared_ptr<CallPlace> place = CallPlace::Make(capacity_, priority);
     terms.place_name = place->name();

@@ -114,6 +114,7 @@ bool StreamCall::Open(const std::string& head, Priority priority, Then* then) {
     return false;
   }
   stream_->LimitMessages(max_receive_bytes_);
+  news_at_first_ = stream_->news();
   begins_in_place_ = is_sync_;
   UpdateWaiter();
   posted_ = true;

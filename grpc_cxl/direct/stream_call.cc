@@ -58,7 +58,7 @@ void StreamCall::Write(const OutgoingMessage& message, Then* then) {
   route_->counters->streams.messages_out.Add();
   if (observed_ != nullptr) observed_->Sent(message.bytes());
   absl::Status written = stream_->Write(message.kind(), message.pieces());
-  if (!taken_ && message.lent().bytes > 0) untaken_.push_back(message.lent());
+  if (!confirmed_ && message.lent().bytes > 0) untaken_.push_back(message.lent());
   if (!written.ok()) Break(std::move(written), then);
 }
 
@@ -136,6 +136,7 @@ void StreamCall::Start(Operations one, bool may_wait) {
       if (UpdateWaiter()) Advance(&then);
     } else {
       operation->in_place = false;  // the polling thread takes over
+      then.idle = true;             // maybe for long: memory can be given back
       Advance(&then);
     }
   }

@@ -162,13 +162,15 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
   StreamResult result_ ABSL_GUARDED_BY(mu_);
   Operations operations_ ABSL_GUARDED_BY(mu_);
-  std::vector<BlockDescriptor> untaken_ ABSL_GUARDED_BY(mu_);    // lent before `taken_`
+  std::vector<BlockDescriptor> untaken_ ABSL_GUARDED_BY(mu_);    // lent before `confirmed_`
   std::vector<Methods*> held_ ABSL_GUARDED_BY(mu_);              // until it is decided
   std::thread::id hijacks_ ABSL_GUARDED_BY(mu_);                 // that is in Hijack()
   std::unique_ptr<ObservedCall> observed_ ABSL_GUARDED_BY(mu_);  // null: nobody does
   bool begins_in_place_ ABSL_GUARDED_BY(mu_) = false;            // a thread waits for the decision
   Path decided_ ABSL_GUARDED_BY(mu_) = Path::kUndecided;
   bool taken_ ABSL_GUARDED_BY(mu_) = false;
+  bool confirmed_ ABSL_GUARDED_BY(mu_) = false;  // it will not be refused any more
+  uint32_t news_at_first_ ABSL_GUARDED_BY(mu_) = 0;
   bool posted_ ABSL_GUARDED_BY(mu_) = false;
   bool noted_ ABSL_GUARDED_BY(mu_) = false;  // its end
   bool broken_ ABSL_GUARDED_BY(mu_) = false;

@@ -58,14 +58,20 @@ bool StreamCall::UpdateWaiter() {
 
 void StreamCall::UseStream(Then* then) {
   if (stream_ == nullptr || broken_) return;
+  const uint32_t news = stream_->news();  // before the state that it tells of
   const StreamState state = stream_->state();
   // Also behind kTaken: a server that sees `cancelled` just then refuses after all.
   if (state == StreamState::kRefused) {
-    if (cancelled_ || decided_ != Path::kUndecided) result_.End(StreamCancelled());
+    if (cancelled_ || decided_ != Path::kUndecided) {
+      result_.End(cancelled_
+                      ? StreamCancelled()
+                      : StreamUnavailable("the server took no more calls on this connection"));
+    }
     return CloseRefused(then);
   }
-  if (!taken_ && state != StreamState::kNone) {
-    taken_ = true;
+  if (state != StreamState::kNone) taken_ = true;
+  if (!confirmed_ && taken_ && news != news_at_first_) {
+    confirmed_ = true;
     untaken_.clear();
   }
   if (!stream_->ready()) {

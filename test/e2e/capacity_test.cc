@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -25,6 +26,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
 #include "grpc_cxl/server_builder.h"
@@ -358,6 +360,29 @@ TEST_F(CapacityTest, AStreamsHandlerThatGoesOnAfterTheEndOfItsCallCounts) {
   server_->LetAllGo();
   EXPECT_EQ(last.Await(), grpc::StatusCode::OK);
   EXPECT_EQ(server_->begun(), (std::vector<std::string>{"late", "last"}));
+}
+
+// A server that shuts down refuses what waits, and gRPC makes it elsewhere, with all of its
+// batches.
+TEST_F(CapacityTest, AStreamThatWaitsGoesOnAtTheServerThatTakesOver) {
+  ServerOptions options = WithCapacity(1);
+  options.take_over = true;
+  transport_ = Transport::Make(TransportKind::kCxlDirect, options);
+  server_ = std::make_unique<HoldingServer>(*transport_);
+  const auto stub = Stub(/*max_waiting=*/10);
+  OneStream first(*stub, "first");
+  ASSERT_TRUE(server_->AwaitHeld(1));
+  OneStream waits(*stub, "waits");
+  ASSERT_TRUE(AwaitWaiting(0, 1));
+  HoldingServer next(*transport_);
+  std::thread shutdown([this] { Shutdown(server_->server(), absl::InfiniteFuture()); });
+  EXPECT_TRUE(next.AwaitHeld(1));
+  EXPECT_EQ(next.begun(), std::vector<std::string>{"waits over HTTP/2"});
+  server_->LetAllGo();
+  next.LetAllGo();
+  EXPECT_EQ(waits.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(first.Await(), grpc::StatusCode::OK);
+  shutdown.join();
 }
 
 // Four times as many calls as there are slots.
