@@ -468,7 +468,7 @@ TEST_F(StreamsTest, WhatWasTakenBackNeverRunsHoweverTheyRace) {
     }
   });
   int taken = 0, taken_back = 0;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 500; ++i) {
     std::unique_ptr<ClientStream> stream;
     while (stream == nullptr) stream = Open();
     const int ran_before = ran;
