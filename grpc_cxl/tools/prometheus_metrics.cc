@@ -212,6 +212,9 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
                     connection.stream_messages_out);
   families->Counter("connection_stream_messages_total", messages, in,
                     connection.stream_messages_in);
+  families->Gauge("connection_capacity",
+                  "Direct calls at a time that the server makes room for; 0: any number.", labels,
+                  static_cast<double>(connection.capacity));
   families->Counter("connection_writes_total", "gRPC's writes to HTTP/2.", labels,
                     connection.writes);
   families->Counter("connection_reads_total", "gRPC's reads from HTTP/2.", labels,

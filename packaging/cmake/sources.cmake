@@ -41,6 +41,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
+    grpc_cxl/calls/client_calls_wait.cc
     grpc_cxl/calls/server_call_areas.cc
     grpc_cxl/calls/server_calls.cc
     grpc_cxl/calls/slot_waiters.cc
@@ -73,9 +74,11 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
+    grpc_cxl/direct/served_streams.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/slot_queue.cc
     grpc_cxl/direct/static_text.cc
+    grpc_cxl/direct/stream_begin.cc
     grpc_cxl/direct/stream_call.cc
     grpc_cxl/direct/stream_dispatcher.cc
     grpc_cxl/direct/stream_interceptor.cc
@@ -125,6 +128,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
     grpc_cxl/event_engine/replica_connections.cc
+    grpc_cxl/event_engine/replica_places.cc
     grpc_cxl/event_engine/resolver.cc
     grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc
@@ -215,6 +219,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/status/status_page.cc
     grpc_cxl/streams/client_streams.cc
     grpc_cxl/streams/server_streams.cc
+    grpc_cxl/streams/stream_end.cc
     grpc_cxl/streams/stream_pipe.cc
 )
 

@@ -31,7 +31,7 @@ TESTS = (
 UNCHECKED = re.compile(r"grpc_cxl/region/region_format\.cc")
 
 SITE = re.compile(r"\b(?:(view_|view\(\)|view|region_?)(?:\.|->)"
-                  r"(?:Load|Store|Refresh|Publish|Acquire|FetchXor|FetchAdd|Flush\w*|Free)"
+                  r"(?:Load|LoadUnlessNew|Store|Refresh|Publish|Acquire|FetchXor|FetchAdd|Flush\w*|Free)"
                   r"|ReadEntry<\w+>|(?<!void )WriteEntry)\(")
 
 # Sites whose absence no test can notice, by a piece of their line: the memory was flushed when it
@@ -41,7 +41,7 @@ SITE = re.compile(r"\b(?:(view_|view\(\)|view|region_?)(?:\.|->)"
 # and another machine that leaves while a host waits to see whether it lives is no test's.
 # The number of calls that a server runs is a hint, which a late look makes worse and nothing wrong.
 UNPROVEN = {
-    "grpc_cxl/blocks/block_pool.cc": ("view.Load(returns->returned",),
+    "grpc_cxl/blocks/block_pool.cc": ("view.Load(*returned",),
     "grpc_cxl/calls/client_calls.cc": ("static_cast<uint32_t>(CallWaiter::kParked)",),
     "grpc_cxl/calls/client_calls.h": ("peer_->capacity",),
     "grpc_cxl/calls/server_calls.h": ("mine_->capacity",),

@@ -210,7 +210,7 @@ def make_calls():
 
     usual.store32(usual.calls + 24, 4711)  # 8.9
     usual.wake()
-    usual.look_until(lambda: usual.load32(usual.calls + PAGE + 20) == 4711 or None)
+    usual.look_until(lambda: usual.load32(usual.calls + PAGE + 24) == 4711 or None)
     usual.close()
     small.close()
     make_streams()

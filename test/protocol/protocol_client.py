@@ -20,7 +20,7 @@ import time
 import checks
 from checks import Ended, expect, lie, require
 
-VERSION = 6
+VERSION = 7
 HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
 IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
