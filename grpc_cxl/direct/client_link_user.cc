@@ -40,7 +40,7 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
 
 uint64_t ClientLinkUser::activity() const {
   if (streams_ == nullptr) return calls_.posts();
-  const StreamBytes bytes = streams_->bytes();
+  const BytesThroughRings bytes = streams_->bytes();
   return calls_.posts() + bytes.out + bytes.in;
 }
 
@@ -53,7 +53,7 @@ void ClientLinkUser::FillStatus(StatusConnection* entry) const {
   if (streams_ == nullptr) return;
   counters_.streams.Fill(entry);
   entry->streams_running = static_cast<uint64_t>(streams_->busy());
-  const StreamBytes bytes = streams_->bytes();
+  const BytesThroughRings bytes = streams_->bytes();
   entry->stream_bytes_out = bytes.out;
   entry->stream_bytes_in = bytes.in;
 }

@@ -157,7 +157,7 @@ void ServedStreams::FillStatus(StatusConnection* entry) const {
   figures_.Fill(entry);
   entry->streams_running = static_cast<uint64_t>(streams_->running());
   entry->streams_waiting = waiting_count_.load(std::memory_order_relaxed);
-  const StreamBytes bytes = streams_->bytes();
+  const BytesThroughRings bytes = streams_->bytes();
   entry->stream_bytes_out = bytes.out;
   entry->stream_bytes_in = bytes.in;
 }

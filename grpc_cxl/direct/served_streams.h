@@ -62,7 +62,7 @@ class ServedStreams final : public CallCapacity::Connection {
   int busy() const { return streams_->busy(); }
   int running() const { return streams_->running(); }
   uint64_t activity() const {
-    const StreamBytes bytes = streams_->bytes();
+    const BytesThroughRings bytes = streams_->bytes();
     return bytes.out + bytes.in + figures_.streams;
   }
   void FillStatus(StatusConnection* entry) const;

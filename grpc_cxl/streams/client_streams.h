@@ -86,8 +86,8 @@ class ClientStreams {
   // Open and posted streams.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   // Of all slots.
-  StreamBytes bytes() const {
-    return rings_.made() ? BytesOf(memory_, StreamSide::kClient) : StreamBytes{};
+  BytesThroughRings bytes() const {
+    return rings_.made() ? BytesOf(memory_, StreamSide::kClient) : BytesThroughRings{};
   }
 
  private:

@@ -105,8 +105,8 @@ class ServerStreams {
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
   // Of all slots.
-  StreamBytes bytes() const {
-    return rings_.made() ? BytesOf(memory_, StreamSide::kServer) : StreamBytes{};
+  BytesThroughRings bytes() const {
+    return rings_.made() ? BytesOf(memory_, StreamSide::kServer) : BytesThroughRings{};
   }
 
  private:

@@ -63,8 +63,8 @@ bool AllStreamRings::MayRest() const {
   return false;
 }
 
-StreamBytes BytesOf(const StreamMemory& memory, StreamSide side) {
-  StreamBytes bytes;
+BytesThroughRings BytesOf(const StreamMemory& memory, StreamSide side) {
+  BytesThroughRings bytes;
   for (size_t i = 0; i < kStreamSlots; ++i) {
     const SideWords words = WordsOf(memory, side, static_cast<int>(i));
     // relaxed, both: our own words, and figures by themselves.

@@ -50,10 +50,10 @@ class AllStreamRings {
 };
 
 // Bytes that have passed through the rings of all slots, as this side says; for people.
-struct StreamBytes {
+struct BytesThroughRings {
   uint64_t out = 0, in = 0;
 };
-StreamBytes BytesOf(const StreamMemory& memory, StreamSide side);
+BytesThroughRings BytesOf(const StreamMemory& memory, StreamSide side);
 
 // What both sides of a stream do with its rings alike. Errors mean that the peer broke the protocol
 // or that there is no memory: the connection must end. Not thread-safe.
