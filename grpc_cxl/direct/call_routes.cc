@@ -61,7 +61,7 @@ std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
   const int64_t now_ns = SteadyNs();
   // For the lambda, which Clang does not know to run with the lock.
   const absl::Span<const std::shared_ptr<const CallRoute>> routes = routes_;
-  const auto own = [](const CallRoute& route) { return static_cast<uint32_t>(route.busy()); };
+  const auto own = [](const CallRoute& route) { return static_cast<uint32_t>(route.calls_busy()); };
   const auto all = [now_ns](const CallRoute& route) { return LoadIn(route.calls->load(), now_ns); };
   const auto score = [&](size_t i) -> std::optional<double> {
     const CallRoute& route = *routes[i];

@@ -35,7 +35,7 @@ class Factory final : public grpc::experimental::ServerInterceptorFactoryInterfa
  public:
   // The interceptor lives as long as the handler's context.
   Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
-    if (!CallPlace::Any() || info->type() != ServerRpcInfo::Type::UNARY) return nullptr;
+    if (!CallPlace::Any()) return nullptr;
     const auto& metadata = info->server_context()->client_metadata();
     const auto found = metadata.find(CallPlace::kKey);
     if (found == metadata.end()) return nullptr;

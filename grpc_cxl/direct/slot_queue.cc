@@ -21,7 +21,9 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
 bool SlotQueue::IsFull() const {
   const uint64_t capacity = calls_->capacity();
-  return capacity > 0 && static_cast<size_t>(calls_->busy()) + size() >= capacity + most_waiting_;
+  if (capacity == 0) return false;
+  const int busy = calls_->busy() + (streams_ == nullptr ? 0 : streams_->busy());
+  return static_cast<size_t>(busy) + size() >= capacity + most_waiting_;
 }
 
 SlotQueue::Added SlotQueue::Add(uint64_t ticket, Waiter waiter) {
