@@ -43,7 +43,7 @@ proctype Client() {
     :: memory[WORD] == Refused(generation) ->
       d_step { taken_back[generation] = true; assert(!ran[generation]) };
       generation++
-    :: true ->  // the connection ends
+    :: true ->  // the client takes it back
       Store(stores_0, CANCELLED_GENERATION, generation);  // 1
 #ifndef NO_FENCE_2
       Fence(stores_0);  // 2
@@ -53,7 +53,15 @@ proctype Client() {
       :: word == Taken(generation) || word == Done(generation)  // it may have run
       :: else -> d_step { taken_back[generation] = true; assert(!ran[generation]) }
       fi;
-      break
+      if
+      :: true -> break  // the connection ends
+      :: memory[WORD] == Done(generation) ->
+        assert(memory[RESPONSE] == generation && !taken_back[generation]);
+        generation++
+      :: memory[WORD] == Refused(generation) ->
+        d_step { taken_back[generation] = true; assert(!ran[generation]) };
+        generation++
+      fi
     fi
   od
 }

@@ -24,6 +24,7 @@
 #include "grpc_cxl/direct/hijacked_response.h"
 #include "grpc_cxl/direct/inline_call.h"
 #include "grpc_cxl/payload/message_types.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -126,6 +127,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   uint64_t started_in_ = 0;
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
+  Priority priority_ = Priority::kDefault;
   int64_t waited_ns_ = 0;  // by WaitHere()
   int moves_ = 0;          // to other replicas
   uint64_t ticket_ = 0;    // of link_'s queue, while this waits for a slot
