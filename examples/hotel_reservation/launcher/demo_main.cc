@@ -62,7 +62,7 @@ ABSL_FLAG(uint32_t, capacity, 0,
 ABSL_FLAG(int, scan, 0,
           "do not compare transports, but measure on each what a job in the background costs the "
           "other requests, and priorities the job: a job with so many searches at a time");
-ABSL_FLAG(double, rate, 300, "with --scan: other requests per second");
+ABSL_FLAG(double, rate, 600, "with --scan: other requests per second");
 ABSL_FLAG(int, rounds, 5, "with --scan: how often each run is made");
 ABSL_FLAG(double, run_seconds, 10, "with --scan: length of a run");
 

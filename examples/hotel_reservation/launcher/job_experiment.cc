@@ -26,9 +26,9 @@ constexpr Phase kPhases[] = {
     {"the same, and without a capacity", &JobRound::without, true, false, false},
 };
 
-using Figure = std::function<double(const JobRound&)>;
+using OfRound = std::function<double(const JobRound&)>;
 
-double Median(const std::vector<JobRound>& rounds, const Figure& figure) {
+double Median(const std::vector<JobRound>& rounds, const OfRound& figure) {
   std::vector<double> values;
   for (const JobRound& round : rounds) values.push_back(figure(round));
   return SpreadOf(std::move(values)).median();
@@ -65,13 +65,13 @@ std::string JobTable(absl::string_view title, const std::vector<JobRound>& round
        "job, searches/s", "/ no priorities", "/ no capacity"},
       1);
   for (const Phase& phase : kPhases) {
-    const auto cell = [&](int digits, const Figure& figure) {
+    const auto cell = [&](int digits, const OfRound& figure) {
       return absl::StrFormat("%.*f", digits, Median(rounds, figure));
     };
     const auto its = [&phase](const JobRound& round) -> const LoadResult& {
       return round.*phase.result;
     };
-    const auto job = [&](int digits, const Figure& figure) {
+    const auto job = [&](int digits, const OfRound& figure) {
       return phase.job ? cell(digits, figure) : "-";
     };
     table.AddRow(

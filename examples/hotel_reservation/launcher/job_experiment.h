@@ -15,7 +15,7 @@ namespace hotel_reservation {
 
 struct JobOptions {
   int searches = 32;        // of the job, at a time
-  double per_second = 300;  // requests of the others
+  double per_second = 600;  // requests of the others
   double run_s = 10;        // length of a run
   int rounds = 5;
 };
