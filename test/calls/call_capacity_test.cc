@@ -209,7 +209,7 @@ TEST(CallCapacityTest, AnAdaptiveOneStaysBelowItsBound) {
 
 // Calls of several threads, which wait for each other's ends.
 TEST(CallCapacityTest, NoCallIsForgotten) {
-  constexpr int kThreads = 4, kCalls = 5000;
+  constexpr int kThreads = 4, kCalls = 1000;
   CallCapacity capacity;
   capacity.Set(2);
   std::atomic<int> running{0}, most{0};

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/connection_status.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
 #include "test/e2e/child.h"
