@@ -91,8 +91,10 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Tries other replicas than link_, until one has a slot or none is left; `otherwise`: there are
   // none.
   Posted PostElsewhere(Posted otherwise);
-  // A cancelled call that no server has taken ends soon.
+  // A cancelled call that no server has taken ends soon, and a late one at once: gRPC would begin
+  // either on the stream path.
   bool EndIfCancelled();
+  bool EndIfLate();
   // After a server has not taken the call: goes on with another replica. False: there is none.
   bool GoElsewhere();
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "grpc_cxl/direct/direct_call.h"
+#include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/slot_queue.h"
 #include "grpc_cxl/direct/stuck_replica.h"
 
@@ -72,8 +73,15 @@ bool DirectCall::EndIfCancelled() {
   return true;
 }
 
+bool DirectCall::EndIfLate() {
+  RequestView view;
+  if (SetTimeout(*context_, &view)) return false;
+  End(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"));
+  return true;
+}
+
 bool DirectCall::GoElsewhere() {
-  if (EndIfCancelled()) return true;
+  if (EndIfCancelled() || EndIfLate()) return true;
   bool waits_elsewhere;
   {
     absl::MutexLock lock(mu_);
@@ -133,7 +141,7 @@ void DirectCall::OnSlot(int slot) {
   ticket_ = 0;
   if (slot < 0) return End(CallOutcome{CallOutcome::Kind::kNotRun, {}});
   if (PostAgain(slot) == Posted::kYes) return WaitElsewhere();
-  if (EndIfCancelled()) return;
+  if (EndIfCancelled() || EndIfLate()) return;
   observed_ = nullptr;
   methods_->Proceed();
 }
