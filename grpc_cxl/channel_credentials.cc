@@ -28,6 +28,7 @@
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/message_placement.h"
 #include "grpc_cxl/payload/pool_directory.h"
+#include "grpc_cxl/settings_credentials.h"
 
 namespace grpc_cxl {
 namespace {
@@ -117,8 +118,7 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority,
         std::move(background), internal::FullTarget(uri), settings_->inline_calls,
-        settings_->direct_streams,
-        target.is_name ? internal::ReplicaConnections::For(target.calls_key, number_) : nullptr));
+        settings_->direct_streams, internal::ReplicaConnections::For(target.calls_key, number_)));
   }
 
   // After all others, which thus see messages as the application made them.
@@ -185,6 +185,17 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
 };
 
 }  // namespace
+
+namespace internal {
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsLike(const EndpointSettings& server) {
+  absl::StatusOr<ChannelSettings> settings = ResolveOptions(ChannelOptions());
+  if (settings.ok()) static_cast<EndpointSettings&>(*settings) = server;
+  MakeEngineDefault();
+  return std::make_shared<CxlChannelCredentials>(std::move(settings), /*inner=*/nullptr);
+}
+
+}  // namespace internal
 
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
     const ChannelOptions& options, std::shared_ptr<grpc::ChannelCredentials> inner) {

@@ -22,11 +22,16 @@ struct MemoryDistance {
   // Lines of 64 bytes that one core asks for at once, 1 to 1024. They and the latency limit what a
   // thread can move: 48 lines in 800 ns are 3.8 GB/s.
   uint32_t lines_in_flight = 48;
+  // Where memory is coherent between hosts: of an access to a line that the other end's cache has,
+  // on top. The device has that cache give the line up (back-invalidate snoop). At most 1 ms.
+  uint32_t snoop_ns = 0;
   // How much slower the slowest access of a thousand is, at most 1 ms. One in a hundred is slower
   // at all, one in ten thousand by twice as much.
   uint32_t tail_ns = 0;
 
-  bool none() const { return load_ns == 0 && store_ns == 0 && gbps == 0 && tail_ns == 0; }
+  bool none() const {
+    return load_ns == 0 && store_ns == 0 && gbps == 0 && snoop_ns == 0 && tail_ns == 0;
+  }
   friend bool operator==(const MemoryDistance&, const MemoryDistance&) = default;
 };
 

@@ -180,13 +180,15 @@ struct ServerOptions : EndpointOptions {
   // second longer.
   bool take_over = false;
 
-  // Whether several servers of this host may serve a `cxl:` name at the same time, all of them with
-  // this option: its replicas, up to 100. Clients spread their connections over them, and make each
-  // direct call at the one that will answer it soonest (docs/direct_calls.md, Replicas). One that
-  // comes gets calls, one that ends or dies gets none; a restart needs no `take_over`, which means
-  // nothing to replicas: start the next one, then end one. A server without this option cannot have
-  // a name that has replicas, nor the other way round. All run as one user. Network addresses have
-  // none. Default: no.
+  // Whether several servers of this host may serve a `cxl:` name, a TCP address (SO_REUSEPORT, as
+  // gRPC sets it) or a name of `also_known_as` at the same time, all of them with this option: its
+  // replicas, up to 100. Clients spread their connections over them, and make each direct call at
+  // the one that will answer it soonest (docs/direct_calls.md, Replicas). One that comes gets
+  // calls, one that ends or dies gets none; a restart needs no `take_over`, which means nothing to
+  // replicas: start the next one, then end one. All run as one user. A server without this option
+  // cannot have a `cxl:` name that has replicas, nor the other way round; one that shares a TCP
+  // address with them is reached over the network only, as are all of them where another user
+  // listens there as well. The file of a unix socket leads to one server. Default: no.
   // Not in a region. Each client has a connection to each of up to 16 replicas, and a call costs
   // the choice.
   bool replicas = false;

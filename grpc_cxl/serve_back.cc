@@ -6,62 +6,49 @@
 
 #include <string>
 
-#include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/engine.h"
 #include "grpc_cxl/environment.h"
-#include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/cxl_engine.h"
 #include "grpc_cxl/event_engine/numbered.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/payload/peer_metadata.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
+#include "grpc_cxl/settings_credentials.h"
 
 namespace grpc_cxl {
 namespace {
 
-using internal::BackLine;
 using internal::BackServer;
+using internal::WayBack;
 
 // The name that gRPC and error texts know a peer by; nobody looks it up.
 constexpr char kTarget[] = "cxl:///peer", kAuthority[] = "peer";
 
-// Of the server's, what a channel has as well.
-ChannelOptions OptionsLike(const internal::ServerSettings& server) {
-  ChannelOptions options;
-  options.wait_policy = server.wait_policy;
-  options.max_spin = server.max_spin;
-  options.latency_weight = server.latency_weight;
-  options.idle_spin = server.idle_spin;
-  options.distance = server.distance;
-  options.status_page = server.status_page;
-  options.direct_calls = server.direct_calls;
-  return options;
-}
-
-std::shared_ptr<grpc::Channel> MakeChannel(const BackLine& line) {
+std::shared_ptr<grpc::Channel> MakeChannel(const WayBack& way) {
   grpc::ChannelArguments arguments;
-  arguments.SetInt(internal::kBackLineArg, line.number());
+  arguments.SetInt(internal::kWayBackArg, way.number());
   // After its connection has ended it fails for ever: whoever still has it shall not try all the
   // time.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  return grpc::CreateCustomChannel(kTarget, ChannelCredentials(OptionsLike(line.settings())),
-                                   arguments);
+  return grpc::CreateCustomChannel(kTarget, internal::CredentialsLike(way.settings()), arguments);
 }
 
 }  // namespace
 
-absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments) {
+absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments,
+                       const ServerOptions& options) {
   const std::shared_ptr<BackServer> back = BackServer::Of(server.c_server());
   if (back == nullptr) {
     return absl::FailedPreconditionError(
         "the server cannot be called back: build it with grpc_cxl::ServerBuilder, with gRPC's "
         "default event engine or grpc_cxl::Engine(); or it has shut down");
   }
-  absl::StatusOr<internal::ServerSettings> settings = internal::ResolveOptions(ServerOptions{});
+  absl::StatusOr<internal::ServerSettings> settings = internal::ResolveOptions(options);
   if (!settings.ok()) return settings.status();
   MakeEngineDefault();
   const auto& engine = static_cast<const internal::CxlEngine&>(*Engine());
@@ -85,16 +72,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelToPeer(
         "there is no way back to the client: its call has not come through the shared memory of "
         "this host (docs/configuration.md, Network addresses, says when it does)");
   }
-  const int number = internal::BackLineOf(peer);
+  const int number = internal::WayBackOf(peer);
   if (number == 0) {
     return absl::FailedPreconditionError(
         "the client serves nothing back: call grpc_cxl::ServeBack() on the arguments of its "
-        "channel, with this version of grpc_cxl or a newer one at both ends, and have it trust "
-        "this server with its memory (trusted_uids; docs/configuration.md, Trust)");
+        "channel, with this version of grpc_cxl or a newer one at both ends");
   }
-  const std::shared_ptr<BackLine> line = internal::Numbered<BackLine>::Find(number);
-  if (line == nullptr) return internal::LifeBond::Reason();
-  const auto channel = line->Channel([&line] { return MakeChannel(*line); });
+  const std::shared_ptr<WayBack> way = internal::Numbered<WayBack>::Find(number);
+  if (way == nullptr) return internal::LifeBond::Reason();
+  const auto channel = way->Channel([&way] { return MakeChannel(*way); });
   if (!channel.ok()) return channel.status();
   return std::static_pointer_cast<grpc::Channel>(*channel);
 }

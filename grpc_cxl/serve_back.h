@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "grpc_cxl/check_requirements.h"
+#include "grpc_cxl/options.h"
 
 namespace grpc_cxl {
 
@@ -36,11 +37,13 @@ namespace grpc_cxl {
 // of calls over HTTP/2 and of direct calls, all calls back of one connection use one channel.
 //
 // The connection back has an arena of its own, and nothing else that would be new: it is an
-// ordinary connection whose socket comes over the first one, with nobody but that one's two
-// processes at its ends, who are trusted as they are there; it has no TLS. It is made when the
-// server first calls back, and again when it is needed after its end. Until then a channel that
-// serves back costs a descriptor in each process; then it costs what a connection does, on the
-// client's account (ServerOptions of the defaults and the environment).
+// ordinary connection, for which the client has connected one more socket to its server, so it
+// works wherever the first one does, whoever could find the client. Nobody but the two processes of
+// the first connection is at its ends, each on the same rung of trust as there
+// (docs/configuration.md, Trust); it has no TLS. It is made when the server first calls back, and
+// again when it is needed after its end. Until then a channel that serves back costs a descriptor
+// in each process; then it costs what a connection does, on the client's account, and one
+// descriptor more in each.
 //
 // Lives no longer than the first connection: when that one ends, because either process does, or
 // the client's channel goes, or its server shuts down, calls in flight end UNAVAILABLE, and so do
@@ -49,18 +52,24 @@ namespace grpc_cxl {
 // those of its other clients.
 //
 // Through shared memory only: a call that has come over the network, or from another host through
-// a region, has no way back. Nor has one to a server that the client does not trust with all of its
-// memory (docs/configuration.md, Trust), as in another pod whose uid is not among the client's
-// `trusted_uids`: the sockets of calls back come from the server.
+// a region, has no way back.
 
 // Has `arguments` say that the servers to which their channels connect may call `server`, which a
 // grpc_cxl::ServerBuilder has made. Channels with equal targets and options share their connections
 // only if they serve back to the same server, or both to none. The last call counts. The server may
 // end before the channel, and its services must outlive it as always.
 //
-// FAILED_PRECONDITION when another builder has made the server, INVALID_ARGUMENT when the
-// environment has nonsense (docs/configuration.md). Thread-safe for different arguments.
-absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments);
+// `options` are those of the connections back: their memory and limits, direct calls, capacity,
+// waiting. Those that say where names are, and who may connect, are the channel's, since it has
+// chosen its servers: directories, rollout, `secret_file`, uids and groups of `options` do not
+// count, nor do `also_known_as`, `take_over` and `replicas`. `max_connections` and
+// `max_total_arena_bytes` are for all connections back to `server`.
+//
+// FAILED_PRECONDITION when another builder has made the server, or it is served back with other
+// options; INVALID_ARGUMENT when `options` or the environment have nonsense
+// (docs/configuration.md). Thread-safe for different arguments.
+absl::Status ServeBack(grpc::Server& server, grpc::ChannelArguments* arguments,
+                       const ServerOptions& options = {});
 
 // A channel from a handler to the client that has made the call of `context`. It may be kept: it
 // works until the client's connection ends, however long after the handler. Returns at once; the

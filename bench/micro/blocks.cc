@@ -35,9 +35,9 @@ void LendAndReturn(benchmark::State& state) {
   Area* const area = memory->get();
   const absl::Span<char> bytes(area->pages[0], sizeof(area->pages));
   const auto pool = std::make_shared<internal::BlockPool>(
-      memory, bytes, &area->owner, &area->returns, absl::MakeConstSpan(area->entries));
+      memory, bytes, &area->owner, &area->returns.returned, absl::MakeConstSpan(area->entries));
   const auto borrower = std::make_shared<internal::BlockBorrower>(
-      memory, bytes, &area->returns, &area->owner, absl::MakeSpan(area->entries));
+      memory, bytes, &area->returns.returned, &area->owner, absl::MakeSpan(area->entries));
   for (auto _ : state) {
     auto block = pool->Allocate(state.range(0));
     CHECK_OK(block.status());

@@ -8,7 +8,7 @@ namespace grpc_cxl::internal {
 
 // Version of everything two processes share: the handshake's messages and every
 // *_layout.h, as docs/protocol.md specifies them. Two processes talk only if theirs are equal.
-inline constexpr uint32_t kLayoutVersion = 6;
+inline constexpr uint32_t kLayoutVersion = 7;
 
 }  // namespace grpc_cxl::internal
 

@@ -11,22 +11,24 @@
 namespace grpc_cxl::internal {
 
 BlockBorrower::BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area,
-                             BlockReturnWords* mine, const BlockOwnerWords* owner,
+                             SharedU64* returned, const BlockOwnerWords* owner,
                              absl::Span<BlockReturnEntry> entries, SharedView view,
                              BlockGrant grant)
     : memory_(std::move(memory)),
       area_(area),
-      mine_(mine),
+      returned_word_(returned),
       entries_(entries),
       view_(view),
       owner_(owner),
       pages_(grant.pages),
       limit_(std::move(grant.limit)),
+      granted_word_(grant.granted),
       granted_bytes_(limit_ == nullptr ? area.size() : size_t{grant.begin_pages} * kPageBytes),
       // relaxed: only this process writes it.
-      returned_(mine->returned.load(std::memory_order_relaxed)) {
+      returned_(returned->load(std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
+  CHECK(limit_ == nullptr || granted_word_ != nullptr);
   CHECK_LE(granted_bytes_.load(std::memory_order_relaxed), area.size());
 }
 
@@ -78,7 +80,7 @@ void BlockBorrower::Answer() {
   }
   granted_bytes_.store(size_t{granted} * kPageBytes, std::memory_order_relaxed);
   // Matched by the acquire load in GrantedLimit::Answered().
-  mine_->granted.store(NumberedPages(NumberOf(wanted), std::min(granted, pages)),
+  granted_word_->store(NumberedPages(NumberOf(wanted), std::min(granted, pages)),
                        std::memory_order_release);
 }
 
@@ -97,7 +99,7 @@ void BlockBorrower::Return(const char* begin) {
     // does not lend more than there are entries. (One that does loses its own returns.)
     view_.Store(entries_[returned_ % entries_.size()], page, std::memory_order_relaxed);
     // Matched by the acquire load in BlockPool::TakeBackLocked(): our reads come first.
-    view_.Store(mine_->returned, ++returned_, std::memory_order_release);
+    view_.Store(*returned_word_, ++returned_, std::memory_order_release);
   }
   CopyCounters::OfProcess().loans_held.Add(-1);
 }

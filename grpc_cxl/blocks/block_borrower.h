@@ -26,6 +26,7 @@ struct BlockGrant {
   // Pages to begin with, and how to grant others; null: all.
   uint32_t begin_pages = 0;
   std::unique_ptr<AreaLimit> limit{};
+  SharedU64* granted = nullptr;  // where to say so; with a limit
 };
 
 // The borrower's side of one direction's blocks; its twin, BlockPool, lives in the peer's
@@ -68,8 +69,8 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
   };
 
   // `memory` keeps all the other arguments mapped; `area` is the peer's, whose words are `owner`;
-  // `entries` has one entry for each of its pages.
-  BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, BlockReturnWords* mine,
+  // `entries` has one entry for each of its pages. `returned` is our count.
+  BlockBorrower(std::shared_ptr<const void> memory, absl::Span<char> area, SharedU64* returned,
                 const BlockOwnerWords* owner, absl::Span<BlockReturnEntry> entries,
                 SharedView view = {}, BlockGrant grant = {});
 
@@ -90,12 +91,13 @@ class BlockBorrower : public std::enable_shared_from_this<BlockBorrower> {
 
   const std::shared_ptr<const void> memory_;
   const absl::Span<char> area_;
-  BlockReturnWords* const mine_;
+  SharedU64* const returned_word_;
   const absl::Span<BlockReturnEntry> entries_;
   const SharedView view_;
   const BlockOwnerWords* const owner_;
   const ArenaPages pages_;
   const std::unique_ptr<AreaLimit> limit_;
+  SharedU64* const granted_word_;
   // Bytes that may be lent. relaxed: a peer that lends from a larger part has acquired our answer.
   std::atomic<size_t> granted_bytes_;
   std::atomic<uint64_t> answered_{0};          // relaxed: the last question, of Answer() alone

@@ -28,13 +28,13 @@ void BlockPool::Block::Reset() {
 }
 
 BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
-                     BlockOwnerWords* mine, const BlockReturnWords* returns,
+                     BlockOwnerWords* mine, const SharedU64* returned,
                      absl::Span<const BlockReturnEntry> entries, SharedView view,
                      BlockGrowth growth)
     : memory_(std::move(memory)),
       area_(area),
       mine_(mine),
-      returns_(returns),
+      returned_(returned),
       entries_(entries),
       view_(view),
       pages_(growth.pages),
@@ -43,7 +43,7 @@ BlockPool::BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area,
       limit_(std::move(growth.limit)),
       reserved_((AreaPages(area.size()) + kExtentPages - 1) / kExtentPages, !pages_.on_use()),
       // relaxed: nothing is lent yet, so no entry counts.
-      taken_back_(view.Load(returns->returned, std::memory_order_relaxed)) {
+      taken_back_(view.Load(*returned, std::memory_order_relaxed)) {
   CHECK(!area.empty() && IsAreaSize(area.size())) << "an area of " << area.size() << " bytes";
   CHECK_EQ(entries.size(), AreaPages(area.size()));
   CHECK_LE(runs_.pages(), AreaPages(area.size()));
@@ -64,10 +64,14 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least,
   };
   if (!view_.Holds()) return NoLongerOurs();
   absl::MutexLock lock(mu_);
-  if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
   const uint32_t most = pages(std::min(bytes, area_.size()));
-  if (priority == Priority::kBulk && !LeavesHalf(most)) return Block();
-  const PageRuns::Run run = TakeRun(most, pages(least));
+  if (priority == Priority::kBulk) {
+    if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
+    if (!LeavesHalf(most)) return Block();
+  }
+  const absl::StatusOr<PageRuns::Run> found = FindRun(most, pages(least));
+  if (!found.ok()) return found.status();
+  const PageRuns::Run run = *found;
   if (run.pages == 0) return Block();
   if (!Reserve(run)) {
     runs_.Free(run);
@@ -84,6 +88,19 @@ absl::StatusOr<BlockPool::Block> BlockPool::Allocate(size_t bytes, size_t least,
   TellPagesInUse();
   return Block(shared_from_this(),
                area_.subspan(size_t{run.first} * kPageBytes, size_t{run.pages} * kPageBytes));
+}
+
+absl::StatusOr<PageRuns::Run> BlockPool::FindRun(uint32_t pages, uint32_t least) {
+  if (absl::Status status = TakeBackUpTo(view_.Peek(*returned_, std::memory_order_acquire));
+      !status.ok()) {
+    return status;
+  }
+  const PageRuns::Run run = TakeRun(pages, least);
+  if (run.pages == pages || view_.coherent()) return run;
+  // More may be free than was known.
+  if (run.pages > 0) runs_.Free(run);
+  if (absl::Status status = TakeBackLocked(); !status.ok()) return status;
+  return TakeRun(pages, least);
 }
 
 PageRuns::Run BlockPool::TakeRun(uint32_t pages, uint32_t least) {
@@ -196,10 +213,13 @@ absl::Status BlockPool::TakeBack() {
 }
 
 absl::Status BlockPool::TakeBackLocked() {
+  // Matched, as the one in FindRun(), by the release store in BlockBorrower: the entries before it
+  // are complete, and what the borrower read from these blocks it has read.
+  return TakeBackUpTo(view_.Load(*returned_, std::memory_order_acquire));
+}
+
+absl::Status BlockPool::TakeBackUpTo(uint64_t returned) {
   if (!broken_.ok()) return broken_;
-  // Matched by the release store in BlockBorrower: the entries before it are complete, and
-  // what the borrower read from these blocks it has read.
-  const uint64_t returned = view_.Load(returns_->returned, std::memory_order_acquire);
   if (returned == taken_back_) return absl::OkStatus();
   if (returned - taken_back_ > loans_) {
     return broken_ = absl::DataLossError(absl::StrCat(

@@ -78,9 +78,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   };
 
   // `memory` keeps all the other arguments mapped; `area` has a size that is IsAreaSize(),
-  // and `entries` one entry for each of its pages.
+  // and `entries` one entry for each of its pages. `returned` is the peer's count.
   BlockPool(std::shared_ptr<const void> memory, absl::Span<char> area, BlockOwnerWords* mine,
-            const BlockReturnWords* returns, absl::Span<const BlockReturnEntry> entries,
+            const SharedU64* returned, absl::Span<const BlockReturnEntry> entries,
             SharedView view = {}, BlockGrowth growth = {});
   ~BlockPool();
 
@@ -96,6 +96,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
 
   // Whether `bytes` lie in this area; their block is then held.
   bool Contains(absl::Span<const char> bytes) const;
+
+  // memcpy() into a block that is held, of bytes to be lent; SharedView::Copy().
+  void Copy(char* to, absl::Span<const char> from) const { view_.Copy(to, from); }
 
   // Lends `bytes`, which lie in a block that is held and are complete, to the peer, who must be
   // told the descriptor. nullopt when as many loans are out as the return ring has
@@ -141,7 +144,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
     bool held = false;
   };
 
-  // A run of at least `least` free pages, at most `pages`; grows for them.
+  // A run of at least `least` free pages, at most `pages`; takes back and grows for them.
+  absl::StatusOr<PageRuns::Run> FindRun(uint32_t pages, uint32_t least)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   PageRuns::Run TakeRun(uint32_t pages, uint32_t least) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has more pages if there may be more, at least `pages` in all if possible.
   void Grow(uint64_t pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -151,6 +156,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   bool Reserve(PageRuns::Run run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Span<char> Extent(size_t extent) const;
   absl::Status TakeBackLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status TakeBackUpTo(uint64_t returned) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FreeIfUnused(uint32_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TellPagesInUse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Entries from taken_back_ up to `returned`, in two pieces at most.
@@ -163,7 +169,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   const std::shared_ptr<const void> memory_;
   const absl::Span<char> area_;
   BlockOwnerWords* const mine_;
-  const BlockReturnWords* const returns_;
+  const SharedU64* const returned_;
   const absl::Span<const BlockReturnEntry> entries_;
   const SharedView view_;
   const ArenaPages pages_;

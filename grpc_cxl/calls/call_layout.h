@@ -92,11 +92,43 @@ enum class CallWaiter : uint32_t {
   kUnwanted = 3,
 };
 
-struct alignas(kWriterAlignment) CallClientWords {
+// What the other side looks at all the time. Where caches do not see each other, that of the first
+// area, the only one there, lies in the side's look line (link/link_layout.h), and this place in
+// the area stays 0.
+struct CallClientLook {
   SharedU64 posted;     // bitmap: a request is in the slot
   SharedU64 cancelled;  // bitmap: the client has given the call up
   SharedU64 acked;      // bitmap: the part was read
-  SharedU32 ping;       // liveness pings sent
+  SharedU64 ping;       // liveness pings sent
+};
+static_assert(sizeof(CallClientLook) == 32);
+static_assert(offsetof(CallClientLook, cancelled) == 8);
+static_assert(offsetof(CallClientLook, acked) == 16);
+static_assert(offsetof(CallClientLook, ping) == 24);
+
+struct CallServerLook {
+  SharedU64 news;          // counts changes of polled slots
+  SharedU64 cancels_seen;  // bitmap: the value of `cancelled` that was acted upon
+  SharedU64 accepting;     // 1: calls are taken; else: not now, use the stream path
+  SharedU64 pong;          // the `ping` that was seen last
+};
+static_assert(sizeof(CallServerLook) == 32);
+static_assert(offsetof(CallServerLook, cancels_seen) == 8);
+static_assert(offsetof(CallServerLook, accepting) == 16);
+static_assert(offsetof(CallServerLook, pong) == 24);
+
+// Where they are, as a side sees it; null: in the area.
+struct CallClientPlaces {
+  CallClientLook* mine = nullptr;
+  const CallServerLook* peer = nullptr;
+};
+struct CallServerPlaces {
+  CallServerLook* mine = nullptr;
+  const CallClientLook* peer = nullptr;
+};
+
+struct alignas(kWriterAlignment) CallClientWords {
+  CallClientLook look;
   // Calls posted so far; stored at rest, when all of them are over and their responses read.
   SharedU64 calls_read;
   SharedU32 more_areas;  // in the first area: how many others the client uses
@@ -105,26 +137,19 @@ struct alignas(kWriterAlignment) CallClientWords {
 };
 static_assert(sizeof(CallClientWords) == 256);
 static_assert(offsetof(CallClientWords, awake) == 128);
-static_assert(offsetof(CallClientWords, cancelled) == 8);
-static_assert(offsetof(CallClientWords, acked) == 16);
-static_assert(offsetof(CallClientWords, ping) == 24);
+static_assert(offsetof(CallClientWords, look) == 0);
 static_assert(offsetof(CallClientWords, calls_read) == 32);
 static_assert(offsetof(CallClientWords, more_areas) == 40);
 
 struct alignas(kWriterAlignment) CallServerWords {
-  SharedU64 news;          // counts changes of polled slots
-  SharedU64 cancels_seen;  // bitmap: the value of `cancelled` that was acted upon
-  SharedU32 accepting;     // 1: calls are taken; 0: not now, use the stream path
-  SharedU32 pong;          // the `ping` that was seen last
-  SharedU64 load;          // in the first area, of a replica: see MakeLoadWord()
-  SharedU32 capacity;      // in the first area: direct calls that the server runs at a time; 0: any
+  CallServerLook look;
+  SharedU64 load;      // in the first area, of a replica: see MakeLoadWord()
+  SharedU32 capacity;  // in the first area: direct calls that the server runs at a time; 0: any
 };
 static_assert(sizeof(CallServerWords) == 128);
-static_assert(offsetof(CallServerWords, cancels_seen) == 8);
-static_assert(offsetof(CallServerWords, accepting) == 16);
-static_assert(offsetof(CallServerWords, pong) == 20);
-static_assert(offsetof(CallServerWords, load) == 24);
-static_assert(offsetof(CallServerWords, capacity) == 32);
+static_assert(offsetof(CallServerWords, look) == 0);
+static_assert(offsetof(CallServerWords, load) == 32);
+static_assert(offsetof(CallServerWords, capacity) == 40);
 
 struct alignas(kWriterAlignment) CallClientSlot {
   SharedU32 generation;            // counts the calls of this slot, from 1

@@ -16,7 +16,7 @@ constexpr int64_t kRetryNs = 100'000'000;
 
 ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
                                  std::function<void()> wake_peer, SharedView view, bool polls,
-                                 SpinBudget spin, ArenaPages pages)
+                                 SpinBudget spin, ArenaPages pages, CallClientPlaces look)
     : memory_(memory),
       buffer_bytes_(buffer_bytes),
       count_(count),
@@ -24,7 +24,8 @@ ClientCallAreas::ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, s
       view_(view),
       polls_(polls),
       spin_(std::move(spin)),
-      pages_(pages) {
+      pages_(pages),
+      look_(look) {
   CHECK(count >= 1 && count <= kMostCallAreas);
   CHECK_GE(memory.size(), count * CallAreaBytes(buffer_bytes));
   areas_[0] = MakeArea(0);
@@ -34,7 +35,7 @@ std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) {
   const size_t bytes = CallAreaBytes(buffer_bytes_);
   return std::make_unique<ClientCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
                                        view_, polls_, i == 0 ? spin_ : SpinBudget(kPark), pages_,
-                                       &numbers_);
+                                       &numbers_, i == 0 ? look_ : CallClientPlaces());
 }
 
 size_t ClientCallAreas::usable() const {

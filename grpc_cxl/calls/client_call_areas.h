@@ -31,10 +31,10 @@ namespace grpc_cxl::internal {
 // in the first area only; those of the others are woken by the server. Thread-safe.
 class ClientCallAreas {
  public:
-  // `memory` has `count` areas.
+  // `memory` has `count` areas; `look` is of the first.
   ClientCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
                   std::function<void()> wake_peer, SharedView view, bool polls, SpinBudget spin,
-                  ArenaPages pages);
+                  ArenaPages pages, CallClientPlaces look = {});
 
   size_t buffer_bytes() const { return areas_[0]->buffer_bytes(); }
   bool Accepting() const { return areas_[0]->Accepting(); }
@@ -64,8 +64,8 @@ class ClientCallAreas {
   uint64_t load() const { return areas_[0]->load(); }
   uint32_t capacity() const { return areas_[0]->capacity(); }
 
-  uint32_t Ping() { return areas_[0]->Ping(); }
-  bool Answered(uint32_t ping) const { return areas_[0]->Answered(ping); }
+  uint64_t Ping() { return areas_[0]->Ping(); }
+  bool Answered(uint64_t ping) const { return areas_[0]->Answered(ping); }
 
   bool Ready() const;
   absl::Status Run();
@@ -100,6 +100,7 @@ class ClientCallAreas {
   const bool polls_;
   const SpinBudget spin_;
   const ArenaPages pages_;
+  const CallClientPlaces look_;
 
   std::atomic<uint64_t> numbers_{0};  // of calls; relaxed, as in ClientCalls
 

@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/client_calls.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
-#include "grpc_cxl/base/steady_clock.h"
-#include "grpc_cxl/doorbell/back_off.h"
 #include "grpc_cxl/doorbell/full_fence.h"
-#include "grpc_cxl/doorbell/yield.h"
 
 namespace grpc_cxl::internal {
-namespace {
-
-void Nap(int64_t nanoseconds) {
-  const timespec nap{.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
-  clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);  // a signal may cut it short
-}
-
-}  // namespace
-
 ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
                          std::function<void()> wake_peer, SharedView view, bool polls,
-                         SpinBudget spin, ArenaPages pages, std::atomic<uint64_t>* numbers)
+                         SpinBudget spin, ArenaPages pages, std::atomic<uint64_t>* numbers,
+                         CallClientPlaces look)
     : mine_(reinterpret_cast<CallClientWords*>(area.data())),
       peer_(reinterpret_cast<const CallServerWords*>(area.data() + kCallServerWordsAt)),
+      my_look_(look.mine == nullptr ? &mine_->look : look.mine),
+      peer_look_(look.peer == nullptr ? &peer_->look : look.peer),
       client_slots_(reinterpret_cast<CallClientSlot*>(area.data() + kCallClientSlotsAt)),
       server_slots_(reinterpret_cast<const CallServerSlot*>(area.data() + kCallServerSlotsAt)),
       requests_(area.data() + kCallBuffersAt),
@@ -44,7 +33,7 @@ ClientCalls::ClientCalls(absl::Span<char> area, size_t buffer_bytes,
 
 bool ClientCalls::Accepting() const {
   // Matched by the release store in ServerCalls::SetAccepting(); the order does not matter.
-  return view_.Load(peer_->accepting, std::memory_order_acquire) == 1 &&
+  return view_.LoadUnlessNew(peer_look_->accepting, uint64_t{0}, std::memory_order_acquire) == 1 &&
          !retired_.load(std::memory_order_relaxed) && !ended();
 }
 
@@ -66,9 +55,13 @@ int ClientCalls::TryAcquire() {
   // `cancelled` below has the flips for all earlier calls of the free slots.
   uint64_t free = free_.load(std::memory_order_acquire);
   for (;;) {
-    // cancels_seen: matched by the release store in ServerCalls::Look().
-    const uint64_t seen = view_.Load(peer_->cancels_seen, std::memory_order_acquire);
-    const uint64_t usable = free & ~(mine_->cancelled.load(std::memory_order_relaxed) ^ seen);
+    // cancels_seen: matched by the release store in ServerCalls::LookAtCancels().
+    uint64_t seen = view_.Peek(peer_look_->cancels_seen, std::memory_order_acquire);
+    const uint64_t cancelled = my_look_->cancelled.load(std::memory_order_relaxed);
+    if (free != 0 && (free & ~(cancelled ^ seen)) == 0 && !view_.coherent()) {
+      seen = view_.Load(peer_look_->cancels_seen, std::memory_order_acquire);
+    }
+    const uint64_t usable = free & ~(cancelled ^ seen);
     if (usable == 0 || retired_.load(std::memory_order_relaxed) || ended()) return -1;
     const int slot = __builtin_ctzll(usable);
     // Matched by the release in Release(): what the last call did to the slot is over.
@@ -97,8 +90,8 @@ void ClientCalls::Rest() {
   // acquire: matched by the release in Release(). Nobody else has these slots from here on.
   uint64_t owned = free_.exchange(0, std::memory_order_acquire);
   // Of the others the server may not have seen the end yet.
-  const uint64_t cancels = mine_->cancelled.load(std::memory_order_relaxed) ^
-                           peer_->cancels_seen.load(std::memory_order_acquire);
+  const uint64_t cancels = my_look_->cancelled.load(std::memory_order_relaxed) ^
+                           peer_look_->cancels_seen.load(std::memory_order_acquire);
   const uint64_t resting = owned & ~cancels & reserved_.load(std::memory_order_relaxed);
   for (uint64_t left = resting; left != 0; left &= left - 1) {
     pages_.GiveBack(RequestBuffer(__builtin_ctzll(left)));
@@ -145,96 +138,22 @@ void ClientCalls::FillSlot(int slot, size_t request_bytes, size_t response_limit
   bytes_out_.Add(request_bytes);
   call.Begin(response_limit);
   CallClientSlot& mine = client_slots_[slot];
+  // relaxed, all: FlipPosted() publishes them.
   mine.generation.store(call.generation, std::memory_order_relaxed);
   const uint64_t number =
       numbers_ == nullptr ? post : numbers_->fetch_add(1, std::memory_order_relaxed);
   mine.number.store(static_cast<uint32_t>(number), std::memory_order_relaxed);
   mine.request_bytes.store(static_cast<uint32_t>(request_bytes), std::memory_order_relaxed);
   mine.priority.store(static_cast<uint32_t>(priority), std::memory_order_relaxed);
-  view_.Publish(RequestBuffer(slot).subspan(0, request_bytes));
-  view_.Store(mine.waiter, static_cast<uint32_t>(waiter),
-              std::memory_order_relaxed);  // with the rest of its line
+  mine.waiter.store(static_cast<uint32_t>(waiter), std::memory_order_relaxed);
+  view_.Publish(RequestBuffer(slot).subspan(0, request_bytes),
+                {reinterpret_cast<const char*>(&mine), sizeof(mine)});
 }
 
 void ClientCalls::FlipPosted(int slot) {
   // Publishes what FillSlot() wrote; matched by the acquire load in ServerCalls::Look().
-  view_.FetchXor(mine_->posted, Bit(slot), std::memory_order_release);
+  view_.FetchXor(my_look_->posted, Bit(slot), std::memory_order_release);
   wake_peer_();
-}
-
-ClientCalls::Waited ClientCalls::Wait(int slot, int64_t spin_ns, int64_t patience_ns,
-                                      CallOutcome* outcome, PastWait* past) {
-  const int64_t start = SteadyNs();
-  int64_t now = start;
-  *past = {};
-  if (!polls_) waiters_.StartLooking();
-  bool done = false;
-  spin_ns = std::min(spin_ns, patience_ns);
-  while (spin_ns > 0) {
-    done = Look(slot, outcome);
-    if (done) break;
-    if (!polls_) waiters_.WakeParked();
-    if (now - start >= spin_ns) break;
-    // Gives the core to a thread that needs it, maybe the server's.
-    const Yielded yielded = Yield(now);
-    now = yielded.now_ns;
-    past->away_ns += yielded.away_ns;
-    past->unseen_ns = yielded.away_ns;
-  }
-  past->spun_ns = now - start - past->away_ns;
-  if (!done) {
-    past->unseen_ns = 0;
-    const int64_t until = start + patience_ns;
-    done = polls_ ? NapUntilDone(slot, until, outcome, past)
-                  : SleepUntilDone(slot, until, outcome, past);
-    now = SteadyNs();
-  }
-  if (!polls_) waiters_.StopLooking();
-  past->total_ns = now - start;
-  if (past->woken_ns >= 0) past->woken_ns -= start;
-  if (!past->slept) past->spun_ns = past->total_ns - past->away_ns;
-  if (!done) return Waited::kStillRunning;
-  Finish(slot);
-  return Waited::kDone;
-}
-
-bool ClientCalls::LookOrEnd(int slot, CallOutcome* outcome) {
-  if (Look(slot, outcome)) return true;
-  if (!ended()) return false;
-  LookAtEnd(slot, outcome);
-  return true;
-}
-
-bool ClientCalls::SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past) {
-  // SlotWaiters::StopLooking() has the fence after this store, before each sleep.
-  view_.Store(client_slots_[slot].waiter, static_cast<uint32_t>(CallWaiter::kParked),
-              std::memory_order_relaxed);
-  for (;;) {
-    if (waiters_.LookOut(until_ns, [&] { return LookOrEnd(slot, outcome); })) return true;
-    // Before the last look: if the server has moved on since, Park() returns at once. relaxed: the
-    // value is only compared.
-    const uint32_t seen = server_slots_[slot].word.load(std::memory_order_relaxed);
-    if (LookOrEnd(slot, outcome)) return true;
-    const int64_t left = until_ns - SteadyNs();
-    if (left <= 0) return false;
-    past->slept = true;
-    past->woken_ns = waiters_.Park(slot, seen, left);
-  }
-}
-
-bool ClientCalls::NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past) {
-  BackOff naps;
-  for (int64_t looked = 0;;) {
-    const bool done = LookOrEnd(slot, outcome);
-    const int64_t now = SteadyNs();
-    // Half of the last nap too late, as a guess.
-    if (past->slept) past->woken_ns = now - (now - looked) / 2;
-    if (done) return true;
-    if (now >= until_ns) return false;
-    looked = now;
-    past->slept = true;
-    Nap(std::min(until_ns - now, naps.Next()));
-  }
 }
 
 void ClientCalls::WhenDone(int slot, Callback callback) {
@@ -260,21 +179,21 @@ void ClientCalls::Cancel(int slot, uint32_t generation) {
 void ClientCalls::FlipCancelled(int slot) {
   calls_[slot].cancelled = true;
   // Publishes the generation; matched by the acquire load in ServerCalls::Look().
-  view_.FetchXor(mine_->cancelled, Bit(slot), std::memory_order_release);
+  view_.FetchXor(my_look_->cancelled, Bit(slot), std::memory_order_release);
   wake_peer_();
 }
 
-uint32_t ClientCalls::Ping() {
+uint64_t ClientCalls::Ping() {
   // Publishes nothing else; matched by the acquire load in ServerCalls::Look().
-  const uint32_t ping = view_.FetchAdd(mine_->ping, uint32_t{1}, std::memory_order_release) + 1;
+  const uint64_t ping = view_.FetchAdd(my_look_->ping, uint64_t{1}, std::memory_order_release) + 1;
   wake_peer_();
   return ping;
 }
 
-bool ClientCalls::Answered(uint32_t ping) const {
-  // Matched by the release store in ServerCalls::Look(). The count may wrap.
-  const uint32_t pong = view_.Load(peer_->pong, std::memory_order_acquire);
-  return static_cast<int32_t>(pong - ping) >= 0;
+bool ClientCalls::Answered(uint64_t ping) const {
+  // Matched by the release store in ServerCalls::LookAtCancels(). It may be nonsense.
+  const uint64_t pong = view_.Load(peer_look_->pong, std::memory_order_acquire);
+  return static_cast<int64_t>(pong - ping) >= 0;
 }
 
 void ClientCalls::Finish(int slot) {
@@ -287,20 +206,20 @@ void ClientCalls::Finish(int slot) {
 
 bool ClientCalls::Ready() const {
   // relaxed: a hint; Run() loads `news` again, with acquire.
-  return view_.Load(peer_->news, std::memory_order_relaxed) !=
+  return view_.Peek(peer_look_->news, std::memory_order_relaxed) !=
          seen_news_.load(std::memory_order_relaxed);
 }
 
 absl::Status ClientCalls::Run() {
-  // Matched by the release in ServerCalls::Tell(). No refresh: LookPolled() refreshes the slots,
-  // and Ready() shows newer news.
-  seen_news_.store(peer_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
-  for (uint64_t left = polled_.load(std::memory_order_relaxed); left != 0; left &= left - 1) {
+  // Matched by the release in ServerCalls::Tell(). No refresh: Ready() shows newer news.
+  seen_news_.store(peer_look_->news.load(std::memory_order_acquire), std::memory_order_relaxed);
+  uint64_t left = polled_.load(std::memory_order_relaxed);
+  if (!view_.coherent()) RefreshSlots(left);
+  for (; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
-    // relaxed: the load of `news` came first. Skips the many calls that still run. Without
-    // coherence the value may be old.
+    // relaxed: the load of `news` came first. Skips the many calls that still run.
     const uint32_t word = server_slots_[slot].word.load(std::memory_order_relaxed);
-    if (CallStateOf(word) != CallState::kTaken || !view_.coherent()) LookPolled(slot);
+    if (CallStateOf(word) != CallState::kTaken) LookPolled(slot, /*fresh=*/true);
   }
   if (broken_.load(std::memory_order_relaxed)) {
     return absl::DataLossError("the server broke the protocol of direct calls");
@@ -308,10 +227,20 @@ absl::Status ClientCalls::Run() {
   return absl::OkStatus();
 }
 
-bool ClientCalls::Look(int slot, CallOutcome* outcome) {
+void ClientCalls::RefreshSlots(uint64_t slots) const {
+  if (slots == 0) return;
+  // From the first one to the last, with others between.
+  const int first = __builtin_ctzll(slots), last = 63 - __builtin_clzll(slots);
+  view_.Acquire({reinterpret_cast<const char*>(&server_slots_[first]),
+                 (last - first + 1) * sizeof(CallServerSlot)});
+}
+
+bool ClientCalls::Look(int slot, CallOutcome* outcome, bool fresh) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
-  const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
+  const SharedU32& shared = server_slots_[slot].word;
+  const uint32_t word = fresh ? view_.Peek(shared, std::memory_order_acquire)
+                              : view_.Load(shared, std::memory_order_acquire);
   const CallState state = view_.Holds() ? CallStateOf(word) : CallState::kTaken;
   if (!IsOfCall(word, call.generation) || state == CallState::kIdle || state == CallState::kTaken) {
     return false;
@@ -350,12 +279,12 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome) {
     return true;
   }
   // Matched by the acquire load in ServerCalls::Look().
-  view_.FetchXor(mine_->acked, Bit(slot), std::memory_order_release);
+  view_.FetchXor(my_look_->acked, Bit(slot), std::memory_order_release);
   wake_peer_();
   return false;
 }
 
-void ClientCalls::LookPolled(int slot) {
+void ClientCalls::LookPolled(int slot, bool fresh) {
   Callback callback;
   CallOutcome outcome;
   {
@@ -363,7 +292,7 @@ void ClientCalls::LookPolled(int slot) {
     if (!calls_[slot].callback) return;
     if (ended()) {
       LookAtEnd(slot, &outcome);
-    } else if (!Look(slot, &outcome)) {
+    } else if (!Look(slot, &outcome, fresh)) {
       return;
     }
     callback = std::exchange(calls_[slot].callback, nullptr);

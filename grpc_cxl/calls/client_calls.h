@@ -56,17 +56,20 @@ class ClientCalls {
   // that is not coherent. `spin` is the budget of the thread that looks out for all waiting ones.
   // The first kCallWordsBytes of the area are reserved; others of its `pages` are when a slot is
   // first used.
-  // `numbers` numbers the calls of all areas; null: of this one.
+  // `numbers` numbers the calls of all areas; null: of this one. Words that lie in look lines are
+  // at `look`, the server's as they were seen last: who has an area without, looks for himself.
   ClientCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {}, bool polls = false,
               SpinBudget spin = SpinBudget(WaitPolicy::kPark, absl::ZeroDuration()),
-              ArenaPages pages = {}, std::atomic<uint64_t>* numbers = nullptr);
+              ArenaPages pages = {}, std::atomic<uint64_t>* numbers = nullptr,
+              CallClientPlaces look = {});
   ClientCalls(const ClientCalls&) = delete;
   ClientCalls& operator=(const ClientCalls&) = delete;
 
   size_t buffer_bytes() const { return buffer_bytes_; }
 
-  // Whether the server takes calls at the moment. A hint: a call may be refused all the same.
+  // Whether the server takes calls at the moment, or did at the polling thread's last look. A hint:
+  // a call may be refused all the same.
   bool Accepting() const;
 
   // The server's load (MakeLoadWord()), or whatever it has stored there.
@@ -122,11 +125,11 @@ class ClientCalls {
   int TakeBack(const std::function<void()>& freed);
 
   // Sends a liveness ping, and whether the server has answered it.
-  uint32_t Ping();
-  bool Answered(uint32_t ping) const;
+  uint64_t Ping();
+  bool Answered(uint64_t ping) const;
 
-  // For the polling thread: whether polled calls have news, and handling them. An error: the peer
-  // broke the protocol.
+  // For the polling thread: whether polled calls have news, in the line of `news` as it was last
+  // dropped, and handling them. An error: the peer broke the protocol.
   bool Ready() const;
   absl::Status Run();
 
@@ -182,8 +185,9 @@ class ClientCalls {
   void FillSlot(int slot, size_t request_bytes, size_t response_limit, CallWaiter waiter,
                 Priority priority) ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
   void FlipPosted(int slot);
-  // Reads the slot's next part, acks it. True: `*outcome` is complete.
-  bool Look(int slot, CallOutcome* outcome);
+  // Reads the slot's next part, acks it. True: `*outcome` is complete. `fresh`: the slot's line has
+  // just been dropped.
+  bool Look(int slot, CallOutcome* outcome, bool fresh = false);
   // The same after the connection's end: always complete.
   void LookAtEnd(int slot, CallOutcome* outcome);
   // Look(), and LookAtEnd() after the connection's end.
@@ -196,7 +200,9 @@ class ClientCalls {
   bool MayHaveRun(int slot);
   void FlipCancelled(int slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
   // Delivers the outcome of a polled slot if it is there.
-  void LookPolled(int slot);
+  void LookPolled(int slot, bool fresh = false);
+  // Drops the lines of all these slots in one trip.
+  void RefreshSlots(uint64_t slots) const;
   // Frees the slot of a call whose outcome Wait() returns.
   void Finish(int slot);
   // Also when the memory is not ours any more.
@@ -206,6 +212,8 @@ class ClientCalls {
 
   CallClientWords* const mine_;
   const CallServerWords* const peer_;
+  CallClientLook* const my_look_;
+  const CallServerLook* const peer_look_;
   CallClientSlot* const client_slots_;
   const CallServerSlot* const server_slots_;
   char* const requests_;

@@ -16,14 +16,16 @@ constexpr int64_t kRetryNs = 100'000'000;
 
 ServerCallAreas::ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
                                  std::shared_ptr<CallBudget> budget,
-                                 std::function<void()> wake_peer, SharedView view, ArenaPages pages)
+                                 std::function<void()> wake_peer, SharedView view, ArenaPages pages,
+                                 CallServerPlaces look)
     : memory_(memory),
       buffer_bytes_(buffer_bytes),
       count_(count),
       budget_(std::move(budget)),
       wake_peer_(std::move(wake_peer)),
       view_(view),
-      pages_(pages) {
+      pages_(pages),
+      look_(look) {
   CHECK(count >= 1 && count <= kMostCallAreas);
   CHECK_GE(memory.size(), count * CallAreaBytes(buffer_bytes));
   areas_[0] = MakeArea(0);
@@ -32,7 +34,8 @@ ServerCallAreas::ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, s
 std::unique_ptr<ServerCalls> ServerCallAreas::MakeArea(size_t i) const {
   const size_t bytes = CallAreaBytes(buffer_bytes_);
   return std::make_unique<ServerCalls>(memory_.subspan(i * bytes, bytes), buffer_bytes_, wake_peer_,
-                                       view_, pages_, i == 0 ? nullptr : budget_);
+                                       view_, pages_, i == 0 ? nullptr : budget_,
+                                       i == 0 ? look_ : CallServerPlaces());
 }
 
 void ServerCallAreas::SetAccepting(bool accepting) {

@@ -30,11 +30,11 @@ namespace grpc_cxl::internal {
 // Functions are those of ServerCalls. Thread-safe.
 class ServerCallAreas {
  public:
-  // `memory` has `count` areas. `budget` grants the words of each but the first, and their slots'
-  // buffers when these are used.
+  // `memory` has `count` areas; `look` is of the first. `budget` grants the words of each but the
+  // first, and their slots' buffers when these are used.
   ServerCallAreas(absl::Span<char> memory, size_t buffer_bytes, size_t count,
                   std::shared_ptr<CallBudget> budget, std::function<void()> wake_peer,
-                  SharedView view, ArenaPages pages);
+                  SharedView view, ArenaPages pages, CallServerPlaces look = {});
 
   size_t buffer_bytes() const { return buffer_bytes_; }
   void SetAccepting(bool accepting);
@@ -76,6 +76,7 @@ class ServerCallAreas {
   const std::function<void()> wake_peer_;
   const SharedView view_;
   const ArenaPages pages_;
+  const CallServerPlaces look_;
 
   absl::Mutex mu_;
   bool accepting_ ABSL_GUARDED_BY(mu_) = false;

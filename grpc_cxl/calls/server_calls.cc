@@ -2,7 +2,6 @@
 #include "grpc_cxl/calls/server_calls.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -24,9 +23,11 @@ absl::Status Broken(absl::string_view how) {
 
 ServerCalls::ServerCalls(absl::Span<char> area, size_t buffer_bytes,
                          std::function<void()> wake_peer, SharedView view, ArenaPages pages,
-                         std::shared_ptr<CallBudget> budget)
+                         std::shared_ptr<CallBudget> budget, CallServerPlaces look)
     : peer_(reinterpret_cast<const CallClientWords*>(area.data())),
       mine_(reinterpret_cast<CallServerWords*>(area.data() + kCallServerWordsAt)),
+      peer_look_(look.peer == nullptr ? &peer_->look : look.peer),
+      my_look_(look.mine == nullptr ? &mine_->look : look.mine),
       client_slots_(reinterpret_cast<const CallClientSlot*>(area.data() + kCallClientSlotsAt)),
       server_slots_(reinterpret_cast<CallServerSlot*>(area.data() + kCallServerSlotsAt)),
       requests_(area.data() + kCallBuffersAt),
@@ -44,21 +45,22 @@ void ServerCalls::SetAccepting(bool accepting) {
   absl::MutexLock lock(run_mu_);  // Run() has counted what it takes, or sees this
   accepting_.store(accepting, std::memory_order_relaxed);
   // Matched by the acquire load in ClientCalls::Accepting().
-  view_.Store(mine_->accepting, uint32_t{accepting}, std::memory_order_release);
+  view_.Store(my_look_->accepting, uint64_t{accepting}, std::memory_order_release);
 }
 
 bool ServerCalls::Ready() const {
-  view_.Refresh(peer_);  // one line
-  // relaxed: hints; Look() loads the words again, with acquire.
-  return peer_->posted.load(std::memory_order_relaxed) !=
+  // relaxed: hints; Look() loads the words again, with acquire. All are in one line, but for
+  // `calls_read`, which stays 0 where that matters.
+  return view_.Peek(peer_look_->posted, std::memory_order_relaxed) !=
              seen_posted_.load(std::memory_order_relaxed) ||
-         peer_->acked.load(std::memory_order_relaxed) !=
+         peer_look_->acked.load(std::memory_order_relaxed) !=
              seen_acked_.load(std::memory_order_relaxed) ||
-         peer_->cancelled.load(std::memory_order_relaxed) !=
+         peer_look_->cancelled.load(std::memory_order_relaxed) !=
              seen_cancelled_.load(std::memory_order_relaxed) ||
          peer_->calls_read.load(std::memory_order_relaxed) !=
              seen_read_.load(std::memory_order_relaxed) ||
-         peer_->ping.load(std::memory_order_relaxed) != mine_->pong.load(std::memory_order_relaxed);
+         peer_look_->ping.load(std::memory_order_relaxed) !=
+             my_look_->pong.load(std::memory_order_relaxed);
 }
 
 ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool(Priority)> has_room) {
@@ -70,16 +72,16 @@ ServerCalls::News ServerCalls::Run(absl::FunctionRef<bool(Priority)> has_room) {
 
 absl::Status ServerCalls::Look(absl::FunctionRef<bool(Priority)> has_room, News* news) {
   if (!view_.Holds()) return NoLongerOurs();
-  view_.Refresh(peer_);
+  if (!view_.coherent() && !Ready()) view_.Refresh(peer_look_);
   // The acquire loads are matched by the release flips in ClientCalls.
-  const uint64_t posted = peer_->posted.load(std::memory_order_acquire);
+  const uint64_t posted = peer_look_->posted.load(std::memory_order_acquire);
   uint64_t left = posted ^ seen_posted_.exchange(posted, std::memory_order_relaxed);
   calls_seen_.fetch_add(__builtin_popcountll(left), std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
     absl::Status status = See(__builtin_ctzll(left), has_room, news);
     if (!status.ok()) return status;
   }
-  const uint64_t acked = peer_->acked.load(std::memory_order_acquire);
+  const uint64_t acked = peer_look_->acked.load(std::memory_order_acquire);
   left = acked ^ seen_acked_.exchange(acked, std::memory_order_relaxed);
   for (; left != 0; left &= left - 1) {
     if (absl::Status status = SendNext(__builtin_ctzll(left)); !status.ok()) return status;
@@ -95,8 +97,11 @@ absl::Status ServerCalls::Look(absl::FunctionRef<bool(Priority)> has_room, News*
 }
 
 void ServerCalls::LookAtCancels(News* news) {
-  const uint64_t cancels = peer_->cancelled.load(std::memory_order_acquire);  // as in Look()
+  const uint64_t cancels = peer_look_->cancelled.load(std::memory_order_acquire);  // as in Look()
   uint64_t left = cancels ^ seen_cancelled_.exchange(cancels, std::memory_order_relaxed);
+  // Matched by the release in ClientCalls::Ping().
+  const uint64_t ping = peer_look_->ping.load(std::memory_order_acquire);
+  if (left == 0 && ping == my_look_->pong.load(std::memory_order_relaxed)) return;
   for (; left != 0; left &= left - 1) {
     const int slot = __builtin_ctzll(left);
     const CallId call{
@@ -110,11 +115,10 @@ void ServerCalls::LookAtCancels(News* news) {
       news->cancelled.push_back(call);
     }
   }
-  // The load is matched by the release in ClientCalls::Ping(), the store by the acquire in
-  // Answered().
-  mine_->pong.store(peer_->ping.load(std::memory_order_acquire), std::memory_order_release);
-  // Matched by the acquire load in ClientCalls::Acquire().
-  view_.Store(mine_->cancels_seen, cancels,
+  // Matched by the acquire load in ClientCalls::Answered().
+  my_look_->pong.store(ping, std::memory_order_release);
+  // Matched by the acquire loads in ClientCalls::TryAcquire().
+  view_.Store(my_look_->cancels_seen, cancels,
               std::memory_order_release);  // with `pong`, in its line
   // Then: the slots are free at once.
   for (const CallId& call : news->withdrawn) {
@@ -125,7 +129,9 @@ void ServerCalls::LookAtCancels(News* news) {
 
 absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news) {
   Slot& state = slots_[slot];
-  view_.Refresh(&client_slots_[slot]);  // one line
+  // Both were published by the flip.
+  view_.Acquire({reinterpret_cast<const char*>(&client_slots_[slot]), sizeof(CallClientSlot)},
+                Request(slot).first(kFirstBytes));
   const uint32_t generation = client_slots_[slot].generation.load(std::memory_order_relaxed);
   const uint32_t bytes = client_slots_[slot].request_bytes.load(std::memory_order_relaxed);
   const bool wants_response = client_slots_[slot].waiter.load(std::memory_order_relaxed) !=
@@ -146,7 +152,7 @@ absl::Status ServerCalls::See(int slot, absl::FunctionRef<bool(Priority)> has_ro
                              client_slots_[slot].number.load(std::memory_order_relaxed)});
     return absl::OkStatus();
   }
-  if (std::optional<TakenCall> taken = Take(slot, state)) {
+  if (std::optional<TakenCall> taken = Take(slot, state, kFirstBytes)) {
     news->taken.push_back(*std::move(taken));
   } else {
     ++news->refused;
@@ -160,7 +166,7 @@ std::optional<ServerCalls::TakenCall> ServerCalls::TakeWaiting(CallId call) {
   absl::MutexLock slot_lock(state.mu);
   // A hostile client may have posted another call under the same number meanwhile.
   if (!IsWaiting(state, call) || state.priority != call.priority) return std::nullopt;
-  return Take(call.slot, state);
+  return Take(call.slot, state, /*acquired=*/0);
 }
 
 bool ServerCalls::Refuse(CallId call) {
@@ -172,7 +178,7 @@ bool ServerCalls::Refuse(CallId call) {
   return true;
 }
 
-std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state) {
+std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state, size_t acquired) {
   const uint32_t generation = state.generation;
   if (!state.reserved) state.reserved = ReserveBuffers(slot);
   if (!state.reserved || !accepting_.load(std::memory_order_relaxed)) {
@@ -195,8 +201,8 @@ std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state) {
     Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
     return std::nullopt;
   }
-  const absl::Span<const char> bytes(requests_ + slot * buffer_bytes_, state.request_bytes);
-  view_.Acquire(bytes);
+  const absl::Span<const char> bytes = Request(slot).first(state.request_bytes);
+  view_.Acquire(bytes.subspan(std::min(acquired, bytes.size())));
   std::string request(bytes.data(), bytes.size());
   if (!view_.Holds()) {  // another's request
     state.stage = Stage::kIdle;
@@ -264,7 +270,8 @@ absl::Status ServerCalls::SendNext(int slot) {
 void ServerCalls::SendPart(int slot, Slot& state) {
   const size_t bytes = std::min(state.response.size() - state.sent, buffer_bytes_);
   if (view_.Holds()) {
-    memcpy(responses_ + slot * buffer_bytes_, state.response.data() + state.sent, bytes);
+    view_.Copy(responses_ + slot * buffer_bytes_,
+               absl::MakeConstSpan(state.response).subspan(state.sent, bytes));
   }
   view_.Publish({responses_ + slot * buffer_bytes_, bytes});
   bytes_out_.Add(bytes);
@@ -307,12 +314,12 @@ void ServerCalls::Tell(int slot, uint32_t word) {
       break;
     case CallWaiter::kPolled:
       // Matched by the acquire load in ClientCalls::Run().
-      view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);
+      view_.FetchAdd(my_look_->news, uint64_t{1}, std::memory_order_release);
       wake_peer_();
       break;
     case CallWaiter::kUnwanted:
-      view_.FetchAdd(mine_->news, uint64_t{1}, std::memory_order_release);  // as above
-      if (CallStateOf(word) == CallState::kRefused) wake_peer_();           // else see SendPart()
+      view_.FetchAdd(my_look_->news, uint64_t{1}, std::memory_order_release);  // as above
+      if (CallStateOf(word) == CallState::kRefused) wake_peer_();  // else see SendPart()
       break;
     default:  // looks by itself
       break;

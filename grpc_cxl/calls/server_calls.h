@@ -50,7 +50,7 @@ class ServerCalls {
   // at the slot's first call; null: they are granted.
   ServerCalls(absl::Span<char> area, size_t buffer_bytes, std::function<void()> wake_peer,
               SharedView view = {}, ArenaPages pages = {},
-              std::shared_ptr<CallBudget> budget = nullptr);
+              std::shared_ptr<CallBudget> budget = nullptr, CallServerPlaces look = {});
   ServerCalls(const ServerCalls&) = delete;
   ServerCalls& operator=(const ServerCalls&) = delete;
 
@@ -76,7 +76,8 @@ class ServerCalls {
     uint32_t refused = 0;                     // calls that were not taken
     absl::Status status;  // DATA_LOSS: the client broke the protocol; RESOURCE_EXHAUSTED: no memory
   };
-  // For the polling thread: whether the client has news, and acting upon them.
+  // For the polling thread: whether the client has news, in the line of `posted` as it was last
+  // dropped, and acting upon them; then Run() looks once more if there were none.
   bool Ready() const;
   News Run() {
     return Run([](Priority) { return true; });
@@ -128,14 +129,17 @@ class ServerCalls {
     bool reserved ABSL_GUARDED_BY(mu) = false;  // the response buffer; both are granted
   };
 
+  // Bytes at the beginning of a request that come with its slot, in one trip to memory.
+  static constexpr size_t kFirstBytes = 256;
+
   absl::Status Look(absl::FunctionRef<bool(Priority)> has_room, News* news)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   void LookAtCancels(News* news) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   // A slot with a new call.
   absl::Status See(int slot, absl::FunctionRef<bool(Priority)> has_room, News* news)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
-  // Nullopt: it was refused.
-  std::optional<TakenCall> Take(int slot, Slot& state)
+  // Nullopt: it was refused. The first `acquired` bytes of the request are here.
+  std::optional<TakenCall> Take(int slot, Slot& state, size_t acquired)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_, state.mu);
   bool IsWaiting(const Slot& state, CallId call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu) {
     return state.stage == Stage::kWaiting && state.generation == call.generation;
@@ -152,8 +156,14 @@ class ServerCalls {
   // Publishes the slot's new word and tells the client, as its `waiter` word says.
   void Tell(int slot, uint32_t word);
 
+  absl::Span<const char> Request(int slot) const {
+    return {requests_ + slot * buffer_bytes_, buffer_bytes_};
+  }
+
   const CallClientWords* const peer_;
   CallServerWords* const mine_;
+  const CallClientLook* const peer_look_;
+  CallServerLook* const my_look_;
   const CallClientSlot* const client_slots_;
   CallServerSlot* const server_slots_;
   const char* const requests_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/coherence/cache_lines.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/log/check.h"
 
@@ -54,6 +56,10 @@ const char* LineOf(const void* byte) {
   return reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(byte) & ~(kLineBytes - 1));
 }
 
+void FlushAll(Flush flush, absl::Span<const char> bytes) {
+  if (!bytes.empty()) flush(LineOf(bytes.data()), bytes.data() + bytes.size());
+}
+
 #endif
 
 }  // namespace
@@ -62,14 +68,45 @@ const char* LineOf(const void* byte) {
 
 bool CanFlushLines() { return true; }
 
-void WriteBackLines(const void* begin, size_t bytes) {
-  TheInstructions().write_back(LineOf(begin), static_cast<const char*>(begin) + bytes);
+void WriteBackLines(absl::Span<const char> bytes, absl::Span<const char> more) {
+  FlushAll(TheInstructions().write_back, bytes);
+  FlushAll(TheInstructions().write_back, more);
   _mm_sfence();
 }
 
-void InvalidateLines(const void* begin, size_t bytes) {
-  TheInstructions().invalidate(LineOf(begin), static_cast<const char*>(begin) + bytes);
+void InvalidateLines(absl::Span<const char> bytes, absl::Span<const char> more) {
+  FlushAll(TheInstructions().invalidate, bytes);
+  FlushAll(TheInstructions().invalidate, more);
   _mm_mfence();  // an sfence would let a load go first
+}
+
+void PrefetchLines(absl::Span<const char> bytes) {
+  constexpr size_t kMost = 48 * kLineBytes;
+  const char* const end = bytes.data() + std::min(bytes.size(), kMost);
+  for (const char* line = LineOf(bytes.data()); line < end; line += kLineBytes) {
+    _mm_prefetch(line, _MM_HINT_T0);
+  }
+}
+
+void StreamBytes(void* to, const void* from, size_t bytes) {
+  char* out = static_cast<char*>(to);
+  const char* in = static_cast<const char*>(from);
+  const auto copy = [&](size_t part) {
+    std::memcpy(out, in, part);
+    out += part;
+    in += part;
+    bytes -= part;
+  };
+  copy(std::min(bytes, -reinterpret_cast<uintptr_t>(out) % kLineBytes));
+  for (; bytes >= kLineBytes; bytes -= kLineBytes, out += kLineBytes, in += kLineBytes) {
+    // All of a line, one after the other: the processor combines them.
+    for (size_t i = 0; i < kLineBytes; i += sizeof(__m128i)) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+    }
+  }
+  copy(bytes);
+  _mm_sfence();  // such stores are ordered by fences alone
 }
 
 absl::string_view WriteBackInstruction() {
@@ -80,8 +117,14 @@ absl::string_view WriteBackInstruction() {
 #else
 
 bool CanFlushLines() { return false; }
-void WriteBackLines(const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
-void InvalidateLines(const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
+void WriteBackLines(absl::Span<const char>, absl::Span<const char>) {
+  CHECK(false) << "flush mode is for x86-64";
+}
+void InvalidateLines(absl::Span<const char>, absl::Span<const char>) {
+  CHECK(false) << "flush mode is for x86-64";
+}
+void PrefetchLines(absl::Span<const char>) { CHECK(false) << "flush mode is for x86-64"; }
+void StreamBytes(void*, const void*, size_t) { CHECK(false) << "flush mode is for x86-64"; }
 absl::string_view WriteBackInstruction() { return "none"; }
 
 #endif

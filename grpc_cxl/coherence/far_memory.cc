@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
-#include "grpc_cxl/coherence/cache_lines.h"
 #include "grpc_cxl/coherence/calibrated_wait.h"
 
 namespace grpc_cxl::internal {
@@ -54,15 +54,53 @@ FarMemory::FarMemory(const MemoryModel& model, absl::Span<char> memory,
   if (!model.distance.none()) WaitNanoseconds(1);  // calibrates, not in the middle of a call
 }
 
+const void* FarMemory::Mirror(const void* line) {
+  if (coherent()) return line;
+  CHECK(mirror_.words == nullptr) << "one mirror for each memory";
+  CHECK_EQ(LineOf(line), reinterpret_cast<uintptr_t>(line));
+  mirror_.words = static_cast<const SharedU64*>(line);
+  mirror_.Copy();
+  return mirror_.copy;
+}
+
+// The first word says that others are good (rule 3 of SharedView): it is read first and stored
+// last.
+void FarMemory::MirroredLine::Copy() {
+  uint64_t seen[std::size(copy)];
+  // Matched by the peer's stores, whatever the word is; the stores here by the loads of our users,
+  // who so acquire what they would have acquired from the line itself.
+  for (size_t i = 0; i < std::size(copy); ++i) seen[i] = words[i].load(std::memory_order_acquire);
+  for (size_t i = std::size(copy); i-- > 0;) {
+    // relaxed: stored under the lock only. What stays need not be taken from other cores' caches.
+    if (copy[i].load(std::memory_order_relaxed) == seen[i]) continue;
+    copy[i].store(seen[i], std::memory_order_release);
+  }
+}
+
 void FarMemory::Refresh(const void* words, Site site) {
+  if (!mirror_.Has(words)) return RefreshLine(words, site);
+  absl::MutexLock lock(mirror_.mu);
+  RefreshLine(mirror_.words, site);
+  mirror_.Copy();
+}
+
+void FarMemory::RefreshLine(const void* words, Site site) {
   if (copy_) {
     copy_->Invalidate(words, 1, site);
   } else if (!coherent()) {
-    InvalidateLines(words, 1);
+    InvalidateLines({static_cast<const char*>(words), 1});
   }
-  if (model_.distance.load_ns > 0 && (!coherent() || Changed(words))) {
-    Charge(model_.distance.load_ns);
-  }
+  if (model_.distance.load_ns > 0 && (!coherent() || Changed(words))) Load();
+}
+
+void FarMemory::Load(int64_t transfer_ns) const {
+  if (model_.distance.load_ns > 0) DistanceCounters::OfProcess().loads.Add();
+  Charge(load_ns(), transfer_ns);
+}
+
+void FarMemory::Store(int64_t transfer_ns) const {
+  if (model_.distance.store_ns > 0) DistanceCounters::OfProcess().stores.Add();
+  Charge(store_ns(), transfer_ns);
 }
 
 void FarMemory::Charge(uint32_t latency_ns, int64_t transfer_ns) const {
@@ -77,49 +115,67 @@ void FarMemory::Charge(uint32_t latency_ns, int64_t transfer_ns) const {
   }
   if (nanoseconds <= 0) return;
   WaitNanoseconds(nanoseconds);
-  DistanceCounters& counters = DistanceCounters::OfProcess();
-  counters.charged_ns.Add(nanoseconds);
-  counters.accesses.Add();
+  DistanceCounters::OfProcess().charged_ns.Add(nanoseconds);
 }
 
 void FarMemory::WriteBack(const void* word, Site site) {
   if (copy_) {
     copy_->WriteBack(word, 1, site);
   } else if (!coherent()) {
-    WriteBackLines(word, 1);
+    WriteBackLines({static_cast<const char*>(word), 1});
   }
 }
 
-void FarMemory::Publish(absl::Span<const char> bytes, Site site) {
-  if (bytes.empty()) return;
+void FarMemory::Copy(char* to, Bytes from) const {
+  // From a page on: smaller copies are often of lines that the cache has.
+  constexpr size_t kLeastStream = 4096;
+  if (copy_ || coherent() || from.size() < kLeastStream) {
+    std::memcpy(to, from.data(), from.size());
+  } else {
+    StreamBytes(to, from.data(), from.size());
+  }
+}
+
+void FarMemory::Publish(Bytes bytes, Bytes more, Site site) {
+  const size_t size = bytes.size() + more.size();
+  if (size == 0) return;
   if (copy_) {
-    copy_->WriteBack(bytes.data(), bytes.size(), site);
+    for (const Bytes each : {bytes, more}) {
+      if (!each.empty()) copy_->WriteBack(each.data(), each.size(), site);
+    }
   } else if (!coherent()) {
-    WriteBackLines(bytes.data(), bytes.size());
+    WriteBackLines(bytes, more);
   }
-  const MemoryDistance& distance = model_.distance;
-  coherent() ? Charge(0, TransferNs(bytes.size(), distance.load_ns))
-             : Charge(distance.store_ns, TransferNs(bytes.size(), distance.store_ns));
+  if (coherent()) {
+    Charge(0, TransferNs(size, load_ns()));
+  } else {
+    Store(TransferNs(size, store_ns()));
+  }
 }
 
-void FarMemory::Acquire(absl::Span<const char> bytes, Site site) {
-  if (bytes.empty()) return;
+void FarMemory::Acquire(Bytes bytes, Bytes more, Site site) {
+  const size_t size = bytes.size() + more.size();
+  if (size == 0) return;
   if (copy_) {
-    copy_->Invalidate(bytes.data(), bytes.size(), site);
+    for (const Bytes each : {bytes, more}) {
+      if (!each.empty()) copy_->Invalidate(each.data(), each.size(), site);
+    }
   } else if (!coherent()) {
-    InvalidateLines(bytes.data(), bytes.size());
+    InvalidateLines(bytes, more);
+    PrefetchLines(bytes);
+    PrefetchLines(more);
   }
-  Charge(model_.distance.load_ns, TransferNs(bytes.size(), model_.distance.load_ns));
+  Load(TransferNs(size, load_ns()));
 }
 
-void FarMemory::Flush(absl::Span<const char> bytes, Site site) {
+void FarMemory::Flush(Bytes bytes, Site site) {
   if (bytes.empty() || coherent()) return;
   if (copy_) {
     copy_->Flush(bytes.data(), bytes.size(), site);
   } else {
-    InvalidateLines(bytes.data(), bytes.size());
+    InvalidateLines(bytes);
   }
-  Charge(model_.distance.store_ns, TransferNs(bytes.size(), model_.distance.store_ns));
+  Store(TransferNs(bytes.size(), store_ns()));
 }
 
 bool FarMemory::Changed(const void* words) {

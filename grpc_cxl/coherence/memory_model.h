@@ -31,12 +31,23 @@ struct MemoryModel {
 // 400 behind a switch, cMPI 790 in a pool; eight lanes of PCIe 5.0 carry 31.5 GB/s, of which
 // a flit leaves 64 of 68 bytes, and headers take some more. "fast_expander" and "slow_expander"
 // are 140 and 410 ns, the nearest and the furthest that Liu et al. measured (Melody, ASPLOS 2025,
-// doi 10.1145/3676641.3715987). None has a tail: it is the device's. INVALID_ARGUMENT for other
-// names.
+// doi 10.1145/3676641.3715987).
+//
+// A snoop takes 300 ns in the switch's memory and 700 in the pool: it crosses the links to the
+// other host and back as a load crosses ours, without the 100 ns or so of the memory itself. That
+// is a guess, since no device can do it yet (HotOS 2025, arXiv 2503.23611). An expander has one
+// host, whose own caches see each other.
+//
+// Tails are the device's, and some have long ones (Liu et al.). "tailed_expander" is an example,
+// not a device: an expander whose slowest access of a thousand takes 1 us more. The others have
+// none.
+//
+// INVALID_ARGUMENT for other names.
 absl::StatusOr<MemoryDistance> DistancePreset(absl::string_view name);
 
-// "load_ns=400,store_ns=400,gbps=25,lines_in_flight=48,tail_ns=1000", each of them or not; a field
-// that `text` does not name stays as in `distance`. INVALID_ARGUMENT with what is wrong.
+// "load_ns=400,store_ns=400,gbps=25,lines_in_flight=48,snoop_ns=300,tail_ns=1000", each of them or
+// not; a field that `text` does not name stays as in `distance`. INVALID_ARGUMENT with what is
+// wrong.
 absl::StatusOr<MemoryDistance> ParseDistance(absl::string_view text, MemoryDistance distance = {});
 
 // OK, or INVALID_ARGUMENT with the limits.

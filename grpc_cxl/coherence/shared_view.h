@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstring>
 
 #include "absl/base/optimization.h"
 #include "absl/types/span.h"
@@ -16,10 +17,12 @@ namespace grpc_cxl::internal {
 // all go through it, and it alone knows whether caches see each other.
 //
 //                     coherent             flush
+//   Copy(bytes)       copy                 copy, past the caches if there is much
 //   Publish(bytes)    -                    write their lines back, wait
 //   Store(word)       store                store, write its line back, wait
 //   Refresh(line)     -                    drop the line, wait
 //   Load(word)        load                 drop its line, wait; load
+//   Peek(word)        load                 load, as of the last drop
 //   Acquire(bytes)    -                    drop their lines, wait
 //   Flush(bytes)      -                    write their lines back, drop them, wait
 //
@@ -85,6 +88,31 @@ class SharedView {
     return word.load(order);
   }
 
+  // The same, as of when its line was last dropped by any thread. Costs no trip to memory; who
+  // looks again and again makes one Refresh() and then peeks at all words of the line.
+  template <typename T>
+  T Peek(const std::atomic<T>& word, std::memory_order order) const {
+    if (coherent()) Refresh(&word, Site());
+    return word.load(order);
+  }
+  // What Peek() tells if that is not `known`, else Load(): a line is dropped when all that it tells
+  // is known, not before.
+  template <typename T>
+  T LoadUnlessNew(const std::atomic<T>& word, T known, std::memory_order order,
+                  Site site = Site::current()) const {
+    const T value = Peek(word, order);
+    return value != known || coherent() ? value : Load(word, order, site);
+  }
+
+  // A copy in private memory of a line that the peer writes, to be read in its place: Refresh() and
+  // Load() of its words drop the line and copy it, so that nobody who peeks waits for memory. Where
+  // caches see each other, the line itself. One for each memory; of a Line of SharedU64.
+  template <typename Line>
+  const Line* Mirror(const Line* line) const {
+    if (coherent()) return line;
+    return static_cast<const Line*>(far_->Mirror(line));
+  }
+
   // Words that only this process writes.
   template <typename T>
   void Store(std::atomic<T>& word, T value, std::memory_order order,
@@ -110,13 +138,32 @@ class SharedView {
     return before;
   }
 
-  // Bytes that this process has written, before the word that tells of them.
-  void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Publish(bytes, site);
+  // memcpy() into bytes that Publish() is to follow; faster than that in flush mode. `to` must not
+  // be read again soon.
+  void Copy(char* to, absl::Span<const char> from) const {
+    if (from.empty()) return;
+    if (ABSL_PREDICT_TRUE(far_ == nullptr)) {
+      std::memcpy(to, from.data(), from.size());
+    } else {
+      far_->Copy(to, from);
+    }
   }
-  // Bytes that the peer has written, after the word that tells of them.
+  // Bytes that this process has written, before the word that tells of them; `more` in the same
+  // trip.
+  void Publish(absl::Span<const char> bytes, Site site = Site::current()) const {
+    Publish(bytes, {}, site);
+  }
+  void Publish(absl::Span<const char> bytes, absl::Span<const char> more,
+               Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Publish(bytes, more, site);
+  }
+  // Bytes that the peer has written, after the word that tells of them; `more` in the same trip.
   void Acquire(absl::Span<const char> bytes, Site site = Site::current()) const {
-    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(bytes, site);
+    Acquire(bytes, {}, site);
+  }
+  void Acquire(absl::Span<const char> bytes, absl::Span<const char> more,
+               Site site = Site::current()) const {
+    if (ABSL_PREDICT_FALSE(far_ != nullptr)) far_->Acquire(bytes, more, site);
   }
   // Bytes that either side may have written, before this host's first use of them, or after its
   // last.

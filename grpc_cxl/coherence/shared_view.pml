@@ -18,8 +18,14 @@
 //            the other reads it between two looks at its   Acquire() Load()
 //            id
 //
+//   LINE     one host ends its stream behind its last     Store() Store(); Refresh() Peek() Peek()
+//            bytes, the other looks at both words of
+//            the line, which may be fetched anew between
+//
+// A MESSAGE is sound with NO_DROP as well, where the flag is only peeked at: an old one delays it.
+//
 // NO_PUBLISH, NO_FENCE, NO_ACQUIRE, NO_WRITE_BACK, NO_DROP and NO_FLUSH leave a part out, and must
-// lead to a violated assertion.
+// lead to a violated assertion; so must HEAD_FIRST, another order of the two words.
 
 #define LINES 2
 #define Line(h, l) ((h) * LINES + (l))
@@ -136,6 +142,27 @@ proctype B() {
     assert(bytes == 1)
   :: else  // it looks again, later
   fi
+}
+#endif
+
+#ifdef LINE
+#define HEAD 1    // bits of what is in the line
+#define CLOSED 2
+proctype A() {
+  Store(0, FLAG, HEAD);
+  Store(0, FLAG, HEAD | CLOSED)
+}
+proctype B() {
+  byte closed, head;
+  Drop(1, FLAG);
+#ifdef HEAD_FIRST
+  LoadWord(1, FLAG, head);
+  LoadWord(1, FLAG, closed);
+#else
+  LoadWord(1, FLAG, closed);
+  LoadWord(1, FLAG, head);
+#endif
+  assert((closed & CLOSED) == 0 || (head & HEAD) != 0)
 }
 #endif
 

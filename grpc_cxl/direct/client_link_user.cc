@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "grpc_cxl/direct/call_look.h"
 #include "grpc_cxl/direct/stream_area.h"
 
 namespace grpc_cxl::internal {
@@ -13,7 +14,7 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bo
                                size_t most_waiting, bool streams)
     : calls_(
           link->call_area(), buffer_bytes, areas, [link] { link->Wake(); }, link->view(),
-          link->polls(), SpinBudget(wait), link->pages()),
+          link->polls(), SpinBudget(wait), link->pages(), ClientLookOf(*link)),
       streams_(streams ? std::make_unique<ClientStreams>(StreamsOf(link, buffer_bytes, areas))
                        : nullptr),
       blocks_{link->pool(), link->borrower(), trust_peer},

@@ -53,11 +53,12 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
-void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns,
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t posted_ns,
                   uint32_t under_way) {
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
-  link.counters->calls.latency.Add(ns);
-  if (link.score != nullptr) link.score->Answered(ns, under_way, SteadyNs());
+  const int64_t now = SteadyNs();
+  link.counters->calls.latency.Add(now - posted_ns);
+  if (link.score != nullptr) link.score->Answered(now - posted_ns, under_way, now);
 }
 
 }  // namespace
@@ -200,6 +201,7 @@ DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
+  posted_ns_ = SteadyNs();  // before: the server may run while this thread still wakes it
   generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
   return Posted::kYes;
@@ -254,10 +256,9 @@ void DirectCall::WaitHere() {
       slot_, spin.nanoseconds(), deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs,
       &outcome, &past);
   spin.Waited(past);
-  waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
-      CountLatency(*link_, outcome, waited_ns_, under_way_);
+      CountLatency(*link_, outcome, posted_ns_, under_way_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -269,7 +270,7 @@ void DirectCall::WaitElsewhere() {
   WatchReplica(channel_.routes, link_);
   if (HasKeepalive(channel_)) WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
-  const int64_t began_ns = SteadyNs() - waited_ns_;
+  const int64_t posted_ns = posted_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   const uint32_t under_way = under_way_;
@@ -285,9 +286,9 @@ void DirectCall::WaitElsewhere() {
   const std::shared_ptr<EventEngine> engine = SetDeadline(detached, deadline);
   // The slot waits for its outcome even after the deadline.
   link->calls->WhenDone(slot,
-                        [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
+                        [detached, engine, link, lent, posted_ns, under_way](CallOutcome outcome) {
                           if (DirectCall* const call = detached->Take()) {
-                            CountLatency(*link, outcome, SteadyNs() - began_ns, under_way);
+                            CountLatency(*link, outcome, posted_ns, under_way);
                             if (engine != nullptr) engine->Cancel(detached->timer());
                             call->End(std::move(outcome));
                           } else {

@@ -130,7 +130,7 @@ class DirectCall final : public grpc::experimental::Interceptor {
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
   Priority priority_ = Priority::kDefault;
-  int64_t waited_ns_ = 0;  // by WaitHere()
+  int64_t posted_ns_ = 0;  // when this was posted at link_'s
   int moves_ = 0;          // to other replicas
   uint64_t ticket_ = 0;    // of link_'s queue, while this waits for a slot
   uint32_t under_way_;     // at link_'s, when this was posted

@@ -88,7 +88,6 @@ bool DirectCall::GoElsewhere() {
     waits_elsewhere = detached_ != nullptr;
     slot_ = -1;
     lent_ = {};
-    waited_ns_ = 0;
   }
   switch (PostElsewhere(Posted::kNo)) {
     case Posted::kNo:

@@ -35,7 +35,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
  private:
   void Ask() {
     if (over_()) return;
-    const uint32_t ping = link_->calls->Ping();
+    const uint64_t ping = link_->calls->Ping();
     engine_->RunAfter(timeout_, [self = shared_from_this(), ping] { self->Check(ping); });
   }
 

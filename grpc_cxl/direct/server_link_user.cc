@@ -14,6 +14,7 @@
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/call_counters.h"
+#include "grpc_cxl/direct/call_look.h"
 #include "grpc_cxl/polling/poller.h"
 
 namespace grpc_cxl::internal {
@@ -24,7 +25,7 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
                                std::shared_ptr<CallCapacity> capacity, bool tells_load)
     : calls_(
           link->call_area(), buffer_bytes, areas, std::move(budget), [link] { link->Wake(); },
-          link->view(), link->pages()),
+          link->view(), link->pages(), ServerLookOf(*link)),
       blocks_{link->pool(), link->borrower(), trust_peer},
       peer_(std::move(peer)),
       taken_ns_(areas * kCallSlots),

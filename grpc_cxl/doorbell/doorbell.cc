@@ -16,10 +16,10 @@ constexpr int kAtOnce = 4;
 
 }  // namespace
 
-DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view, bool foreign)
+DoorbellSleeper::DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view)
     : mine_(mine),
       fd_(fd),
-      may_have_files_(fd >= 0 && (foreign || MayPassDescriptors(fd))),
+      may_have_files_(fd >= 0 && MayPassDescriptors(fd)),
       view_(view),
       // relaxed: only this process writes it.
       epoch_(mine->epoch.load(std::memory_order_relaxed)) {}

@@ -33,8 +33,7 @@ namespace grpc_cxl::internal {
 class DoorbellSleeper {
  public:
   // `mine` is this side's word; `fd` a connected unix socket (SOCK_SEQPACKET), not owned.
-  // `foreign`: files may come whatever the kernel says, because the peer has our end as well.
-  DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view = {}, bool foreign = false);
+  DoorbellSleeper(DoorbellWords* mine, int fd, SharedView view = {});
 
   // Steps 1 and 2. The caller does 3 and 4. A call while asleep begins a new nap, which
   // is woken anew: needed before every sleep that follows a Drain().

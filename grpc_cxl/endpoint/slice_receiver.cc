@@ -41,7 +41,9 @@ Slice Wrap(BlockBorrower::Loan loan) {
 
 absl::StatusOr<bool> SliceReceiver::Receive(SliceBuffer* buffer) {
   size_t received = 0;
-  while (received < link_.ring_bytes()) {
+  // Until all that is known of is read: to learn of more may be a trip to memory, which is the
+  // polling thread's.
+  while (received < link_.ring_bytes() && (received == 0 || link_.MaybeReadable())) {
     absl::StatusOr<RecordReader::Piece> piece = records_.Next();
     if (!piece.ok()) {
       if (received > 0) break;

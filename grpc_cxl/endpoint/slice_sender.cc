@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 #include "grpc_cxl/blocks/block_pool.h"
@@ -82,7 +81,7 @@ absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data) {
   if (!block.ok()) return block.status();
   if (!*block) return 0;
   const absl::Span<char> memory = block->memory().subspan(0, slice.size());
-  memcpy(memory.data(), slice.data(), memory.size());
+  pool.Copy(memory.data(), slice);
   const std::optional<BlockDescriptor> lent = pool.Lend(memory);
   if (!lent.has_value()) return 0;
   records_.WriteLoan(*lent);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +17,13 @@
 #include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/direct/stream_area.h"
 #include "grpc_cxl/event_engine/arena_choice.h"
-#include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/event_engine/budget_limit.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
 #include "grpc_cxl/event_engine/region_client_source.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/socket_client_source.h"
 #include "grpc_cxl/event_engine/status_publisher.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/rendezvous/host_identity.h"
 #include "grpc_cxl/rendezvous/offered_name.h"
@@ -109,6 +110,7 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
     absl::MutexLock lock(mu_);
     on_endpoint_ = std::move(on_endpoint);
   }
+  source_->SetOnRefused([served = served_](const std::string& reason) { served->Refused(reason); });
   source_->Start([self = shared_from_this()](std::unique_ptr<WaitingClient> client) {
     self->Answer(*client);
   });
@@ -226,7 +228,7 @@ void Acceptor::Answer(WaitingClient& client) {
 }
 
 std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused> Acceptor::Open(
-    WaitingClient& client, bool carries_http2) {
+    WaitingClient& client, bool carries_http2, const std::string& line_name) {
   auto chosen = ChooseArena(settings_, may_have_direct_calls_ ? client.features() : kNoFeatures,
                             client.reserves_on_use(), *budget_, client.quota());
   if (const auto* refused = std::get_if<ConnectionBudget::Refused>(&chosen)) {
@@ -242,6 +244,13 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         << "connections get small ones, without payload blocks and direct calls "
         << "(ServerOptions::max_total_arena_bytes)";
   }
+  std::string who = client.who();
+  // Before the client knows that it may bring lines.
+  std::shared_ptr<WayBack> way_back;
+  if (const std::optional<LineSource> lines = client.lines(); lines.has_value() && has_name_) {
+    way_back = WayBack::Make(executor_, *lines, {who, client.trust()}, settings_);
+    who = WithWayBack(who, way_back->number());
+  }
   const auto granted_pages = static_cast<uint32_t>(sizes.granted_pages);
   const ArenaOffer offer{.ring_bytes = sizes.ring_bytes,
                          .payload_bytes = sizes.payload_bytes,
@@ -251,7 +260,9 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
                                       : choice.call_areas == 1 ? kDirectCalls
                                                                : kDirectCalls | kMoreCallAreas) |
                                      (choice.streams ? kDirectStreams : kNoFeatures) |
-                                     (client.features() & (kCallsOnly | kServesBack))};
+                                     (way_back == nullptr ? kNoFeatures : kServesBack) |
+                                     (client.features() & kCallsOnly),
+                         .line_name = way_back == nullptr ? "" : line_name};
   absl::StatusOr<LinkParts> parts = client.Accept(choice.arena_bytes, offer);
   if (!parts.ok()) return Refused{Refusal::kNoMemory, std::string(parts.status().message())};
   // Unmapping the arena returns both, the budget's lease first.
@@ -263,12 +274,6 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
     parts->options.peer_limit = std::make_unique<BudgetLimit>(choice.lease, granted_pages);
   }
   const OwnServer::File file(parts->arena.device(), parts->arena.inode());
-  std::string who = client.who();
-  std::shared_ptr<BackLine> line;
-  if (parts->line) {
-    line = BackLine::Make(executor_, parts->line.Release(), {who, client.trust()}, settings_);
-    who = WithBackLine(who, line->number());
-  }
   const std::string identity = SealedIdentity(who);
   const std::string peer = PeerText(name_, identity);
   const ConnectionTerms terms{.side = Link::Side::kServer,
@@ -294,7 +299,7 @@ std::variant<std::unique_ptr<Acceptor::EventEngine::Endpoint>, Acceptor::Refused
         return made;
       });
   if (!core.ok()) return Refused{Refusal::kNoMemory, std::string(core.status().message())};
-  if (line != nullptr) line->LiveWith(**core);
+  if (way_back != nullptr) way_back->LiveWith(**core);
   // Before the poller reads from the client: the first call must find direct calls enabled.
   Enlist(*core, user, carries_http2);
   return StartEndpoint(*std::move(core), terms, watchdog_->Assign());
@@ -348,7 +353,8 @@ void Acceptor::EndOffer(const std::string& name) {
 }
 
 void Acceptor::AnswerOffered(WaitingClient& client) {
-  auto opened = Open(client, /*carries_http2=*/false);
+  // The name that it has found ends now.
+  auto opened = Open(client, /*carries_http2=*/false, source_->own_name().str());
   if (const auto* refused = std::get_if<Refused>(&opened)) {
     return client.Refuse(refused->refusal, refused->reason);
   }

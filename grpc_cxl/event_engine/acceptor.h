@@ -104,8 +104,9 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor> {
 
   // Gives the client an arena and gRPC an endpoint, or refuses the client with the reason.
   void Answer(WaitingClient& client);
-  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(WaitingClient& client,
-                                                                     bool carries_http2);
+  // `line_name`: where its lines begin, if not at the name that it has found.
+  std::variant<std::unique_ptr<EventEngine::Endpoint>, Refused> Open(
+      WaitingClient& client, bool carries_http2, const std::string& line_name = "");
   // A client of a name that Offer() has made; the end of the name.
   void AnswerOffered(WaitingClient& client);
   void EndOffer(const std::string& name);

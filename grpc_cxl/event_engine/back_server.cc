@@ -105,10 +105,15 @@ absl::Status BackServer::Open(
         "the server cannot be called back: it has shut down, or its event engine is not "
         "grpc_cxl::Engine() nor the default one");
   }
-  if (acceptor_ != nullptr) return absl::OkStatus();
+  if (acceptor_ != nullptr) {
+    if (settings_ == settings) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "the server is called back with other options: ServeBack() has been called for it before");
+  }
   const absl::StatusOr<MemoryModel> memory =
       MakeMemoryModel(settings.coherence, settings.distance, settings.check_flushes);
   if (!memory.ok()) return memory.status();
+  settings_ = settings;
   source_ =
       SocketClientSource::WithoutName(executor, watchdog->Assign(), BackName(), settings, *memory);
   acceptor_ = Acceptor::Of(std::move(executor), watchdog, source_, BackName(),
@@ -126,13 +131,13 @@ absl::Status BackServer::Open(
   return absl::OkStatus();
 }
 
-void BackServer::Adopt(ForeignFd socket, KnownClient client) {
+void BackServer::Adopt(UniqueFd line, const ClientHello& hello, KnownClient client) {
   std::shared_ptr<SocketClientSource> source;
   {
     absl::MutexLock lock(mu_);
     source = source_;
   }
-  if (source != nullptr) source->Adopt(std::move(socket), std::move(client));
+  if (source != nullptr) source->Adopt(std::move(line), hello, client);
 }
 
 }  // namespace grpc_cxl::internal

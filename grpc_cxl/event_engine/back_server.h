@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -13,12 +14,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/event_engine/acceptor_registry.h"
 #include "grpc_cxl/event_engine/known_client.h"
 #include "grpc_cxl/event_engine/settings.h"
 #include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
@@ -29,7 +31,7 @@ class SocketClientSource;
 // What a server is called that clients let their servers call back; no target can name it.
 ServiceName BackName();
 
-// The part of a grpc_cxl::ServerBuilder's server that takes connections back (back_line.h). gRPC
+// The part of a grpc_cxl::ServerBuilder's server that takes connections back (way_back.h). gRPC
 // gets them as those of an address, since its passive listener cannot be used while its server
 // shuts down (gRPC 1.83: dropping the last reference without an ExecCtx crashes). The address only
 // leads to this object, and nobody can connect to it. Thread-safe; owned by the builder, and by the
@@ -58,15 +60,15 @@ class BackServer {
   void Start(EndpointCallback on_endpoint, const ServerLimits& limits);
   void Stop();
 
-  // Takes connections from now on. Only the first call counts. `make_handler` makes the handler of
-  // direct calls, and is called only where there may be some. FAILED_PRECONDITION when gRPC has no
-  // listener for the address.
+  // Takes connections from now on. `make_handler` makes the handler of direct calls, and is called
+  // only where there may be some. Further calls do nothing; FAILED_PRECONDITION when they have
+  // other settings, or when gRPC has no listener for the address.
   absl::Status Open(
       std::shared_ptr<EventEngine> executor, Watchdog* watchdog, const ServerSettings& settings,
       absl::FunctionRef<std::shared_ptr<CallHandler>(const ServerLimits& limits)> make_handler);
 
-  // After Open(): the other end of `socket` is about to say hello, and is `client`.
-  void Adopt(ForeignFd socket, KnownClient client);
+  // After Open(): `client` has said hello on a line.
+  void Adopt(UniqueFd line, const ClientHello& hello, KnownClient client);
 
  private:
   BackServer() = default;
@@ -77,6 +79,7 @@ class BackServer {
   const void* server_ ABSL_GUARDED_BY(mu_) = nullptr;  // only a key
   ServerLimits limits_ ABSL_GUARDED_BY(mu_);
   EndpointCallback on_endpoint_ ABSL_GUARDED_BY(mu_);  // null before Start() and after Stop()
+  std::optional<ServerSettings> settings_ ABSL_GUARDED_BY(mu_);  // of Open()
   std::shared_ptr<SocketClientSource> source_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Acceptor> acceptor_ ABSL_GUARDED_BY(mu_);  // null before Open()
 };

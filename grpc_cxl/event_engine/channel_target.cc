@@ -126,9 +126,9 @@ ChannelTarget ChannelTarget::Of(const std::string& target, const grpc_channel_ar
   if (result.is_name) {
     absl::StatusOr<ServiceName> name = ServiceName::FromTarget(target);
     if (!name.ok()) return result;
-    const std::optional<int> back_line = IntArgument(arguments, kBackLineArg);
+    const std::optional<int> way_back = IntArgument(arguments, kWayBackArg);
     result.calls_key =
-        back_line.has_value() ? BackLineKey(*back_line) : WithServeBack(name->str(), serve_back);
+        way_back.has_value() ? WayBackKey(*way_back) : WithServeBack(name->str(), serve_back);
     result.name = *std::move(name);
     return result;
   }
@@ -148,7 +148,7 @@ std::string WithServeBack(const std::string& calls_key, int serve_back) {
   return serve_back == 0 ? calls_key : absl::StrCat(calls_key, "#back", serve_back);
 }
 
-std::string BackLineKey(int back_line) { return absl::StrCat("back:", back_line); }
+std::string WayBackKey(int way_back) { return absl::StrCat("back:", way_back); }
 
 std::string FullTarget(const std::string& target) {
   for (const absl::string_view scheme :

@@ -36,8 +36,8 @@ struct ChannelTarget {
 // Connections of channels that serve back (kServeBackArg) are their own: calls_key with the number
 // of the server; 0: none.
 std::string WithServeBack(const std::string& calls_key, int serve_back);
-// The calls_key of a channel with kBackLineArg.
-std::string BackLineKey(int back_line);
+// The calls_key of a channel with kWayBackArg.
+std::string WayBackKey(int way_back);
 
 // A target as gRPC writes it in full: "dns:///" comes before those whose scheme it does not know.
 std::string FullTarget(const std::string& target);

@@ -6,17 +6,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
-#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/event_engine/life_bond.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/line.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
+#include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
@@ -25,7 +27,6 @@ struct LinkParts {
   Arena arena;
   UniqueFd socket;                           // empty for a region
   LinkOptions options;                       // the memory model and the peer's liveness
-  ForeignFd line = {};                       // for calls back; empty: there are none
   std::shared_ptr<LifeBond> bond = nullptr;  // of a connection back: with which one it ends
 };
 
@@ -42,6 +43,9 @@ class WaitingClient {
   // The clients with one of these share a part of the server's budget; empty: no such limit.
   virtual std::string quota() const = 0;
 
+  // Whose lines are the client's, if it has kServesBack and the server can call it.
+  virtual std::optional<LineSource> lines() const { return std::nullopt; }
+
   // Whether the arena's pages take memory on use only.
   virtual bool reserves_on_use() const = 0;
 
@@ -55,8 +59,13 @@ class WaitingClient {
 class ClientSource {
  public:
   using OnClient = std::function<void(std::unique_ptr<WaitingClient>)>;
+  using OnRefused = std::function<void(const std::string& reason)>;
 
   virtual ~ClientSource() = default;
+
+  // `on_refused` is called for each client that is refused before it would be handed over; on any
+  // thread. To be called before Start(), if at all.
+  virtual void SetOnRefused(OnRefused /*on_refused*/) {}
 
   // Hands every client to `on_client`, including earlier clients; on any thread, maybe several
   // at a time. Called once.
@@ -64,6 +73,8 @@ class ClientSource {
   // Gives the name up, refuses clients that are still connecting, and drops `on_client`; a call
   // of `on_client` that is under way keeps its own copy until it returns.
   virtual void Stop() = 0;
+  // The name that clients connect to: that of a replica is its own.
+  virtual const ServiceName& own_name() const = 0;
   // Waits until another server has taken the name over (ServerOptions::take_over), or until
   // `deadline`; whether one has.
   virtual bool AwaitTakeOver(absl::Time deadline) = 0;

@@ -5,9 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/direct/client_link_user.h"
-#include "grpc_cxl/event_engine/back_listener.h"
 #include "grpc_cxl/event_engine/connection_log.h"
 #include "grpc_cxl/event_engine/endpoint_assembly.h"
+#include "grpc_cxl/event_engine/line_keeper.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 #include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/streams/stream_layout.h"
@@ -18,7 +18,7 @@ using grpc_event_engine::experimental::EventEngine;
 
 absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
     LinkParts parts, const ArenaOffer& offer, const std::string& peer_identity, PeerTrust trust,
-    std::shared_ptr<OwnServer> own, const PeerIdentity& peer) const {
+    std::shared_ptr<OwnServer> own, const LineKey& line_key) const {
   const bool direct = routes != nullptr && (offer.features & kDirectCalls) != 0;
   const size_t buffer_bytes = offer.call_buffer_bytes;
   if (direct && !IsCallBufferSize(buffer_bytes)) {
@@ -49,7 +49,6 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
                 .granted_pages = offer.granted_pages},
       .settings = settings,
       .is_probe = is_probe};
-  ForeignFd line = std::move(parts.line);
   absl::StatusOr<std::shared_ptr<EndpointCore>> core =
       AssembleCore(std::move(parts), terms, executor, [&](Link* link) {
         return std::make_unique<ClientLinkUser>(
@@ -58,7 +57,10 @@ absl::StatusOr<std::unique_ptr<Endpoint>> ConnectRequest::Open(
             streams);
       });
   if (!core.ok()) return core.status();
-  if (line) BackListener::Start(std::move(line), serve_back, peer, trust, poller, **core);
+  if (serve_back > 0 && (offer.features & kServesBack) != 0) {
+    const ServiceName at = offer.line_name.empty() ? name : ServiceName::Reserved(offer.line_name);
+    LineKeeper::Start({executor, poller, settings, at, line_key, serve_back}, **core);
+  }
   if (!is_probe) PathCounters::OfProcess().memory.Add();
   return StartEndpoint(*std::move(core), terms, poller);
 }

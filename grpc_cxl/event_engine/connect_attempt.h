@@ -22,11 +22,12 @@
 #include "grpc_cxl/polling/poller.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/line_key.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
-class BackLine;
+class WayBack;
 class ReplicaConnections;
 
 // The parameters of one attempt to connect to a name.
@@ -53,8 +54,8 @@ struct ConnectRequest {
   bool spreads = false;
   // The number of the BackServer that the server may call; 0: none.
   int serve_back = 0;
-  // Where the socket comes from instead of the name; null: from the name.
-  std::shared_ptr<BackLine> back_line = nullptr;
+  // By which the client's socket comes, instead of from the name; null: from the name.
+  std::shared_ptr<WayBack> way_back = nullptr;
 
   uint32_t features() const {
     if (routes == nullptr) return kNoFeatures;
@@ -63,11 +64,11 @@ struct ConnectRequest {
   }
 
   // Makes the endpoint after the server has accepted. `peer_identity` and `trust` as in
-  // ConnectionTerms; `own` is the server if it is of this process. `peer` is for `parts.line`.
+  // ConnectionTerms; `own` is the server if it is of this process. `line_key` is that of the Hello.
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(LinkParts parts, const ArenaOffer& offer,
                                                  const std::string& peer_identity, PeerTrust trust,
                                                  std::shared_ptr<OwnServer> own = nullptr,
-                                                 const PeerIdentity& peer = {}) const;
+                                                 const LineKey& line_key = {}) const;
 };
 
 // One attempt to connect. The server's answer, the timer, or an error ends it: the first

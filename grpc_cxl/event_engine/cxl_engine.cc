@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
-#include "grpc_cxl/event_engine/back_line.h"
 #include "grpc_cxl/event_engine/back_server.h"
 #include "grpc_cxl/event_engine/channel_target.h"
 #include "grpc_cxl/event_engine/connector.h"
@@ -18,6 +17,7 @@
 #include "grpc_cxl/event_engine/resolver.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/event_engine/status_table.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/payload/pool_directory.h"
 #include "grpc_cxl/polling/callers_queue.h"
 #include "grpc_cxl/polling/usable_cores.h"
@@ -80,8 +80,8 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   }
   const bool direct = config.GetInt(kDirectArg) == 1;
   const int serve_back = config.GetInt(kServeBackArg).value_or(0);
-  if (const std::optional<int> line = config.GetInt(kBackLineArg)) {
-    return ConnectBack(*line, number, *settings, direct, std::move(on_connect), timeout);
+  if (const std::optional<int> way_back = config.GetInt(kWayBackArg)) {
+    return ConnectBack(*way_back, number, *settings, direct, std::move(on_connect), timeout);
   }
   const std::string service = WithServeBack(ServiceOf(ours->name).str(), serve_back);
   internal::Connect({.executor = inner_,
@@ -98,23 +98,23 @@ EventEngine::ConnectionHandle CxlEngine::Connect(OnConnectCallback on_connect,
   return ConnectionHandle::kInvalid;
 }
 
-EventEngine::ConnectionHandle CxlEngine::ConnectBack(int line, int number,
+EventEngine::ConnectionHandle CxlEngine::ConnectBack(int way_back, int number,
                                                      const ChannelSettings& settings, bool direct,
                                                      OnConnectCallback on_connect,
                                                      Duration timeout) {
-  std::shared_ptr<BackLine> back = Numbered<BackLine>::Find(line);
+  std::shared_ptr<WayBack> back = Numbered<WayBack>::Find(way_back);
   if (back == nullptr) {
     inner_->Run([on_connect = std::move(on_connect)]() mutable { on_connect(LifeBond::Reason()); });
     return ConnectionHandle::kInvalid;
   }
-  const std::string key = BackLineKey(line);
+  const std::string key = WayBackKey(way_back);
   internal::Connect({.executor = inner_,
                      .poller = watchdog_->Assign(),
                      .name = BackName(),
                      .settings = settings,
                      .routes = direct ? CallRoutes::For(key, number) : nullptr,
                      .pool_key = ClientPoolKey(key, number),
-                     .back_line = std::move(back)},
+                     .way_back = std::move(back)},
                     timeout, std::move(on_connect));
   return ConnectionHandle::kInvalid;
 }

@@ -66,9 +66,9 @@ class CxlEngine : public grpc_event_engine::experimental::EventEngine {
  private:
   CxlEngine(const CxlEngine& other, int settings) : CxlEngine(other) { settings_ = settings; }
 
-  // By the BackLine with this number, for a channel with these settings.
-  ConnectionHandle ConnectBack(int line, int number, const ChannelSettings& settings, bool direct,
-                               OnConnectCallback on_connect, Duration timeout);
+  // By the WayBack with this number, for a channel with these settings.
+  ConnectionHandle ConnectBack(int way_back, int number, const ChannelSettings& settings,
+                               bool direct, OnConnectCallback on_connect, Duration timeout);
 
   const std::shared_ptr<grpc_event_engine::experimental::EventEngine> inner_;
   Watchdog* const watchdog_;  // lives as long as the process

@@ -10,16 +10,13 @@
 
 namespace grpc_cxl::internal {
 
-// The process that connects back: the peer of the first connection, whose handshake has shown who
-// it is. A plain value.
+// The process that connects back: the server of the first connection, as the kernel shows it on the
+// line by which it comes. A plain value.
 struct KnownClient {
   PeerIdentity peer;
-  PeerTrust trust;
-  std::shared_ptr<LifeBond> bond;  // the new connection ends with the first one
-  std::shared_ptr<void> ticket;    // kept by the new connection
-
-  // It has made our end of the socket as well, and it may not do with us as it likes anyway.
-  bool makes_foreign_sockets() const { return !IsTrustedWithMemory(trust); }
+  PeerTrust trust;                         // by the options of the channel
+  std::shared_ptr<LifeBond> bond;          // the new connection ends with the first one
+  std::shared_ptr<void> ticket = nullptr;  // kept by the new connection
 };
 
 }  // namespace grpc_cxl::internal

@@ -74,24 +74,26 @@ void PendingHandshake::OnFdReadable() {
     if (!End()) return;
   }
   if (!hello.ok()) {
-    LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
-                                << " was turned away: " << hello.status().message();
+    if (absl::IsUnavailable(hello.status())) {
+      LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
+                                  << " has gone: " << hello.status().message();
+    } else {
+      source_->Refused(client_, std::string(hello.status().message()));
+    }
     return Close(Refusal::kNone, "");
   }
   // Elsewhere, because making an arena takes milliseconds (arena.h).
-  source_->executor_->Run(
-      [source = source_, socket = TakeSocket(), hello = **hello, known = known_]() mutable {
-        source->HandOver(std::move(socket), hello, known);
-      });
+  source_->executor_->Run([source = source_, socket = TakeSocket(), hello = **hello]() mutable {
+    source->HandOver(std::move(socket), hello, /*known=*/std::nullopt);
+  });
 }
 
 absl::StatusOr<std::optional<ClientHello>> PendingHandshake::Receive() {
-  if (known_.has_value()) return ReceiveHello(socket_.get(), {.everybody = true});
   const TrustedUsers& users = source_->users_;
   if (!hello_.has_value()) {
     absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(socket_.get(), users);
     if (!hello.ok() || !hello->has_value() || !users.secret.has_value()) return hello;
-    if ((*hello)->takes_over) return hello;
+    if ((*hello)->takes_over || (*hello)->claim.has_value()) return hello;
     hello_ = **hello;
     exchange_.emplace(*users.secret, source_->name_.str());
     if (absl::Status sent = exchange_->SendChallenge(socket_.get()); !sent.ok()) return sent;
@@ -111,9 +113,6 @@ UniqueFd PendingHandshake::TakeSocket() {
 void PendingHandshake::Close(Refusal refusal, const std::string& reason) {
   UniqueFd socket = TakeSocket();
   if (refusal != Refusal::kNone) SendRefusal(socket.get(), refusal, reason);
-  if (socket && known_.has_value() && known_->makes_foreign_sockets()) {
-    return CloseElsewhere(std::move(socket));
-  }
   CloseSocket(std::move(socket));
 }
 

@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/unique_fd.h"
-#include "grpc_cxl/event_engine/known_client.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/polling/poller.h"
 #include "grpc_cxl/rendezvous/handshake.h"
@@ -29,15 +28,10 @@ class SocketClientSource;
 class PendingHandshake final : public Pollable,
                                public std::enable_shared_from_this<PendingHandshake> {
  public:
-  // `client` is the process at the other end of `socket`; `known` if that is not for the kernel to
-  // say, nor for a secret.
+  // `client` is the process at the other end of `socket`.
   PendingHandshake(std::shared_ptr<SocketClientSource> source, Poller* poller, UniqueFd socket,
-                   const PeerIdentity& client, std::optional<KnownClient> known = std::nullopt)
-      : source_(std::move(source)),
-        poller_(poller),
-        client_(client),
-        known_(std::move(known)),
-        socket_(std::move(socket)) {}
+                   const PeerIdentity& client)
+      : source_(std::move(source)), poller_(poller), client_(client), socket_(std::move(socket)) {}
 
   void Start();
   const PeerIdentity& client() const { return client_; }
@@ -61,7 +55,6 @@ class PendingHandshake final : public Pollable,
   const std::shared_ptr<SocketClientSource> source_;
   Poller* const poller_;
   const PeerIdentity client_;
-  const std::optional<KnownClient> known_;
   absl::Mutex mu_;
   UniqueFd socket_;                   // moved out under mu_, by the thread that ended the handshake
   std::optional<ClientHello> hello_;  // used under mu_

@@ -84,7 +84,7 @@ absl::StatusOr<std::shared_ptr<RegionClientSource>> RegionClientSource::Open(
   if (!memory.ok()) return memory.status();
   memory->machine = (*node)->region().model().machine;
   std::shared_ptr<RegionClientSource> source(
-      new RegionClientSource(std::move(executor), *node, *memory));
+      new RegionClientSource(std::move(executor), *node, name, *memory));
   absl::StatusOr<uint64_t> listener =
       (*node)->Listen(NameInRollout(name, rollout),
                       [weak = std::weak_ptr<RegionClientSource>(source)](const auto& request) {

@@ -30,18 +30,20 @@ class RegionClientSource final : public ClientSource,
 
   void Start(OnClient on_client) override;
   void Stop() override;
+  const ServiceName& own_name() const override { return name_; }
   bool AwaitTakeOver(absl::Time) override { return false; }  // the region has no such thing
 
  private:
   RegionClientSource(std::shared_ptr<EventEngine> executor, std::shared_ptr<RegionNode> node,
-                     const MemoryModel& memory)
-      : executor_(std::move(executor)), node_(std::move(node)), memory_(memory) {}
+                     const ServiceName& name, const MemoryModel& memory)
+      : executor_(std::move(executor)), node_(std::move(node)), name_(name), memory_(memory) {}
 
   void OnRequest(const RegionRequest& request);
   void HandOver(const RegionRequest& request);
 
   const std::shared_ptr<EventEngine> executor_;
   const std::shared_ptr<RegionNode> node_;
+  const ServiceName name_;
   const MemoryModel memory_;
 
   absl::Mutex mu_;

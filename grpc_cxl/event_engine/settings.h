@@ -14,6 +14,7 @@
 #include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
 #include "grpc_cxl/wait_policy.h"
@@ -22,6 +23,9 @@ namespace grpc_cxl::internal {
 
 // The user's options, checked, with the environment applied (grpc_cxl/environment.h). Fields and
 // units are those of grpc_cxl/options.h.
+//
+// All that channels and servers both have is here, so that a server's own channels, for calls back,
+// have it (grpc_cxl/settings_credentials.h).
 struct EndpointSettings {
   DirectoryCandidates directory;
   std::optional<RegionOptions> region;  // instead of the directory
@@ -34,14 +38,14 @@ struct EndpointSettings {
   bool check_flushes = false;  // for tests: see Checker
   bool status_page = false;
   bool log_connections = false;
+  bool direct_calls = false;
+  bool direct_streams = false;
 
   WaitTerms wait() const { return {wait_policy, max_spin, latency_weight, idle_spin}; }
   friend bool operator==(const EndpointSettings&, const EndpointSettings&) = default;
 };
 
 struct ChannelSettings : EndpointSettings {
-  bool direct_calls = false;
-  bool direct_streams = false;
   bool inline_calls = false;
   Priority priority = Priority::kDefault;  // with another, connections are a channel's own
   size_t max_arena_bytes = 0;
@@ -51,8 +55,6 @@ struct ChannelSettings : EndpointSettings {
 };
 
 struct ServerSettings : EndpointSettings {
-  bool direct_calls = false;
-  bool direct_streams = false;
   bool take_over = false;
   bool replicas = false;
   std::vector<std::string> also_known_as;
@@ -79,9 +81,9 @@ class HasServerSettings {
   virtual const ServerSettings* server_settings() const = 0;
 };
 
-// Whether a server of this name is one of its replicas: names of addresses and offers have none.
+// Whether a server of this name is one of its replicas.
 inline bool HasReplicas(const ServiceName& name, const ServerSettings& settings) {
-  return settings.replicas && ServiceName::Parse(name.str()).ok();
+  return settings.replicas && MayHaveReplicas(name);
 }
 
 }  // namespace grpc_cxl::internal

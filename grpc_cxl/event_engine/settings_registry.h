@@ -91,9 +91,9 @@ inline constexpr char kDirectArg[] = "grpc_cxl.direct_calls";
 // call. Absent: none.
 inline constexpr char kServeBackArg[] = "grpc_cxl.serve_back";
 
-// The channel argument, an integer: the number of the BackLine by which the channel connects,
+// The channel argument, an integer: the number of the WayBack by which the channel connects,
 // whatever its target. Absent: by its target.
-inline constexpr char kBackLineArg[] = "grpc_cxl.back_line";
+inline constexpr char kWayBackArg[] = "grpc_cxl.way_back";
 
 }  // namespace grpc_cxl::internal
 

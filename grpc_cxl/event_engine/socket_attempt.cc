@@ -14,7 +14,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/own_server.h"
-#include "grpc_cxl/event_engine/back_line.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
@@ -22,28 +22,26 @@
 
 namespace grpc_cxl::internal {
 
-void SocketAttempt::Start(EventEngine::Duration timeout) {
-  if (const absl::Status status = Dial(); !status.ok()) return Finish(status);
+void SocketAttempt::Start(EventEngine::Duration timeout, UniqueFd line) {
+  if (const absl::Status status = Greet(std::move(line)); !status.ok()) return Finish(status);
   WaitWith(request().executor->RunAfter(
       timeout, [self = shared_from_this()] { self->Finish(self->TooLate()); }));
 }
 
-absl::Status SocketAttempt::Dial() {
+absl::Status SocketAttempt::Greet(UniqueFd line) {
   if (TooManyToClose()) {
     return absl::ResourceExhaustedError(
         "servers have passed this process files that take long to be closed; it connects no more "
         "until they are");
   }
-  if (request().back_line != nullptr) {
-    absl::StatusOr<UniqueFd> socket = request().back_line->Dial();
-    if (!socket.ok()) return socket.status();
-    socket_ = *std::move(socket);
-    return SendHello(socket_.get(), features());
+  if (request().way_back != nullptr) {
+    socket_ = std::move(line);
+    return SendHello(socket_.get(), request().features(), request().way_back->key());
   }
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(request().settings.directory);
   if (!directory.ok()) return directory.status();
-  absl::StatusOr<UniqueFd> socket = internal::Dial(*directory, request().name);
+  absl::StatusOr<UniqueFd> socket = Dial(*directory, request().name);
   if (!socket.ok()) return socket.status();
   socket_ = *std::move(socket);
   const absl::Status trusted = CheckServer(socket_.get(), request().settings.users);
@@ -51,20 +49,17 @@ absl::Status SocketAttempt::Dial() {
   if (request().check_server) {
     if (absl::Status status = request().check_server(socket_.get()); !status.ok()) return status;
   }
-  serves_back_ = request().serve_back > 0 && IsServerTrustedWithMemory();
+  uint32_t features = request().features();
+  if (request().serve_back > 0) {
+    features |= kServesBack;
+    line_key_ = LineKey::Fresh();
+  }
   const std::optional<SharedSecret>& secret = request().settings.users.secret;
-  if (secret.has_value()) exchange_.emplace(*secret, request().name.str());
-  return SendHello(socket_.get(), features() | (exchange_ ? kSharedSecret : kNoFeatures));
-}
-
-uint32_t SocketAttempt::features() const {
-  return request().features() | (serves_back_ ? kServesBack : kNoFeatures);
-}
-
-bool SocketAttempt::IsServerTrustedWithMemory() const {
-  const absl::StatusOr<PeerIdentity> server = IdentifyPeer(socket_.get());
-  return server.ok() &&
-         IsTrustedWithMemory(JudgePeer(socket_.get(), *server, request().settings.users));
+  if (secret.has_value()) {
+    exchange_.emplace(*secret, request().name.str());
+    features |= kSharedSecret;
+  }
+  return SendHello(socket_.get(), features, line_key_);
 }
 
 absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {
@@ -74,9 +69,9 @@ absl::StatusOr<std::optional<Welcome>> SocketAttempt::Receive() {
     if (!*proved) return std::nullopt;
     exchange_.reset();
   }
-  // By a line comes nobody but the client, and the kernel would name ourselves.
-  if (request().back_line != nullptr) return ReceiveWelcome(socket_.get(), {.everybody = true});
-  return ReceiveWelcome(socket_.get(), request().settings.users, features());
+  // A line is the client's, whom its own handshake has shown to be one of our clients.
+  if (request().way_back != nullptr) return ReceiveWelcome(socket_.get(), {.everybody = true});
+  return ReceiveWelcome(socket_.get(), request().settings.users);
 }
 
 void SocketAttempt::OnFdReadable() {
@@ -131,7 +126,7 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
         "the server's arena has ", welcome.offer.arena_bytes, " bytes, this channel takes at most ",
         settings.max_arena_bytes, " (ChannelOptions::max_arena_bytes)"));
   }
-  const BackLine* const back = request().back_line.get();
+  const WayBack* const back = request().way_back.get();
   const PeerTrust trust = back != nullptr ? back->client().trust
                                           : JudgePeer(socket_.get(), welcome.peer, settings.users);
   const std::string identity =
@@ -146,16 +141,13 @@ absl::StatusOr<std::unique_ptr<Endpoint>> SocketAttempt::Open(Welcome welcome) {
   if (absl::StartsWith(identity, absl::StrCat("pid=", getpid(), ","))) {
     own = OwnServer::Of({arena->device(), arena->inode()});
   }
-  PeerIdentity server = welcome.peer;
-  server.knows_secret = settings.users.secret.has_value();  // Receive() would have failed
   request().poller->Remove(this);
   return request().Open(
       {.arena = *std::move(arena),
        .socket = socket_.Release(),
        .options = {.memory = *memory, .polls = memory->coherence == Coherence::kFlush},
-       .line = std::move(welcome.line),
        .bond = back != nullptr ? back->bond() : nullptr},
-      welcome.offer, identity, trust, std::move(own), server);
+      welcome.offer, identity, trust, std::move(own), line_key_);
 }
 
 }  // namespace grpc_cxl::internal

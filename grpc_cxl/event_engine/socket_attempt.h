@@ -11,33 +11,32 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/foreign_fd.h"
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/endpoint/endpoint.h"
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/polling/pollable.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/line_key.h"
 #include "grpc_cxl/rendezvous/secret_exchange.h"
 
 namespace grpc_cxl::internal {
 
-// Connects through a name's socket: says hello, waits for the server's Welcome, maps the arena, and
-// waits for the server's HTTP/2 where it should.
+// Connects through a name's socket, or a line: says hello, waits for the server's Welcome, maps the
+// arena, and waits for the server's HTTP/2 where it should.
 class SocketAttempt final : public ConnectAttempt,
                             public Pollable,
                             public std::enable_shared_from_this<SocketAttempt> {
  public:
   using ConnectAttempt::ConnectAttempt;
 
-  void Start(EventEngine::Duration timeout);
+  // `line`: if the request has a `way_back`.
+  void Start(EventEngine::Duration timeout, UniqueFd line = UniqueFd());
 
   int fd() const override { return socket_.get(); }
   void OnFdReadable() override;
 
  private:
-  absl::Status Dial();
-  uint32_t features() const;
-  // Calls back need that: the server may keep the sockets that it sends, and who shares a socket
-  // can have our threads wait in the kernel for as long as it likes, whatever MSG_DONTWAIT says.
-  bool IsServerTrustedWithMemory() const;
+  absl::Status Greet(UniqueFd line);
   // nullopt: not yet.
   absl::StatusOr<std::optional<Welcome>> Receive();
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(Welcome welcome);
@@ -46,7 +45,7 @@ class SocketAttempt final : public ConnectAttempt,
   bool BeginWaiting() override { return request().poller->Add(shared_from_this()); }
   void EndWaiting() override;
 
-  bool serves_back_ = false;  // set by Dial()
+  LineKey line_key_;  // of the Hello
   absl::Mutex answer_mu_;
   std::optional<ClientExchange> exchange_;  // used under answer_mu_; empty: no more of it
   std::unique_ptr<Endpoint> ungreeted_ ABSL_GUARDED_BY(answer_mu_);

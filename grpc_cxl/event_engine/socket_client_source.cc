@@ -11,8 +11,9 @@
 #include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/calls/call_layout.h"
 #include "grpc_cxl/event_engine/pending_handshake.h"
+#include "grpc_cxl/event_engine/way_back.h"
 #include "grpc_cxl/link/link_layout.h"
-#include "grpc_cxl/rendezvous/back_socket.h"
+#include "grpc_cxl/rendezvous/line.h"
 #include "grpc_cxl/rendezvous/peer_text.h"
 #include "grpc_cxl/rendezvous/peer_trust.h"
 
@@ -24,13 +25,6 @@ constexpr int kMostAtOnce = 64;
 
 // How long to wait for a file descriptor when there is none left.
 constexpr auto kDescriptorPause = std::chrono::milliseconds(100);
-
-void CloseClient(UniqueFd socket, const std::optional<KnownClient>& known) {
-  if (socket && known.has_value() && known->makes_foreign_sockets()) {
-    return CloseElsewhere(std::move(socket));
-  }
-  CloseSocket(std::move(socket));
-}
 
 class WaitingSocketClient final : public WaitingClient {
  public:
@@ -44,13 +38,20 @@ class WaitingSocketClient final : public WaitingClient {
         memory_(memory),
         trust_(trust),
         known_(known) {}
-  ~WaitingSocketClient() override { CloseClient(std::move(socket_), known_); }
+  ~WaitingSocketClient() override { CloseSocket(std::move(socket_)); }
 
   uint32_t features() const override { return hello_.features; }
   std::string who() const override { return PeerIdentityText(hello_.peer); }
   PeerTrust trust() const override { return trust_; }
   std::string quota() const override {
     return trust_ == PeerTrust::kStranger ? absl::StrCat("uid=", hello_.peer.uid) : "";
+  }
+
+  std::optional<LineSource> lines() const override {
+    if ((hello_.features & kServesBack) == 0) return std::nullopt;
+    const absl::StatusOr<PeerProcess> client = PeerProcess::Of(socket_.get());
+    if (!client.ok()) return std::nullopt;
+    return LineSource{.key = hello_.line_key, .client = *client};
   }
 
   // Where caches do not see each other, an end may hold lines of pages that the other has given
@@ -68,21 +69,16 @@ class WaitingSocketClient final : public WaitingClient {
     offer.arena_bytes = arena->size();
     offer.sealed = arena->sealed();
     offer.coherence = memory_.coherence;
-    absl::StatusOr<SocketEnds> line = SocketEnds();
-    if ((offer.features & kServesBack) != 0) line = MakeLine();
-    if (!line.ok()) return line.status();
-    if (absl::Status sent = SendWelcome(socket_.get(), offer, arena->fd(), line->peers.get());
-        !sent.ok()) {
+    if (absl::Status sent = SendWelcome(socket_.get(), offer, arena->fd()); !sent.ok()) {
       return sent;
     }
     arena->CloseFile();
-    LinkParts parts{.arena = *std::move(arena),
-                    .socket = std::move(socket_),
-                    .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush},
-                    .line = std::move(line->ours)};
+    LinkParts parts{
+        .arena = *std::move(arena),
+        .socket = std::move(socket_),
+        .options = {.memory = memory_, .polls = memory_.coherence == Coherence::kFlush}};
     if (known_.has_value()) {
       parts.options.lease = known_->ticket;
-      parts.options.foreign_socket = known_->makes_foreign_sockets();
       parts.bond = known_->bond;
     }
     return parts;
@@ -134,16 +130,6 @@ std::shared_ptr<SocketClientSource> SocketClientSource::WithoutName(
     const ServerSettings& settings, const MemoryModel& memory) {
   return std::shared_ptr<SocketClientSource>(new SocketClientSource(
       std::move(executor), poller, /*kept_name=*/nullptr, name, settings, memory, name));
-}
-
-void SocketClientSource::Adopt(ForeignFd socket, KnownClient client) {
-  UniqueFd own = socket.Release();
-  // Where it has not made the socket to hurt us, this is the last of its files.
-  if (!client.makes_foreign_sockets()) PassDescriptors(own.get(), false);
-  const PeerIdentity peer = client.peer;
-  std::make_shared<PendingHandshake>(shared_from_this(), poller_, std::move(own), peer,
-                                     std::move(client))
-      ->Start();
 }
 
 SocketClientSource::SocketClientSource(std::shared_ptr<EventEngine> executor, Poller* poller,
@@ -244,9 +230,13 @@ void SocketClientSource::HandOver(UniqueFd socket, ClientHello hello,
       known.has_value() ? absl::OkStatus() : guard_.Admits(socket.get(), hello.peer.uid);
   const PeerTrust trust =
       known.has_value() ? known->trust : JudgePeer(socket.get(), hello.peer, users_);
-  if (hello.takes_over && kept_name_ == nullptr) {
-    SendRefusal(socket.get(), Refusal::kNotOurProtocol, "there is no name to take over");
-    return CloseClient(std::move(socket), known);
+  if (hello.claim.has_value()) {
+    const absl::Status brought = admitted.ok() ? WayBack::Bring(socket, *hello.claim) : admitted;
+    if (brought.ok()) return;
+    LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused a line for calls back of "
+                                << PeerIdentityText(hello.peer) << ": " << brought.message();
+    SendRefusal(socket.get(), Refusal::kUid, std::string(brought.message()));
+    return CloseSocket(std::move(socket));
   }
   if (hello.takes_over) {
     // Clients may go on to see our credentials in the socket that it gets (SO_PEERCRED), so it must
@@ -267,14 +257,22 @@ void SocketClientSource::HandOver(UniqueFd socket, ClientHello hello,
     on_client = on_client_;
   }
   if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  if (!admitted.ok()) return client->Refuse(Refusal::kUid, std::string(admitted.message()));
-  if (backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
-    return client->Refuse(Refusal::kUid,
-                          "the server's arenas are files or huge pages, which a peer can take away "
-                          "under it, so it shares them only with its own user and root in its own "
-                          "namespaces, and with the uids in its option trusted_uids");
+  std::string reason(admitted.message());
+  if (admitted.ok() && backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
+    reason =
+        "the server's arenas are files or huge pages, which a peer can take away under it, so it "
+        "shares them only with its own user and root in its own namespaces, and with the uids in "
+        "its option trusted_uids";
   }
-  on_client(std::move(client));
+  if (reason.empty()) return on_client(std::move(client));
+  client->Refuse(Refusal::kUid, reason);
+  Refused(hello.peer, reason);
+}
+
+void SocketClientSource::Refused(const PeerIdentity& client, const std::string& reason) const {
+  LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
+                              << PeerIdentityText(client) << ": " << reason;
+  if (on_refused_) on_refused_(reason);
 }
 
 }  // namespace grpc_cxl::internal

@@ -46,15 +46,19 @@ class SocketClientSource final : public ClientSource,
       std::shared_ptr<EventEngine> executor, Poller* poller, const ServiceName& name,
       const ServerSettings& settings, const MemoryModel& memory, const ServiceName& guarded_as);
 
-  // Has no name: only clients whose sockets have come another way, and who are known by that.
+  // Has no name: only clients who have said hello on a line, and are known by that.
   static std::shared_ptr<SocketClientSource> WithoutName(std::shared_ptr<EventEngine> executor,
                                                          Poller* poller, const ServiceName& name,
                                                          const ServerSettings& settings,
                                                          const MemoryModel& memory);
-  void Adopt(ForeignFd socket, KnownClient client);
+  void Adopt(UniqueFd line, const ClientHello& hello, const KnownClient& client) {
+    HandOver(std::move(line), hello, client);
+  }
 
+  void SetOnRefused(OnRefused on_refused) override { on_refused_ = std::move(on_refused); }
   void Start(OnClient on_client) override;
   void Stop() override;
+  const ServiceName& own_name() const override { return name_; }
   bool AwaitTakeOver(absl::Time deadline) override {
     return kept_name_ != nullptr && kept_name_->AwaitTakeOver(deadline);
   }
@@ -72,8 +76,10 @@ class SocketClientSource final : public ClientSource,
   std::shared_ptr<PendingHandshake> AcceptOne();
   // AcceptAll() once more, some time after it could not accept.
   void Retry();
-  // A client has said hello, or a successor. `known`: see Adopt().
+  // A client has said hello, or a successor, or has brought a line. `known`: see Adopt().
   void HandOver(UniqueFd socket, ClientHello hello, const std::optional<KnownClient>& known);
+  // A client has been told that it is refused: says so in the log, and to on_refused_.
+  void Refused(const PeerIdentity& client, const std::string& reason) const;
   // `handshake` waits for its client; it ends at once if the source has stopped.
   void Queue(std::shared_ptr<PendingHandshake> handshake);
   // `handshake` is over.
@@ -87,6 +93,7 @@ class SocketClientSource final : public ClientSource,
   const TrustedUsers users_;
   const ArenaBacking backing_;
   const MemoryModel memory_;
+  OnRefused on_refused_;  // set before Start()
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -106,29 +106,34 @@ Link::Link(Side side, std::shared_ptr<const Memory> memory, UniqueFd socket, con
                                              : ArenaPages()),
       socket_(std::move(socket)),
       polls_(polls),
-      foreign_socket_(options.foreign_socket),
       liveness_(std::move(options.liveness)),
+      mine_(map.mine),
+      peer_(map.peer),
+      peer_line_(view().Mirror(&map.peer->look)),
+      my_look_(LookWords(mine_, view().coherent())),
+      peer_look_(LookWords(peer_, peer_line_, view().coherent())),
       pool_(map.payload_out.empty()
                 ? nullptr
                 : std::make_shared<BlockPool>(memory_, map.payload_out, &map.mine->blocks,
-                                              &map.peer->returns, map.returns_out, view(),
+                                              peer_look_.returned, map.returns_out, view(),
                                               OwnGrowth(side, map, options, granted_pages))),
       borrower_(map.payload_in.empty()
                     ? nullptr
                     : std::make_shared<BlockBorrower>(
-                          memory_, map.payload_in, &map.mine->returns, &map.peer->blocks,
+                          memory_, map.payload_in, my_look_.returned, &map.peer->blocks,
                           map.returns_in, view(),
                           BlockGrant{.pages = pages(),
                                      .begin_pages = static_cast<uint32_t>(granted_pages),
-                                     .limit = std::move(options.peer_limit)})),
+                                     .limit = std::move(options.peer_limit),
+                                     .granted = &map.mine->returns.granted})),
       call_area_(map.calls),
-      mine_(map.mine),
-      peer_(map.peer),
-      tx_(&map.mine->tx, &map.peer->rx, map.out, view(), pages()),
-      rx_(&map.mine->rx, &map.peer->tx, map.in, view()),
+      tx_(RingWriter::Words{my_look_.head, &map.mine->tx.want_space, peer_look_.tail}, map.out,
+          view(), pages()),
+      rx_(RingReader::Words{my_look_.tail, peer_look_.head, &map.peer->tx.want_space}, map.in,
+          view()),
       consumed_(rx_.position()),
       space_wanted_at_(tx_.position() - tx_.capacity()),
-      sleeper_(&map.mine->doorbell, socket_.get(), view(), foreign_socket_),
+      sleeper_(&map.mine->doorbell, socket_.get(), view()),
       waker_(&map.peer->doorbell, &map.mine->doorbell, socket_.get(), view()) {}
 
 BlockGrowth Link::OwnGrowth(Side side, const Map& map, LinkOptions& options,
@@ -188,32 +193,31 @@ void Link::Consume(size_t bytes) {
   }
 }
 
-Link::~Link() {
-  if (foreign_socket_ && socket_) CloseElsewhere(std::move(socket_));
-  CloseSocket(std::move(socket_));
-}
+Link::~Link() { CloseSocket(std::move(socket_)); }
+
+void Link::RefreshLine() const { view().Refresh(peer_line_); }
 
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().
-  return view().Load(peer_->tx.head, std::memory_order_acquire) !=
+  return view().Peek(*peer_look_.head, std::memory_order_acquire) !=
          consumed_.load(std::memory_order_relaxed);
 }
 
 bool Link::MaybeWritable() const {
   // Matched by the release store in the peer's RingReader::Consume().
-  const uint64_t tail = view().Load(peer_->rx.tail, std::memory_order_acquire);
+  const uint64_t tail = view().Peek(*peer_look_.tail, std::memory_order_acquire);
   return static_cast<int64_t>(tail - space_wanted_at_.load(std::memory_order_relaxed)) >= 0;
 }
 
 void Link::CloseStream() {
   // Matched by the acquire load in the peer's PeerClosedStream(): what was published is seen.
-  view().Store(mine_->state.stream_closed, uint32_t{1}, std::memory_order_release);
+  view().Store(*my_look_.stream_closed, uint64_t{1}, std::memory_order_release);
   Wake();
 }
 
 bool Link::PeerClosedStream() const {
   // Matched by the release store in CloseStream().
-  return view().Load(peer_->state.stream_closed, std::memory_order_acquire) != 0;
+  return view().Peek(*peer_look_.stream_closed, std::memory_order_acquire) != 0;
 }
 
 DoorbellSleeper::Line Link::Drain() {
@@ -234,8 +238,8 @@ void Link::FillStatus(StatusConnection* entry) const {
     const uint64_t bytes = head.load(std::memory_order_relaxed) - end;
     return bytes <= ring_bytes() ? bytes : 0;
   };
-  entry->ring_fill_out = fill(mine_->tx.head, peer_->rx.tail);
-  entry->ring_fill_in = fill(peer_->tx.head, mine_->rx.tail);
+  entry->ring_fill_out = fill(*my_look_.head, *peer_look_.tail);
+  entry->ring_fill_in = fill(*peer_look_.head, *my_look_.tail);
   entry->full_waits = counters_.full_waits;
   entry->wakes_sent = counters_.wakes;
   entry->wakes_received = counters_.woken;

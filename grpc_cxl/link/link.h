@@ -49,9 +49,6 @@ struct LinkOptions {
   // Of the server, which keeps accounts: the limits of its own payload and of the client's. Null:
   // none.
   std::unique_ptr<AreaLimit> own_limit{}, peer_limit{};
-  // The peer has made our end of the socket as well, and may keep it: it could put files into our
-  // queue at any time, whatever we tell the kernel.
-  bool foreign_socket = false;
 };
 
 // One end of a connection: an arena with a ring and maybe payload blocks in each direction, a
@@ -105,6 +102,15 @@ class Link {
   absl::Span<const char> Front() const { return rx_.Front(); }
   void Consume(size_t bytes);
 
+  // Where caches do not see each other, brings all that the peer tells to here, in one trip to
+  // memory; elsewhere does nothing, and returns false. For a polling thread, before the hints. From
+  // any thread.
+  bool Look() const {
+    if (view().coherent()) return false;
+    RefreshLine();
+    return true;
+  }
+
   // Hints for a polling thread: one shared load each, wrong only by being early or, until
   // the next look, late. MaybeWritable() tells whether the last WantSpace() is fulfilled.
   bool MaybeReadable() const;
@@ -125,7 +131,8 @@ class Link {
   // Whether the Liveness says so; a socket tells by itself.
   bool PeerGone() { return liveness_ != nullptr && liveness_->PeerGone(); }
 
-  // Ends the stream: the peer gets what was published, then PeerClosedStream() tells it.
+  // Ends the stream: the peer gets what was published, then PeerClosedStream() tells it, which is a
+  // hint like the others: as of the last Look().
   void CloseStream();
   bool PeerClosedStream() const;
 
@@ -138,6 +145,12 @@ class Link {
 
   // Memory for direct calls, `call_bytes` large, and waking the peer for their sake.
   absl::Span<char> call_area() const { return call_area_; }
+  // The parts of both look lines that are for calls, the peer's as of the last Look(); null where
+  // memory is coherent, and these words lie in the area.
+  SharedU64* my_call_look() const { return view().coherent() ? nullptr : mine_->look.calls; }
+  const SharedU64* peer_call_look() const {
+    return view().coherent() ? nullptr : peer_line_->calls;
+  }
   SharedView view() const { return SharedView(memory_->far.get()); }
   void Wake();
 
@@ -171,6 +184,7 @@ class Link {
   };
   // Where everything is, seen from one side.
   struct Map;
+  void RefreshLine() const;
   // Takes own_limit out of `options`.
   BlockGrowth OwnGrowth(Side side, const Map& map, LinkOptions& options,
                         size_t granted_pages) const;
@@ -182,13 +196,15 @@ class Link {
   const ArenaPages pages_;
   UniqueFd socket_;
   const bool polls_;
-  const bool foreign_socket_;
   const std::unique_ptr<Liveness> liveness_;  // null: the socket's end-of-file tells
+  LinkSideWords* const mine_;
+  const LinkSideWords* const peer_;
+  const LinkLookLine* const peer_line_;  // a mirror; unused where memory is coherent
+  const LinkLookWords<SharedU64> my_look_;
+  const LinkLookWords<const SharedU64> peer_look_;
   const std::shared_ptr<BlockPool> pool_;
   const std::shared_ptr<BlockBorrower> borrower_;
   const absl::Span<char> call_area_;
-  LinkSideWords* const mine_;
-  const LinkSideWords* const peer_;
   RingWriter tx_;
   RingReader rx_;
   // How far we have read, and which position of the peer's tail fulfils the last

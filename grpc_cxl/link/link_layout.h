@@ -62,10 +62,31 @@ static_assert(offsetof(LinkHeader, layout_version) == 28);
 struct alignas(kWriterAlignment) LinkStateWords {
   // 1: this side writes nothing more to its ring and reads nothing more from the other one.
   // Direct calls may go on (section 5.4).
-  SharedU32 stream_closed;
+  SharedU64 stream_closed;
 };
 static_assert(sizeof(LinkStateWords) == 128);
 static_assert(offsetof(LinkStateWords, stream_closed) == 0);
+
+// The document's LookLine (section 11.1). Where caches do not see each other, a look at a word is a
+// trip to memory, and a polling thread looks at several all the time. So the words of a side that
+// its peer's polling thread looks at lie in one line there, instead of where they lie otherwise,
+// and those places stay 0.
+//
+// Not where memory is coherent: threads of one side would take the line from each other, since a
+// handler's stores its calls' words, and the polling thread `tail`. And not as a summary of the
+// others: that would cost the writer one store more for each, and the reader a second trip.
+struct alignas(kWriterAlignment) LinkLookLine {
+  SharedU64 stream_closed;  // first: who sees 1 has the last `head` (rule 3 of SharedView)
+  SharedU64 head;           // of RingWriterWords
+  SharedU64 tail;           // of RingReaderWords
+  SharedU64 returned;       // of BlockReturnWords
+  SharedU64 calls[4];       // of the first call area: its CallClientLook or CallServerLook
+};
+static_assert(sizeof(LinkLookLine) == 128);
+static_assert(offsetof(LinkLookLine, head) == 8);
+static_assert(offsetof(LinkLookLine, tail) == 16);
+static_assert(offsetof(LinkLookLine, returned) == 24);
+static_assert(offsetof(LinkLookLine, calls) == 32);
 
 // The document's SideWords: all the words that one side writes.
 struct LinkSideWords {
@@ -75,14 +96,33 @@ struct LinkSideWords {
   LinkStateWords state;
   BlockOwnerWords blocks;    // of the payload towards the peer
   BlockReturnWords returns;  // of the payload from the peer
+  LinkLookLine look;
 };
-static_assert(sizeof(LinkSideWords) == 768);
+static_assert(sizeof(LinkSideWords) == 896);
 static_assert(sizeof(LinkSideWords) <= kPageBytes);
 static_assert(offsetof(LinkSideWords, rx) == 128);
 static_assert(offsetof(LinkSideWords, doorbell) == 256);
 static_assert(offsetof(LinkSideWords, state) == 384);
 static_assert(offsetof(LinkSideWords, blocks) == 512);
 static_assert(offsetof(LinkSideWords, returns) == 640);
+static_assert(offsetof(LinkSideWords, look) == 768);
+
+// Where those words of a side are.
+template <typename Word>
+struct LinkLookWords {
+  Word *stream_closed, *head, *tail, *returned;
+};
+inline LinkLookWords<SharedU64> LookWords(LinkSideWords* side, bool coherent) {
+  LinkLookLine& line = side->look;
+  if (!coherent) return {&line.stream_closed, &line.head, &line.tail, &line.returned};
+  return {&side->state.stream_closed, &side->tx.head, &side->rx.tail, &side->returns.returned};
+}
+// Of the peer; `line` is its line, or a mirror of that.
+inline LinkLookWords<const SharedU64> LookWords(const LinkSideWords* side, const LinkLookLine* line,
+                                                bool coherent) {
+  if (!coherent) return {&line->stream_closed, &line->head, &line->tail, &line->returned};
+  return {&side->state.stream_closed, &side->tx.head, &side->rx.tail, &side->returns.returned};
+}
 
 // The sizes of an arena's parts, as the handshake agrees them.
 struct LinkSizes {

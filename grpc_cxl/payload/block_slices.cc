@@ -2,7 +2,6 @@
 #include "grpc_cxl/payload/block_slices.h"
 
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -53,7 +52,7 @@ std::optional<BlockDescriptor> LendSlices(const CallBlocks& blocks,
   if (!block) return std::nullopt;
   char* end = block.memory().data();
   for (const grpc::Slice& slice : slices) {
-    memcpy(end, slice.begin(), slice.size());
+    blocks.pool->Copy(end, {reinterpret_cast<const char*>(slice.begin()), slice.size()});
     end += slice.size();
   }
   const std::optional<BlockDescriptor> lent = blocks.pool->Lend(block.memory().subspan(0, bytes));

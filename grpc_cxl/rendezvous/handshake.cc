@@ -6,20 +6,22 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "grpc_cxl/rendezvous/datagram.h"
 #include "grpc_cxl/rendezvous/message_fault.h"
+#include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/take_over_layout.h"
 #include "grpc_cxl/rendezvous/user_namespace.h"
 
@@ -76,6 +78,19 @@ absl::Status TakeEarlyWakeUps(int socket) {
   return absl::FailedPreconditionError("the server sent more files, or too much, with its welcome");
 }
 
+std::string TextOf(const WelcomeMessage& message) {
+  return std::string(message.text, strnlen(message.text, sizeof(message.text)));
+}
+
+// Of the server's own, whatever kind that is; or none.
+bool MayBeName(absl::string_view text) {
+  return text.size() <= ServiceName::kMaxLength &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  absl::StrContains("./_-=:", c);
+         });
+}
+
 }  // namespace
 
 absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
@@ -102,9 +117,7 @@ absl::Status RefusalStatus(uint32_t refusal, std::string reason) {
 }
 
 absl::Status RefusalOf(const WelcomeMessage& message) {
-  return RefusalStatus(
-      message.refusal,
-      std::string(message.reason, strnlen(message.reason, sizeof(message.reason))));
+  return RefusalStatus(message.refusal, TextOf(message));
 }
 
 absl::StatusOr<PeerIdentity> IdentifyPeer(int socket) {
@@ -129,13 +142,15 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
     SendRefusal(socket, trusted ? Refusal::kNotOurProtocol : Refusal::kUid, text);
     return trusted ? absl::FailedPreconditionError(text) : absl::PermissionDeniedError(text);
   }
-  HelloMessage hello;
+  LineMessage line{};  // the longest
   // Read before anything is refused: closing a unix socket with unread bytes makes the
   // peer see ECONNRESET instead of what was sent to it.
   absl::StatusOr<std::optional<size_t>> size =
-      ReceiveDatagram(socket, &hello, sizeof(hello), /*fds=*/nullptr);
+      ReceiveDatagram(socket, &line, sizeof(line), /*fds=*/nullptr);
   if (!size.ok()) return size.status();
   if (!size->has_value()) return std::nullopt;
+  HelloMessage hello;
+  std::memcpy(&hello, &line, sizeof(hello));
   if (!trusted) {
     const std::string text = NotTrusted("client", "server", peer->uid);
     SendRefusal(socket, Refusal::kUid, text);
@@ -147,9 +162,17 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
       return CheckSuccessor(socket, *peer, asked);
     }
   }
-  if (const Fault fault = FindFault(hello, **size, "client"); fault.refusal != Refusal::kNone) {
+  const bool is_line = **size == sizeof(line) && (line.preamble.features & kServesBack) != 0;
+  if (const Fault fault =
+          is_line ? FindFault(line, **size, "client") : FindFault(hello, **size, "client");
+      fault.refusal != Refusal::kNone) {
     SendRefusal(socket, fault.refusal, fault.text);
     return absl::FailedPreconditionError(fault.text);
+  }
+  if (is_line) {
+    ClientHello claims{.peer = *peer};
+    std::copy(std::begin(line.claim), std::end(line.claim), claims.claim.emplace().begin());
+    return claims;
   }
   if (const bool asks = (hello.preamble.features & kSharedSecret) != 0;
       asks != users.secret.has_value()) {
@@ -157,10 +180,13 @@ absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const Truste
     SendRefusal(socket, Refusal::kSecret, text);
     return absl::PermissionDeniedError(text);
   }
-  return ClientHello{*peer, hello.pid, hello.preamble.features};
+  return ClientHello{.peer = *peer,
+                     .claimed_pid = hello.pid,
+                     .features = hello.preamble.features,
+                     .line_key = {std::to_array(hello.line_key)}};
 }
 
-absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd, int line_fd) {
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd) {
   WelcomeMessage welcome{};
   welcome.preamble = MyPreamble(offer.features);
   welcome.pid = getpid();
@@ -172,9 +198,8 @@ absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd, int 
   welcome.sealed = offer.sealed ? 1 : 0;
   welcome.coherence = static_cast<uint32_t>(offer.coherence);
   welcome.granted_pages = offer.granted_pages;
-  const int fds[] = {arena_fd, line_fd};
-  return SendDatagram(socket, &welcome, sizeof(welcome),
-                      absl::MakeConstSpan(fds).first(line_fd < 0 ? 1 : 2));
+  offer.line_name.copy(welcome.text, sizeof(welcome.text) - 1);
+  return SendDatagram(socket, &welcome, sizeof(welcome), {arena_fd});
 }
 
 void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
@@ -182,7 +207,7 @@ void SendRefusal(int socket, Refusal refusal, const std::string& reason) {
   welcome.preamble = MyPreamble(kNoFeatures);
   welcome.pid = getpid();
   welcome.refusal = static_cast<uint32_t>(refusal);
-  reason.copy(welcome.reason, sizeof(welcome.reason) - 1);
+  reason.copy(welcome.text, sizeof(welcome.text) - 1);
   // A client that has gone needs no reason.
   SendDatagram(socket, &welcome, sizeof(welcome)).IgnoreError();
 }
@@ -195,17 +220,17 @@ absl::Status CheckServer(int socket, const TrustedUsers& users) {
   return absl::PermissionDeniedError(NotTrusted("server", "client", peer->uid));
 }
 
-absl::Status SendHello(int socket, uint32_t features) {
+absl::Status SendHello(int socket, uint32_t features, const LineKey& line_key) {
   // A server that has to prove a secret gives nothing before.
   if ((features & kSharedSecret) == 0) PassDescriptors(socket, true);
   HelloMessage hello{};
   hello.preamble = MyPreamble(features);
   hello.pid = getpid();
+  std::copy(line_key.bytes.begin(), line_key.bytes.end(), hello.line_key);
   return SendDatagram(socket, &hello, sizeof(hello));
 }
 
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users,
-                                                      uint32_t offered) {
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users) {
   if (absl::Status trusted = CheckServer(socket, users); !trusted.ok()) return trusted;
   const absl::StatusOr<PeerIdentity> peer = IdentifyPeer(socket);
   if (!peer.ok()) return peer.status();
@@ -234,17 +259,8 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
                      " of its memory, but this release of grpc_cxl knows only 0 (coherent) and 1 "
                      "(flush)"));
   }
-  std::vector<ForeignFd> files;
-  if ((message.preamble.features & offered & kServesBack) != 0) {
-    absl::StatusOr<std::vector<ForeignFd>> both = std::move(fds).Take(2);
-    if (!both.ok()) return both.status();
-    files = *std::move(both);
-  } else {
-    absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
-    if (!arena.ok()) return arena.status();
-    files.push_back(*std::move(arena));
-  }
-
+  absl::StatusOr<ForeignFd> arena = std::move(fds).TheOnlyOne();
+  if (!arena.ok()) return arena.status();
   PassDescriptors(socket, false);  // all have come
   if (absl::Status status = TakeEarlyWakeUps(socket); !status.ok()) return status;
   Welcome welcome;
@@ -258,8 +274,13 @@ absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedU
   welcome.offer.sealed = message.sealed != 0;
   welcome.offer.coherence = static_cast<Coherence>(message.coherence);
   welcome.offer.features = message.preamble.features;
-  welcome.arena_fd = std::move(files[0]);
-  if (files.size() > 1) welcome.line = std::move(files[1]);
+  if ((message.preamble.features & kServesBack) != 0) {
+    welcome.offer.line_name = TextOf(message);
+    if (!MayBeName(welcome.offer.line_name)) {
+      return absl::FailedPreconditionError("the server names no name for calls back");
+    }
+  }
+  welcome.arena_fd = *std::move(arena);
   return welcome;
 }
 

@@ -14,6 +14,7 @@
 #include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/rendezvous/handshake_layout.h"
+#include "grpc_cxl/rendezvous/line_key.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
 
 // The two ends of the handshake (handshake_layout.h). Nothing here blocks, whatever the
@@ -46,13 +47,17 @@ struct ArenaOffer {
   bool sealed = true;
   Coherence coherence = Coherence::kCoherent;
   uint32_t features = kNoFeatures;
+  // With kServesBack: the name at which lines (line.h) begin. Empty: that of this connection.
+  std::string line_name = {};
 };
 
 struct ClientHello {
   PeerIdentity peer;
   uint32_t claimed_pid = 0;  // as the client's pid namespace numbers it, unverified; for people
   uint32_t features = kNoFeatures;
+  LineKey line_key = {};    // with kServesBack, and on a line
   bool takes_over = false;  // no client but a server that asks for the name (take_over.h)
+  std::optional<LineClaim> claim = std::nullopt;  // no Hello but a Line (line.h)
 };
 
 // Server, step 1: reads and checks Hello and the peer's uid or, where a secret counts instead,
@@ -63,10 +68,9 @@ struct ClientHello {
 absl::StatusOr<std::optional<ClientHello>> ReceiveHello(int socket, const TrustedUsers& users);
 
 // Server, step 2: either function, always after step 1, because closing a unix socket with unread
-// bytes discards what was sent to the peer. `arena_fd`, and `line_fd` if the connection has
-// kServesBack, may be closed afterwards. A refusal that cannot be delivered is dropped; 255 bytes
-// of `reason` are sent.
-absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd, int line_fd = -1);
+// bytes discards what was sent to the peer. `arena_fd` may be closed afterwards. A
+// refusal that cannot be delivered is dropped; 255 bytes of `reason` are sent.
+absl::Status SendWelcome(int socket, const ArenaOffer& offer, int arena_fd);
 void SendRefusal(int socket, Refusal refusal, const std::string& reason);
 
 // Client, before step 1: PERMISSION_DENIED when the server's user is not trusted, of which a client
@@ -75,24 +79,22 @@ absl::Status CheckServer(int socket, const TrustedUsers& users);
 
 // Client, step 1. From now on the server may send a file descriptor, unless `features` has
 // kSharedSecret.
-absl::Status SendHello(int socket, uint32_t features);
+absl::Status SendHello(int socket, uint32_t features, const LineKey& line_key = {});
 
 struct Welcome {
   PeerIdentity peer;
   uint32_t claimed_pid = 0;  // as the server's pid namespace numbers it, unverified; for people
   ArenaOffer offer;
   ForeignFd arena_fd;
-  ForeignFd line;  // with kServesBack (back_socket.h)
 };
 
 // Client, step 2. The server reads our requests, so its uid must be trusted too. The uid is
 // checked before anything is read: PERMISSION_DENIED. FAILED_PRECONDITION when the message is not
-// a Welcome, of another version, or names an unknown kind of coherence. A refusal becomes
+// a Welcome, of another version, or names an unknown kind of coherence or an impossible name for
+// lines. A refusal becomes
 // PERMISSION_DENIED (uid, secret), FAILED_PRECONDITION (version, protocol), RESOURCE_EXHAUSTED
 // (limit, budget, memory) or UNAVAILABLE (shutting down) with the server's reason in the text.
-// `offered` are the features of our Hello, of which kServesBack counts.
-absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users,
-                                                      uint32_t offered = kNoFeatures);
+absl::StatusOr<std::optional<Welcome>> ReceiveWelcome(int socket, const TrustedUsers& users);
 
 // The status for a refusal. Unprintable characters of `reason` become `?`.
 absl::Status RefusalStatus(uint32_t refusal, std::string reason);

@@ -16,6 +16,9 @@
 //     | --- ClientProof ---------> |   checks it
 //     | <-- ServerProof ---------- |   makes the arena
 //     | <-- Welcome + arena's fd --|   or, instead of any of its messages, Welcome with a refusal
+//
+// Instead of the Hello, a client that the server may call sends a Line: then the server is the one
+// to say Hello on this socket, whenever it likes.
 namespace grpc_cxl::internal {
 
 inline constexpr uint64_t kHandshakeMagic = 0x6c78635f63707267;  // "grpc_cxl"
@@ -26,7 +29,7 @@ inline constexpr uint32_t kDirectCalls = 1;     // the arena has a call area
 inline constexpr uint32_t kSharedSecret = 2;    // both prove that they know a secret
 inline constexpr uint32_t kMoreCallAreas = 4;   // the arena has CallAreas() call areas
 inline constexpr uint32_t kCallsOnly = 8;       // the stream path is not used
-inline constexpr uint32_t kServesBack = 16;     // the Welcome carries a line for calls back as well
+inline constexpr uint32_t kServesBack = 16;     // the client has lines for calls back
 inline constexpr uint32_t kDirectStreams = 32;  // behind the call areas lies one of streams
 
 // Why a server refuses a connection (section 3.4); zero: accepted.
@@ -58,22 +61,25 @@ static_assert(offsetof(HandshakePreamble, magic) == 0);
 static_assert(offsetof(HandshakePreamble, layout_version) == 8);
 static_assert(offsetof(HandshakePreamble, features) == 12);
 
+inline constexpr size_t kLineKeyBytes = 12;
+inline constexpr size_t kLineClaimBytes = 32;
+
 // Written by the client.
 struct HelloMessage {
   HandshakePreamble preamble;
-  uint32_t pid;  // in the client's pid namespace; for people
-  uint32_t reserved[3];
+  uint32_t pid;                     // in the client's pid namespace; for people
+  uint8_t line_key[kLineKeyBytes];  // line.h: with kServesBack, and on a line; else zero
 };
 static_assert(sizeof(HelloMessage) == 32);
 static_assert(offsetof(HelloMessage, preamble) == 0);
 static_assert(offsetof(HelloMessage, pid) == 16);
-static_assert(offsetof(HelloMessage, reserved) == 20);
+static_assert(offsetof(HelloMessage, line_key) == 20);
 
 // Written by the server.
 struct WelcomeMessage {
   HandshakePreamble preamble;
   uint32_t pid;      // in the server's pid namespace; for people
-  uint32_t refusal;  // a Refusal; unless kNone, only `reason` is meaningful
+  uint32_t refusal;  // a Refusal; unless kNone, only `text` is meaningful
   uint64_t arena_bytes;
   uint64_t ring_bytes;
   uint64_t payload_bytes;      // of each direction's payload blocks; 0: none
@@ -81,7 +87,7 @@ struct WelcomeMessage {
   uint32_t call_buffer_bytes;  // of each request and response, with kDirectCalls
   uint32_t coherence;          // a Coherence: how both ends access the arena
   uint32_t granted_pages;      // of the client's payload, to begin with
-  char reason[256];            // of the refusal, for people; zero-terminated
+  char text[256];  // why it is refused; or, with kServesBack, where lines begin; zero-terminated
 };
 static_assert(sizeof(WelcomeMessage) == 320);
 static_assert(offsetof(WelcomeMessage, preamble) == 0);
@@ -94,7 +100,7 @@ static_assert(offsetof(WelcomeMessage, sealed) == 48);
 static_assert(offsetof(WelcomeMessage, call_buffer_bytes) == 52);
 static_assert(offsetof(WelcomeMessage, coherence) == 56);
 static_assert(offsetof(WelcomeMessage, granted_pages) == 60);
-static_assert(offsetof(WelcomeMessage, reason) == 64);
+static_assert(offsetof(WelcomeMessage, text) == 64);
 
 inline constexpr size_t kNonceBytes = 32;
 inline constexpr size_t kProofBytes = 32;
@@ -128,12 +134,14 @@ static_assert(sizeof(ServerProofMessage) == 48);
 static_assert(offsetof(ServerProofMessage, preamble) == 0);
 static_assert(offsetof(ServerProofMessage, proof) == 16);
 
-// Written by the server on the line, with one end of a new socket (section 3.6).
-struct CallBackMessage {
-  HandshakePreamble preamble;
+// Written by the client, first of all, on a socket that is to be a line (section 3.6).
+struct LineMessage {
+  HandshakePreamble preamble;      // kServesBack
+  uint8_t claim[kLineClaimBytes];  // line.h
 };
-static_assert(sizeof(CallBackMessage) == 16);
-static_assert(offsetof(CallBackMessage, preamble) == 0);
+static_assert(sizeof(LineMessage) == 48);
+static_assert(offsetof(LineMessage, preamble) == 0);
+static_assert(offsetof(LineMessage, claim) == 16);
 
 }  // namespace grpc_cxl::internal
 

@@ -42,7 +42,7 @@ std::string RegionPeerText(uint32_t host, uint32_t pid) {
   return absl::StrCat("host=", host, ",pid=", pid);
 }
 
-std::string WithBackLine(absl::string_view identity, int number) {
+std::string WithWayBack(absl::string_view identity, int number) {
   return absl::StrCat(identity, kBack, number);
 }
 
@@ -79,7 +79,7 @@ std::optional<PeerIdentity> ParsePeerText(absl::string_view peer) {
   return PeerIdentity{.uid = uid, .pid = pid, .knows_secret = knows_secret};
 }
 
-int BackLineOf(absl::string_view peer) {
+int WayBackOf(absl::string_view peer) {
   const absl::string_view identity = SealedPart(peer);
   const size_t at = identity.find(kBack);
   int number;

@@ -32,7 +32,7 @@ std::string PeerIdentityText(const PeerIdentity& peer);
 std::string RegionPeerText(uint32_t host, uint32_t pid);
 
 // `identity` with the number of the server's line back (section 3.6 of docs/protocol.md).
-std::string WithBackLine(absl::string_view identity, int number);
+std::string WithWayBack(absl::string_view identity, int number);
 
 // `identity` with the seal of this process, and without.
 std::string SealedIdentity(absl::string_view identity);
@@ -49,7 +49,7 @@ std::string PeerText(const ServiceName& name, absl::string_view identity);
 std::optional<PeerIdentity> ParsePeerText(absl::string_view peer);
 
 // The number in the same text; 0 where it has none.
-int BackLineOf(absl::string_view peer);
+int WayBackOf(absl::string_view peer);
 
 }  // namespace grpc_cxl::internal
 

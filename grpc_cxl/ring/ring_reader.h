@@ -26,10 +26,19 @@ namespace grpc_cxl::internal {
 class RingReader {
  public:
   RingReader(RingReaderWords* mine, const RingWriterWords* peer, absl::Span<const char> data,
-             SharedView view = {});
+             SharedView view = {})
+      : RingReader(Words{&mine->tail, &peer->head, &peer->want_space}, data, view) {}
+  // The same, with words that lie anywhere.
+  struct Words {
+    SharedU64* tail;
+    const SharedU64* head;
+    const SharedU64* want_space;
+  };
+  RingReader(Words words, absl::Span<const char> data, SharedView view);
 
   // Bytes published and not yet consumed, at least one if there are any (a cached
-  // index may hide the newest). DATA_LOSS when the peer's index breaks an invariant of
+  // index may hide the newest). Goes to memory only when all that is known of was consumed.
+  // DATA_LOSS when the peer's index breaks an invariant of
   // ring_layout.h.
   absl::StatusOr<size_t> Readable();
 
@@ -52,8 +61,7 @@ class RingReader {
   // The bytes from the tail up to `head`, in two pieces at most.
   void AcquireUpTo(uint64_t head);
 
-  RingReaderWords* const mine_;
-  const RingWriterWords* const peer_;
+  const Words words_;
   const absl::Span<const char> data_;
   const SharedView view_;
   uint64_t tail_;

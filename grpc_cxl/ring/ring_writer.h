@@ -33,7 +33,15 @@ class RingWriter {
   // must outlive this object. Starts at the position that `mine` holds. `pages` of the memory are
   // reserved when the ring comes to them.
   RingWriter(RingWriterWords* mine, const RingReaderWords* peer, absl::Span<char> data,
-             SharedView view = {}, ArenaPages pages = {});
+             SharedView view = {}, ArenaPages pages = {})
+      : RingWriter(Words{&mine->head, &mine->want_space, &peer->tail}, data, view, pages) {}
+  // The same, with words that lie anywhere.
+  struct Words {
+    SharedU64* head;
+    SharedU64* want_space;
+    const SharedU64* tail;
+  };
+  RingWriter(Words words, absl::Span<char> data, SharedView view, ArenaPages pages);
 
   // Copies the first bytes of `bytes` that fit and returns how many that is, possibly
   // 0. DATA_LOSS when the peer's index breaks an invariant of ring_layout.h, RESOURCE_EXHAUSTED
@@ -68,14 +76,14 @@ class RingWriter {
 
  private:
   absl::StatusOr<size_t> Available(size_t enough);
-  absl::Status RefreshTail();
+  // Looks at the peer's index. Until `enough` is free as far as is known, it goes to memory for it.
+  absl::Status RefreshTail(size_t enough);
 
-  RingWriterWords* const mine_;
-  const RingReaderWords* const peer_;
+  const Words words_;
   const absl::Span<char> data_;
   const SharedView view_;
   uint64_t head_;         // written, maybe not yet published
-  uint64_t published_;    // last value stored in mine_->head
+  uint64_t published_;    // last value stored in `head`
   uint64_t cached_tail_;  // the peer's tail when we last looked
   RingPages pages_;
 };

@@ -34,7 +34,7 @@ void ClientStream::Post() {
 void ClientStream::Tell() {
   const StreamMemory& memory = owner_->memory_;
   // Both are matched by the acquire loads in ServerStreams::Run().
-  memory.client_news->of_slot[slot_].fetch_add(1, std::memory_order_release);
+  memory.view.FetchAdd(memory.client_news->of_slot[slot_], uint32_t{1}, std::memory_order_release);
   memory.view.FetchAdd(memory.client_news->total, uint64_t{1}, std::memory_order_release);
   memory.wake_peer();
 }
@@ -179,8 +179,9 @@ bool ClientStreams::Ready() const {
 
 void ClientStreams::Run() {
   // Both are matched by the releases in ServerStream::Tell().
-  const uint64_t total = memory_.server_news->total.load(std::memory_order_acquire);
+  const uint64_t total = memory_.view.Load(memory_.server_news->total, std::memory_order_acquire);
   if (total == seen_total_.exchange(total, std::memory_order_relaxed)) return;
+  memory_.view.Refresh(&memory_.server_news->of_slot[kStreamSlots - 1]);  // the second line
   std::vector<std::shared_ptr<StreamUser>> users;
   {
     absl::MutexLock lock(mu_);

@@ -168,8 +168,9 @@ bool ServerStreams::Ready() const {
 
 absl::Status ServerStreams::Run(Begin begin) {
   // Matched by the release in ClientStream::Tell(), as is the load below.
-  const uint64_t total = memory_.client_news->total.load(std::memory_order_acquire);
+  const uint64_t total = memory_.view.Load(memory_.client_news->total, std::memory_order_acquire);
   if (total == seen_total_.exchange(total, std::memory_order_relaxed)) return absl::OkStatus();
+  memory_.view.Refresh(&memory_.client_news->of_slot[kStreamSlots - 1]);  // the second line
   std::array<std::shared_ptr<StreamUser>, kStreamSlots> users;
   std::array<bool, kStreamSlots> news{};
   {

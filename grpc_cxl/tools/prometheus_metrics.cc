@@ -186,6 +186,9 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   families->Gauge("connection_direct_calls_waiting",
                   "Direct calls that wait now: at the server for room, at the client for a slot.",
                   labels, static_cast<double>(connection.calls_waiting));
+  families->Gauge("connection_capacity",
+                  "Direct calls at a time that the server makes room for; 0: any number.", labels,
+                  static_cast<double>(connection.capacity));
   families->Counter("connection_writes_total", "gRPC's writes to HTTP/2.", labels,
                     connection.writes);
   families->Counter("connection_reads_total", "gRPC's reads from HTTP/2.", labels,

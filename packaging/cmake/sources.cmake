@@ -42,6 +42,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
     grpc_cxl/calls/client_calls_end.cc
+    grpc_cxl/calls/client_calls_wait.cc
     grpc_cxl/calls/server_call_areas.cc
     grpc_cxl/calls/server_calls.cc
     grpc_cxl/calls/slot_waiters.cc
@@ -100,8 +101,6 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/acceptor_registry.cc
     grpc_cxl/event_engine/arena_choice.cc
     grpc_cxl/event_engine/arrivals.cc
-    grpc_cxl/event_engine/back_line.cc
-    grpc_cxl/event_engine/back_listener.cc
     grpc_cxl/event_engine/back_server.cc
     grpc_cxl/event_engine/beside.cc
     grpc_cxl/event_engine/channel_target.cc
@@ -115,6 +114,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/endpoint_assembly.cc
     grpc_cxl/event_engine/kept_config.cc
     grpc_cxl/event_engine/kept_name.cc
+    grpc_cxl/event_engine/line_keeper.cc
     grpc_cxl/event_engine/listener.cc
     grpc_cxl/event_engine/local_first.cc
     grpc_cxl/event_engine/local_server.cc
@@ -127,6 +127,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
     grpc_cxl/event_engine/replica_connections.cc
+    grpc_cxl/event_engine/replica_places.cc
     grpc_cxl/event_engine/resolver.cc
     grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc
@@ -135,6 +136,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/status_publisher.cc
     grpc_cxl/event_engine/status_snapshot.cc
     grpc_cxl/event_engine/status_table.cc
+    grpc_cxl/event_engine/way_back.cc
     grpc_cxl/link/link.cc
     grpc_cxl/link/record_reader.cc
     grpc_cxl/link/record_writer.cc
@@ -173,7 +175,6 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/address_guard.cc
     grpc_cxl/rendezvous/address_owner.cc
     grpc_cxl/rendezvous/ask_kernel.cc
-    grpc_cxl/rendezvous/back_socket.cc
     grpc_cxl/rendezvous/datagram.cc
     grpc_cxl/rendezvous/dead_addresses.cc
     grpc_cxl/rendezvous/dial.cc
@@ -182,6 +183,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/rendezvous/handshake.cc
     grpc_cxl/rendezvous/host_identity.cc
     grpc_cxl/rendezvous/host_name.cc
+    grpc_cxl/rendezvous/line.cc
+    grpc_cxl/rendezvous/line_key.cc
     grpc_cxl/rendezvous/message_fault.cc
     grpc_cxl/rendezvous/name_files.cc
     grpc_cxl/rendezvous/name_listener.cc

@@ -25,7 +25,8 @@ LIBRARIES = {
 
 OUTPUT = "packaging/cmake/sources.cmake"
 TOOLS = "grpc_cxl/tools"
-NOT_INSTALLED = ("grpc_cxl/environment.h",)  # beside the public headers, but not public
+# Beside the public headers, but not public.
+NOT_INSTALLED = ("grpc_cxl/environment.h", "grpc_cxl/settings_credentials.h")
 
 
 class Target:

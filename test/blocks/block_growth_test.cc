@@ -65,15 +65,16 @@ class BlockGrowthTest : public ::testing::Test {
     ASSERT_TRUE(arena_->pages().Reserve({reinterpret_cast<const char*>(owner_), kPageBytes}).ok());
     constexpr uint32_t kBegin = 16;
     pool_ = std::make_shared<BlockPool>(
-        arena_, area, owner_, returns_, entries, SharedView(),
+        arena_, area, owner_, &returns_->returned, entries, SharedView(),
         BlockGrowth{.pages = kTrusted,
                     .begin_pages = kBegin,
                     .limit = std::make_unique<GrantedLimit>(owner_, returns_, kBegin)});
     borrower_ = std::make_shared<BlockBorrower>(
-        arena_, area, returns_, owner_, entries, SharedView(),
+        arena_, area, &returns_->returned, owner_, entries, SharedView(),
         BlockGrant{.pages = kTrusted,
                    .begin_pages = kBegin,
-                   .limit = std::make_unique<Budget>(&left_, kBegin)});
+                   .limit = std::make_unique<Budget>(&left_, kBegin),
+                   .granted = &returns_->granted});
   }
 
   // Of the area and the entries.
@@ -187,11 +188,12 @@ TEST_F(BlockGrowthTest, APeerThatGrantsMoreIsNotBelieved) {
 
 // Its pages may be on our account still.
 TEST_F(BlockGrowthTest, AnUntrustedPeerKeepsItsShareOfTheBudget) {
-  const auto borrower =
-      std::make_shared<BlockBorrower>(arena_, area_, returns_, owner_, entries_, SharedView(),
-                                      BlockGrant{.pages = ArenaPages(Reservation::kOnUse),
-                                                 .begin_pages = 16,
-                                                 .limit = std::make_unique<Budget>(&left_, 16)});
+  const auto borrower = std::make_shared<BlockBorrower>(
+      arena_, area_, &returns_->returned, owner_, entries_, SharedView(),
+      BlockGrant{.pages = ArenaPages(Reservation::kOnUse),
+                 .begin_pages = 16,
+                 .limit = std::make_unique<Budget>(&left_, 16),
+                 .granted = &returns_->granted});
   owner_->wanted = NumberedPages(1, 2);
   borrower->Answer();
   EXPECT_EQ(left_, 500);

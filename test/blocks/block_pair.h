@@ -40,10 +40,11 @@ struct BlockPair {
   explicit BlockPair(size_t pages) : memory(std::make_shared<Memory>(pages)) {
     const TestView &owning = memory->owning, &borrowing = memory->borrowing;
     pool = std::make_shared<BlockPool>(
-        memory, owning.At(memory->area), owning.At(&memory->owner), owning.At(&memory->returns),
+        memory, owning.At(memory->area), owning.At(&memory->owner),
+        owning.At(&memory->returns.returned),
         owning.At(absl::Span<const BlockReturnEntry>(memory->entries)), owning.view());
     borrower = std::make_shared<BlockBorrower>(
-        memory, borrowing.At(memory->area), borrowing.At(&memory->returns),
+        memory, borrowing.At(memory->area), borrowing.At(&memory->returns.returned),
         borrowing.At(&memory->owner), borrowing.At(memory->entries), borrowing.view());
   }
 

@@ -36,6 +36,16 @@ struct CallPair {
   CallClientSlot& client_slot(int i) { return At<CallClientSlot>(kCallClientSlotsAt)[i]; }
   CallServerSlot& server_slot(int i) { return At<CallServerSlot>(kCallServerSlotsAt)[i]; }
 
+  // Whether the polling thread of a side finds news, after a look.
+  bool ServerReady() {
+    server_side.view().Refresh(&server_side.At(&client_words())->look);
+    return server.Ready();
+  }
+  bool ClientReady() {
+    client_side.view().Refresh(&client_side.At(&server_words())->look);
+    return client.Ready();
+  }
+
   template <typename T>
   T* At(size_t offset) {
     return reinterpret_cast<T*>(image.data() + offset);

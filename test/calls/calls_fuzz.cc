@@ -57,16 +57,16 @@ void ScribbleClientWords(CallPair& pair, FuzzInput& input) {
   const auto word_near = [&](uint64_t near) { return static_cast<uint32_t>(input.TakeWord(near)); };
   switch (input.TakeUpTo(7)) {
     case 0:
-      words.posted.fetch_xor(uint64_t{1} << slot);
+      words.look.posted.fetch_xor(uint64_t{1} << slot);
       break;
     case 1:
-      words.cancelled = input.TakeWord(words.cancelled);
+      words.look.cancelled = input.TakeWord(words.look.cancelled);
       break;
     case 2:
-      words.acked.fetch_xor(uint64_t{1} << slot);
+      words.look.acked.fetch_xor(uint64_t{1} << slot);
       break;
     case 3:
-      words.ping = input.Take<uint32_t>();
+      words.look.ping = input.Take<uint32_t>();
       break;
     case 4:
       mine.generation = word_near(mine.generation);
@@ -176,7 +176,7 @@ void AttackClient(FuzzInput& input) {
         theirs.word = MakeCallWord(pair.client_slot(slot).generation,
                                    static_cast<uint32_t>(input.TakeUpTo(3)),
                                    static_cast<CallState>(input.TakeUpTo(7)));
-        pair.server_words().cancels_seen = input.TakeWord(pair.client_words().cancelled);
+        pair.server_words().look.cancels_seen = input.TakeWord(pair.client_words().look.cancelled);
     }
   }
   pair.client.Ended();

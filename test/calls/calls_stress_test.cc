@@ -31,7 +31,7 @@ class CallsStressTest : public ::testing::TestWithParam<WaitPolicy> {
       ServerCalls::News news = pair_.server.Run();
       EXPECT_TRUE(news.status.ok());
       for (auto& call : news.taken) running.push_back(std::move(call));
-      EXPECT_TRUE(!pair_.client.Ready() || pair_.client.Run().ok());
+      EXPECT_TRUE(!pair_.ClientReady() || pair_.client.Run().ok());
       for (int pause = random() % 2000; pause > 0; --pause) over_.load();
       if (running.empty()) {
         std::this_thread::yield();

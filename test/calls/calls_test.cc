@@ -27,12 +27,12 @@ class CallsTest : public ::testing::Test {
 };
 
 TEST_F(CallsTest, RequestAndResponseArriveWhole) {
-  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.ServerReady());
   const int slot = pair_.Post("question");
   EXPECT_EQ(pair_.wakes_to_server, 1);
-  EXPECT_TRUE(pair_.server.Ready());
+  EXPECT_TRUE(pair_.ServerReady());
   ASSERT_TRUE(pair_.Serve("answer").ok());
-  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.ServerReady());
   EXPECT_EQ(pair_.last_request, "question");
   const CallOutcome outcome = pair_.Wait(slot);
   EXPECT_EQ(outcome.kind, Kind::kResponse);
@@ -42,12 +42,23 @@ TEST_F(CallsTest, RequestAndResponseArriveWhole) {
   EXPECT_EQ(pair_.wakes_to_client, 0) << "nobody needed to be woken";
 }
 
+// The first bytes come to the server with the slot, the others later.
+TEST_F(CallsTest, LongRequestsArriveWhole) {
+  for (const size_t bytes : {size_t{255}, size_t{256}, size_t{257}, kBuffer}) {
+    const std::string request(bytes, static_cast<char>(bytes));
+    const int slot = pair_.Post(request);
+    ASSERT_TRUE(pair_.Serve("a").ok());
+    EXPECT_TRUE(pair_.last_request == request) << bytes;
+    EXPECT_EQ(pair_.Wait(slot).response, "a");
+  }
+}
+
 TEST_F(CallsTest, LargeResponsesComeInParts) {
   std::string response;
   std::atomic<bool> done{false};
   std::thread server([&] {
     for (; !done; std::this_thread::yield()) {
-      if (!pair_.server.Ready()) continue;
+      if (!pair_.ServerReady()) continue;
       ASSERT_TRUE(pair_.Serve(response).ok());
     }
   });
@@ -83,13 +94,13 @@ TEST_F(CallsTest, PolledCallsAreWokenForAndDeliveredByRun) {
     const ServerCalls::News news = pair_.server.Run();
     ASSERT_EQ(news.taken.size(), 1);
     if (left_after == 1) pair_.Poll(slot);
-    EXPECT_FALSE(pair_.client.Ready());
+    EXPECT_FALSE(pair_.ClientReady());
     pair_.server.Respond(news.taken[0].id, "a");
     if (left_after == 2) {
       pair_.Poll(slot);
     } else {
       EXPECT_EQ(pair_.wakes_to_client, 1);
-      EXPECT_TRUE(pair_.client.Ready());
+      EXPECT_TRUE(pair_.ClientReady());
       EXPECT_FALSE(pair_.outcome.has_value());
       ASSERT_TRUE(pair_.client.Run().ok());
     }
@@ -123,7 +134,7 @@ TEST_F(CallsTest, UnwantedResponsesAreLeftOutAndWakeNobodyButAtTheEnd) {
   pair_.server.Respond(news.taken[2].id, "wanted");
   EXPECT_EQ(pair_.wakes_to_client, 1);
   EXPECT_EQ(pair_.Wait(last).response, "wanted");
-  EXPECT_TRUE(pair_.client.Ready());
+  EXPECT_TRUE(pair_.ClientReady());
   ASSERT_TRUE(pair_.client.Run().ok());
   EXPECT_EQ(ended, 2);
   EXPECT_EQ(pair_.client.busy(), 0);
@@ -175,6 +186,7 @@ TEST_F(CallsTest, TheClientSeesHowManyCallsTheServerRuns) {
 TEST_F(CallsTest, AServerThatDoesNotAcceptRefuses) {
   EXPECT_TRUE(pair_.client.Accepting());
   pair_.server.SetAccepting(false);
+  pair_.ClientReady();
   EXPECT_FALSE(pair_.client.Accepting());
   const int slot = pair_.Post("q");  // posted all the same, as in a race
   ASSERT_TRUE(pair_.Serve("never").ok());
@@ -193,7 +205,7 @@ TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
     ServerCalls::News news = pair.server.Run(no_room);
     ASSERT_TRUE(news.status.ok() && news.taken.empty());
     ASSERT_EQ(news.waiting.size(), 1u);
-    EXPECT_FALSE(pair.server.Ready());
+    EXPECT_FALSE(pair.ServerReady());
     EXPECT_EQ(pair.server.busy() + pair.server.running(), 0);
     if (end == "withdrawn") {
       pair.client.Cancel(slot, generation);
@@ -219,6 +231,7 @@ TEST_F(CallsTest, ACallWaitsUntilItIsTakenOrWithdrawn) {
     }
     EXPECT_EQ(pair.Wait(slot).kind, end == "taken" ? Kind::kResponse : Kind::kNotRun);
     EXPECT_EQ(pair.server.busy(), 0);
+    pair.ClientReady();
     EXPECT_EQ(pair.client.Acquire(), slot) << "free at once";
   }
 }
@@ -230,15 +243,15 @@ TEST_F(CallsTest, TheServerTellsItsCapacity) {
 }
 
 TEST_F(CallsTest, PingsAreAnsweredByRun) {
-  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.ServerReady());
   const uint32_t ping = pair_.client.Ping();
   EXPECT_EQ(pair_.wakes_to_server, 1);
-  EXPECT_TRUE(pair_.server.Ready());
+  EXPECT_TRUE(pair_.ServerReady());
   EXPECT_FALSE(pair_.client.Answered(ping));
   ASSERT_TRUE(pair_.Serve("").ok());
   EXPECT_TRUE(pair_.client.Answered(ping));
   EXPECT_FALSE(pair_.client.Answered(ping + 1));
-  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.ServerReady());
 }
 
 // What the end of the connection means for a call in each state.
@@ -302,6 +315,7 @@ TEST_F(CallsTest, CancellationReachesTheRunningCallOnly) {
   EXPECT_EQ(pair_.Wait(slot).response, "cancelled");
 
   // The next call in the slot is not meant, by old tickets least of all.
+  pair_.ClientReady();
   ASSERT_EQ(pair_.Post("second"), slot);
   pair_.client.Cancel(slot, first);
   ASSERT_TRUE(run().ok());
@@ -316,6 +330,9 @@ TEST_F(CallsTest, ASlotWithAnUnseenCancellationIsNotUsed) {
   pair_.client.Cancel(slot, pair_.generation);  // after the server's last look
   EXPECT_EQ(pair_.Wait(slot).kind, Kind::kResponse);
   EXPECT_NE(pair_.client.Acquire(), slot);
+  // The others are in use, so that the client must look whether this one is free by now.
+  for (size_t i = 2; i < kCallSlots; ++i) EXPECT_GE(pair_.client.Acquire(), 0);
+  EXPECT_EQ(pair_.client.Acquire(), -1);
   ASSERT_TRUE(pair_.Serve("").ok());
   EXPECT_EQ(pair_.client.Acquire(), slot);
 }

@@ -23,10 +23,10 @@ class HostileCallsTest : public ::testing::Test {
 };
 
 TEST_F(HostileCallsTest, CancellationsOfNothingAndUnknownWaitersAreNothing) {
-  pair_.client_words().cancelled = ~uint64_t{0};
+  pair_.client_words().look.cancelled = ~uint64_t{0};
   pair_.client_slot(slot_).waiter = 0xffffffff;
   EXPECT_TRUE(pair_.Serve("a").ok());
-  EXPECT_FALSE(pair_.server.Ready());
+  EXPECT_FALSE(pair_.ServerReady());
   EXPECT_EQ(pair_.wakes_to_client, 0);
   EXPECT_EQ(pair_.Wait(slot_).response, "a");
 }
@@ -65,7 +65,7 @@ TEST_F(HostileCallsTest, AWaitingCallIsTakenAsItWasSeen) {
 TEST_F(HostileCallsTest, AWaitingCallIsNotPostedAgain) {
   const auto no_room = [](Priority) { return false; };
   ASSERT_TRUE(pair_.server.Run(no_room).status.ok());
-  pair_.client_words().posted = pair_.client_words().posted ^ (uint64_t{1} << slot_);
+  pair_.client_words().look.posted = pair_.client_words().look.posted ^ (uint64_t{1} << slot_);
   EXPECT_TRUE(absl::IsDataLoss(pair_.server.Run(no_room).status));
 }
 
@@ -73,7 +73,7 @@ TEST_F(HostileCallsTest, AResponseLargerThanItsBuffer) {
   pair_.Poll(slot_);
   pair_.server_slot(slot_).part_bytes = CallPair::kBuffer + 1;
   pair_.server_slot(slot_).word = MakeCallWord(pair_.generation, 0, CallState::kDone);
-  pair_.server_words().news = 1;
+  pair_.server_words().look.news = 1;
   EXPECT_TRUE(absl::IsDataLoss(pair_.client.Run()));
   ASSERT_TRUE(pair_.outcome.has_value());
   EXPECT_EQ(pair_.outcome->kind, Kind::kBroken);

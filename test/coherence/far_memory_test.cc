@@ -123,6 +123,63 @@ TEST(FarMemoryPlainTest, OneInAHundredIsInTheTail) {
   EXPECT_NEAR(slower, kStores / 1000, kStores / 2000);
 }
 
+TEST(FarMemoryPlainTest, WhereMemoryIsCoherentTheOtherCacheIsAsked) {
+  for (const bool coherent : {true, false}) {
+    Memory memory;
+    const auto far =
+        FarMemory::Create({.coherence = coherent ? Coherence::kCoherent : Coherence::kFlush,
+                           .distance = {.load_ns = 100, .store_ns = 200, .snoop_ns = 1000}},
+                          {reinterpret_cast<char*>(&memory), sizeof(memory)});
+    const SharedView view(far.get());
+    const auto charged = [&](auto access) {
+      const uint64_t before = DistanceCounters::OfProcess().charged_ns;
+      access();
+      return DistanceCounters::OfProcess().charged_ns - before;
+    };
+    const uint64_t snoop = coherent ? 1000 : 0;
+    EXPECT_EQ(charged([&] { view.Load(memory.word, std::memory_order_relaxed); }), 100 + snoop);
+    EXPECT_EQ(charged([&] { view.Store(memory.word, uint64_t{1}, std::memory_order_relaxed); }),
+              200 + snoop);
+    EXPECT_EQ(charged([&] { view.Acquire(memory.bytes); }),
+              (100 + snoop) + 64 * (100 + snoop) / 48);
+  }
+}
+
+TEST_P(FarMemoryTest, AMirrorIsAsOfTheLastLook) {
+  const bool flush = GetParam() == Coherence::kFlush;
+  const SharedU64* const mirror = view_.Mirror(&memory_.word);
+  EXPECT_EQ(mirror == &memory_.word, !flush);
+  const auto peek = [&](int i) { return view_.Peek(mirror[i], std::memory_order_acquire); };
+  memory_.word = 7;
+  memory_.neighbour = 8;
+  EXPECT_EQ(peek(0), flush ? 0u : 7u);
+  const DistanceCounters& counters = DistanceCounters::OfProcess();
+  uint64_t loads = counters.loads;
+  EXPECT_EQ(view_.LoadUnlessNew(mirror[0], uint64_t{0}, std::memory_order_acquire), 7u);
+  EXPECT_EQ(peek(1), 8u);
+  EXPECT_EQ(counters.loads - loads, flush ? 1u : 0u);
+  memory_.word = 9;
+  loads = counters.loads;
+  EXPECT_EQ(view_.LoadUnlessNew(mirror[0], uint64_t{0}, std::memory_order_acquire), flush ? 7u : 9u)
+      << "that is news already";
+  EXPECT_EQ(counters.loads - loads, flush ? 0u : 1u);
+  EXPECT_EQ(view_.Load(mirror[0], std::memory_order_acquire), 9u);
+  view_.Store(memory_.word, uint64_t{10}, std::memory_order_release);  // plays the peer
+  view_.Refresh(mirror + 1);
+  EXPECT_EQ(peek(0), 10u) << "lines move as a whole";
+}
+
+TEST_P(FarMemoryTest, BytesOfTwoPlacesTakeOneTrip) {
+  const absl::Span<const char> bytes(memory_.bytes);
+  const DistanceCounters& counters = DistanceCounters::OfProcess();
+  const uint64_t loads = counters.loads, stores = counters.stores;
+  EXPECT_EQ(Charged([&] { view_.Acquire(bytes.first(64), bytes.last(128)); }),
+            kLoad + 3 * kLoad / 48);
+  EXPECT_EQ(counters.loads - loads, 1u);
+  view_.Publish(bytes.first(64), bytes.last(128));
+  EXPECT_EQ(counters.stores - stores, GetParam() == Coherence::kFlush ? 1u : 0u);
+}
+
 TEST_P(FarMemoryTest, ReadModifyWriteOfOwnWords) {
   EXPECT_EQ(view_.FetchAdd(memory_.word, uint64_t{5}, std::memory_order_relaxed), 0u);
   EXPECT_EQ(view_.FetchXor(memory_.word, uint64_t{4}, std::memory_order_relaxed), 5u);
@@ -142,12 +199,47 @@ TEST(CacheLinesTest, BytesStayAsTheyAre) {
   const std::string copy = text;
   for (const size_t begin : {0, 1, 63, 64, 1000}) {
     for (const size_t bytes : {1, 2, 64, 65, 5000}) {
-      WriteBackLines(text.data() + begin, bytes);
-      InvalidateLines(text.data() + begin, bytes);
+      const absl::Span<const char> part(text.data() + begin, bytes);
+      WriteBackLines(part);
+      InvalidateLines(part);
+      WriteBackLines(part, absl::MakeSpan(text).first(1));
+      InvalidateLines({}, part);
+      PrefetchLines(part);
       ASSERT_EQ(text, copy) << begin << " " << bytes;
     }
   }
   EXPECT_NE(WriteBackInstruction(), "none");
+}
+
+TEST(CacheLinesTest, StreamedBytesAreThoseAndNoOthers) {
+  if (!CanFlushLines()) GTEST_SKIP() << "this processor has no such instructions";
+  std::string from(10'000, '\0');
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<char>(i * 31);
+  for (const size_t begin : {0, 1, 63, 64, 1000}) {
+    for (const size_t source : {0, 7}) {
+      for (const size_t bytes : {0, 1, 63, 64, 65, 127, 128, 5000}) {
+        std::string to(10'000, '.');
+        std::string expected = to;
+        expected.replace(begin, bytes, from, source, bytes);
+        StreamBytes(to.data() + begin, from.data() + source, bytes);
+        ASSERT_EQ(to, expected) << begin << " " << source << " " << bytes;
+      }
+    }
+  }
+}
+
+TEST_P(FarMemoryTest, CopiesOfAllSizes) {
+  std::string from(sizeof(memory_.bytes), '\0');
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<char>(i * 31);
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100}, from.size()}) {
+    std::memset(memory_.bytes, 0, sizeof(memory_.bytes));
+    view_.Copy(memory_.bytes, absl::MakeConstSpan(from).subspan(0, bytes));
+    view_.Publish(absl::MakeConstSpan(memory_.bytes, bytes));
+    view_.Acquire(memory_.bytes);
+    EXPECT_EQ(std::string(memory_.bytes, bytes), from.substr(0, bytes));
+    EXPECT_EQ(std::string(memory_.bytes + bytes, sizeof(memory_.bytes) - bytes),
+              std::string(sizeof(memory_.bytes) - bytes, '\0'));
+  }
 }
 
 }  // namespace

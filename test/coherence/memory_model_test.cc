@@ -32,6 +32,7 @@ TEST(MemoryModelTest, Presets) {
     EXPECT_EQ(distance->load_ns, ns);
     EXPECT_EQ(distance->store_ns, ns);
     EXPECT_GT(distance->gbps, 0);
+    EXPECT_EQ(distance->snoop_ns, std::string(name) == "expander" ? 0 : ns - 100);
     EXPECT_GT(distance->load_ns, last);
     last = distance->load_ns;
   }
@@ -45,12 +46,16 @@ TEST(MemoryModelTest, DistancesInWords) {
               IsOkAndHolds(MemoryDistance{.load_ns = 1, .store_ns = 2, .gbps = 0.5}));
   EXPECT_THAT(ParseDistance("lines_in_flight=12,tail_ns=5"),
               IsOkAndHolds(MemoryDistance{.lines_in_flight = 12, .tail_ns = 5}));
+  EXPECT_THAT(ParseDistance("snoop_ns=3"), IsOkAndHolds(MemoryDistance{.snoop_ns = 3}));
+  EXPECT_FALSE((MemoryDistance{.snoop_ns = 3}).none());
+  EXPECT_THAT(ParseDistance("snoop_ns=1000001"), StatusIs(kInvalid, HasSubstr("at most 1000000")));
   EXPECT_THAT(ParseDistance("tail_ns=1000001"), StatusIs(kInvalid, HasSubstr("at most 1000000")));
   for (const char* wrong : {"lines_in_flight=0", "lines_in_flight=1025"}) {
     EXPECT_THAT(ParseDistance(wrong), StatusIs(kInvalid, HasSubstr("1 to 1024"))) << wrong;
   }
   EXPECT_EQ(DistancePreset("fast_expander")->load_ns, 140);
   EXPECT_EQ(DistancePreset("slow_expander")->load_ns, 410);
+  EXPECT_EQ(DistancePreset("tailed_expander")->tail_ns, 1000);
   EXPECT_THAT(ParseDistance("gbps=10"), IsOkAndHolds(MemoryDistance{.gbps = 10}));
   EXPECT_THAT(ParseDistance("gbps=10", {.load_ns = 7}),
               IsOkAndHolds(MemoryDistance{.load_ns = 7, .gbps = 10}));

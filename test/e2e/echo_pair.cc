@@ -12,9 +12,9 @@
 
 namespace grpc_cxl::e2e {
 
-ChannelSettings ServingBack(grpc::Server& server) {
-  return {.configure = [&server](grpc::ChannelArguments* arguments) {
-    CHECK_OK(ServeBack(server, arguments));
+ChannelSettings ServingBack(grpc::Server& server, const ServerOptions& options) {
+  return {.configure = [&server, options](grpc::ChannelArguments* arguments) {
+    CHECK_OK(ServeBack(server, arguments, options));
   }};
 }
 

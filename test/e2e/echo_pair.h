@@ -39,7 +39,7 @@ struct ChannelSettings {
 };
 
 // Channels whose servers may call `server`.
-ChannelSettings ServingBack(grpc::Server& server);
+ChannelSettings ServingBack(grpc::Server& server, const ServerOptions& options = {});
 
 // Channels that do not share their connection with others, that take messages of any size.
 ChannelSettings OwnConnection();

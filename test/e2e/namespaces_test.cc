@@ -2,7 +2,8 @@
 
 // Two processes in user, pid, mount, ipc and net namespaces of their own, each of which maps one
 // user and one group, meet by each way that docs/configuration.md names for them: the uid, a
-// trusted directory, a group, a secret. Who lacks what the other asks for is told so.
+// trusted directory, a group, a secret, and the server calls the client, which nobody could dial,
+// on the same rung of trust. Who lacks what the other asks for is told so.
 
 #include <errno.h>
 #include <gmock/gmock.h>
@@ -19,12 +20,15 @@
 #include <fstream>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "grpc_cxl/channel_credentials.h"
+#include "grpc_cxl/connection_status.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/serve_back.h"
 #include "grpc_cxl/server_builder.h"
@@ -62,7 +66,15 @@ std::string Isolated(const Who& who, absl::FunctionRef<std::string()> body) {
   return ForkedChild(body).Join();
 }
 
-// Says who calls it, and what a call back has answered if there can be one.
+// The rungs of trust on which this process's peers stand: each connection's once.
+std::string Rungs() {
+  std::set<std::string> rungs;
+  for (const ConnectionStatus& connection : GetConnectionStatus()) rungs.insert(connection.trust);
+  return absl::StrJoin(rungs, " and ");
+}
+
+// Says who calls it and how far that is trusted, and what a call back has answered if there can be
+// one.
 class PeerService final : public Echo::Service {
   grpc::Status Unary(grpc::ServerContext* context, const EchoRequest*,
                      EchoResponse* response) override {
@@ -76,8 +88,9 @@ class PeerService final : public Echo::Service {
       answer.set_payload(" cannot be called back");
     }
     const CallPeerIdentity peer = CallPeer(*context).value();
-    response->set_payload(absl::StrCat(
-        peer.pid, " ", peer.uid, peer.knows_secret ? " knows the secret" : "", answer.payload()));
+    response->set_payload(absl::StrCat(peer.pid, " ", peer.uid,
+                                       peer.knows_secret ? " knows the secret" : "", " (", Rungs(),
+                                       ")", answer.payload()));
     return grpc::Status::OK;
   }
 };
@@ -168,22 +181,31 @@ constexpr Who kOne{100000}, kOther{200000}, kOfAnotherGroup{200000, 3000};
 INSTANTIATE_TEST_SUITE_P(
     All, NamespacesTest,
     ::testing::Values(
-        Meeting{"uid", {kOne, false}, {kOne, false}, kOne.uid, "0 0 cannot be called back"},
+        Meeting{"uid",
+                {kOne, false},
+                {kOne, false},
+                kOne.uid,
+                "0 0 (the same user) is told 0 0 (the same user)"},
         Meeting{"trusted_uid",
                 {kOne, false},
                 {kOne, false, false, "", true},
                 kOne.uid,
-                "0 0 is told 0 0"},
+                "0 0 (the same user) is told 0 0 (trusted)"},
         Meeting{"no_uid", {kOne, false}, {kOther, false}, kOne.uid, "GRPC_CXL_TRUSTED_DIR"},
-        Meeting{"directory", {kOne}, {kOther}, 0, "0 65534 cannot be called back"},
         Meeting{
-            "group", {kOne, true, true}, {kOther, true, true}, 0, "0 65534 cannot be called back"},
+            "directory", {kOne}, {kOther}, 0, "0 65534 (a stranger) is told 0 65534 (a stranger)"},
+        Meeting{"group",
+                {kOne, true, true},
+                {kOther, true, true},
+                0,
+                "0 65534 (a stranger) is told 0 65534 (a stranger)"},
         Meeting{"no_group", {kOne, true, true}, {kOfAnotherGroup}, 0, "GRPC_CXL_ALLOWED_GROUPS"},
         Meeting{"secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "secret"},
                 0,
-                "0 65534 knows the secret cannot be called back"},
+                "0 65534 knows the secret (a stranger) is told "
+                "0 65534 knows the secret (a stranger)"},
         Meeting{"another_secret",
                 {kOne, true, false, "secret"},
                 {kOther, true, false, "other"},

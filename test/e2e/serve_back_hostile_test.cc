@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server that speaks the handshake by hand does with the line back whatever it likes: the client,
-// which is this process, takes honest sockets, few at a time, and nothing else, and keeps nothing.
+// A server that speaks the handshake by hand does with its lines whatever it likes: the client,
+// which is this process, takes honest calls back, few connections at a time, and nothing else,
+// makes lines at its own pace, and keeps nothing.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/link/link_layout.h"
-#include "grpc_cxl/rendezvous/back_socket.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/line.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "grpc_cxl/serve_back.h"
 #include "grpc_cxl/server_builder.h"
@@ -29,7 +31,6 @@
 #include "test/support/await_readable.h"
 #include "test/support/eventually.h"
 #include "test/support/process_state.h"
-#include "test/support/socket_pair.h"
 #include "test/support/temporary_directory.h"
 
 namespace grpc_cxl::e2e {
@@ -38,16 +39,21 @@ namespace {
 using internal::AwaitReadable;
 using internal::CountOpenFiles;
 using internal::Eventually;
-using internal::SocketPair;
+using internal::NameListener;
 using internal::UniqueFd;
+
+NameListener ListenIn(const std::string& directory, const std::string& name) {
+  auto listener =
+      NameListener::Listen(internal::At(directory), *internal::ServiceName::Parse(name));
+  CHECK_OK(listener);
+  return *std::move(listener);
+}
 
 class ServeBackHostileTest : public ::testing::Test {
  protected:
   ServeBackHostileTest()
-      : listener_(internal::NameListener::Listen(internal::At(directory_.path()),
-                                                 *internal::ServiceName::Parse("hostile"))),
+      : listener_(ListenIn(directory_.path(), "hostile")),
         service_(EchoService::Make(ServerApi::kCallback)) {
-    CHECK_OK(listener_);
     ServerBuilder builder;
     service_->Register(&builder);
     server_ = builder.BuildAndStart();
@@ -57,41 +63,56 @@ class ServeBackHostileTest : public ::testing::Test {
     ChannelOptions options;
     options.rendezvous_directory = directory_.path();
     channel_ = grpc::CreateCustomChannel("cxl:///hostile", ChannelCredentials(options), arguments);
+  }
+
+  // The first connection; its client makes lines at `line_name`.
+  void Accept(const std::string& line_name = "") {
     channel_->GetState(/*try_to_connect=*/true);
-    CHECK(AwaitReadable(listener_->fd()));
-    auto socket = listener_->Accept();
-    CHECK_OK(socket);
-    socket_ = *std::move(socket);
-    CHECK(AwaitReadable(socket_.get()));
+    socket_ = NextSocket(listener_);
     const auto hello = internal::ReceiveHello(socket_.get(), {});
     CHECK_OK(hello);
     CHECK_NE((*hello)->features & internal::kServesBack, 0u);
+    key_ = (*hello)->line_key;
     const auto arena = internal::Arena::Create(internal::ArenaBytes({.ring_bytes = 4 << 10}), {});
     CHECK_OK(arena);
-    auto line = internal::MakeLine();
-    CHECK_OK(line);
-    line_ = std::move(line->ours);
-    const internal::ArenaOffer offer{.arena_bytes = arena->size(),
-                                     .ring_bytes = 4 << 10,
-                                     .sealed = arena->sealed(),
-                                     .features = internal::kServesBack};
-    CHECK_OK(internal::SendWelcome(socket_.get(), offer, arena->fd(), line->peers.get()));
+    CHECK_OK(internal::SendWelcome(socket_.get(),
+                                   {.arena_bytes = arena->size(),
+                                    .ring_bytes = 4 << 10,
+                                    .sealed = arena->sealed(),
+                                    .features = internal::kServesBack,
+                                    .line_name = line_name},
+                                   arena->fd()));
   }
 
-  // The socket of a connection back, made as an honest server does; empty when the client takes
-  // none.
-  UniqueFd ConnectBack() {
-    auto socket = internal::SendBackSocket(line_.get());
-    if (!socket.ok()) return UniqueFd();
-    if (!internal::SendHello(socket->get(), internal::kNoFeatures).ok()) return UniqueFd();
-    if (!AwaitReadable(socket->get())) return UniqueFd();
-    const auto welcome = internal::ReceiveWelcome(socket->get(), {.everybody = true});
-    return welcome.ok() && welcome->has_value() ? *std::move(socket) : UniqueFd();
+  // A socket on which the client has said something.
+  static UniqueFd NextSocket(NameListener& listener) {
+    CHECK(AwaitReadable(listener.fd()));
+    auto socket = listener.Accept();
+    CHECK_OK(socket);
+    CHECK(AwaitReadable(socket->get()));
+    return *std::move(socket);
   }
-  void ExpectServed() { EXPECT_TRUE(ConnectBack()); }
-  void ExpectLineClosed() {
-    EXPECT_TRUE(Eventually([&] { return !internal::SendBackSocket(line_.get()).ok(); }));
+  UniqueFd NextLine(NameListener& listener) {
+    UniqueFd line = NextSocket(listener);
+    const auto hello = internal::ReceiveHello(line.get(), {});
+    EXPECT_TRUE(hello.ok()) << hello.status();
+    EXPECT_TRUE(hello.ok() && (*hello)->claim == internal::ClaimOf(key_));
+    return line;
   }
+  UniqueFd NextLine() { return NextLine(listener_); }
+  bool HasLine() {
+    const auto socket = listener_.Accept();
+    return socket.ok() && *socket;
+  }
+
+  // Whether a connection back is made on `line` as an honest server makes it.
+  bool ConnectsBack(const UniqueFd& line) {
+    if (!internal::SendHello(line.get(), internal::kNoFeatures, key_).ok()) return false;
+    if (!AwaitReadable(line.get())) return false;
+    const auto welcome = internal::ReceiveWelcome(line.get(), {.everybody = true});
+    return welcome.ok() && welcome->has_value();
+  }
+  void ExpectServed() { EXPECT_TRUE(ConnectsBack(NextLine())); }
   // The first connection goes on.
   void ExpectConnected() {
     char byte;
@@ -99,91 +120,121 @@ class ServeBackHostileTest : public ::testing::Test {
   }
 
   const internal::TemporaryDirectory directory_;
-  absl::StatusOr<internal::NameListener> listener_;
+  NameListener listener_;
   const std::unique_ptr<EchoService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  UniqueFd socket_, line_;
+  UniqueFd socket_;
+  internal::LineKey key_;
 };
 
 TEST_F(ServeBackHostileTest, OneConnectionAfterAnotherIsTakenAndGivenBack) {
+  Accept();
   ExpectServed();
   const int files = CountOpenFiles();
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 10; ++i) {
     ExpectServed();
-    // Its end has been noticed.
-    ASSERT_TRUE(Eventually([&] { return CountOpenFiles() <= files; })) << CountOpenFiles();
+    // Its end has been noticed; but for the next line.
+    ASSERT_TRUE(Eventually([&] { return CountOpenFiles() <= files + 1; })) << CountOpenFiles();
   }
 }
 
 TEST_F(ServeBackHostileTest, AFewConnectionsAtATime) {
+  Accept();
   std::vector<UniqueFd> held;
-  for (int i = 0; i < 20; ++i) {
-    if (UniqueFd socket = ConnectBack()) held.push_back(std::move(socket));
+  for (int i = 0; i < 8; ++i) {
+    held.push_back(NextLine());
+    ASSERT_TRUE(ConnectsBack(held.back())) << i;
   }
-  EXPECT_GE(held.size(), 4u);
-  EXPECT_LE(held.size(), 8u);
-  held.clear();
-  EXPECT_TRUE(Eventually([&] { return static_cast<bool>(ConnectBack()); }));
+  absl::SleepFor(absl::Milliseconds(300));  // a ninth would have been made thrice
+  EXPECT_FALSE(HasLine());
+  held.pop_back();
+  held.push_back(NextLine());
+  EXPECT_TRUE(ConnectsBack(held.back()));
+  ExpectConnected();
 }
 
-TEST_F(ServeBackHostileTest, AThousandSocketsAreTooMany) {
-  ExpectServed();
+TEST_F(ServeBackHostileTest, WhoClosesLinesWaitsEverLongerForTheNext) {
+  Accept();
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < 4; ++i) NextLine();
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(700));  // 100 + 200 + 400
+  ExpectServed();                                           // forgives
+  ExpectConnected();
+}
+
+TEST_F(ServeBackHostileTest, WhoTakesALineAndSaysNothingHasOne) {
+  Accept();
+  const UniqueFd silent = NextLine();
   const int files = CountOpenFiles();
-  std::vector<UniqueFd> sockets;
-  for (int i = 0; i < 1000; ++i) {
-    auto socket = internal::SendBackSocket(line_.get());
-    if (absl::IsUnavailable(socket.status())) break;  // the client has had enough
-    if (socket.ok()) sockets.push_back(*std::move(socket));
-  }
-  // Of each that we still hold, the client has closed its own, but for a few.
-  EXPECT_TRUE(Eventually([&] {
-    return CountOpenFiles() <= files + static_cast<int>(sockets.size()) + 10;
-  })) << CountOpenFiles() - files
-      << " more files, " << sockets.size() << " of them ours";
-  ExpectConnected();
-  const size_t ours = sockets.size();
-  sockets.clear();
-  EXPECT_TRUE(Eventually([&] { return CountOpenFiles() <= files; })) << ours;
+  absl::SleepFor(absl::Milliseconds(500));
+  EXPECT_FALSE(HasLine());
+  EXPECT_LE(CountOpenFiles(), files);
+  EXPECT_TRUE(ConnectsBack(silent)) << "however late";
 }
 
-TEST_F(ServeBackHostileTest, AConnectionThatSaysNonsenseHurtsNobody) {
+TEST_F(ServeBackHostileTest, NonsenseOnALineHurtsNobody) {
+  Accept();
+  const std::string honest = internal::BytesOf(internal::Honest<internal::HelloMessage>());
+  std::string successor = honest.substr(0, 24);
+  successor[20] = 1;
   for (const std::string& nonsense :
-       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1, '\0'),
-        internal::BytesOf(internal::Honest<internal::HelloMessage>()).substr(0, 24)}) {
-    const auto socket = internal::SendBackSocket(line_.get());
-    ASSERT_TRUE(socket.ok());
-    internal::SendRaw(socket->get(), nonsense);
-    EXPECT_TRUE(AwaitReadable(socket->get()));
-  }
-  {
-    // A message that only a successor sends, who wants the name.
-    std::string take_over = internal::BytesOf(internal::Honest<internal::HelloMessage>());
-    take_over.resize(24);
-    take_over[20] = 1;
-    const auto socket = internal::SendBackSocket(line_.get());
-    ASSERT_TRUE(socket.ok());
-    internal::SendRaw(socket->get(), take_over);
-    EXPECT_TRUE(AwaitReadable(socket->get()));
+       {std::string("GET / HTTP/1.1\r\n\r\n"), successor, honest /* without the key */}) {
+    const UniqueFd line = NextLine();
+    internal::SendRaw(line.get(), nonsense);
+    ASSERT_TRUE(AwaitReadable(line.get()));
+    EXPECT_FALSE(internal::ReceiveWelcome(line.get(), {}).ok());
   }
   ExpectServed();
   ExpectConnected();
 }
 
-TEST_F(ServeBackHostileTest, WhateverElseComesEndsTheLine) {
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  internal::SendRaw(line_.get(), internal::BytesOf(internal::Honest<internal::CallBackMessage>()),
-                    std::vector<int>(50, null.get()));
-  ExpectLineClosed();
+TEST_F(ServeBackHostileTest, AKeyOfAnotherConnectionIsNone) {
+  Accept();
+  const UniqueFd line = NextLine();
+  key_ = internal::LineKey::Fresh();
+  EXPECT_FALSE(ConnectsBack(line));
+}
+
+TEST_F(ServeBackHostileTest, LinesBeginWhereTheWelcomeSays) {
+  NameListener other = ListenIn(directory_.path(), "other");
+  Accept("other");
+  EXPECT_TRUE(ConnectsBack(NextLine(other)));
   ExpectConnected();
+}
+
+TEST_F(ServeBackHostileTest, LinesComeAgainWhenTheNameDoes) {
+  Accept();
+  const UniqueFd line = NextLine();
+  listener_ = ListenIn(directory_.path(), "elsewhere");
+  EXPECT_TRUE(ConnectsBack(line));
+  absl::SleepFor(absl::Milliseconds(300));  // the next line finds no name
+  listener_ = ListenIn(directory_.path(), "hostile");
+  ExpectServed();
 }
 
 TEST_F(ServeBackHostileTest, TheFirstConnectionTakesThoseBackAlong) {
-  const UniqueFd back = ConnectBack();
-  ASSERT_TRUE(back);
+  Accept();
+  const UniqueFd back = NextLine();
+  ASSERT_TRUE(ConnectsBack(back));
+  const UniqueFd line = NextLine();
   socket_.Reset();
   char byte;
   EXPECT_TRUE(Eventually([&] { return recv(back.get(), &byte, 1, MSG_DONTWAIT) == 0; }));
+  EXPECT_TRUE(Eventually([&] { return recv(line.get(), &byte, 1, MSG_DONTWAIT) == 0; }));
+}
+
+TEST_F(ServeBackHostileTest, WhenTheClientsServerHasEndedEachHelloIsRefused) {
+  Accept();
+  server_->Shutdown(std::chrono::system_clock::now());
+  for (const bool gone : {false, true}) {
+    if (gone) server_ = nullptr;
+    const UniqueFd line = NextLine();
+    ASSERT_TRUE(internal::SendHello(line.get(), internal::kNoFeatures, key_).ok());
+    ASSERT_TRUE(AwaitReadable(line.get()));
+    EXPECT_TRUE(absl::IsUnavailable(internal::ReceiveWelcome(line.get(), {}).status())) << gone;
+  }
+  ExpectConnected();
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "test/e2e/child.h"
 #include "test/e2e/lambda_server.h"
 #include "test/e2e/parity.h"
+#include "test/support/forked_child.h"
 #include "test/support/process_state.h"
 
 namespace grpc_cxl::e2e {
@@ -231,9 +232,62 @@ TEST_P(ServeBackTest, DeadlinesFireWhileTheClientIsStopped) {
   EXPECT_EQ(CodeOf(*stub, {.prepare = Patiently()}), grpc::OK);
 }
 
+// The child has copies of all sockets, also of the line that waits.
+TEST_P(ServeBackTest, AForkedChildChangesNothing) {
+  Hub hub(*transport_);
+  OwnServer own;
+  const auto channel = MakeChannel(*transport_, ServingBack(*own.server));
+  ASSERT_EQ(CodeOf(*Echo::NewStub(channel), {}), grpc::OK);
+  const auto back = Echo::NewStub(hub.peer().value());
+  for (int i = 0; i < 3; ++i) {
+    internal::ForkedChild child([] {
+      pause();
+      return std::string();
+    });
+    EXPECT_EQ(CodeOf(*back, {.prepare = Patiently()}), grpc::OK);
+    child.Kill();
+    EXPECT_EQ(CodeOf(*back, {.prepare = Patiently()}), grpc::OK);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ServeBackTest,
                          ::testing::Values(TransportKind::kCxl, TransportKind::kCxlDirect),
                          ParamName());
+
+// Whether calls back of this kind are direct, when the client serves with these options.
+bool IsDirectBack(RpcKind kind, const ServerOptions& options) {
+  const auto transport = Transport::Make(TransportKind::kCxlDirect);
+  Hub hub(*transport);
+  OwnServer own;
+  const auto channel = MakeChannel(*transport, ServingBack(*own.server, options));
+  EXPECT_EQ(CodeOf(*Echo::NewStub(channel), {}), grpc::OK);
+  const auto peer = hub.peer().value();
+  Connect(*peer);
+  const Paths paths;
+  EXPECT_EQ(CodeOf(*Echo::NewStub(peer), {.kind = kind}), grpc::OK);
+  return paths.direct() + paths(&DirectCallStats::direct_streams) > 0;
+}
+
+TEST(ServeBackOptionsTest, AreThoseOfTheConnectionsBack) {
+  ServerOptions streams, no_calls;
+  streams.direct_streams = true;
+  no_calls.direct_calls = false;
+  EXPECT_TRUE(IsDirectBack(RpcKind::kUnary, {}));
+  EXPECT_FALSE(IsDirectBack(RpcKind::kUnary, no_calls));
+  EXPECT_TRUE(IsDirectBack(RpcKind::kBidi, streams)) << "the calling server has that option";
+  EXPECT_FALSE(IsDirectBack(RpcKind::kBidi, {}));
+
+  OwnServer own;
+  grpc::ChannelArguments arguments;
+  ASSERT_THAT(ServeBack(*own.server, &arguments, streams), IsOk());
+  EXPECT_THAT(ServeBack(*own.server, &arguments, streams), IsOk());
+  EXPECT_THAT(ServeBack(*own.server, &arguments),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("other options")));
+  ServerOptions wrong;
+  wrong.ring_bytes = 5000;
+  EXPECT_THAT(ServeBack(*own.server, &arguments, wrong),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("ring_bytes")));
+}
 
 TEST(ServeBackErrorsTest, SayWhatToDo) {
   const auto tcp = Transport::Make(TransportKind::kTcp);

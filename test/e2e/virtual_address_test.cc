@@ -29,6 +29,7 @@
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/connection_counters.h"
 #include "grpc_cxl/direct_calls.h"
+#include "grpc_cxl/serve_back.h"
 #include "grpc_cxl/server_builder.h"
 #include "test/e2e/client_call.h"
 #include "test/e2e/echo_service.h"
@@ -323,6 +324,56 @@ TEST_F(VirtualAddressTest, TlsPassesThroughAsItIs) {
   EXPECT_EQ(GetDirectCallStats().direct, calls.direct);
   EXPECT_EQ(GetDirectCallStats().excluded_channel, calls.excluded_channel + 10);
   server->Shutdown();
+}
+
+// Calls its caller, and answers as that does.
+class CallingServer final : private Echo::Service {
+ public:
+  explicit CallingServer(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    CHECK(server_ != nullptr);
+  }
+  ~CallingServer() override { Shutdown(*server_, absl::Now()); }
+  int port() const { return port_; }
+
+ private:
+  grpc::Status Unary(grpc::ServerContext* context, const EchoRequest* request,
+                     EchoResponse* response) override {
+    const auto peer = ChannelToPeer(*context);
+    if (!peer.ok()) return {grpc::INTERNAL, std::string(peer.status().message())};
+    grpc::ClientContext back;
+    return Echo::NewStub(*peer)->Unary(&back, *request, response);
+  }
+
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// The name of the offer has ended by then, and the line begins at the server's own.
+TEST_F(VirtualAddressTest, TheServerCallsBack) {
+  const CallingServer server(ServerCredentials(server_options()));
+  Proxy proxy(server.port());
+  const auto service = EchoService::Make(ServerApi::kCallback);
+  ServerBuilder builder;
+  service->Register(&builder);
+  const std::unique_ptr<grpc::Server> own = builder.BuildAndStart();
+  grpc::ChannelArguments arguments;
+  ASSERT_TRUE(ServeBack(*own, &arguments).ok());
+  const auto stub = Echo::NewStub(grpc::CreateCustomChannel(
+      At("127.0.0.1", proxy.port()), ChannelCredentials(channel_options()), arguments));
+  const auto calls = [&stub] {
+    ClientCall call{.prepare = WithDeadline(absl::Seconds(10))};
+    call.requests[0].set_payload("back");
+    const Outcome outcome = Perform(stub.get(), call);
+    return outcome.status.ok() && outcome.responses[0].payload() == "back";
+  };
+  EXPECT_FALSE(calls()) << "over the network";
+  EXPECT_TRUE(Eventually(calls));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(calls());
+  Shutdown(*own, absl::Now());
 }
 
 }  // namespace

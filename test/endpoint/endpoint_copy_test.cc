@@ -50,7 +50,7 @@ TEST(EndpointCopyTest, NoSendersCopyHoldsThePollingThreadUp) {
       send();
       sent = true;
     });
-    const auto published = [&] { return links.client_words().tx.head.load(); };
+    const auto published = [&] { return links.client_look().head->load(); };
     while (!sent && *reader.Readable() == 0) sched_yield();
     std::vector<uint64_t> there;
     int ready = 0;

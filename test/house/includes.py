@@ -16,7 +16,7 @@ ROWS = (
 )
 
 # Among the public files, but not public.
-NOT_PUBLIC = ("environment.h", "opentelemetry_figures.h")
+NOT_PUBLIC = ("environment.h", "opentelemetry_figures.h", "settings_credentials.h")
 
 # Plain values of the options, which every room may see.
 VALUES = ("arena_backing.h", "memory_distance.h", "priority_level.h", "wait_policy.h")

@@ -39,8 +39,10 @@ TEST(FarLinkTest, BytesGoBothWaysAtOnce) {
 
 TEST(FarLinkTest, TheEndOfTheStreamIsSeen) {
   FarLinkPair pair(kRing);
+  EXPECT_TRUE(pair.server->Look());
   EXPECT_FALSE(pair.server->PeerClosedStream());
   pair.client->CloseStream();
+  pair.server->Look();
   EXPECT_TRUE(pair.server->PeerClosedStream());
   EXPECT_EQ(pair.server->Drain(), Line::kOpen);
 }

@@ -44,6 +44,7 @@ LinkPair::LinkPair(size_t ring_bytes, size_t payload_bytes, bool far)
     : sizes{.ring_bytes = ring_bytes, .payload_bytes = payload_bytes},
       memory(MakeArena(ArenaBytes(sizes))),
       far_(far),
+      coherent_(!far && TestMemoryModel().coherence == Coherence::kCoherent),
       gone_(MakeArena(2 * sizeof(SharedU32))) {
   Reconnect();
 }
@@ -71,19 +72,20 @@ std::unique_ptr<Link> LinkPair::Make(Link::Side side, UniqueFd socket) {
 void LinkPair::MoveTo(uint64_t position) {
   server.reset();
   client.reset();
-  for (LinkSideWords* words : {&server_words(), &client_words()}) {
-    words->tx.head = position;
-    words->rx.tail = position;
+  for (const LinkLookWords<SharedU64>& words : {server_look(), client_look()}) {
+    *words.head = position;
+    *words.tail = position;
   }
   Reconnect();
 }
 
 std::string LinkPair::State() const {
   std::string state;
-  for (const LinkSideWords* words : {&server_words(), &client_words()}) {
+  for (LinkSideWords* words : {&server_words(), &client_words()}) {
+    const LinkLookWords<SharedU64> look = LookWords(words, coherent_);
     absl::StrAppend(&state, words == &server_words() ? " server:" : " client:", " head ",
-                    words->tx.head.load(), " want_space ", words->tx.want_space.load(), " tail ",
-                    words->rx.tail.load(), " epoch ", words->doorbell.epoch.load(), ";");
+                    look.head->load(), " want_space ", words->tx.want_space.load(), " tail ",
+                    look.tail->load(), " epoch ", words->doorbell.epoch.load(), ";");
   }
   return state;
 }

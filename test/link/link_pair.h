@@ -28,6 +28,9 @@ class LinkPair {
 
   LinkSideWords& server_words() const { return *WordsAt(kPageBytes); }
   LinkSideWords& client_words() const { return *WordsAt(2 * kPageBytes); }
+  // Where those of their words are that the peer looks at all the time.
+  LinkLookWords<SharedU64> server_look() const { return LookWords(&server_words(), coherent_); }
+  LinkLookWords<SharedU64> client_look() const { return LookWords(&client_words(), coherent_); }
   // All shared words, for the report of a failure.
   std::string State() const;
 
@@ -47,6 +50,7 @@ class LinkPair {
   std::unique_ptr<Link> Make(Link::Side side, UniqueFd socket);
 
   const bool far_;
+  const bool coherent_;
   const Arena gone_;
 };
 

@@ -103,8 +103,8 @@ TEST_P(LinkKillTest, WhatWasPublishedIsReadThenTheEnd) {
     killer.join();
     ASSERT_TRUE(killed) << "it ended by itself: " << child.Join();
     const Link& survivor = server_dies ? *pair.client : *pair.server;
-    const LinkSideWords& dead = server_dies ? pair.server_words() : pair.client_words();
-    ASSERT_EQ(survivor.counters().bytes_read, dead.tx.head.load()) << round << pair.State();
+    const SharedU64& head = *(server_dies ? pair.server_look() : pair.client_look()).head;
+    ASSERT_EQ(survivor.counters().bytes_read, head.load()) << round << pair.State();
     total += survivor.counters().bytes_read;
   }
   EXPECT_GT(total, 0);

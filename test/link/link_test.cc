@@ -148,9 +148,11 @@ TEST(LinkTest, AWriterThatWantsSpaceIsWokenAtHalf) {
   ASSERT_THAT(pair.server->Readable(), IsOkAndHolds(kRing));
   pair.server->Consume(kRing / 2 - 1);
   EXPECT_EQ(pair.server->counters().wakes, 0);
+  pair.client->Look();
   EXPECT_FALSE(pair.client->MaybeWritable());
   pair.server->Consume(1);
   EXPECT_EQ(pair.server->counters().wakes, 1);
+  pair.client->Look();
   EXPECT_TRUE(pair.client->MaybeWritable());
 
   pair.client->Awake();
@@ -230,9 +232,9 @@ TEST(LinkTest, HintsDoNotTrustOurOwnWordsInTheArena) {
     pair.server->Consume(10);
     Send(*pair.server, std::string(kRing, 's'));
     pair.server->WantSpace();
-    pair.server_words().rx.tail = value;
+    *pair.server_look().tail = value;
     pair.server_words().tx.want_space = value;
-    pair.server_words().tx.head = value;
+    *pair.server_look().head = value;
     EXPECT_FALSE(pair.server->MaybeReadable());
     EXPECT_FALSE(pair.server->MaybeWritable());
     EXPECT_THAT(pair.server->Readable(), IsOkAndHolds(0));
@@ -253,11 +255,15 @@ TEST(LinkTest, PositionsPassAnyMark) {
       pair.client->WantSpace();
       pair.client->PrepareToSleep();
       pair.client->Publish();
+      pair.client->Look();
       ASSERT_FALSE(pair.client->MaybeWritable());
+      pair.server->Look();
       ASSERT_TRUE(pair.server->MaybeReadable());
       const uint64_t wakes = pair.server->counters().wakes;
       ASSERT_EQ(ReadAll(*pair.server), text.substr(0, kRing));
+      pair.client->Look();
       ASSERT_TRUE(pair.client->MaybeWritable());
+      pair.server->Look();
       ASSERT_FALSE(pair.server->MaybeReadable());
       ASSERT_EQ(pair.server->counters().wakes, wakes + 1);
     }

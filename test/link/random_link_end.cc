@@ -91,6 +91,7 @@ bool RandomLinkEnd::Receive() {
 }
 
 bool RandomLinkEnd::LooksReady() const {
+  link_.Look();
   // A new piece may be tried at any time; the rest of an old one waits for the space it asked for.
   return link_.MaybeReadable() || (piece_.empty() ? MaySend() : link_.MaybeWritable());
 }
@@ -132,7 +133,7 @@ void RandomLinkEnd::AwaitWake() {
   const int64_t slept = NanosecondsSince(start), woken = link_.WokenAt() - SteadyNs() + slept;
   budget_.Waited(
       {.total_ns = slept, .slept = true, .woken_ns = woken >= 0 && woken <= slept ? woken : -1});
-  if (link_.Drain() == DoorbellSleeper::Line::kPeerGone && !link_.MaybeReadable()) {
+  if (link_.Drain() == DoorbellSleeper::Line::kPeerGone && !LooksReady()) {
     Fail("the peer is gone");
   }
 }

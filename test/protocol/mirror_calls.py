@@ -20,10 +20,12 @@ import socket
 import struct
 
 import checks
+import line_client
 import protocol_client
 import secret_client
 import stream_client
 from http2_calls import Http2Calls
+from line_client import LineConnection
 from protocol_client import (ARENA_MAGIC, LOOKING, PAGE, PARKED, PATIENCE, POLLED, SLOTS, TAKEN,
                              VERSION, Connection, Ended, expect, lie)
 from secret_client import SecretConnection
@@ -210,10 +212,16 @@ def make_calls():
 
     usual.store32(usual.calls + 24, 4711)  # 8.9
     usual.wake()
-    usual.look_until(lambda: usual.load32(usual.calls + PAGE + 20) == 4711 or None)
+    usual.look_until(lambda: usual.load32(usual.calls + PAGE + 24) == 4711 or None)
     usual.close()
     small.close()
     make_streams()
+
+    served = connect(make=LineConnection)
+    served.post(0, image(b"back"), metadata=[(b"back", b"")])
+    served.refuse_call()
+    expect(served.finish(0).code == 14, "UNAVAILABLE")
+    served.close()
 
     secret = SecretConnection("protocol/secret")
     secret.look_until(lambda: secret.load32(secret.calls + PAGE + 16) or None)
@@ -229,7 +237,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     source = ""
-    for path in (__file__, protocol_client.__file__, secret_client.__file__,
+    for path in (__file__, line_client.__file__, protocol_client.__file__, secret_client.__file__,
                  stream_client.__file__):
         with open(path, encoding="utf-8") as file:
             source += file.read()

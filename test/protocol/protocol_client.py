@@ -20,7 +20,7 @@ import time
 import checks
 from checks import Ended, expect, lie, require
 
-VERSION = 6
+VERSION = 7
 HELLO_MAGIC, ARENA_MAGIC = 0x6c78635f63707267, 0x616e6572615f6c78  # 3.1, 4.3
 PAGE, SLOTS, WRAP = 4096, 64, 1 << 64
 IDLE, TAKEN, PART, DONE, REFUSED = range(5)  # 8.2
@@ -42,6 +42,7 @@ def fence():  # 1.3; the calling thread is one of those that membarrier orders
 
 class Connection:
     FEATURES = 1 | 4
+    KEY = bytes(12)  # 3.6
 
     def __init__(self, name):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -74,8 +75,8 @@ class Connection:
         """What comes between Hello and Welcome: nothing."""
 
     def shake_hands(self, name):  # 3
-        hello = struct.pack("=QIII12x", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
-                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid())
+        hello = struct.pack("=QIII12s", lie("C3", HELLO_MAGIC ^ 1, HELLO_MAGIC),
+                            lie("C4", VERSION + 1, VERSION), self.FEATURES, os.getpid(), self.KEY)
         hello = lie("C2", hello[:15], lie("C5", hello + bytes(4), hello))
         self.socket.send(hello)
         _, uid, _ = struct.unpack("3i", self.socket.getsockopt(socket.SOL_SOCKET,

@@ -3,7 +3,8 @@
 // handshake crash, leak a descriptor, or say something unprintable or endless.
 //
 // The input is one message. Byte 0 chooses who reads it, and whether the rest is laid over an
-// honest message and keeps its size, so that mutations reach the fields behind magic and size;
+// honest message and keeps its size, so that mutations reach the fields behind magic and size, and
+// whether that is about a line;
 // byte 1 how many descriptors travel along; then, over an honest message, where the rest begins.
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,8 +18,8 @@
 #include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "grpc_cxl/rendezvous/back_socket.h"
 #include "grpc_cxl/rendezvous/handshake.h"
+#include "grpc_cxl/rendezvous/line.h"
 #include "test/fuzz/fuzz_input.h"
 #include "test/rendezvous/raw_peer.h"
 #include "test/support/eventually.h"
@@ -51,15 +52,17 @@ void ReadAsServer(int socket, int client) {
 }
 
 void ReadAsClient(int socket, size_t files) {
-  auto welcome = ReceiveWelcome(socket, TrustedUsers(), kServesBack);
+  auto welcome = ReceiveWelcome(socket, TrustedUsers());
   if (!welcome.ok()) return CheckText(welcome.status());
   CHECK(welcome->has_value());
-  CHECK_EQ(files, (*welcome)->line ? 2u : 1u);
+  CHECK_EQ(files, 1u);
   CHECK_GE(fcntl((*welcome)->arena_fd.get(), F_GETFD), 0);
 }
 
-// The files are no sockets.
-void ReadAsCalledBack(int socket) { CheckText(ReceiveBackSocket(socket).status()); }
+// With a key that no message has by chance.
+void ReadOnLine(int socket) {
+  CheckText(ReceiveHelloOnLine(socket, {{'l', 'i', 'n', 'e', 'k', 'e', 'y'}}).status());
+}
 
 }  // namespace
 }  // namespace grpc_cxl::internal
@@ -68,13 +71,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace grpc_cxl::internal;
   FuzzInput input(data, size);
   const uint8_t kind = input.Take<uint8_t>();
-  const bool server = kind & 1, on_honest = kind & 2, keep_size = kind & 4, back = kind & 8;
+  const bool server = kind & 1, on_honest = kind & 2, keep_size = kind & 4, of_line = kind & 8;
   const size_t files = input.TakeUpTo(4);
   std::string message;
   if (on_honest) {
-    message = server ? BytesOf(Honest<HelloMessage>())
-              : back ? BytesOf(Honest<CallBackMessage>())
-                     : BytesOf(Honest<WelcomeMessage>());
+    LineMessage line = Honest<LineMessage>();
+    line.preamble.features = kServesBack;
+    message = server && of_line   ? BytesOf(line)
+              : server || of_line ? BytesOf(Honest<HelloMessage>())
+                                  : BytesOf(Honest<WelcomeMessage>());
   }
   const size_t honest_size = message.size();
   const size_t offset = on_honest ? input.TakeUpTo(honest_size) : 0;
@@ -87,9 +92,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   {
     const SocketPair sockets;
     SendRaw(sockets.theirs.get(), message, std::vector<int>(files, STDERR_FILENO));
-    server ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
-    : back ? ReadAsCalledBack(sockets.ours.get())
-           : ReadAsClient(sockets.ours.get(), files);
+    server    ? ReadAsServer(sockets.ours.get(), sockets.theirs.get())
+    : of_line ? ReadOnLine(sockets.ours.get())
+              : ReadAsClient(sockets.ours.get(), files);
   }
   CHECK(Eventually([&] { return CountOpenFiles() == before; }));
   return 0;

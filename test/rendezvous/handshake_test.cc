@@ -221,7 +221,7 @@ TEST_F(HandshakeTest, AReasonIsBoundedAndPrintable) {
               HasSubstr("?[2Jfake?log ? line"));
   // A hostile server need not terminate it.
   WelcomeMessage unterminated = Refusing(Refusal::kUid);
-  std::memset(unterminated.reason, 'u', sizeof(unterminated.reason));
+  std::memset(unterminated.text, 'u', sizeof(unterminated.text));
   SendRaw(peers(), BytesOf(unterminated));
   EXPECT_THAT(ReceiveWelcome(ours(), {}).status().message(), HasSubstr(std::string(256, 'u')));
 }

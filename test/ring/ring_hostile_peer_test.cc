@@ -98,6 +98,7 @@ TEST_F(HostileWriterTest, AHeadStandsWithinTheCapacity) {
   for (uint64_t right = 24; right <= 24 + kCapacity; ++right) {
     head = right;
     RingReader fresh = ring.MakeReader();
+    ring.Look();
     EXPECT_THAT(fresh.Readable(), IsOkAndHolds(right - 24));
     EXPECT_LE(fresh.Front().size(), right - 24);
   }

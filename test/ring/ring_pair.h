@@ -36,6 +36,12 @@ struct RingPair : RingImage {
                       reading.At(absl::MakeConstSpan(data, kCapacity)), reading.view());
   }
 
+  // Each side has the other's words as they are now.
+  void Look() {
+    writing.view().Refresh(writing.At(&reader_words));
+    reading.view().Refresh(reading.At(&writer_words));
+  }
+
   TestView writing{static_cast<RingImage*>(this)};
   TestView reading{static_cast<RingImage*>(this)};
   RingWriter writer = MakeWriter();

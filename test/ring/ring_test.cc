@@ -104,6 +104,7 @@ TEST_P(RingTest, ASecondEndGoesOnWhereTheFirstStopped) {
   RingReader reader = ring_.MakeReader();
   EXPECT_THAT(writer.Write("d"sv), IsOkAndHolds(1));
   writer.Publish();
+  ring_.Look();
   EXPECT_THAT(reader.Readable(), IsOkAndHolds(3));
   EXPECT_THAT(writer.Free(), IsOkAndHolds(13));
 }

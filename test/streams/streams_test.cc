@@ -7,21 +7,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_layout.h"
-#include "grpc_cxl/streams/client_streams.h"
-#include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
-#include "grpc_cxl/streams/stream_memory.h"
-#include "grpc_cxl/streams/stream_pipe.h"
+#include "test/streams/streams_fixture.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -31,70 +25,6 @@ using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
 
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-
-class NoUser : public StreamUser {
- public:
-  void OnNews() override { ++news; }
-  void OnEnded() override { ++ended; }
-  std::atomic<int> news{0}, ended{0};
-};
-
-class StreamsTest : public ::testing::Test {
- protected:
-  std::unique_ptr<ClientStream> Open() { return client_.Open(user_); }
-
-  // The server looks; takes what is posted unless `takes_` is false.
-  absl::Status Serve() {
-    return server_.Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-      if (!takes_) return nullptr;
-      taken_.push_back(std::move(stream));
-      return server_user_;
-    });
-  }
-
-  template <typename Stream>
-  static absl::Status Write(Stream& stream, StreamRecord kind, std::string bytes) {
-    const absl::Span<const char> pieces[] = {bytes};
-    return stream.Write(kind, pieces);
-  }
-  template <typename Stream>
-  static std::string Read(Stream& stream) {
-    StreamItem record;
-    const absl::StatusOr<bool> complete = stream.Next(&record);
-    EXPECT_THAT(complete, IsOk());
-    return complete.ok() && *complete ? record.bytes : "nothing";
-  }
-
-  StreamMemory Memory() {
-    return {.area = absl::MakeSpan(reinterpret_cast<char*>(area_.get()), kStreamAreaBytes),
-            .client_news = client_news_.get(),
-            .server_news = server_news_.get(),
-            .wake_peer = [this] {
-              ++wakes_;
-              if (on_wake_) std::exchange(on_wake_, nullptr)();
-            }};
-  }
-
-  struct alignas(kWriterAlignment) Line {
-    char bytes[kWriterAlignment];
-  };
-  std::atomic<int> wakes_{0};
-  std::function<void()> on_wake_;
-  const std::unique_ptr<Line[]> area_{new Line[kStreamAreaBytes / sizeof(Line)]()};
-  const std::unique_ptr<StreamNewsWords> client_news_{new StreamNewsWords()};
-  const std::unique_ptr<StreamNewsWords> server_news_{new StreamNewsWords()};
-  const std::shared_ptr<NoUser> user_ = std::make_shared<NoUser>();
-  const std::shared_ptr<NoUser> server_user_ = std::make_shared<NoUser>();
-  size_t budget_ = kStreamAreaBytes;
-  ClientStreams client_{Memory()};
-  ServerStreams server_{Memory(), [this](size_t bytes) {
-                          if (bytes > budget_) return false;
-                          budget_ -= bytes;
-                          return true;
-                        }};
-  bool takes_ = true;
-  std::vector<std::unique_ptr<ServerStream>> taken_;
-};
 
 TEST_F(StreamsTest, AStreamIsTakenEndsAndLeavesItsSlotFree) {
   EXPECT_EQ(Open(), nullptr) << "the server does not accept yet";
@@ -153,7 +83,10 @@ TEST_F(StreamsTest, ARecordMayBeLargerThanItsRing) {
     if (got == "nothing") {
       EXPECT_NE(stream->news(), news) << "the client hears of the space";
     }
+    EXPECT_THAT(Serve(), IsOk());
+    const bool rest = !stream->all_written();
     EXPECT_THAT(stream->Flush(), IsOk());
+    EXPECT_EQ(server_.Ready(), rest);
   }
   EXPECT_EQ(got, large);
   EXPECT_EQ(Read(*taken_[0]), "small");
@@ -294,79 +227,13 @@ TEST_F(StreamsTest, ABlockIsUnfinishedUntilItsRecordIsInTheRing) {
   EXPECT_TRUE(stream->unfinished_blocks().empty());
 }
 
-TEST_F(StreamsTest, WhatWasTakenBackIsNotTaken) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_TRUE(stream->TakeBack());
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_TRUE(taken_.empty());
-  const std::unique_ptr<ClientStream> other = Open();
-  other->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_FALSE(other->TakeBack());
-  EXPECT_TRUE(taken_[0]->cancelled());
-}
-
-TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndAsTheBudgetAllows) {
-  budget_ = 6 * 2 * kStreamRingBytes;
-  server_.SetAccepting(true);
-  EXPECT_EQ(server_news_->granted, 2);
-  std::vector<std::unique_ptr<ClientStream>> streams;
-  while (streams.size() < kStreamSlots) {
-    streams.push_back(Open());
-    if (streams.back() == nullptr) break;
-    streams.back()->Post();
-    EXPECT_THAT(Serve(), IsOk());
-  }
-  EXPECT_EQ(streams.size(), 7) << "six, and one in vain";
-  server_.SetAccepting(false);
-  EXPECT_EQ(server_news_->granted, 0);
-}
-
-TEST_F(StreamsTest, OnlyAWaiterIsTold) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  wakes_ = 0;
-  EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "one"), IsOk());
-  EXPECT_FALSE(client_.Ready());
-  EXPECT_EQ(wakes_, 0);
-  stream->SetWaiter(kStreamPolled);
-  EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "two"), IsOk());
-  EXPECT_TRUE(client_.Ready());
-  EXPECT_EQ(wakes_, 1);
-  client_.Run();
-  EXPECT_EQ(user_->news, 1);
-
-  stream->SetWaiter(kStreamParked);
-  const uint32_t seen = stream->news();
-  std::thread server(
-      [this] { EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "three"), IsOk()); });
-  while (stream->news() == seen) stream->Park(seen, 1'000'000'000);
-  server.join();
-}
-
-TEST_F(StreamsTest, BothSidesHearOfTheEnd) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  server_.Ended();
-  client_.Ended();
-  EXPECT_EQ(user_->ended, 1);
-  EXPECT_EQ(server_user_->ended, 1);
-  EXPECT_EQ(client_.busy() + server_.busy(), 0);
-  EXPECT_EQ(Open(), nullptr);
-}
-
 TEST_F(StreamsTest, AHostileClientIsAnError) {
   server_.SetAccepting(true);
   // A slot that was not granted.
-  Memory().client_slot(kStreamSlots - 1).generation = 1;
-  ++client_news_->of_slot[kStreamSlots - 1];
-  ++client_news_->total;
+  const StreamMemory memory = Memory(client_side_);
+  Store(memory.client_slot(kStreamSlots - 1).generation, 1u);
+  Store(memory.client_news->of_slot[kStreamSlots - 1], 1u);
+  Store(memory.client_news->total, uint64_t{1});
   EXPECT_THAT(Serve(), StatusIs(kDataLoss));
 
   const std::unique_ptr<ClientStream> stream = Open();
@@ -390,7 +257,7 @@ TEST_F(StreamsTest, AHostileClientIsAnError) {
   const auto third = Open();
   third->Post();
   EXPECT_THAT(Serve(), IsOk());
-  Memory().client_slot(2).tx.head = 3 * kStreamRingBytes;
+  Store(memory.client_slot(2).tx.head, uint64_t{3 * kStreamRingBytes});
   EXPECT_THAT(taken_[2]->Next(&record), StatusIs(kDataLoss));
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "absl/log/log.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
 #include "examples/hotel_reservation/services/transport.h"
 
@@ -20,10 +21,15 @@ struct ServicesUsage::Impl {
 
   std::vector<UsageReply> Read() {
     std::vector<UsageReply> replies;
-    for (const auto& stub : stubs) {
+    for (size_t i = 0; i < stubs.size(); ++i) {
       grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
-      if (!stub->Read(&context, {}, &replies.emplace_back()).ok()) return {};
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+      context.set_wait_for_ready(true);  // the first call of a channel
+      const grpc::Status status = stubs[i]->Read(&context, {}, &replies.emplace_back());
+      if (!status.ok()) {
+        LOG(WARNING) << kServices[i] << " does not tell its usage: " << status.error_message();
+        return {};
+      }
     }
     return replies;
   }
