@@ -139,15 +139,16 @@ struct ChannelOptions : EndpointOptions {
   size_t max_arena_bytes = size_t{1} << 30;
 
   // How many calls of one connection may wait at a server with a capacity
-  // (ServerOptions::capacity), beyond those that it runs at a time. They wait in order, as long as
-  // their deadlines allow. One more is made at another replica of the server, if that has room;
-  // else it ends RESOURCE_EXHAUSTED at once, with `grpc-retry-pushback-ms` in its trailing
-  // metadata: when to try again, as the server's pace suggests. Default 1024. A long queue serves
-  // bursts; a server that is asked too much for long makes all calls wait for as long as it is, so
-  // let it be much shorter than capacity * deadline / duration of a call: else those that have
-  // waited longest run last, and in vain. A waiting call costs its request, in memory that both
-  // share or as the application holds it: a request of the callback API must stay as it is until
-  // its call is over, not only until the stub returns.
+  // (ServerOptions::capacity), beyond those that it runs at a time. They wait in order, more urgent
+  // ones first (docs/priorities.md), as long as their deadlines allow. One more is made at another
+  // replica of the server, if that has room; else it ends RESOURCE_EXHAUSTED at once, with
+  // `grpc-retry-pushback-ms` in its trailing metadata: when to try again, as the server's pace
+  // suggests. Bulk calls wait only while less than half of the number do. Default 1024. A long
+  // queue serves bursts; a server that is asked too much for long makes all calls wait for as long
+  // as it is, so let it be much shorter than capacity * deadline / duration of a call: else those
+  // that have waited longest run last, and in vain. A waiting call costs its request, in memory
+  // that both share or as the application holds it: a request of the callback API must stay as it
+  // is until its call is over, not only until the stub returns.
   size_t max_waiting_calls = 1024;
 
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;

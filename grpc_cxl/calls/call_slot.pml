@@ -47,7 +47,7 @@ proctype Client() {
       :: word == Done(generation) ->
         AcquireBytes(0, RESPONSE);
         Get(0, RESPONSE, response);
-        assert(response == generation);
+        assert(response == generation && !taken_back[generation]);
         generation++;
         break
       :: word == Refused(generation) ->
@@ -56,7 +56,7 @@ proctype Client() {
         break
       :: else  // it looks again, later
       fi
-    :: true ->  // the connection ends
+    :: true ->  // the client takes it back
       Store(0, CANCELLED_GENERATION, generation);  // 1
 #ifndef NO_FENCE_2
       Fence(0);  // 2
@@ -66,7 +66,10 @@ proctype Client() {
       :: word == Taken(generation) || word == Done(generation)  // it may have run
       :: else -> d_step { taken_back[generation] = true; assert(!ran[generation]) }
       fi;
-      goto over
+      if
+      :: goto over  // the connection ends
+      :: true  // it goes on
+      fi
     od
   od;
 over:

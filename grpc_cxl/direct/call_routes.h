@@ -64,8 +64,9 @@ struct CallRoute {
   std::shared_ptr<OwnServer> own = nullptr;
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
-  ReplicaScore* score = nullptr;     // of a replica; else null
-  ClientStreams* streams = nullptr;  // null: none
+  ReplicaScore* score = nullptr;         // of a replica; else null
+  std::atomic<bool>* watched = nullptr;  // set and cleared by stuck_replica.h; for replicas
+  ClientStreams* streams = nullptr;      // null: none
   std::shared_ptr<SlotQueue> queue;
 
   // Calls of this client under way, or waiting for that, with and without streams, which may live
@@ -93,6 +94,8 @@ class CallRoutes {
   // there is none. `*under_way` becomes that of the replica (ReplicaScore::UnderWay()).
   std::shared_ptr<const CallRoute> Choose(uint32_t* under_way,
                                           const CallRoute* other_than = nullptr) const;
+  // Whether another replica than that of `route` has room, and a score of less than half of its.
+  bool HasBetterThan(const CallRoute& route) const;
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCallAreas* calls);
 
@@ -102,6 +105,8 @@ class CallRoutes {
   std::shared_ptr<const DirectOffer> TakeOffer();
 
  private:
+  // Of a route with a score.
+  static double ScoreOf(const CallRoute& route, int64_t now_ns);
   std::shared_ptr<const CallRoute> LeastBusy() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<const CallRoute> BetterOfTwo(uint32_t* under_way,
                                                const CallRoute* other_than) const

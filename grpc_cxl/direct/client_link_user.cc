@@ -34,6 +34,7 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
                                                      .watchdog = watchdog_,
                                                      .gate = &gate_,
                                                      .score = is_replica_ ? &score_ : nullptr,
+                                                     .watched = &watched_,
                                                      .streams = streams_.get(),
                                                      .queue = queue_}));
 }

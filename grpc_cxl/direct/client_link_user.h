@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
 #define GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -62,6 +63,7 @@ class ClientLinkUser final : public LinkUser {
   RouteCounters counters_;
   const bool is_replica_;
   ReplicaScore score_;
+  std::atomic<bool> watched_{false};
   const std::shared_ptr<CallRoutes> routes_;
   const std::shared_ptr<OwnServer> own_;
   Watchdog* const watchdog_;

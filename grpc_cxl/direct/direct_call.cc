@@ -16,6 +16,7 @@
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/request_head.h"
+#include "grpc_cxl/direct/stuck_replica.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/direct/thread_spin.h"
 #include "grpc_cxl/payload/block_slices.h"
@@ -161,7 +162,7 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   {
     absl::MutexLock lock(mu_);
     if (cancelled_) return false;
-    if (call->Enter()) inline_ = std::move(made);
+    if (call->Enter(view.priority)) inline_ = std::move(made);
   }
   if (made != nullptr) {
     link_->owner->UserIdle();
@@ -186,7 +187,8 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
 
 DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes, RequestView view,
                                     int slot) {
-  if (slot < 0) slot = link_->queue->Acquire();
+  priority_ = view.priority;
+  if (slot < 0) slot = link_->queue->Acquire(priority_);
   absl::MutexLock lock(mu_);
   if (cancelled_) {
     if (slot >= 0) link_->calls->Release(slot);
@@ -265,6 +267,7 @@ void DirectCall::WaitHere() {
 
 void DirectCall::WaitElsewhere() {
   auto detached = std::make_shared<DetachedCall>(this);
+  WatchReplica(channel_.routes, link_);
   if (HasKeepalive(channel_)) WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
   const int64_t posted_ns = posted_ns_;

@@ -82,14 +82,7 @@ void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
 }
 
 void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
-  const int64_t now = SteadyNs();
-  const int64_t ns = now - taken_ns_[call.slot];
-  capacity_->Measured(ns, now);
-  if (places_[call.slot] != nullptr) {
-    places_[call.slot] = nullptr;  // the handler may hold it still
-  } else {
-    capacity_->Release(1, call.priority);
-  }
+  const int64_t ns = LeavePlace(std::move(places_[call.slot]), call.priority, taken_ns_[call.slot]);
   {
     absl::MutexLock lock(mu_);
     running_[call.slot] = nullptr;
@@ -98,27 +91,39 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
   }
   calls_.Respond(call, std::move(response));
   Finished();
-  capacity_->BeginWaiting();
+  BeginWaiting();  // at last: it may run handlers
+}
+
+std::shared_ptr<CallPlace> ServerLinkUser::MakePlace(Priority priority) const {
+  if (capacity_->limit() == 0 || !capacity_->HandlersHold()) return nullptr;
+  return CallPlace::Make(capacity_, priority);
+}
+
+int64_t ServerLinkUser::LeavePlace(std::shared_ptr<CallPlace> place, Priority priority,
+                                   int64_t began_ns) {
+  const int64_t now = SteadyNs();
+  capacity_->Measured(now - began_ns, now);
+  if (place == nullptr) capacity_->Release(1, priority);
+  return now - began_ns;
 }
 
 std::string ServerLinkUser::NamePlace(ServerCalls::CallId call) {
-  if (capacity_->limit() == 0 || !capacity_->HandlersHold()) return "";
-  places_[call.slot] = CallPlace::Make(capacity_, call.priority);
-  return places_[call.slot]->name();
+  places_[call.slot] = MakePlace(call.priority);
+  return places_[call.slot] == nullptr ? "" : places_[call.slot]->name();
 }
 
-std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
+ServerLinkUser::Inline ServerLinkUser::BeginInline(Cancellable* running, Priority priority) {
   absl::MutexLock lock(mu_);
-  if (retired_ || ended_ || handler_ == nullptr || !capacity_->Enter()) return nullptr;
+  if (retired_ || ended_ || handler_ == nullptr || !capacity_->Enter(priority)) return {};
   inline_.insert(running);
   ++inline_count_;
   ServedCounters::OfProcess().taken.Add();
   Tell();
-  return handler_;
+  return {handler_, priority, MakePlace(priority), SteadyNs()};
 }
 
-void ServerLinkUser::EndInline(Cancellable* running) {
-  capacity_->Release();
+void ServerLinkUser::EndInline(Cancellable* running, Inline* call) {
+  LeavePlace(std::move(call->place), call->priority, call->began_ns);
   {
     absl::MutexLock lock(mu_);
     inline_.erase(running);
@@ -126,7 +131,6 @@ void ServerLinkUser::EndInline(Cancellable* running) {
     Tell();
   }
   Finished();
-  capacity_->BeginWaiting();
 }
 
 void ServerLinkUser::Tell() {

@@ -25,6 +25,7 @@
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/status/call_figures.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_memory.h"
@@ -93,9 +94,18 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   }
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
-  // be cancelled until EndInline(). Null: the server takes none, or has no room.
-  std::shared_ptr<CallHandler> BeginInline(Cancellable* running);
-  void EndInline(Cancellable* running);
+  // be cancelled until EndInline(). Its handler is null if the server takes none, or has no room.
+  // It has a place where handlers hold them.
+  struct Inline {
+    std::shared_ptr<CallHandler> handler;
+    Priority priority = Priority::kDefault;
+    std::shared_ptr<CallPlace> place;
+    int64_t began_ns = 0;
+  };
+  Inline BeginInline(Cancellable* running, Priority priority);
+  // BeginWaiting() must follow when its caller has been answered.
+  void EndInline(Cancellable* running, Inline* call);
+  void BeginWaiting() { capacity_->BeginWaiting(); }
 
   // The server's capacity has changed.
   void TellCapacity();
@@ -144,6 +154,11 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Wait(const ServerCalls::News& news);
   void RefuseWaiting();
   void CountWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(wait_mu_);
+  // Null where handlers hold none.
+  std::shared_ptr<CallPlace> MakePlace(Priority priority) const;
+  // A call has ended, and is not in the capacity any more unless its handler goes on. Returns how
+  // long it took. BeginWaiting() must follow.
+  int64_t LeavePlace(std::shared_ptr<CallPlace> place, Priority priority, int64_t began_ns);
   // Tells the client load and capacity.
   void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -41,6 +41,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
+    grpc_cxl/calls/client_calls_end.cc
     grpc_cxl/calls/client_calls_wait.cc
     grpc_cxl/calls/server_call_areas.cc
     grpc_cxl/calls/server_calls.cc
@@ -84,6 +85,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/stream_interceptor.cc
     grpc_cxl/direct/stream_progress.cc
     grpc_cxl/direct/stream_result.cc
+    grpc_cxl/direct/stuck_replica.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
     grpc_cxl/doorbell/doorbell.cc

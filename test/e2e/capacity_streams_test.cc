@@ -5,18 +5,11 @@
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <deque>
-#include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/log/check.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -26,12 +19,10 @@
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
 #include "grpc_cxl/direct_calls.h"
-#include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
 #include "grpc_cxl/server_builder.h"
-#include "test/e2e/capacity_fixture.h"
 #include "test/e2e/child.h"
-#include "test/e2e/echo_pair.h"
+#include "test/e2e/holding_server.h"
 #include "test/e2e/parity.h"
 
 namespace grpc_cxl::e2e {
@@ -39,20 +30,57 @@ namespace {
 
 using internal::Eventually;
 
+// A stream in the callback API, without messages: over when its handler says so.
+class OneStream final : private grpc::ClientBidiReactor<EchoRequest, EchoResponse> {
+ public:
+  OneStream(Echo::Stub& stub, const std::string& name, absl::Duration timeout = absl::Minutes(1)) {
+    context.AddMetadata("name", name);
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    stub.async()->Bidi(&context, this);
+    StartCall();
+  }
+  grpc::StatusCode Await() {
+    over.WaitForNotification();
+    return status.error_code();
+  }
+
+  grpc::ClientContext context;
+  grpc::Status status;
+  absl::Notification over;
+
+ private:
+  void OnDone(const grpc::Status& ended) override {
+    status = ended;
+    over.Notify();
+  }
+};
+
+// Whether so many wait at a server of this process, soon.
+bool AwaitBothWaiting(uint64_t calls, uint64_t streams) {
+  return Eventually([&] {
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      if (connection.direct_calls_waiting == calls && connection.streams_waiting == streams) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
 TEST_F(CapacityTest, StreamsHoldPlacesAndWaitForThemAsCallsDo) {
   const auto stub = Start(2);
   OneStream first(*stub, "first");
   OneCall second(*stub, "second");
   ASSERT_TRUE(server_->AwaitHeld(2));
   OneStream third(*stub, "third");
-  ASSERT_TRUE(AwaitWaiting(0, 1));
+  ASSERT_TRUE(AwaitBothWaiting(0, 1));
   OneCall fourth(*stub, "fourth");
-  ASSERT_TRUE(AwaitWaiting(1, 1));
+  ASSERT_TRUE(AwaitBothWaiting(1, 1));
   OneStream late(*stub, "late", absl::Milliseconds(30)), unwanted(*stub, "unwanted");
   unwanted.context.TryCancel();
   EXPECT_EQ(unwanted.Await(), grpc::StatusCode::CANCELLED);
   EXPECT_EQ(late.Await(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  ASSERT_TRUE(AwaitWaiting(1, 1));
+  ASSERT_TRUE(AwaitBothWaiting(1, 1));
   {
     grpc::ClientContext context;  // on its caller's thread as well
     context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Milliseconds(10)));
@@ -110,7 +138,7 @@ TEST_F(CapacityTest, AStreamThatWaitsWhenItsServerShutsDownGoesOn) {
   OneStream first(*stub, "first");
   ASSERT_TRUE(server_->AwaitHeld(1));
   OneStream waits(*stub, "waits");
-  ASSERT_TRUE(AwaitWaiting(0, 1));
+  ASSERT_TRUE(AwaitBothWaiting(0, 1));
   HoldingServer next(*transport_);
   std::thread shutdown([this] { Shutdown(server_->server(), absl::InfiniteFuture()); });
   EXPECT_TRUE(Eventually([&] { return server_->begun().size() + next.begun().size() == 2; }));

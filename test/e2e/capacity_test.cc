@@ -3,37 +3,22 @@
 // A server's capacity: never more direct calls at a time, of all clients together; the others wait
 // in order, are never begun when their clients give them up, and find their queue bounded.
 
-#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
-#include <functional>
 #include <memory>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/log/check.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
-#include "grpc_cxl/server_builder.h"
-#include "test/e2e/capacity_fixture.h"
 #include "test/e2e/child.h"
-#include "test/e2e/echo_pair.h"
-#include "test/e2e/parity.h"
+#include "test/e2e/holding_server.h"
 
 namespace grpc_cxl::e2e {
 namespace {
@@ -46,12 +31,7 @@ TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   std::vector<std::string> all;
   for (int i = 0; i < 10; ++i) calls.emplace_back(*stub, all.emplace_back(absl::StrCat(i)));
   ASSERT_TRUE(server_->AwaitHeld(1));
-  EXPECT_TRUE(Eventually([] {
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (connection.direct_calls_waiting == 9) return true;
-    }
-    return false;
-  }));
+  EXPECT_TRUE(AwaitWaiting(ConnectionStatus::Side::kServer, 9));
   ASSERT_TRUE(SetCapacity(server_->server(), 4).ok());
   ASSERT_TRUE(server_->AwaitHeld(4));
   ASSERT_TRUE(SetCapacity(server_->server(), 2).ok());
@@ -74,28 +54,6 @@ TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   EXPECT_EQ(begun, all);
   server_->LetAllGo();
   for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
-}
-
-TEST_F(CapacityTest, UrgentCallsBeginFirst) {
-  const auto stub = Start(1);
-  OneCall first(*stub, "first");
-  ASSERT_TRUE(server_->AwaitHeld(1));
-  Calls calls;
-  for (const auto& [name, priority] : {std::pair("bulk", Priority::kBulk),
-                                       {"default", Priority::kDefault},
-                                       {"interactive", Priority::kInteractive}}) {
-    calls.emplace_back(*stub, name, absl::Minutes(1), priority);
-  }
-  EXPECT_TRUE(Eventually([] {
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (connection.direct_calls_waiting == 3) return true;
-    }
-    return false;
-  }));
-  server_->LetAllGo();
-  for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
-  EXPECT_EQ(server_->begun(),
-            (std::vector<std::string>{"first", "interactive", "default", "bulk"}));
 }
 
 TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {
@@ -139,7 +97,6 @@ TEST_F(CapacityTest, BeyondTheSlotsCallsWaitAtTheClientAndNoneTakesTheStreamPath
   EXPECT_EQ(server_->begun(), all);
 }
 
-// gRPC ends a call at its deadline, whatever its handler does.
 // Slots of one-way calls that are over become free when other calls look for a slot.
 TEST_F(CapacityTest, OneWayCallsAndCallsThatWaitGoOn) {
   const auto stub = Start(2);
@@ -159,6 +116,7 @@ TEST_F(CapacityTest, OneWayCallsAndCallsThatWaitGoOn) {
   EXPECT_TRUE(Eventually([&] { return server_->begun().size() == 2 * calls.size(); }));
 }
 
+// gRPC ends a call at its deadline, whatever its handler does.
 TEST_F(CapacityTest, AHandlerThatGoesOnAfterTheEndOfItsCallCounts) {
   const auto stub = Start(1);
   OneCall late(*stub, "late", absl::Milliseconds(100));
@@ -226,13 +184,7 @@ TEST_F(CapacityTest, AnotherReplicaHasRoom) {
   transport_ = Transport::Make(TransportKind::kCxlDirect, WithCapacity(1, /*replicas=*/true));
   HoldingServer one(*transport_), two(*transport_);
   const auto stub = Stub(/*max_waiting=*/0);
-  ASSERT_TRUE(Eventually([] {  // it is connected to both, for a moment perhaps twice to one
-    std::set<std::string> names;
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (absl::StrContains(connection.name, "=")) names.insert(connection.name);
-    }
-    return names.size() == 2;
-  }));
+  ASSERT_TRUE(AwaitConnections(2));
   OneCall a(*stub, "a"), b(*stub, "b");
   EXPECT_TRUE(one.AwaitHeld(1));
   EXPECT_TRUE(two.AwaitHeld(1));

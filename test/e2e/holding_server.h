@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef GRPC_CXL_TEST_E2E_CAPACITY_FIXTURE_H_
-#define GRPC_CXL_TEST_E2E_CAPACITY_FIXTURE_H_
+#ifndef GRPC_CXL_TEST_E2E_HOLDING_SERVER_H_
+#define GRPC_CXL_TEST_E2E_HOLDING_SERVER_H_
 
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
@@ -11,54 +11,25 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
-#include "grpc_cxl/direct_calls.h"
-#include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
 #include "grpc_cxl/server_builder.h"
-#include "test/e2e/child.h"
 #include "test/e2e/echo_pair.h"
-#include "test/e2e/parity.h"
+#include "test/e2e/transport.h"
+#include "test/support/eventually.h"
 
 namespace grpc_cxl::e2e {
-
-// A stream in the callback API, without messages: over when its handler says so.
-class OneStream final : private grpc::ClientBidiReactor<EchoRequest, EchoResponse> {
- public:
-  OneStream(Echo::Stub& stub, const std::string& name, absl::Duration timeout = absl::Minutes(1)) {
-    context.AddMetadata("name", name);
-    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-    stub.async()->Bidi(&context, this);
-    StartCall();
-  }
-  grpc::StatusCode Await() {
-    over.WaitForNotification();
-    return status.error_code();
-  }
-
-  grpc::ClientContext context;
-  grpc::Status status;
-  absl::Notification over;
-
- private:
-  void OnDone(const grpc::Status& ended) override {
-    status = ended;
-    over.Notify();
-  }
-};
 
 // A server of direct calls that holds each until it is let go.
 class HoldingServer final : private Echo::CallbackService {
@@ -178,6 +149,8 @@ struct OneCall {
   absl::Notification over;
 };
 
+using Calls = std::deque<OneCall>;
+
 inline ServerOptions WithCapacity(size_t capacity, bool replicas = false) {
   ServerOptions options;
   options.capacity = capacity;
@@ -192,8 +165,9 @@ class CapacityTest : public ::testing::Test {
     server_ = std::make_unique<HoldingServer>(*transport_);
     return Stub(max_waiting);
   }
-  std::unique_ptr<Echo::Stub> Stub(size_t max_waiting) {
+  std::unique_ptr<Echo::Stub> Stub(size_t max_waiting, bool inline_calls = false) {
     ChannelOptions options;
+    options.inline_calls = inline_calls;
     options.rendezvous_directory = transport_->place();
     options.max_waiting_calls = max_waiting;
     const auto channel =
@@ -202,24 +176,31 @@ class CapacityTest : public ::testing::Test {
     return Echo::NewStub(channel);
   }
 
+  // Until so many calls wait for room at a server of this process, or for a slot at a client.
+  static bool AwaitWaiting(ConnectionStatus::Side side, size_t calls) {
+    return internal::Eventually([side, calls] {
+      for (const ConnectionStatus& connection : GetConnectionStatus()) {
+        if (connection.side == side && connection.direct_calls_waiting == calls) return true;
+      }
+      return false;
+    });
+  }
+
+  // To so many replicas; for a moment perhaps twice to one.
+  static bool AwaitConnections(size_t replicas) {
+    return internal::Eventually([replicas] {
+      std::set<std::string> names;
+      for (const ConnectionStatus& connection : GetConnectionStatus()) {
+        if (absl::StrContains(connection.name, "=")) names.insert(connection.name);
+      }
+      return names.size() == replicas;
+    });
+  }
+
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<HoldingServer> server_;
 };
 
-using Calls = std::deque<OneCall>;
-
-// Whether so many wait at a server of this process, soon.
-inline bool AwaitWaiting(uint64_t calls, uint64_t streams) {
-  return internal::Eventually([&] {
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (connection.direct_calls_waiting == calls && connection.streams_waiting == streams) {
-        return true;
-      }
-    }
-    return false;
-  });
-}
-
 }  // namespace grpc_cxl::e2e
 
-#endif  // GRPC_CXL_TEST_E2E_CAPACITY_FIXTURE_H_
+#endif  // GRPC_CXL_TEST_E2E_HOLDING_SERVER_H_
