@@ -113,8 +113,9 @@ struct ChannelOptions : EndpointOptions {
   bool direct_calls = true;
 
   // Whether streaming calls may bypass HTTP/2 as well, where `direct_calls` do and the server
-  // offers it: up to 16 at a time on a connection. Default: no.
-  bool direct_streams = false;
+  // offers it: up to 16 at a time on a connection. Default: yes; GRPC_CXL_DIRECT_STREAMS=0 in the
+  // environment says no.
+  bool direct_streams = true;
 
   // Whether a call to a server of this very process is run by its caller's thread, as a function
   // call would be: no other thread is woken, nothing passes through an arena, and a machine whose
@@ -138,15 +139,16 @@ struct ChannelOptions : EndpointOptions {
   size_t max_arena_bytes = size_t{1} << 30;
 
   // How many calls of one connection may wait at a server with a capacity
-  // (ServerOptions::capacity), beyond those that it runs at a time. They wait in order, as long as
-  // their deadlines allow. One more is made at another replica of the server, if that has room;
-  // else it ends RESOURCE_EXHAUSTED at once, with `grpc-retry-pushback-ms` in its trailing
-  // metadata: when to try again, as the server's pace suggests. Default 1024. A long queue serves
-  // bursts; a server that is asked too much for long makes all calls wait for as long as it is, so
-  // let it be much shorter than capacity * deadline / duration of a call: else those that have
-  // waited longest run last, and in vain. A waiting call costs its request, in memory that both
-  // share or as the application holds it: a request of the callback API must stay as it is until
-  // its call is over, not only until the stub returns.
+  // (ServerOptions::capacity), beyond those that it runs at a time. They wait in order, more urgent
+  // ones first (docs/priorities.md), as long as their deadlines allow. One more is made at another
+  // replica of the server, if that has room; else it ends RESOURCE_EXHAUSTED at once, with
+  // `grpc-retry-pushback-ms` in its trailing metadata: when to try again, as the server's pace
+  // suggests. Bulk calls wait only while less than half of the number do. Default 1024. A long
+  // queue serves bursts; a server that is asked too much for long makes all calls wait for as long
+  // as it is, so let it be much shorter than capacity * deadline / duration of a call: else those
+  // that have waited longest run last, and in vain. A waiting call costs its request, in memory
+  // that both share or as the application holds it: a request of the callback API must stay as it
+  // is until its call is over, not only until the stub returns.
   size_t max_waiting_calls = 1024;
 
   friend bool operator==(const ChannelOptions&, const ChannelOptions&) = default;
@@ -158,9 +160,10 @@ struct ServerOptions : EndpointOptions {
   // EnableDirectCalls() (direct_calls.h). Default: yes.
   bool direct_calls = true;
 
-  // Whether direct calls may be streams as well. Default: no. Each that is open on a connection
-  // takes 128 KiB from the second on, of `max_total_arena_bytes` too.
-  bool direct_streams = false;
+  // Whether direct calls may be streams as well. Default: yes; GRPC_CXL_DIRECT_STREAMS=0 in the
+  // environment says no. Each that a connection has had at a time takes up to 128 KiB, of
+  // `max_total_arena_bytes` too, until the connection ends; at rest the memory is given back.
+  bool direct_streams = true;
 
   // Other hosts and ports for which clients reach this server, such as "payments.prod.svc:50051":
   // those of the targets of their channels, spelled as there, in any network namespace that shares
@@ -179,13 +182,15 @@ struct ServerOptions : EndpointOptions {
   // second longer.
   bool take_over = false;
 
-  // Whether several servers of this host may serve a `cxl:` name at the same time, all of them with
-  // this option: its replicas, up to 100. Clients spread their connections over them, and make each
-  // direct call at the one that will answer it soonest (docs/direct_calls.md, Replicas). One that
-  // comes gets calls, one that ends or dies gets none; a restart needs no `take_over`, which means
-  // nothing to replicas: start the next one, then end one. A server without this option cannot have
-  // a name that has replicas, nor the other way round. All run as one user. Network addresses have
-  // none. Default: no.
+  // Whether several servers of this host may serve a `cxl:` name, a TCP address (SO_REUSEPORT, as
+  // gRPC sets it) or a name of `also_known_as` at the same time, all of them with this option: its
+  // replicas, up to 100. Clients spread their connections over them, and make each direct call at
+  // the one that will answer it soonest (docs/direct_calls.md, Replicas). One that comes gets
+  // calls, one that ends or dies gets none; a restart needs no `take_over`, which means nothing to
+  // replicas: start the next one, then end one. All run as one user. A server without this option
+  // cannot have a `cxl:` name that has replicas, nor the other way round; one that shares a TCP
+  // address with them is reached over the network only, as are all of them where another user
+  // listens there as well. The file of a unix socket leads to one server. Default: no.
   // Not in a region. Each client has a connection to each of up to 16 replicas, and a call costs
   // the choice.
   bool replicas = false;

@@ -80,10 +80,11 @@ downloaded() {
 }
 
 download() {
-  # The mirror is the host's own: whatever serves its release.
+  # The mirror is the host's own: whatever serves its release. On sid, os-release has the codename
+  # of what will be the next one.
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  uri=$(apt-get indextargets --format '$(CREATED_BY)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)' |
-    sed -n "s#^Packages|$codename|main|##p" | head -n 1)
+  uri=$(apt-get indextargets --format '$(CREATED_BY)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)' |
+    sed -nE "s#^Packages\\|($codename|sid)\\|main\\|##p" | head -n 1)
   [ -n "$uri" ] ||
     fail "apt knows no Debian mirror for '$codename main': add one to /etc/apt/sources.list, $otherwise."
   key=/usr/share/keyrings/debian-archive-keyring.gpg

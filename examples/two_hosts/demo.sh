@@ -15,12 +15,7 @@ skip() {
 }
 command -v qemu-system-x86_64 >/dev/null ||
   skip "this demonstration needs QEMU (apt-get install qemu-system-x86)"
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
-  skip "this demonstration takes its kernel from Debian packages, which needs apt-get and dpkg-deb"
-[ "$(uname -m)" = x86_64 ] || skip "the guests are x86-64, and so must this machine be"
-
 readonly runfiles=$(cd "${RUNFILES_DIR:-$0.runfiles}"/* 2>/dev/null && pwd || pwd)
-readonly cache=${GRPC_CXL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/grpc_cxl}/two_hosts
 readonly work=$(mktemp -d)
 readonly region_bytes=$((64 << 20))
 # In /dev/shm if it has space, so that the guests' memory does not go through a disk's page cache.
@@ -38,42 +33,10 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
-# Unpacks a Debian package into $cache/NAME, which is complete or does not exist.
-unpack() {
-  local name=$1
-  [ -e "$cache/$name" ] && return
-  echo "fetching Debian's $name ..."
-  mkdir -p "$cache" "$work/download"
-  (cd "$work/download" && apt-get -qq download "$name" 2>"$work/apt.log") ||
-    skip "Debian's package $name cannot be downloaded: $(tail -1 "$work/apt.log")"
-  dpkg-deb -x "$work/download/$name"_*.deb "$work/$name"
-  mv -T "$work/$name" "$cache/$name" 2>/dev/null || [ -e "$cache/$name" ]
+"$runfiles/examples/two_hosts/image.sh" "$work" "$runfiles/examples/two_hosts/greeter.tar.gz" >"$work/why" || {
+  [ $? = 77 ] && skip "$(cat "$work/why")"
+  exit 1
 }
-
-kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-  sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
-[ -n "$kernel_package" ] ||
-  skip "apt knows no linux-image-cloud-amd64 (apt-get update, on Debian)"
-unpack "$kernel_package"
-unpack busybox-static
-readonly kernel=$(echo "$cache/$kernel_package"/boot/vmlinuz-*)
-readonly busybox=$cache/busybox-static/bin/busybox
-
-# The guests' whole file system: busybox, the two programs, and their libraries.
-readonly root=$work/root
-mkdir -p "$root"/{bin,proc,sys,dev,tmp}
-cp "$busybox" "$root/bin/busybox"
-cp -L "$runfiles/examples/two_hosts/init.sh" "$root/init"
-cp -L "$runfiles/examples/greeter/server" "$runfiles/examples/greeter/client" "$root/"
-chmod -R u+w "$root"
-chmod +x "$root/init"
-strip "$root/server" "$root/client" 2>/dev/null || true  # makes them smaller
-for library in $(ldd "$root/server" "$root/client" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
-  mkdir -p "$root$(dirname "$library")"
-  cp -L "$library" "$root$library"
-done
-(cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null | gzip -1) >"$work/initramfs"
-
 "$runfiles/grpc_cxl/tools/cxl_region" format "$region" --hosts=2 --bytes=$region_bytes --lease=3s
 
 # guest NAME KERNEL_ARGUMENTS...: starts a guest, which writes to $work/NAME.log.
@@ -84,8 +47,8 @@ guest() {
     -machine q35 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 512 \
     -object memory-backend-file,id=region,share=on,size=$region_bytes,mem-path="$region" \
     -device ivshmem-plain,memdev=region \
-    -kernel "$kernel" -initrd "$work/initramfs" \
-    -append "console=ttyS0 quiet panic=-1 $*" -serial "file:$work/$name.log" &
+    -kernel "$work/kernel" -initrd "$work/initramfs" \
+    -append "console=ttyS0 quiet panic=-1 no_timer_check $*" -serial "file:$work/$name.log" &
   guests+=($!)
 }
 

@@ -22,6 +22,8 @@ namespace grpc_cxl::internal {
 //   came      0 ms: bulk       10 ms: interactive    30 ms: default
 //   counts   50 ms             10 ms                 55 ms            the least goes first
 //
+// An item that comes with an earlier time than others of its priority has them go earlier.
+//
 // Not thread-safe.
 template <typename T>
 class AgeingQueue {
@@ -30,7 +32,9 @@ class AgeingQueue {
   static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
 
   void Push(Priority priority, T item, int64_t now_ns) {
-    Level(priority).push_back({std::move(item), now_ns});
+    Level& level = levels_[IndexOf(priority)];
+    level.items.push_back({std::move(item), now_ns});
+    level.AddTime(now_ns);
   }
 
   // The next of those that came at `latest_ns` at the latest; nullopt if there is none.
@@ -45,35 +49,47 @@ class AgeingQueue {
     for (;;) {
       size_t next = std::size(kPriorities);
       int64_t least = kNone;
-      for (size_t level = 0; level < std::size(levels_); ++level) {
-        const Items& items = levels_[level];
-        if (asked[level] || items.empty() || items.front().since_ns > latest_ns) continue;
-        const int64_t counts = items.front().since_ns + static_cast<int64_t>(level) * kStepNs;
+      for (size_t i = 0; i < std::size(levels_); ++i) {
+        const Level& level = levels_[i];
+        if (asked[i] || level.items.empty() || level.oldest_ns() > latest_ns) continue;
+        const int64_t counts = level.oldest_ns() + static_cast<int64_t>(i) * kStepNs;
         if (next < std::size(kPriorities) && counts >= least) continue;
-        next = level;
+        next = i;
         least = counts;
       }
       if (next == std::size(kPriorities)) return std::nullopt;
-      if (may_go(kPriorities[next])) {
-        std::optional<T> item = std::move(levels_[next].front().item);
-        levels_[next].pop_front();
-        return item;
-      }
+      if (may_go(kPriorities[next])) return levels_[next].Pop();
       asked[next] = true;
     }
+  }
+  // The first item for which `is_it` is true; nullopt if there is none. Takes time.
+  template <typename Predicate>
+  std::optional<T> Remove(Predicate is_it) {
+    for (Level& level : levels_) {
+      for (auto at = level.items.begin(); at != level.items.end(); ++at) {
+        if (!is_it(std::as_const(at->item))) continue;
+        std::optional<T> item = std::move(at->item);
+        level.items.erase(at);
+        level.oldest.clear();
+        for (const Item& left : level.items) level.AddTime(left.since_ns);
+        return item;
+      }
+    }
+    return std::nullopt;
   }
 
   size_t size() const {
     size_t size = 0;
-    for (const Items& items : levels_) size += items.size();
+    for (const Level& level : levels_) size += level.items.size();
     return size;
   }
+  bool empty() const { return size() == 0; }
 
   // When the item came that has waited for longest; kNone: there is no item.
   int64_t oldest_ns() const {
     int64_t oldest = kNone;
-    for (const Items& items : levels_) {
-      if (!items.empty()) oldest = std::min(oldest, items.front().since_ns);
+    for (const Level& level : levels_) {
+      if (!level.items.empty()) oldest = std::min(oldest, level.oldest_ns());
     }
     return oldest;
   }
@@ -83,23 +99,39 @@ class AgeingQueue {
     T item;
     int64_t since_ns;
   };
-  using Items = std::deque<Item>;
+  struct Level {
+    std::deque<Item> items;
+    // Their times without those that an earlier one follows: the first is the earliest of all.
+    std::deque<int64_t> oldest;
 
-  Items& Level(Priority priority) {
+    int64_t oldest_ns() const { return oldest.front(); }
+    void AddTime(int64_t since_ns) {
+      while (!oldest.empty() && oldest.back() > since_ns) oldest.pop_back();
+      oldest.push_back(since_ns);
+    }
+    std::optional<T> Pop() {
+      if (items.front().since_ns == oldest.front()) oldest.pop_front();
+      std::optional<T> item = std::move(items.front().item);
+      items.pop_front();
+      return item;
+    }
+  };
+
+  static size_t IndexOf(Priority priority) {
     switch (priority) {
       case Priority::kInteractive:
-        return levels_[0];
+        return 0;
       case Priority::kBulk:
-        return levels_[2];
+        return 2;
       default:
-        return levels_[1];
+        return 1;
     }
   }
 
   // The most urgent first.
   static constexpr Priority kPriorities[] = {Priority::kInteractive, Priority::kDefault,
                                              Priority::kBulk};
-  Items levels_[std::size(kPriorities)];
+  Level levels_[std::size(kPriorities)];
 };
 
 }  // namespace grpc_cxl::internal

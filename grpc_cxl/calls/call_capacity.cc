@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/calls/call_capacity.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace grpc_cxl::internal {
@@ -46,7 +45,7 @@ bool CallCapacity::HasRoom(Priority priority) {
   for (;;) {
     const uint32_t limit = limit_.load(std::memory_order_seq_cst);
     if (limit != 0 && All(running) >= limit) return false;
-    if (limit != 0 && priority == Priority::kBulk && Bulk(running) >= std::max(limit / 2, 1u)) {
+    if (limit != 0 && priority == Priority::kBulk && Bulk(running) >= Half(limit)) {
       return false;
     }
     if (running_.compare_exchange_weak(running, running + Part(priority),

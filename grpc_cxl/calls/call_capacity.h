@@ -30,8 +30,9 @@ namespace grpc_cxl::internal {
 //
 // More urgent calls first, as in an AgeingQueue, and at most half of the limit for bulk calls, one
 // at least. Connections with waiting calls of one priority take turns, a call each. A call that
-// comes while others wait waits behind them, unless these are bulk and it is not. Without a limit,
-// and while nothing waits, no lock is taken. Thread-safe.
+// comes while others wait is queued with them; it is not if these are bulk calls that wait for
+// others of their half, and it is no bulk call. Without a limit, and while nothing waits, no lock
+// is taken. Thread-safe.
 class CallCapacity {
  public:
   // A connection's calls that wait.
@@ -68,7 +69,10 @@ class CallCapacity {
   // Whether a call may begin now; Leave() must follow.
   bool Enter(Priority priority = Priority::kDefault) {
     const uint64_t waiting = waiting_.load(std::memory_order_seq_cst);
-    return (priority == Priority::kBulk ? waiting : Others(waiting)) == 0 && HasRoom(priority);
+    if (waiting != 0 && (priority == Priority::kBulk || Others(waiting) != 0 || BulkMayBegin())) {
+      return false;
+    }
+    return HasRoom(priority);
   }
   void Leave(Priority priority = Priority::kDefault) {
     Release(1, priority);
@@ -109,6 +113,12 @@ class CallCapacity {
   static constexpr uint32_t All(uint64_t word) { return static_cast<uint32_t>(word); }
   static constexpr uint32_t Bulk(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
   static constexpr uint32_t Others(uint64_t word) { return All(word) - Bulk(word); }
+  static constexpr uint32_t Half(uint32_t limit) { return limit < 2 ? 1 : limit / 2; }
+  // Whether a bulk call has room once there is room for any call.
+  bool BulkMayBegin() const {
+    const uint32_t limit = limit_.load(std::memory_order_seq_cst);
+    return limit == 0 || Bulk(running_.load(std::memory_order_seq_cst)) < Half(limit);
+  }
 
   void SetBound(uint32_t calls) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasRoom(Priority priority);

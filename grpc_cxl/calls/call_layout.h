@@ -55,8 +55,8 @@
 // Whichever fence comes first, 3 sees a or c sees 1. A thread parks between its a and its c: it is
 // seen by another thread's c, or looks for itself.
 //
-// At most once. When the connection ends, the client takes a posted call back, then looks; the
-// server takes a call, then looks:
+// At most once. When the connection ends, or the call is to be made elsewhere, the client takes a
+// posted call back, then looks; the server takes a call, then looks:
 //
 //     client                                    server
 //     1. cancelled_generation := generation     a. word := kTaken
@@ -64,7 +64,8 @@
 //     3. word kTaken? then it may have run      c. cancelled_generation = generation? then
 //                                                  kRefused, and it does not run
 //
-// Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it).
+// Whichever fence comes first, 3 sees a or c sees 1 (or both: then neither runs it). While the
+// connection goes on, the client then flips `cancelled`, and the slot is in use until kRefused.
 //
 // Memory. Where pages are reserved on use, either side reserves its half of a slot before the
 // slot's first call. At rest the client gives its request buffers back and stores `calls_read`; the

@@ -2,11 +2,11 @@
 //
 // A slot of call_layout.h, for the model checker SPIN: requests and responses are complete, and a
 // call that the client has taken back, to make it elsewhere, never runs, whatever the order in
-// which stores reach the memory. //test/coherence:models_test runs it. Where caches do not see each
-// other, messages and taking back are MESSAGE and DEKKER in shared_view.pml.
+// which stores reach the memory, and, with NON_COHERENT, whatever caches do that do not see each
+// other. //test/coherence:models_test runs it.
 //
 // NO_FENCE_2, NO_FENCE_B, NO_RELEASE_POSTED and NO_RELEASE_DONE leave a part out, and must lead to a
-// violated assertion.
+// violated assertion; so must the parts that stale_caches.pml can leave out.
 
 #define CALLS 2
 
@@ -20,65 +20,85 @@
 #define Done(generation) (3 * generation + 1)
 #define Refused(generation) (3 * generation + 2)
 
+#ifdef NON_COHERENT
+#include "../coherence/stale_caches.pml"
+#else
 #include "../coherence/store_buffers.pml"
+#endif
 
 bool ran[CALLS + 1];
 bool taken_back[CALLS + 1];
 
 proctype Client() {
-  byte generation = 1, word;
+  byte generation = 1, word, response;
   do
   :: generation > CALLS -> break
   :: else ->
-    Store(stores_0, REQUEST, generation);
+    Put(0, REQUEST, generation);
+    PublishBytes(0, REQUEST);
 #ifdef NO_RELEASE_POSTED
-    Store(stores_0, POSTED, generation);
+    Store(0, POSTED, generation);
 #else
-    StoreRelease(stores_0, POSTED, generation);
+    StoreRelease(0, POSTED, generation);
 #endif
-    if
-    :: memory[WORD] == Done(generation) ->
-      assert(memory[RESPONSE] == generation);
-      generation++
-    :: memory[WORD] == Refused(generation) ->
-      d_step { taken_back[generation] = true; assert(!ran[generation]) };
-      generation++
-    :: true ->  // the connection ends
-      Store(stores_0, CANCELLED_GENERATION, generation);  // 1
+    do
+    :: Load(0, WORD, word);
+      if
+      :: word == Done(generation) ->
+        AcquireBytes(0, RESPONSE);
+        Get(0, RESPONSE, response);
+        assert(response == generation && !taken_back[generation]);
+        generation++;
+        break
+      :: word == Refused(generation) ->
+        d_step { taken_back[generation] = true; assert(!ran[generation]) };
+        generation++;
+        break
+      :: else  // it looks again, later
+      fi
+    :: true ->  // the client takes it back
+      Store(0, CANCELLED_GENERATION, generation);  // 1
 #ifndef NO_FENCE_2
-      Fence(stores_0);  // 2
+      Fence(0);  // 2
 #endif
-      word = memory[WORD];  // 3
+      Load(0, WORD, word);  // 3
       if
       :: word == Taken(generation) || word == Done(generation)  // it may have run
       :: else -> d_step { taken_back[generation] = true; assert(!ran[generation]) }
       fi;
-      break
-    fi
-  od
+      if
+      :: goto over  // the connection ends
+      :: true  // it goes on
+      fi
+    od
+  od;
+over:
+  skip
 }
 
 proctype Server() {
-  byte generation = 0;
+  byte generation = 0, cancelled, request;
 end:
   do
-  :: memory[POSTED] != generation ->
-    generation = memory[POSTED];
-    Store(stores_1, WORD, Taken(generation));  // a
+  :: Await(1, POSTED, generation);
+    Store(1, WORD, Taken(generation));  // a
 #ifndef NO_FENCE_B
-    Fence(stores_1);  // b
+    Fence(1);  // b
 #endif
+    Load(1, CANCELLED_GENERATION, cancelled);  // c
     if
-    :: memory[CANCELLED_GENERATION] == generation ->  // c
-      StoreRelease(stores_1, WORD, Refused(generation))
+    :: cancelled == generation -> StoreRelease(1, WORD, Refused(generation))
     :: else ->
-      assert(memory[REQUEST] == generation);
+      AcquireBytes(1, REQUEST);
+      Get(1, REQUEST, request);
+      assert(request == generation);
       d_step { ran[generation] = true; assert(!taken_back[generation]) };
-      Store(stores_1, RESPONSE, generation);
+      Put(1, RESPONSE, generation);
+      PublishBytes(1, RESPONSE);
 #ifdef NO_RELEASE_DONE
-      Store(stores_1, WORD, Done(generation))
+      Store(1, WORD, Done(generation))
 #else
-      StoreRelease(stores_1, WORD, Done(generation))
+      StoreRelease(1, WORD, Done(generation))
 #endif
     fi
   od
@@ -86,8 +106,7 @@ end:
 
 init {
   atomic {
-    run Drain(stores_0);
-    run Drain(stores_1);
+    RunMemory();
     run Client();
     run Server()
   }

@@ -38,6 +38,13 @@ std::unique_ptr<ClientCalls> ClientCallAreas::MakeArea(size_t i) {
                                        &numbers_, i == 0 ? look_ : CallClientPlaces());
 }
 
+size_t ClientCallAreas::usable() const {
+  const size_t areas = open();
+  size_t usable = 1;
+  while (usable < areas && areas_[usable]->Accepting()) ++usable;
+  return usable;
+}
+
 int ClientCallAreas::Acquire() {
   const size_t areas = open();
   for (size_t i = 0; i < areas; ++i) {
@@ -71,6 +78,13 @@ void ClientCallAreas::Open(size_t i) {
   reinterpret_cast<CallClientWords*>(memory_.data())
       ->more_areas.store(static_cast<uint32_t>(i), std::memory_order_release);
   wake_peer_();
+}
+
+int ClientCallAreas::TakeBack(const std::function<void()>& freed) {
+  const size_t areas = open();
+  int taken_back = 0;
+  for (size_t i = 0; i < areas; ++i) taken_back += areas_[i]->TakeBack(freed);
+  return taken_back;
 }
 
 void ClientCallAreas::FreeUnwanted() {

@@ -59,6 +59,8 @@ class ClientCallAreas {
   }
   void Cancel(int slot, uint32_t generation) { Of(slot).Cancel(In(slot), generation); }
 
+  int TakeBack(const std::function<void()>& freed);
+
   uint64_t load() const { return areas_[0]->load(); }
   uint32_t capacity() const { return areas_[0]->capacity(); }
 
@@ -72,8 +74,9 @@ class ClientCallAreas {
   int busy() const;
   // Frees the slots of PostUnwanted() whose calls are over.
   void FreeUnwanted();
-  // Whether more than three of four open slots are in use. The next area is opened well before.
-  bool Crowded() const { return 4 * static_cast<size_t>(busy()) > 3 * kCallSlots * open(); }
+  // Whether more than three of four slots are in use, of areas that the server has opened as well.
+  // The next one is opened well before.
+  bool Crowded() const { return 4 * static_cast<size_t>(busy()) > 3 * kCallSlots * usable(); }
   uint64_t posts() const;
   void FillStatus(StatusConnection* entry) const;
   void Rest();
@@ -83,6 +86,8 @@ class ClientCallAreas {
   ClientCalls& Of(int slot) const { return *areas_[slot / kCallSlots]; }
   static int In(int slot) { return slot % kCallSlots; }
   size_t open() const { return open_.load(std::memory_order_acquire); }  // matched by Open()
+  // Areas in which Acquire() looks. The server, which may have no memory, opens them in order.
+  size_t usable() const;
   std::unique_ptr<ClientCalls> MakeArea(size_t i);
   // Opens area `i` unless it is open, the connection ends, or there is no memory.
   void Open(size_t i);

@@ -169,10 +169,15 @@ void ClientCalls::WhenDone(int slot, Callback callback) {
 }
 
 void ClientCalls::Cancel(int slot, uint32_t generation) {
-  Call& call = calls_[slot];
-  absl::MutexLock lock(call.mu);
-  if (!call.live || call.generation != generation || std::exchange(call.cancelled, true)) return;
+  const Call& call = calls_[slot];
+  absl::MutexLock lock(calls_[slot].mu);
+  if (!call.live || call.generation != generation || call.cancelled) return;
   view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
+  FlipCancelled(slot);
+}
+
+void ClientCalls::FlipCancelled(int slot) {
+  calls_[slot].cancelled = true;
   // Publishes the generation; matched by the acquire load in ServerCalls::Look().
   view_.FetchXor(my_look_->cancelled, Bit(slot), std::memory_order_release);
   wake_peer_();
@@ -230,18 +235,6 @@ void ClientCalls::RefreshSlots(uint64_t slots) const {
                  (last - first + 1) * sizeof(CallServerSlot)});
 }
 
-void ClientCalls::Ended() {
-  ended_.store(true, std::memory_order_seq_cst);  // matched by the loads in ended()
-  // seq_cst: a slot that is missed here was taken so late that WhenDone(), behind its fence, sees
-  // `ended_`.
-  const uint64_t used = ~free_.load(std::memory_order_seq_cst);
-  for (uint64_t left = used; left != 0; left &= left - 1) {
-    const int slot = __builtin_ctzll(left);
-    waiters_.Wake(slot);  // the thread in Wait()
-    LookPolled(slot);
-  }
-}
-
 bool ClientCalls::Look(int slot, CallOutcome* outcome, bool fresh) {
   Call& call = calls_[slot];
   // Matched by the release stores in ServerCalls: the part is visible with its word.
@@ -289,17 +282,6 @@ bool ClientCalls::Look(int slot, CallOutcome* outcome, bool fresh) {
   view_.FetchXor(my_look_->acked, Bit(slot), std::memory_order_release);
   wake_peer_();
   return false;
-}
-
-void ClientCalls::LookAtEnd(int slot, CallOutcome* outcome) {
-  if (Look(slot, outcome)) return;
-  const uint32_t generation = calls_[slot].generation;
-  view_.Store(client_slots_[slot].cancelled_generation, generation, std::memory_order_relaxed);
-  FullFence();  // steps 1 to 3 of call_layout.h; matched by the one in ServerCalls::Take()
-  const uint32_t word = view_.Load(server_slots_[slot].word, std::memory_order_acquire);
-  const bool may_have_run =
-      !view_.Holds() || (IsOfCall(word, generation) && CallStateOf(word) != CallState::kRefused);
-  *outcome = {may_have_run ? CallOutcome::Kind::kLost : CallOutcome::Kind::kNotRun, {}};
 }
 
 void ClientCalls::LookPolled(int slot, bool fresh) {

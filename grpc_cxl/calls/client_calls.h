@@ -119,6 +119,11 @@ class ClientCalls {
   // `generation` is Post()'s: does nothing to a later call in the slot.
   void Cancel(int slot, uint32_t generation);
 
+  // Takes back what was left to the polling thread and the server has not taken, but for one-way
+  // calls: each gets kNotRun from here. Its slot stays in use until the server, which may be
+  // stopped, has seen that; then `freed` is called, as callbacks are. Returns their number.
+  int TakeBack(const std::function<void()>& freed);
+
   // Sends a liveness ping, and whether the server has answered it.
   uint64_t Ping();
   bool Answered(uint64_t ping) const;
@@ -191,6 +196,9 @@ class ClientCalls {
   // false: time is up. In `*past`, `slept` and `woken_ns`, by CLOCK_MONOTONIC, are set.
   bool SleepUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past);
   bool NapUntilDone(int slot, int64_t until_ns, CallOutcome* outcome, PastWait* past);
+  // Takes a call back: steps 1 to 3 of call_layout.h.
+  bool MayHaveRun(int slot);
+  void FlipCancelled(int slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(calls_[slot].mu);
   // Delivers the outcome of a polled slot if it is there.
   void LookPolled(int slot, bool fresh = false);
   // Drops the lines of all these slots in one trip.

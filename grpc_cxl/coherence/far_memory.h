@@ -37,20 +37,17 @@ struct DistanceCounters {
 //
 // The cost of distance:
 //
-//   a word that is stored           store_ns, before anybody can see it. In coherent memory
-//   snoop_ns
-//                                   besides, since the peer has looked at it
+//   a word that is stored           store_ns, before anybody can see it
 //   a word that is loaded           load_ns. In coherent memory nothing while its line has not
 //                                   changed: it is still in the cache, so that polling is free
-//                                   until something comes, and then snoop_ns besides, since the
-//                                   peer's cache has the new one; without coherence every look goes
-//                                   to memory
-//   bytes that are acquired         load_ns for the first line (coherent: and snoop_ns), and the
-//                                   transfer
+//                                   until something comes; without coherence every look goes to
+//                                   memory
+//   bytes that are acquired         load_ns for the first line, and the transfer
 //   bytes that are published        coherent: the transfer of their lines to us, which the peer has
 //                                   read last (reads for ownership); they go back later. Else
 //                                   store_ns, and the transfer of their lines to the memory
 //
+// In coherent memory each of these latencies is longer by snoop_ns: the peer's cache has the line.
 // A transfer takes as long as the link needs (gbps), or one core, which has lines_in_flight under
 // way at any time: the latency of a line for each so many. Each latency may have a tail.
 //

@@ -67,7 +67,7 @@ CallPlace::~CallPlace() {
     table.places.erase(name_);
     table.count.fetch_sub(1, std::memory_order_relaxed);
   }
-  capacity_->Leave(priority_);
+  capacity_->Release(1, priority_);
 }
 
 }  // namespace grpc_cxl::internal

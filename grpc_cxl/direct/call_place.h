@@ -28,8 +28,9 @@ class CallPlace {
   // Whether there is one, of whatever server.
   static bool Any();
 
-  // Leave().
+  // Release(). Who drops a place calls BeginWaiting() of its capacity() at a time of its choice.
   ~CallPlace();
+  const std::shared_ptr<CallCapacity>& capacity() const { return capacity_; }
 
   // Eight bytes that nobody guesses.
   const std::string& name() const { return name_; }

@@ -31,6 +31,10 @@ Table& TheTable() {
   return *table;
 }
 
+// Calls under way there: of this client, and of all by the server's word.
+uint32_t Own(const CallRoute& route) { return static_cast<uint32_t>(route.calls_busy()); }
+uint32_t All(const CallRoute& route, int64_t now_ns) { return LoadIn(route.calls->load(), now_ns); }
+
 }  // namespace
 
 std::shared_ptr<CallRoutes> CallRoutes::For(const std::string& key, int settings) {
@@ -56,24 +60,36 @@ std::shared_ptr<const CallRoute> CallRoutes::Choose(uint32_t* under_way,
   return replicas ? BetterOfTwo(under_way, other_than) : LeastBusy();
 }
 
+double CallRoutes::ScoreOf(const CallRoute& route, int64_t now_ns) {
+  return route.score->At(Own(route), All(route, now_ns), now_ns);
+}
+
+bool CallRoutes::HasBetterThan(const CallRoute& route) const {
+  const int64_t now_ns = SteadyNs();
+  const double score = ScoreOf(route, now_ns);
+  absl::MutexLock lock(mu_);
+  return std::any_of(routes_.begin(), routes_.end(), [&](const auto& other) {
+    return other.get() != &route && other->score != nullptr && other->calls->Accepting() &&
+           !other->queue->IsFull() && 2 * ScoreOf(*other, now_ns) < score;
+  });
+}
+
 std::shared_ptr<const CallRoute> CallRoutes::BetterOfTwo(uint32_t* under_way,
                                                          const CallRoute* other_than) const {
   const int64_t now_ns = SteadyNs();
   // For the lambda, which Clang does not know to run with the lock.
   const absl::Span<const std::shared_ptr<const CallRoute>> routes = routes_;
-  const auto own = [](const CallRoute& route) { return static_cast<uint32_t>(route.busy()); };
-  const auto all = [now_ns](const CallRoute& route) { return LoadIn(route.calls->load(), now_ns); };
   const auto score = [&](size_t i) -> std::optional<double> {
     const CallRoute& route = *routes[i];
     if (&route == other_than || !route.calls->Accepting()) return std::nullopt;
     // A plain server that had the name before goes last.
     if (route.score == nullptr) return std::numeric_limits<double>::max();
-    return route.score->At(own(route), all(route), now_ns);
+    return ScoreOf(route, now_ns);
   };
   const std::optional<size_t> chosen = ChooseReplica(routes.size(), Random, score);
   if (!chosen.has_value()) return nullptr;
   const CallRoute& route = *routes[*chosen];
-  *under_way = ReplicaScore::UnderWay(own(route), all(route));
+  *under_way = ReplicaScore::UnderWay(Own(route), All(route, now_ns));
   return routes[*chosen];
 }
 

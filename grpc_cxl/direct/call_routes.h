@@ -20,6 +20,7 @@
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/status/stream_figures.h"
 #include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
@@ -28,6 +29,7 @@ namespace grpc_cxl::internal {
 struct RouteCounters {
   Counter not_taken;
   CallFigures calls;  // the latency is of those with a response
+  StreamFigures streams;
 };
 
 // Counts the calls of a connection that have no slots. Thread-safe. All seq_cst: a call that enters
@@ -62,12 +64,15 @@ struct CallRoute {
   std::shared_ptr<OwnServer> own = nullptr;
   Watchdog* watchdog = nullptr;  // for them
   InlineGate* gate = nullptr;
-  ReplicaScore* score = nullptr;     // of a replica; else null
-  ClientStreams* streams = nullptr;  // null: none
+  ReplicaScore* score = nullptr;         // of a replica; else null
+  std::atomic<bool>* watched = nullptr;  // set and cleared by stuck_replica.h; for replicas
+  ClientStreams* streams = nullptr;      // null: none
   std::shared_ptr<SlotQueue> queue;
 
-  // Calls of this client under way, or waiting for that.
-  int busy() const {
+  // Calls of this client under way, or waiting for that, with and without streams, which may live
+  // for long without an answer.
+  int busy() const { return calls_busy() + (streams == nullptr ? 0 : streams->busy()); }
+  int calls_busy() const {
     return calls->busy() + static_cast<int>(queue->size()) + (gate == nullptr ? 0 : gate->inside());
   }
   // A slot may have become free. Must follow each call, with no lock held.
@@ -89,6 +94,8 @@ class CallRoutes {
   // there is none. `*under_way` becomes that of the replica (ReplicaScore::UnderWay()).
   std::shared_ptr<const CallRoute> Choose(uint32_t* under_way,
                                           const CallRoute* other_than = nullptr) const;
+  // Whether another replica than that of `route` has room, and a score of less than half of its.
+  bool HasBetterThan(const CallRoute& route) const;
   void Add(std::shared_ptr<const CallRoute> route);
   void Remove(const ClientCallAreas* calls);
 
@@ -98,6 +105,8 @@ class CallRoutes {
   std::shared_ptr<const DirectOffer> TakeOffer();
 
  private:
+  // Of a route with a score.
+  static double ScoreOf(const CallRoute& route, int64_t now_ns);
   std::shared_ptr<const CallRoute> LeastBusy() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<const CallRoute> BetterOfTwo(uint32_t* under_way,
                                                const CallRoute* other_than) const

@@ -2,6 +2,7 @@
 #ifndef GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
 #define GRPC_CXL_DIRECT_CLIENT_LINK_USER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -45,11 +46,14 @@ class ClientLinkUser final : public LinkUser {
   bool Busy() const override {
     return calls_.busy() > 0 || gate_.Busy() || (streams_ != nullptr && streams_->busy() > 0);
   }
-  uint64_t activity() const override {
-    return calls_.posts() + (streams_ == nullptr ? 0 : streams_->activity());
+  uint64_t activity() const override;
+  void Rest() override {
+    calls_.Rest();
+    if (streams_ != nullptr) streams_->Rest();
   }
-  void Rest() override { calls_.Rest(); }
-  bool MayRest() const override { return calls_.MayRest(); }
+  bool MayRest() const override {
+    return calls_.MayRest() || (streams_ != nullptr && streams_->MayRest());
+  }
   void FillStatus(StatusConnection* entry) const override;
 
  private:
@@ -59,6 +63,7 @@ class ClientLinkUser final : public LinkUser {
   RouteCounters counters_;
   const bool is_replica_;
   ReplicaScore score_;
+  std::atomic<bool> watched_{false};
   const std::shared_ptr<CallRoutes> routes_;
   const std::shared_ptr<OwnServer> own_;
   Watchdog* const watchdog_;

@@ -16,6 +16,7 @@
 #include "grpc_cxl/direct/call_counters.h"
 #include "grpc_cxl/direct/keepalive.h"
 #include "grpc_cxl/direct/request_head.h"
+#include "grpc_cxl/direct/stuck_replica.h"
 #include "grpc_cxl/direct/sync_caller_hint.h"
 #include "grpc_cxl/direct/thread_spin.h"
 #include "grpc_cxl/payload/block_slices.h"
@@ -52,11 +53,12 @@ void GiveBlocksBack(const CallRoute& link, BlockDescriptor lent, const CallOutco
   }
 }
 
-void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t ns,
+void CountLatency(const CallRoute& link, const CallOutcome& outcome, int64_t posted_ns,
                   uint32_t under_way) {
   if (outcome.kind != CallOutcome::Kind::kResponse) return;
-  link.counters->calls.latency.Add(ns);
-  if (link.score != nullptr) link.score->Answered(ns, under_way, SteadyNs());
+  const int64_t now = SteadyNs();
+  link.counters->calls.latency.Add(now - posted_ns);
+  if (link.score != nullptr) link.score->Answered(now - posted_ns, under_way, now);
 }
 
 }  // namespace
@@ -160,7 +162,7 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
   {
     absl::MutexLock lock(mu_);
     if (cancelled_) return false;
-    if (call->Enter()) inline_ = std::move(made);
+    if (call->Enter(view.priority)) inline_ = std::move(made);
   }
   if (made != nullptr) {
     link_->owner->UserIdle();
@@ -185,7 +187,8 @@ bool DirectCall::BeginInline(const Message& request, size_t message_bytes,
 
 DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes, RequestView view,
                                     int slot) {
-  if (slot < 0) slot = link_->queue->Acquire();
+  priority_ = view.priority;
+  if (slot < 0) slot = link_->queue->Acquire(priority_);
   absl::MutexLock lock(mu_);
   if (cancelled_) {
     if (slot >= 0) link_->calls->Release(slot);
@@ -198,6 +201,7 @@ DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
+  posted_ns_ = SteadyNs();  // before: the server may run while this thread still wakes it
   generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
   return Posted::kYes;
@@ -252,10 +256,9 @@ void DirectCall::WaitHere() {
       slot_, spin.nanoseconds(), deadline_first ? static_cast<int64_t>(timeout_ns_) : kPatienceNs,
       &outcome, &past);
   spin.Waited(past);
-  waited_ns_ = past.total_ns;
   switch (waited) {
     case ClientCalls::Waited::kDone:
-      CountLatency(*link_, outcome, waited_ns_, under_way_);
+      CountLatency(*link_, outcome, posted_ns_, under_way_);
       return End(std::move(outcome));
     case ClientCalls::Waited::kStillRunning:
       return deadline_first ? GiveUp(DeadlineExceeded()) : WaitElsewhere();
@@ -264,9 +267,10 @@ void DirectCall::WaitHere() {
 
 void DirectCall::WaitElsewhere() {
   auto detached = std::make_shared<DetachedCall>(this);
+  WatchReplica(channel_.routes, link_);
   if (HasKeepalive(channel_)) WatchServer(channel_, link_, [detached] { return detached->over(); });
   const std::shared_ptr<const CallRoute> link = link_;
-  const int64_t began_ns = SteadyNs() - waited_ns_;
+  const int64_t posted_ns = posted_ns_;
   const int slot = slot_;
   const BlockDescriptor lent = lent_;
   const uint32_t under_way = under_way_;
@@ -282,9 +286,9 @@ void DirectCall::WaitElsewhere() {
   const std::shared_ptr<EventEngine> engine = SetDeadline(detached, deadline);
   // The slot waits for its outcome even after the deadline.
   link->calls->WhenDone(slot,
-                        [detached, engine, link, lent, began_ns, under_way](CallOutcome outcome) {
+                        [detached, engine, link, lent, posted_ns, under_way](CallOutcome outcome) {
                           if (DirectCall* const call = detached->Take()) {
-                            CountLatency(*link, outcome, SteadyNs() - began_ns, under_way);
+                            CountLatency(*link, outcome, posted_ns, under_way);
                             if (engine != nullptr) engine->Cancel(detached->timer());
                             call->End(std::move(outcome));
                           } else {

@@ -24,6 +24,7 @@
 #include "grpc_cxl/direct/hijacked_response.h"
 #include "grpc_cxl/direct/inline_call.h"
 #include "grpc_cxl/payload/message_types.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -90,8 +91,10 @@ class DirectCall final : public grpc::experimental::Interceptor {
   // Tries other replicas than link_, until one has a slot or none is left; `otherwise`: there are
   // none.
   Posted PostElsewhere(Posted otherwise);
-  // A cancelled call that no server has taken ends soon.
+  // A cancelled call that no server has taken ends soon, and a late one at once: gRPC would begin
+  // either on the stream path.
   bool EndIfCancelled();
+  bool EndIfLate();
   // After a server has not taken the call: goes on with another replica. False: there is none.
   bool GoElsewhere();
 
@@ -126,7 +129,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
   uint64_t started_in_ = 0;
   grpc::experimental::InterceptorBatchMethods* methods_ = nullptr;
   uint64_t timeout_ns_ = kNoTimeout;
-  int64_t waited_ns_ = 0;  // by WaitHere()
+  Priority priority_ = Priority::kDefault;
+  int64_t posted_ns_ = 0;  // when this was posted at link_'s
   int moves_ = 0;          // to other replicas
   uint64_t ticket_ = 0;    // of link_'s queue, while this waits for a slot
   uint32_t under_way_;     // at link_'s, when this was posted

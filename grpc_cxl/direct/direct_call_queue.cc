@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What becomes of a direct call that its server does not take, or has no slot for: another replica,
-// or the queue for a slot.
+// What becomes of a direct call that its server does not take, is too slow to take
+// (stuck_replica.h), or has no slot for: another replica, or the queue for a slot.
 
 #include <grpc/event_engine/event_engine.h>
 
@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "grpc_cxl/direct/direct_call.h"
+#include "grpc_cxl/direct/request_head.h"
 #include "grpc_cxl/direct/slot_queue.h"
+#include "grpc_cxl/direct/stuck_replica.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -38,7 +40,7 @@ DirectCall::Posted DirectCall::PostAgain(int slot) {
 DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
   Posted posted = otherwise;
   std::shared_ptr<const CallRoute> has_room;  // where the call may wait
-  if (posted == Posted::kNoSlot && !link_->queue->IsFull()) has_room = link_;
+  if (posted == Posted::kNoSlot && !link_->queue->IsFull(priority_)) has_room = link_;
   while (link_->score != nullptr && moves_ < kMostMoves) {
     ++moves_;
     std::shared_ptr<const CallRoute> other = channel_.routes->Choose(&under_way_, link_.get());
@@ -49,7 +51,7 @@ DirectCall::Posted DirectCall::PostElsewhere(Posted otherwise) {
     }
     posted = PostAgain();
     if (posted != Posted::kNoSlot) break;
-    if (has_room == nullptr && !link_->queue->IsFull()) has_room = link_;
+    if (has_room == nullptr && !link_->queue->IsFull(priority_)) has_room = link_;
   }
   if (posted == Posted::kNoSlot && has_room != nullptr) {
     absl::MutexLock lock(mu_);
@@ -71,15 +73,21 @@ bool DirectCall::EndIfCancelled() {
   return true;
 }
 
+bool DirectCall::EndIfLate() {
+  RequestView view;
+  if (SetTimeout(*context_, &view)) return false;
+  End(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"));
+  return true;
+}
+
 bool DirectCall::GoElsewhere() {
-  if (EndIfCancelled()) return true;
+  if (EndIfCancelled() || EndIfLate()) return true;
   bool waits_elsewhere;
   {
     absl::MutexLock lock(mu_);
     waits_elsewhere = detached_ != nullptr;
     slot_ = -1;
     lent_ = {};
-    waited_ns_ = 0;
   }
   switch (PostElsewhere(Posted::kNo)) {
     case Posted::kNo:
@@ -97,6 +105,7 @@ bool DirectCall::GoElsewhere() {
 
 void DirectCall::WaitForSlot() {
   const std::shared_ptr<const CallRoute> link = link_;  // this may be gone before Add() returns
+  WatchReplica(channel_.routes, link);
   const uint64_t ticket = link->queue->NewTicket();
   const auto detached = std::make_shared<DetachedCall>(this);
   const Deadline deadline{timeout_ns_, link, slot_, generation_};
@@ -115,7 +124,7 @@ void DirectCall::WaitForSlot() {
     if (call != nullptr && engine != nullptr) engine->Cancel(detached->timer());
     return call;
   };
-  const SlotQueue::Added added = link->queue->Add(ticket, [take](int slot) {
+  const SlotQueue::Added added = link->queue->Add(ticket, priority_, [take](int slot) {
     DirectCall* const call = take();
     if (call != nullptr) call->OnSlot(slot);
     return call != nullptr;
@@ -131,7 +140,7 @@ void DirectCall::OnSlot(int slot) {
   ticket_ = 0;
   if (slot < 0) return End(CallOutcome{CallOutcome::Kind::kNotRun, {}});
   if (PostAgain(slot) == Posted::kYes) return WaitElsewhere();
-  if (EndIfCancelled()) return;
+  if (EndIfCancelled() || EndIfLate()) return;
   observed_ = nullptr;
   methods_->Proceed();
 }

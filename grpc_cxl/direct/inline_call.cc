@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/detached_call.h"
 #include "grpc_cxl/direct/dispatcher.h"
 #include "grpc_cxl/doorbell/yield.h"
@@ -78,33 +79,36 @@ bool IsOnStackOfThisThread(const void* object) {
   return stack.lowest <= here && here < there && there < stack.end;
 }
 
-bool InlineCall::Enter() {
+bool InlineCall::Enter(Priority priority) {
   server_ = route_->own->Get();
   if (server_ == nullptr || !route_->gate->Enter()) return false;
-  handler_ = server_->BeginInline(this);
-  if (handler_ == nullptr) route_->gate->Leave();
-  return handler_ != nullptr;
+  begun_ = server_->BeginInline(this, priority);
+  if (begun_.handler == nullptr) route_->gate->Leave();
+  return begun_.handler != nullptr;
 }
 
 void InlineCall::Leave() {
-  server_->EndInline(this);
+  const std::shared_ptr<ServerLinkUser> server = server_;  // this may be gone below
+  server->EndInline(this, &begun_);
   route_->gate->Leave();
   route_->owner->UserIdle();
+  std::exchange(on_end_, nullptr)();
+  server->BeginWaiting();
 }
 
 void InlineCall::Start(const RequestView& request, grpc::ByteBuffer message,
                        std::function<void()> on_end) {
   began_ns_ = SteadyNs();
   on_end_ = std::move(on_end);
-  auto& dispatcher = static_cast<Dispatcher&>(*handler_);  // there is no other handler
+  auto& dispatcher = static_cast<Dispatcher&>(*begun_.handler);  // there is no other handler
   if (const std::string why = dispatcher.Refusal(request); !why.empty()) {
     response_->Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, why));
-    Leave();
-    return std::exchange(on_end_, nullptr)();
+    return Leave();
   }
   const absl::Status prepared =
       dispatcher.Prepare(request, server_->peer(), context_.get(), &observed_);
   if (!prepared.ok()) context_->TryCancel();  // cannot be: the metadata were checked
+  if (begun_.place != nullptr) context_->AddMetadata(CallPlace::kKey, begun_.place->name());
   if (observed_ != nullptr) observed_->Began(message.Length());
   message_.Swap(&message);
   dispatcher.Call(request.method, context_.get(), &message_, &reply_,
@@ -120,7 +124,6 @@ void InlineCall::End(const grpc::Status& status) {
   }
   response_->Set(status, *context_, std::move(reply_), channel_);
   Leave();
-  std::exchange(on_end_, nullptr)();
 }
 
 void InlineCall::CancelSoon() {

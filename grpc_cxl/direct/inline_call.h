@@ -18,6 +18,7 @@
 #include "grpc_cxl/direct/hijacked_response.h"
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
+#include "grpc_cxl/priority_level.h"
 
 namespace grpc_cxl::internal {
 
@@ -37,7 +38,7 @@ class InlineCall final : public Cancellable {
 
   // False: the server takes no calls at the moment, and LinkOwner::UserIdle() must follow, with no
   // lock held. Else Start() or Run() must follow.
-  bool Enter();
+  bool Enter(Priority priority);
   // Makes the call on a polling thread or within a CallersQueue; `on_end` follows, maybe from
   // inside, when the response is set. It may destroy this.
   void Start(const RequestView& request, grpc::ByteBuffer message, std::function<void()> on_end);
@@ -52,6 +53,7 @@ class InlineCall final : public Cancellable {
 
  private:
   void End(const grpc::Status& status);
+  // The response is set: leaves the server, and tells the caller.
   void Leave();
 
   const std::shared_ptr<const CallRoute> route_;
@@ -59,7 +61,7 @@ class InlineCall final : public Cancellable {
   HijackedResponse* const response_;
   const uint32_t under_way_;
   std::shared_ptr<ServerLinkUser> server_;
-  std::shared_ptr<CallHandler> handler_;
+  ServerLinkUser::Inline begun_;  // at the server
   std::function<void()> on_end_;
   std::unique_ptr<ObservedCall> observed_;  // at the server; null: nobody does
   int64_t began_ns_ = 0;

@@ -138,7 +138,7 @@ bool OneWayCall::Post(const OneWayRequest& request) {
   const bool inside =
       message_bytes < kBlockThreshold && head_bytes + message_bytes <= calls.buffer_bytes();
   if (head_bytes > calls.buffer_bytes()) return false;
-  const int slot = link_->queue->Acquire();
+  const int slot = link_->queue->Acquire(view.priority);
   std::optional<BlockDescriptor> lent;
   if (slot >= 0 && !inside) lent = LendSlices(link_->blocks, slices, message_bytes, view.priority);
   if (slot < 0 || (!inside && !lent.has_value())) {

@@ -19,6 +19,12 @@ using grpc::experimental::ServerRpcInfo;
 class Holder final : public Interceptor {
  public:
   explicit Holder(std::shared_ptr<CallPlace> place) : place_(std::move(place)) {}
+  ~Holder() override {
+    if (place_ == nullptr) return;  // the call was over before
+    const std::shared_ptr<CallCapacity> capacity = place_->capacity();
+    place_ = nullptr;
+    capacity->BeginWaiting();
+  }
 
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
@@ -28,14 +34,15 @@ class Holder final : public Interceptor {
   }
 
  private:
-  const std::shared_ptr<CallPlace> place_;
+  std::shared_ptr<CallPlace> place_;
 };
 
 class Factory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  // The interceptor lives as long as the handler's context.
+  // The interceptor lives as long as the handler's context. Of a generic service, gRPC does not say
+  // that the call is unary.
   Interceptor* CreateServerInterceptor(ServerRpcInfo* info) override {
-    if (!CallPlace::Any() || info->type() != ServerRpcInfo::Type::UNARY) return nullptr;
+    if (!CallPlace::Any()) return nullptr;
     const auto& metadata = info->server_context()->client_metadata();
     const auto found = metadata.find(CallPlace::kKey);
     if (found == metadata.end()) return nullptr;

@@ -31,7 +31,7 @@ namespace grpc_cxl::internal {
 // takes ten times as long for each. The calls under way are those of all clients, which the server
 // says itself (docs/protocol.md, 8.11), or our own if these are more. And a replica that owes us
 // answers is at least as slow as it has been silent: one that is stopped is shunned before its
-// first slow answer.
+// first slow answer, and calls that it has not taken leave it (StuckAt()).
 
 // The decayed peak of latencies: becomes the latency when that is higher, and else moves towards it
 // with weight 1 - e^(-t / kDecayNs), t after the last one. While none comes, it decays towards 0,
@@ -93,6 +93,7 @@ class ReplicaScore {
   void Answered(int64_t latency_ns, uint32_t under_way, int64_t now_ns) {
     absl::MutexLock lock(mu_);
     latency_.Observe(static_cast<double>(latency_ns) / (under_way + 1.0), now_ns);
+    whole_.Observe(static_cast<double>(latency_ns), now_ns);
     known_ = true;
     heard_ns_ = std::max(heard_ns_, now_ns);
   }
@@ -102,18 +103,31 @@ class ReplicaScore {
     heard_ns_ = std::max(heard_ns_, now_ns);
   }
 
+  // When a replica that owes us answers, and gives no sign of life until then, counts as stuck:
+  // after kStuckTimes times as long as its calls have taken of late, or kUnknownNs while no call
+  // was answered.
+  static constexpr double kStuckTimes = 4;
+  static constexpr int64_t kLeastNs = 20'000'000, kMostNs = 1'000'000'000, kUnknownNs = 100'000'000;
+  int64_t StuckAt(int64_t now_ns) {
+    absl::MutexLock lock(mu_);
+    if (!known_) return heard_ns_ + kUnknownNs;
+    const double silence_ns = kStuckTimes * whole_.At(now_ns);
+    return heard_ns_ +
+           std::clamp(static_cast<int64_t>(std::min(silence_ns, 1e18)), kLeastNs, kMostNs);
+  }
+
   // `own` calls of ours are under way there, `all` by its own word, which may be anything.
   static uint32_t UnderWay(uint32_t own, uint32_t all) {
     constexpr uint32_t kMost = 1 << 20;
     return std::max(own, std::min(all, kMost));
   }
   double At(uint32_t own, uint32_t all, int64_t now_ns) {
-    constexpr double kUnknownNs = 1e12;
+    constexpr double kVerySlowNs = 1e12;
     absl::MutexLock lock(mu_);
     if (own == 0) heard_ns_ = now_ns;  // it owes nothing
     // A new one gets one call, and others when it has answered that; a few, where threads choose
     // before the first has its slot.
-    if (!known_) return own == 0 ? 0 : ScoreOf(kUnknownNs, own);
+    if (!known_) return own == 0 ? 0 : ScoreOf(kVerySlowNs, own);
     const double silent_ns = static_cast<double>(now_ns - heard_ns_);
     return ScoreOf(std::max(latency_.At(now_ns), silent_ns), UnderWay(own, all));
   }
@@ -121,6 +135,7 @@ class ReplicaScore {
  private:
   absl::Mutex mu_;
   PeakEwma latency_ ABSL_GUARDED_BY(mu_);
+  PeakEwma whole_ ABSL_GUARDED_BY(mu_);  // not divided
   bool known_ ABSL_GUARDED_BY(mu_) = false;
   int64_t heard_ns_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -52,7 +52,7 @@ void ServerLinkUser::SetHandler(std::shared_ptr<CallHandler> handler) {
   handler_ = std::move(handler);
   Tell();
   calls_.SetAccepting(true);
-  if (streams_ != nullptr) streams_->SetAccepting(true);
+  if (streams_ != nullptr) streams_->Accept();
 }
 
 void ServerLinkUser::Retire() {
@@ -60,8 +60,8 @@ void ServerLinkUser::Retire() {
     absl::MutexLock lock(mu_);
     retired_ = true;
     calls_.SetAccepting(false);
-    if (streams_ != nullptr) streams_->SetAccepting(false);
   }
+  if (streams_ != nullptr) streams_->Retire();
   RefuseWaiting();
   Finished();
 }
@@ -82,14 +82,7 @@ void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
 }
 
 void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
-  const int64_t now = SteadyNs();
-  const int64_t ns = now - taken_ns_[call.slot];
-  capacity_->Measured(ns, now);
-  if (places_[call.slot] != nullptr) {
-    places_[call.slot] = nullptr;  // the handler may hold it still
-  } else {
-    capacity_->Release(1, call.priority);
-  }
+  const int64_t ns = LeavePlace(std::move(places_[call.slot]), call.priority, taken_ns_[call.slot]);
   {
     absl::MutexLock lock(mu_);
     running_[call.slot] = nullptr;
@@ -98,27 +91,39 @@ void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uin
   }
   calls_.Respond(call, std::move(response));
   Finished();
-  capacity_->BeginWaiting();
+  BeginWaiting();  // at last: it may run handlers
+}
+
+std::shared_ptr<CallPlace> ServerLinkUser::MakePlace(Priority priority) const {
+  if (capacity_->limit() == 0 || !capacity_->HandlersHold()) return nullptr;
+  return CallPlace::Make(capacity_, priority);
+}
+
+int64_t ServerLinkUser::LeavePlace(std::shared_ptr<CallPlace> place, Priority priority,
+                                   int64_t began_ns) {
+  const int64_t now = SteadyNs();
+  capacity_->Measured(now - began_ns, now);
+  if (place == nullptr) capacity_->Release(1, priority);
+  return now - began_ns;
 }
 
 std::string ServerLinkUser::NamePlace(ServerCalls::CallId call) {
-  if (capacity_->limit() == 0 || !capacity_->HandlersHold()) return "";
-  places_[call.slot] = CallPlace::Make(capacity_, call.priority);
-  return places_[call.slot]->name();
+  places_[call.slot] = MakePlace(call.priority);
+  return places_[call.slot] == nullptr ? "" : places_[call.slot]->name();
 }
 
-std::shared_ptr<CallHandler> ServerLinkUser::BeginInline(Cancellable* running) {
+ServerLinkUser::Inline ServerLinkUser::BeginInline(Cancellable* running, Priority priority) {
   absl::MutexLock lock(mu_);
-  if (retired_ || ended_ || handler_ == nullptr || !capacity_->Enter()) return nullptr;
+  if (retired_ || ended_ || handler_ == nullptr || !capacity_->Enter(priority)) return {};
   inline_.insert(running);
   ++inline_count_;
   ServedCounters::OfProcess().taken.Add();
   Tell();
-  return handler_;
+  return {handler_, priority, MakePlace(priority), SteadyNs()};
 }
 
-void ServerLinkUser::EndInline(Cancellable* running) {
-  capacity_->Release();
+void ServerLinkUser::EndInline(Cancellable* running, Inline* call) {
+  LeavePlace(std::move(call->place), call->priority, call->began_ns);
   {
     absl::MutexLock lock(mu_);
     inline_.erase(running);
@@ -126,7 +131,6 @@ void ServerLinkUser::EndInline(Cancellable* running) {
     Tell();
   }
   Finished();
-  capacity_->BeginWaiting();
 }
 
 void ServerLinkUser::Tell() {
@@ -158,22 +162,43 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
 
-absl::Status ServerLinkUser::RunStreams() {
-  if (streams_ == nullptr || !streams_->Ready()) return absl::OkStatus();
-  return streams_->Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-    std::shared_ptr<CallHandler> handler;
-    {
-      absl::MutexLock lock(mu_);
-      handler = handler_;  // one that was retired stays while a call is busy
-    }
-    if (handler == nullptr) return nullptr;
-    CallHandler* const raw = handler.get();
-    return raw->OnStream(Self(), std::move(stream), std::move(handler));
-  });
+void ServerLinkUser::AddStreams(std::unique_ptr<ServerStreams> streams) {
+  streams_ = std::make_unique<ServedStreams>(
+      std::move(streams), capacity_,
+      [this] {
+        const std::shared_ptr<ServerLinkUser> self = Self();
+        return self == nullptr ? nullptr
+                               : std::shared_ptr<ServedStreams>(self, self->streams_.get());
+      },
+      [this](std::unique_ptr<ServerStream> stream, StreamTerms terms) {
+        return BeginStream(std::move(stream), std::move(terms));
+      },
+      [this] {
+        if (tells_load_) TellCapacity();
+      });
+}
+
+std::shared_ptr<StreamUser> ServerLinkUser::BeginStream(std::unique_ptr<ServerStream> stream,
+                                                        StreamTerms terms) {
+  std::shared_ptr<CallHandler> handler;
+  {
+    absl::MutexLock lock(mu_);
+    handler = handler_;  // one that was retired stays while a call is busy
+  }
+  if (handler == nullptr) return nullptr;
+  CallHandler* const raw = handler.get();
+  return raw->OnStream(Self(), std::move(stream), std::move(terms), std::move(handler));
+}
+
+void ServerLinkUser::StreamOver() {
+  if (tells_load_) TellCapacity();
+  Finished();
 }
 
 absl::Status ServerLinkUser::Run() {
-  if (absl::Status run = RunStreams(); !run.ok()) return run;
+  if (streams_ != nullptr && streams_->Ready()) {
+    if (absl::Status run = streams_->Run(); !run.ok()) return run;
+  }
   // By priority: places of calls that are not taken after all.
   uint32_t left[std::size(WaitingCalls::kPriorities)] = {};
   // Whether a call waits behind others of this connection. relaxed: if another thread begins the
@@ -313,6 +338,7 @@ void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
 void ServerLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   figures_.Fill(entry);
+  if (streams_ != nullptr) streams_->FillStatus(entry);
   entry->calls_waiting = waiting_count_.load(std::memory_order_relaxed);
   entry->capacity = capacity_->limit();
 }

@@ -20,10 +20,12 @@
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/served_streams.h"
 #include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
 #include "grpc_cxl/payload/call_blocks.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/status/call_figures.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_memory.h"
@@ -45,6 +47,7 @@ class CallHandler {
   // Takes a stream, whose request is still to be read. `self` is this.
   virtual std::shared_ptr<StreamUser> OnStream(std::shared_ptr<ServerLinkUser> connection,
                                                std::unique_ptr<ServerStream> stream,
+                                               StreamTerms terms,
                                                std::shared_ptr<CallHandler> self) = 0;
 };
 
@@ -67,7 +70,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
                  std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
 
   // Streams as well. Before Start().
-  void AddStreams(std::unique_ptr<ServerStreams> streams) { streams_ = std::move(streams); }
+  void AddStreams(std::unique_ptr<ServerStreams> streams);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -85,15 +88,24 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   std::string NamePlace(ServerCalls::CallId call);
 
   // For streams: one has ended, or its slot is free; one was malformed.
-  void StreamOver() { Finished(); }
+  void StreamOver();
   void EndConnection(absl::Status why) {
     if (const auto owner = owner_.lock()) owner->End(std::move(why));
   }
 
   // A call without a slot, of a client in this process that runs it itself (inline_call.h); it may
-  // be cancelled until EndInline(). Null: the server takes none, or has no room.
-  std::shared_ptr<CallHandler> BeginInline(Cancellable* running);
-  void EndInline(Cancellable* running);
+  // be cancelled until EndInline(). Its handler is null if the server takes none, or has no room.
+  // It has a place where handlers hold them.
+  struct Inline {
+    std::shared_ptr<CallHandler> handler;
+    Priority priority = Priority::kDefault;
+    std::shared_ptr<CallPlace> place;
+    int64_t began_ns = 0;
+  };
+  Inline BeginInline(Cancellable* running, Priority priority);
+  // BeginWaiting() must follow when its caller has been answered.
+  void EndInline(Cancellable* running, Inline* call);
+  void BeginWaiting() { capacity_->BeginWaiting(); }
 
   // The server's capacity has changed.
   void TellCapacity();
@@ -121,11 +133,15 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   uint64_t activity() const override {
     return calls_.calls_seen() + (streams_ == nullptr ? 0 : streams_->activity());
   }
+  void Rest() override {
+    if (streams_ != nullptr) streams_->Rest();
+  }
+  bool MayRest() const override { return streams_ != nullptr && streams_->MayRest(); }
   void FillStatus(StatusConnection* entry) const override;
 
  private:
-  // Takes streams, and lets those under way go on.
-  absl::Status RunStreams();
+  // Makes the user of a stream; null: no handler takes it.
+  std::shared_ptr<StreamUser> BeginStream(std::unique_ptr<ServerStream> stream, StreamTerms terms);
   using TakenCalls = absl::InlinedVector<ServerCalls::TakenCall, 1>;
   // Has the handler begin them, on this thread or with the poller's deferred work.
   void Dispatch(TakenCalls taken);
@@ -138,11 +154,16 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Wait(const ServerCalls::News& news);
   void RefuseWaiting();
   void CountWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(wait_mu_);
+  // Null where handlers hold none.
+  std::shared_ptr<CallPlace> MakePlace(Priority priority) const;
+  // A call has ended, and is not in the capacity any more unless its handler goes on. Returns how
+  // long it took. BeginWaiting() must follow.
+  int64_t LeavePlace(std::shared_ptr<CallPlace> place, Priority priority, int64_t began_ns);
   // Tells the client load and capacity.
   void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ServerCallAreas calls_;
-  std::unique_ptr<ServerStreams> streams_;  // null: none; set once, by AddStreams()
+  std::unique_ptr<ServedStreams> streams_;  // null: none; set once, by AddStreams()
   const CallBlocks blocks_;
   const std::string peer_;
   CallFigures figures_;  // but for `one_way`, written under mu_

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "grpc_cxl/base/steady_clock.h"
@@ -19,18 +20,21 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
 }  // namespace
 
-bool SlotQueue::IsFull() const {
+bool SlotQueue::IsFull(Priority priority) const {
   const uint64_t capacity = calls_->capacity();
-  return capacity > 0 && static_cast<size_t>(calls_->busy()) + size() >= capacity + most_waiting_;
+  if (capacity == 0) return false;
+  const size_t most = priority == Priority::kBulk ? (most_waiting_ + 1) / 2 : most_waiting_;
+  const int busy = calls_->busy() + (streams_ == nullptr ? 0 : streams_->busy());
+  return static_cast<size_t>(busy) + size() >= capacity + most;
 }
 
-SlotQueue::Added SlotQueue::Add(uint64_t ticket, Waiter waiter) {
-  if (IsFull()) calls_->FreeUnwanted();
+SlotQueue::Added SlotQueue::Add(uint64_t ticket, Priority priority, Waiter waiter) {
+  if (IsFull(priority)) calls_->FreeUnwanted();
   {
     absl::MutexLock lock(mu_);
     if (closed_) return Added::kClosed;
-    if (IsFull()) return Added::kFull;
-    waiters_.emplace(ticket, std::move(waiter));
+    if (IsFull(priority)) return Added::kFull;
+    waiters_.Push(priority, {ticket, std::move(waiter)}, SteadyNs());
     size_.store(waiters_.size(), std::memory_order_relaxed);
   }
   Serve();
@@ -38,12 +42,9 @@ SlotQueue::Added SlotQueue::Add(uint64_t ticket, Waiter waiter) {
 }
 
 void SlotQueue::Remove(uint64_t ticket) {
-  Waiter dropped;
+  std::optional<Waiting> dropped;
   absl::MutexLock lock(mu_);
-  const auto found = waiters_.find(ticket);
-  if (found == waiters_.end()) return;
-  dropped = std::move(found->second);
-  waiters_.erase(found);
+  dropped = waiters_.Remove([ticket](const Waiting& one) { return one.ticket == ticket; });
   size_.store(waiters_.size(), std::memory_order_relaxed);
 }
 
@@ -68,7 +69,7 @@ void SlotQueue::Serve() {
     }
     // With no lock held: it may free the slots of one-way calls that are over, which calls Next().
     const int slot = calls_->Acquire();
-    Waiter waiter;
+    std::optional<Waiting> next;
     {
       absl::MutexLock lock(mu_);
       if (slot < 0) {
@@ -77,13 +78,10 @@ void SlotQueue::Serve() {
         serving_ = false;
         return;
       }
-      if (!waiters_.empty()) {
-        waiter = std::move(waiters_.begin()->second);
-        waiters_.erase(waiters_.begin());
-        size_.store(waiters_.size(), std::memory_order_relaxed);
-      }
+      next = waiters_.Pop();
+      size_.store(waiters_.size(), std::memory_order_relaxed);
     }
-    if (waiter != nullptr && waiter(slot)) continue;
+    if (next.has_value() && next->waiter(slot)) continue;
     calls_->Release(slot);
     if (const auto owner = owner_.lock()) owner->UserIdle();
   }
@@ -104,17 +102,24 @@ void SlotQueue::ServeLater() {
 }
 
 void SlotQueue::Close() {
-  std::map<uint64_t, Waiter> dropped;
   {
     absl::MutexLock lock(mu_);
     closed_ = true;
-    dropped.swap(waiters_);
+  }
+  SendAway();
+}
+
+void SlotQueue::SendAway() {
+  AgeingQueue<Waiting> all;
+  {
+    absl::MutexLock lock(mu_);
+    all = std::exchange(waiters_, {});
     size_.store(0, std::memory_order_relaxed);
   }
-  if (dropped.empty()) return;
+  if (all.empty()) return;
   // Elsewhere: they call into gRPC, which may have called this.
-  GetDefaultEventEngine()->Run([dropped = std::move(dropped)]() mutable {
-    for (auto& [ticket, waiter] : dropped) waiter(-1);
+  GetDefaultEventEngine()->Run([all = std::move(all)]() mutable {
+    while (std::optional<Waiting> next = all.Pop()) next->waiter(-1);
   });
 }
 

@@ -55,8 +55,8 @@ bool EndpointCore::Read(Callback on_read, SliceBuffer* buffer) {
     self = shared_from_this();
     read_.Store(std::move(on_read), buffer);
   }
-  FullFence();  // step 3; matched by the one in PrepareToSleep()
-  for (; ReadReady(); FullFence()) {
+  FenceAndLook();  // step 3; matched by the fence in PrepareToSleep()
+  for (; ReadReady(); FenceAndLook()) {
     std::optional<Over> over = LookAtRead();
     if (!over.has_value()) continue;
     // By callback in any case: it may be a later operation, begun by the callback of this one.
@@ -85,8 +85,8 @@ bool EndpointCore::Write(Callback on_writable, SliceBuffer* data) {
     write_.Store(std::move(on_writable), data);
     if (sender_.paused()) GoOnLater();
   }
-  FullFence();  // step 3, as above
-  for (; WriteReady(); FullFence()) {
+  FenceAndLook();  // step 3, as above
+  for (; WriteReady(); FenceAndLook()) {
     std::optional<Over> over = LookAtWrite();
     if (!over.has_value()) continue;
     // By callback in any case: it may be a later operation, begun by the callback of this one.
@@ -106,8 +106,8 @@ void EndpointCore::GoOn() {
     absl::MutexLock lock(write_mu_);
     over = WriteOn();
   }
-  FullFence();  // step 3, as in Write()
-  for (; !over.has_value() && WriteReady(); FullFence()) over = LookAtWrite();
+  FenceAndLook();  // step 3, as in Write()
+  for (; !over.has_value() && WriteReady(); FenceAndLook()) over = LookAtWrite();
   if (over.has_value()) over->callback(std::move(over->status));
 }
 
@@ -311,7 +311,8 @@ absl::StatusOr<bool> EndpointCore::TryRead(SliceBuffer* buffer) {
   // This first: what the peer published before it went is then seen below.
   const bool ended = Finished();
   // Else every read would begin with a trip to memory; the polling thread looks anyway.
-  if (!ended && !link_->view().coherent() && !link_->MaybeReadable()) return false;
+  const bool looked_at = link_->polls() && !link_->view().coherent();
+  if (!ended && looked_at && !link_->MaybeReadable()) return false;
   const absl::StatusOr<bool> received = receiver_.Receive(buffer);
   if (!received.ok()) {
     End(received.status());

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/base/counter.h"
+#include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/spin_budget.h"
 #include "grpc_cxl/endpoint/slice_receiver.h"
 #include "grpc_cxl/endpoint/slice_sender.h"
@@ -159,6 +160,11 @@ class EndpointCore final : public Pollable,
   // Nothing while the operation goes on, or another thread is about it.
   std::optional<Over> LookAtRead() ABSL_LOCKS_EXCLUDED(read_mu_);
   std::optional<Over> LookAtWrite() ABSL_LOCKS_EXCLUDED(write_mu_);
+  // Step 3. Where the peer wakes the polling thread, that thread does not look for us.
+  void FenceAndLook() const {
+    FullFence();
+    if (!link_->polls()) link_->Look();
+  }
   // Ready(), as of the link's last Look().
   bool HasWork() const;
   bool ReadReady() const;

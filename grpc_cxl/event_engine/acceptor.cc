@@ -110,6 +110,7 @@ void Acceptor::Start(EndpointCallback on_endpoint) {
     absl::MutexLock lock(mu_);
     on_endpoint_ = std::move(on_endpoint);
   }
+  source_->SetOnRefused([served = served_](const std::string& reason) { served->Refused(reason); });
   source_->Start([self = shared_from_this()](std::unique_ptr<WaitingClient> client) {
     self->Answer(*client);
   });

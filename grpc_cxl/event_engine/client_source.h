@@ -59,8 +59,13 @@ class WaitingClient {
 class ClientSource {
  public:
   using OnClient = std::function<void(std::unique_ptr<WaitingClient>)>;
+  using OnRefused = std::function<void(const std::string& reason)>;
 
   virtual ~ClientSource() = default;
+
+  // `on_refused` is called for each client that is refused before it would be handed over; on any
+  // thread. To be called before Start(), if at all.
+  virtual void SetOnRefused(OnRefused /*on_refused*/) {}
 
   // Hands every client to `on_client`, including earlier clients; on any thread, maybe several
   // at a time. Called once.

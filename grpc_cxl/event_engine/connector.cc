@@ -44,17 +44,25 @@ bool IsServed(const ConnectRequest& request) {
   return directory.ok() && IsRegistered(*directory, request.name);
 }
 
-// `others`: to be tried after `request.name`.
-void Dial(ConnectRequest request, std::vector<ServiceName> others, Clock::time_point deadline,
-          int redials, EventEngine::OnConnectCallback on_connect) {
-  EventEngine::Duration left = Left(deadline);
-  if (!others.empty()) left = std::min(left, kReplicaPatience);
-  auto then = [request, others = std::move(others), deadline, redials,
+// The rest of an attempt after `request.name`.
+struct Rest {
+  std::vector<ServiceName> others;  // to be tried
+  Clock::time_point deadline;
+  int redials = kRedials;
+  absl::Status telling = absl::OkStatus();  // why not a living one; OK: none was alive
+};
+
+void Dial(ConnectRequest request, Rest rest, EventEngine::OnConnectCallback on_connect) {
+  EventEngine::Duration left = Left(rest.deadline);
+  if (!rest.others.empty()) left = std::min(left, kReplicaPatience);
+  auto then = [request, rest = std::move(rest),
                on_connect = std::move(on_connect)](ConnectAttempt::Result result) mutable {
-    if (!result.ok() && !others.empty()) {
-      request.name = std::move(others.back());
-      others.pop_back();
-      return Dial(std::move(request), std::move(others), deadline, redials, std::move(on_connect));
+    const bool in_time = Clock::now() < rest.deadline;
+    if (!result.ok() && !absl::IsUnavailable(result.status())) rest.telling = result.status();
+    if (!result.ok() && !rest.others.empty() && in_time) {
+      request.name = std::move(rest.others.back());
+      rest.others.pop_back();
+      return Dial(std::move(request), std::move(rest), std::move(on_connect));
     }
     if (result.ok() && IsReplicaName(request.name)) {
       if (request.spreads) result = SpreadConnections::Keep(request, *std::move(result));
@@ -62,10 +70,12 @@ void Dial(ConnectRequest request, std::vector<ServiceName> others, Clock::time_p
         result = request.replicas->Enter(request, *std::move(result));
       }
     }
-    if (redials == 0 || !absl::IsUnavailable(result.status()) || !IsServed(request)) {
-      return on_connect(std::move(result));
+    if (rest.redials > 0 && absl::IsUnavailable(result.status()) && in_time && IsServed(request)) {
+      --rest.redials;
+      return Dial(std::move(request), std::move(rest), std::move(on_connect));
     }
-    Dial(std::move(request), {}, deadline, redials - 1, std::move(on_connect));
+    if (!result.ok() && !rest.telling.ok()) result = std::move(rest.telling);
+    on_connect(std::move(result));
   };
   std::make_shared<SocketAttempt>(std::move(request), std::move(then))->Start(left);
 }
@@ -87,21 +97,21 @@ void ConnectBack(ConnectRequest request, Clock::time_point deadline,
 void Connect(ConnectRequest request, EventEngine::Duration timeout,
              EventEngine::OnConnectCallback on_connect) {
   const std::shared_ptr<EventEngine> executor = request.executor;
-  executor->Run(
-      [request = std::move(request), timeout, on_connect = std::move(on_connect)]() mutable {
-        if (request.way_back != nullptr) {
-          ConnectBack(std::move(request), Clock::now() + timeout, std::move(on_connect));
-        } else if (const std::optional<RegionOptions> region = request.settings.region) {
-          std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
-              ->Start(*region, timeout);
-        } else {
-          std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
-          request.name = std::move(servers.back());
-          servers.pop_back();
-          Dial(std::move(request), std::move(servers), Clock::now() + timeout, kRedials,
-               std::move(on_connect));
-        }
-      });
+  executor->Run([request = std::move(request), timeout,
+                 on_connect = std::move(on_connect)]() mutable {
+    if (request.way_back != nullptr) {
+      ConnectBack(std::move(request), Clock::now() + timeout, std::move(on_connect));
+    } else if (const std::optional<RegionOptions> region = request.settings.region) {
+      std::make_shared<RegionAttempt>(std::move(request), std::move(on_connect))
+          ->Start(*region, timeout);
+    } else {
+      std::vector<ServiceName> servers = ServersOf(request.name, request.settings);
+      request.name = std::move(servers.back());
+      servers.pop_back();
+      Dial(std::move(request), {.others = std::move(servers), .deadline = Clock::now() + timeout},
+           std::move(on_connect));
+    }
+  });
 }
 
 }  // namespace grpc_cxl::internal

@@ -61,7 +61,10 @@ std::optional<CxlAddress> DecodeAddress(const ResolvedAddress& address) {
   if (path[0] != '\0') return std::nullopt;
   const absl::string_view text(path + 1, address.size() - kPathOffset - 1);
   if (!ServiceName::IsTarget(text)) return std::nullopt;
-  if (auto replica = ParseReplicaName(absl::StripPrefix(text, kBegin)); replica.has_value()) {
+  // As the resolver writes it. Replicas of network addresses are not for it to name: their servers
+  // are checked where the address is known.
+  if (auto replica = ParseReplicaName(absl::StripPrefix(text, kBegin));
+      replica.has_value() && ServiceName::Parse(ServiceOf(*replica).str()).ok()) {
     return CxlAddress{*std::move(replica)};
   }
   absl::StatusOr<CxlAddress> parsed = ParseCxlTarget(text);
@@ -77,7 +80,7 @@ absl::string_view UnixPath(const ResolvedAddress& address) {
 }
 
 ResolvedAddress LocalAddress(const ServiceName& name) {
-  const std::optional<TcpAddress> tcp = AddressOfName(name);
+  const std::optional<TcpAddress> tcp = AddressOfName(ServiceOf(name));
   if (!tcp.has_value()) return EncodeAddress({name});
   if (tcp->IsIpv4()) {
     sockaddr_in v4{};

@@ -79,7 +79,7 @@ EventEngine::Duration Left(Clock::time_point deadline) {
 
 void TryAll(ConnectRequest local, std::vector<LocalServer> servers, Clock::time_point deadline,
             Tried tried, OnTried on_tried) {
-  if (servers.empty()) return on_tried(std::move(tried));
+  if (servers.empty() || Clock::now() >= deadline) return on_tried(std::move(tried));
   ConnectRequest next = local;
   next.name = servers.front().name;
   next.check_server = std::move(servers.front().check);

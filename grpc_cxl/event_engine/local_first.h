@@ -36,7 +36,7 @@ struct LocalFirstRequest {
 
 // Connects through memory to the first of the servers that can be had, and over the network when
 // there is none, whatever the reason: lines in the log say it. As Connect() (connector.h). A server
-// that does not answer gets a quarter of the time that is left.
+// that does not answer, and all replicas of an address, get a quarter of the time that is left.
 void ConnectLocalFirst(LocalFirstRequest request, ConnectRequest::EventEngine::Duration timeout,
                        ConnectRequest::EventEngine::OnConnectCallback on_connect);
 

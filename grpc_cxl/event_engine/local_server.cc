@@ -14,6 +14,7 @@
 #include "grpc_cxl/rendezvous/network_namespace.h"
 #include "grpc_cxl/rendezvous/own_address.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
 #include "grpc_cxl/rendezvous/unix_file.h"
 #include "grpc_cxl/rendezvous/user_namespace.h"
@@ -116,7 +117,9 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
   }
   std::vector<LocalServer> servers = Candidates(address, host, settings.users);
   std::erase_if(servers, [&](const LocalServer& server) {
-    if (!IsRegistered(*directory, server.name)) return true;
+    if (!IsRegistered(*directory, server.name) && FindReplicas(*directory, server.name).empty()) {
+      return true;
+    }
     // Its port is that of many servers elsewhere.
     return server.by == LocalServer::By::kAnyAddress && IsElsewhere(address);
   });

@@ -14,9 +14,9 @@
 
 namespace grpc_cxl::internal {
 
-// A server of this host that has registered a network address.
+// A server of this host that has registered a network address, or several that are its replicas.
 struct LocalServer {
-  ServiceName name;
+  ServiceName name;  // of the replicas, if that is what they are
   // Whether the process at the other end of `socket`, which the name led to, may answer for the
   // address: PERMISSION_DENIED, or an error of CheckAnswersFor().
   std::function<absl::Status(int socket)> check;
@@ -29,7 +29,7 @@ struct LocalServer {
 // * the file of a unix socket: must have the uid of the file's owner, or be root
 // * `host`, the host and port of the channel's target, among those that it is also known as: must
 //   have our own uid or root's, be one of `trusted_uids`, or prove to know our secret
-// May be dead, or liars: see check(). A few system calls; makes no directory. If there are none,
+// May be dead, or liars: see check(). Reads the directory; makes none. If there are none,
 // `*why_none`, unless it is null, becomes a sentence.
 std::vector<LocalServer> FindLocalServers(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,

@@ -10,11 +10,13 @@
 
 #include "absl/base/no_destructor.h"
 #include "absl/log/log.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/endpoint/accompanied_endpoint.h"
 #include "grpc_cxl/event_engine/local_first.h"
 #include "grpc_cxl/event_engine/path_counters.h"
 #include "grpc_cxl/rendezvous/name_files.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -82,7 +84,10 @@ void MovingAddress::Enter(std::weak_ptr<DrainableReads> connection, bool decline
   if (++leases_ == 1) {
     const DirectoryCandidates& directory = terms_.settings.directory;
     std::vector<std::string> stems;
-    for (const ServiceName& name : names) stems.push_back(NameInRollout(name, directory.rollout));
+    for (const ServiceName& name : names) {
+      stems.push_back(NameInRollout(name, directory.rollout));
+      if (MayHaveReplicas(name)) stems.push_back(absl::StrCat(name.FileStem(), "="));
+    }
     arrivals_ = Arrivals::Of(directory, terms_.executor, terms_.watchdog->Assign());
     arrivals_->Add(shared_from_this(), stems);
   }

@@ -13,6 +13,7 @@
 #include "grpc_cxl/event_engine/local_first.h"
 #include "grpc_cxl/event_engine/local_server.h"
 #include "grpc_cxl/event_engine/moving_address.h"
+#include "grpc_cxl/event_engine/replica_connections.h"
 #include "grpc_cxl/event_engine/settings_registry.h"
 #include "grpc_cxl/payload/pool_directory.h"
 
@@ -55,6 +56,7 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
                        .routes = direct ? CallRoutes::For(key, channel.number) : nullptr,
                        .pool_key = key.empty() ? "" : ClientPoolKey(key, channel.number),
                        .await_greeting = plain,
+                       .replicas = direct ? ReplicaConnections::For(key, channel.number) : nullptr,
                        .serve_back = config.GetInt(kServeBackArg).value_or(0)};
   // Else the address is a proxy's, to which gRPC then speaks.
   if (!config.GetString(kHttpConnectServerArg).has_value() && KeptConfig::CanBe(config)) {
@@ -68,6 +70,7 @@ EventEngine::ConnectionHandle ConnectToAddress(const NetworkChannel& channel,
     if (direct && !channel.settings.region.has_value()) {
       network->offers = local;
       network->offers->await_greeting = false;  // it carries no HTTP/2
+      network->offers->replicas = nullptr;
     }
     servers = FindLocalServers(address, host, channel.settings, &why_none);
   }

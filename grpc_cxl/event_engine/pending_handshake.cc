@@ -74,8 +74,12 @@ void PendingHandshake::OnFdReadable() {
     if (!End()) return;
   }
   if (!hello.ok()) {
-    LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
-                                << " was turned away: " << hello.status().message();
+    if (absl::IsUnavailable(hello.status())) {
+      LOG_EVERY_N_SEC(WARNING, 1) << "a client of cxl:///" << source_->name_.str()
+                                  << " has gone: " << hello.status().message();
+    } else {
+      source_->Refused(client_, std::string(hello.status().message()));
+    }
     return Close(Refusal::kNone, "");
   }
   // Elsewhere, because making an arena takes milliseconds (arena.h).

@@ -13,8 +13,8 @@ namespace grpc_cxl::internal {
 
 // A network address of a server, registered in the rendezvous directory for the clients of this
 // host. When that cannot be done, as when another server shares the address (SO_REUSEPORT) and has
-// registered it, says so in the log and tries again every second; meanwhile all clients come over
-// the network.
+// registered it, and not both are replicas (ServerOptions::replicas), says so in the log and tries
+// again every second; meanwhile all clients come over the network.
 //
 // Thread-safe; owned by a shared_ptr.
 class RegisteredAddress final : public std::enable_shared_from_this<RegisteredAddress> {

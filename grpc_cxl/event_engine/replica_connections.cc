@@ -19,13 +19,18 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(5);
 
-// After a failure, and how often that doubles: a dead replica's entry stays until another has its
-// number, and a refusal may pass.
-constexpr auto kRetry = std::chrono::seconds(1);
-constexpr int kMostDoublings = 4;
-
-// A server that ends removes its name first, one that dies does not.
+// A server that ends removes its name first, and gRPC connects again when a connection has ended.
 constexpr auto kSettle = std::chrono::milliseconds(20);
+
+// What all replicas of a name begin with.
+std::string BeginOf(const ServiceName& service) { return absl::StrCat(service.str(), "="); }
+
+// Whether connections end with gRPC's.
+bool FollowGrpc(const ServiceName& service) { return !ServiceName::Parse(service.str()).ok(); }
+
+void DropAll(const std::map<std::string, std::shared_ptr<HeldEndpoint>>& held) {
+  for (const auto& [name, endpoint] : held) endpoint->Drop();
+}
 
 struct Table {
   absl::Mutex mu;
@@ -47,11 +52,10 @@ class ReplicaConnections::Lease {
   const std::string name_;
 };
 
-std::shared_ptr<ReplicaConnections> ReplicaConnections::For(const std::string& service,
-                                                            int settings) {
+std::shared_ptr<ReplicaConnections> ReplicaConnections::For(const std::string& key, int settings) {
   static absl::NoDestructor<Table> table;
   absl::MutexLock lock(table->mu);
-  std::weak_ptr<ReplicaConnections>& known = table->all[{service, settings}];
+  std::weak_ptr<ReplicaConnections>& known = table->all[{key, settings}];
   std::shared_ptr<ReplicaConnections> connections = known.lock();
   if (connections != nullptr) return connections;
   connections.reset(new ReplicaConnections);
@@ -63,59 +67,68 @@ std::shared_ptr<ReplicaConnections> ReplicaConnections::For(const std::string& s
 
 ReplicaConnections::~ReplicaConnections() {
   absl::MutexLock lock(mu_);
-  for (auto& [name, replica] : replicas_) {
-    if (replica.held != nullptr) replica.held->Drop();
-  }
+  DropAll(held_);
 }
 
 std::unique_ptr<ReplicaConnections::EventEngine::Endpoint> ReplicaConnections::Enter(
     const ConnectRequest& request, std::unique_ptr<EventEngine::Endpoint> connection) {
   const std::string& name = request.name.str();
-  std::shared_ptr<HeldEndpoint> dropped;
+  const ServiceName service = ServiceOf(request.name);
+  Held dropped;
   {
     absl::MutexLock lock(mu_);
-    if (!request_.has_value()) {
-      request_ = request;
-      request_->replicas = nullptr;  // this
-      request_->pool_key = "";       // the blocks of direct calls are their connection's
-      request_->calls_only = true;
-      request_->spreads = false;  // gRPC has no part in them
+    const bool same = request_.has_value() && ServiceOf(request_->name).str() == service.str();
+    request_ = request;            // a server of all addresses is checked for the last one of them
+    request_->replicas = nullptr;  // this
+    request_->pool_key = "";       // the blocks of direct calls are their connection's
+    request_->await_greeting = false;
+    request_->calls_only = true;
+    request_->spreads = false;  // gRPC has no part in them
+    if (!same) {
+      dropped = TakeHeld();
       const DirectoryCandidates& directory = request.settings.directory;
       arrivals_ = Arrivals::Of(directory, request.executor, request.poller->watchdog()->Assign());
-      arrivals_->Add(shared_from_this(), {absl::StrCat(ServiceOf(request.name).FileStem(), "=")});
+      arrivals_->Add(shared_from_this(), {absl::StrCat(service.FileStem(), "=")});
     }
-    Replica& replica = replicas_[name];
-    ++replica.carried;
-    dropped = std::move(replica.held);
-    LookAfter(kSettle, &ReplicaConnections::look_due_);
+    places_.Carry(name);
+    if (auto ours = held_.extract(name)) dropped.insert(std::move(ours));
+    LookAt(Clock::now() + kSettle);
   }
-  if (dropped != nullptr) dropped->Drop();
+  DropAll(dropped);
   return std::make_unique<AccompaniedEndpoint>(std::move(connection),
                                                std::make_shared<Lease>(weak_from_this(), name));
 }
 
 void ReplicaConnections::Leave(const std::string& name) {
   absl::MutexLock lock(mu_);
-  --replicas_[name].carried;
-  LookAfter(kSettle, &ReplicaConnections::look_due_);
+  places_.Leave(name);
+  LookAt(Clock::now() + kSettle);
+}
+
+ReplicaConnections::Held ReplicaConnections::TakeHeld() {
+  places_.EndAll();
+  return std::exchange(held_, {});
 }
 
 void ReplicaConnections::OnArrival() {
   {
     absl::MutexLock lock(mu_);
-    failures_ = 0;
+    places_.Renew();
   }
   Look();
 }
 
-void ReplicaConnections::LookAfter(EventEngine::Duration pause, bool ReplicaConnections::*due) {
-  if (std::exchange(this->*due, true)) return;
-  request_->executor->RunAfter(pause, [weak = weak_from_this(), due] {
+void ReplicaConnections::LookAt(Clock::time_point when) {
+  if (when >= look_due_) return;
+  look_due_ = when;  // instead of a later one, whose timer then does nothing
+  const Clock::duration pause = std::max(when - Clock::now(), Clock::duration::zero());
+  request_->executor->RunAfter(pause, [weak = weak_from_this(), when] {
     const std::shared_ptr<ReplicaConnections> self = weak.lock();
     if (self == nullptr) return;
     {
       absl::MutexLock lock(self->mu_);
-      (*self).*due = false;
+      if (self->look_due_ != when) return;
+      self->look_due_ = kNever;
     }
     self->Look();
   });
@@ -123,27 +136,34 @@ void ReplicaConnections::LookAfter(EventEngine::Duration pause, bool ReplicaConn
 
 void ReplicaConnections::Look() {
   std::optional<ConnectRequest> request;
+  Held dropped;
+  bool ended = false;
   {
     absl::MutexLock lock(mu_);
     request = request_;
+    if (!request.has_value()) return;
+    const ServiceName service = ServiceOf(request->name);
+    ended = FollowGrpc(service) && !places_.AnyCarried(BeginOf(service));
+    if (ended) dropped = TakeHeld();
   }
-  if (!request.has_value()) return;
-  std::vector<ConnectRequest> missing;
-  const std::vector<ServiceName> found = ServersOf(ServiceOf(request->name), request->settings);
+  DropAll(dropped);
+  if (ended) return;
+  const ServiceName service = ServiceOf(request->name);
+  std::vector<std::string> found;
+  for (const ServiceName& name : ServersOf(service, request->settings)) {
+    if (IsReplicaName(name)) found.push_back(name.str());
+  }
+  std::vector<std::string> wanted;
   {
     absl::MutexLock lock(mu_);
-    std::erase_if(replicas_, [](const auto& entry) { return !entry.second.IsThere(); });
-    for (const ServiceName& name : found) {
-      if (!IsReplicaName(name) || replicas_.count(name.str()) > 0) continue;
-      if (replicas_.size() >= kMost) break;
-      replicas_[name.str()].connecting = true;
-      missing.push_back(*request);
-      missing.back().name = name;
-      missing.back().poller = request->poller->watchdog()->Assign();
-    }
+    if (ServiceOf(request_->name).str() != service.str()) return;
+    wanted = places_.Take(found, Clock::now());
+    if (const auto next = places_.next()) LookAt(*next);
   }
-  for (ConnectRequest& one : missing) {
-    const std::string name = one.name.str();
+  for (const std::string& name : wanted) {
+    ConnectRequest one = *request;
+    one.name = ServiceName::Reserved(name);
+    one.poller = request->poller->watchdog()->Assign();
     Connect(std::move(one), kPatience, [weak = weak_from_this(), name](auto result) {
       const std::shared_ptr<ReplicaConnections> self = weak.lock();
       if (self != nullptr) self->OnConnected(name, std::move(result));
@@ -153,31 +173,27 @@ void ReplicaConnections::Look() {
 
 void ReplicaConnections::OnConnected(const std::string& name, ConnectAttempt::Result result) {
   absl::MutexLock lock(mu_);
-  Replica& replica = replicas_[name];
-  replica.connecting = false;
   if (!result.ok()) {
     VLOG(1) << name << ": " << result.status().message();
-    if (retry_due_) return;  // one of several of a look
-    return LookAfter(kRetry * (1 << std::min(failures_++, kMostDoublings)),
-                     &ReplicaConnections::retry_due_);
+    return LookAt(places_.Failed(name, result.status(), Clock::now()));
   }
-  failures_ = 0;
-  if (replica.carried > 0) return;  // gRPC was faster
-  replica.held = std::make_shared<HeldEndpoint>(request_->executor, *std::move(result),
-                                                [weak = weak_from_this(), name] {
-                                                  const auto self = weak.lock();
-                                                  if (self != nullptr) self->OnEnded(name);
-                                                });
-  replica.held->Start();
+  if (!places_.Hold(name, Clock::now())) return;  // gRPC was faster, or has gone
+  auto held = std::make_shared<HeldEndpoint>(request_->executor, *std::move(result),
+                                             [weak = weak_from_this(), name] {
+                                               const auto self = weak.lock();
+                                               if (self != nullptr) self->OnEnded(name);
+                                             });
+  held->Start();
+  held_[name] = std::move(held);
 }
 
 void ReplicaConnections::OnEnded(const std::string& name) {
-  std::shared_ptr<HeldEndpoint> dropped;
+  Held dropped;
   absl::MutexLock lock(mu_);
-  const auto found = replicas_.find(name);
-  if (found == replicas_.end()) return;
-  dropped = std::move(found->second.held);
-  LookAfter(kSettle, &ReplicaConnections::look_due_);
+  auto ours = held_.extract(name);
+  if (!ours) return;
+  dropped.insert(std::move(ours));
+  LookAt(places_.Ended(name, Clock::now()));
 }
 
 }  // namespace grpc_cxl::internal

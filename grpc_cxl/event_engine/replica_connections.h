@@ -14,25 +14,20 @@
 #include "grpc_cxl/event_engine/arrivals.h"
 #include "grpc_cxl/event_engine/connect_attempt.h"
 #include "grpc_cxl/event_engine/held_endpoint.h"
+#include "grpc_cxl/event_engine/replica_places.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 
 namespace grpc_cxl::internal {
 
 // The connections of a name's channels to its replicas, so that direct calls can go to each. gRPC
-// has one to a replica of its choice, or several with round_robin; this makes one to each other
-// replica, for direct calls alone, up to kMost in all:
-//
-//            gRPC connects to a replica                    a replica's name appears
-//                       |                                             |
-//   nothing ------------+--> watching ------> connecting <------------+---- 1 to 16 s pass
-//                                                 |  \                         ^
-//                                    connected: a route  `--- it cannot be ----+
-//                                                 |                            |
-//                                                 +-- its server ends or dies -+
+// has one to a replica of its choice, or several with round_robin; from then on this makes one to
+// each other replica, for direct calls alone (replica_places.h), as their names appear.
 //
 // A replica with which gRPC connects later needs no connection of ours any more: it ends after its
-// calls. They live as long as a channel that makes direct calls to the name, also while gRPC has no
-// connection because the channel is idle.
+// calls. Those to replicas of a `cxl:` name live as long as a channel that makes direct calls to
+// the name, also while gRPC has no connection because the channel is idle. Those to the replicas of
+// a network address live as long as gRPC has a connection to one of them: its next one may be to
+// another server, or another address.
 //
 // Who may be a replica: whoever may serve the name. Each connection is checked as any other.
 //
@@ -42,10 +37,8 @@ class ReplicaConnections final : public Arrivals::Waiter,
  public:
   using EventEngine = grpc_event_engine::experimental::EventEngine;
 
-  static constexpr size_t kMost = 16;
-
-  // The object of this name and number of ChannelSettings.
-  static std::shared_ptr<ReplicaConnections> For(const std::string& service, int settings);
+  // The object of this key of calls (channel_target.h) and number of ChannelSettings.
+  static std::shared_ptr<ReplicaConnections> For(const std::string& key, int settings);
   ~ReplicaConnections() override;
 
   // `connection` is gRPC's to the replica that `request` names; returns what gRPC is to use.
@@ -55,36 +48,29 @@ class ReplicaConnections final : public Arrivals::Waiter,
   void OnArrival() override;
 
  private:
-  class Lease;  // while gRPC has a connection
-
-  struct Replica {
-    int carried = 0;  // connections of gRPC's
-    bool connecting = false;
-    std::shared_ptr<HeldEndpoint> held;  // ours
-
-    bool IsThere() const { return carried > 0 || connecting || held != nullptr; }
-  };
+  using Clock = ReplicaPlaces::Clock;
+  using Held = std::map<std::string, std::shared_ptr<HeldEndpoint>>;  // by the replica's name
+  class Lease;                                                        // while gRPC has a connection
 
   ReplicaConnections() = default;
 
   void Leave(const std::string& name);
   // Connects to what is missing.
   void Look();
-  // Once for each `due`.
-  void LookAfter(EventEngine::Duration pause, bool ReplicaConnections::*due)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LookAt(Clock::time_point when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnConnected(const std::string& name, ConnectAttempt::Result result);
   void OnEnded(const std::string& name);
+  // All of ours, to be dropped without the lock.
+  Held TakeHeld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;
-  // Whatever its name, for further connections; empty: not watching.
+  // Whichever replica it names, for further connections; empty: not watching.
   std::optional<ConnectRequest> request_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<Arrivals> arrivals_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, Replica> replicas_ ABSL_GUARDED_BY(mu_);
-  int failures_ ABSL_GUARDED_BY(mu_) = 0;  // looks that failed since the last success or arrival
-  // Timers will Look().
-  bool look_due_ ABSL_GUARDED_BY(mu_) = false;
-  bool retry_due_ ABSL_GUARDED_BY(mu_) = false;
+  ReplicaPlaces places_ ABSL_GUARDED_BY(mu_);
+  Held held_ ABSL_GUARDED_BY(mu_);
+  static constexpr auto kNever = Clock::time_point::max();
+  Clock::time_point look_due_ ABSL_GUARDED_BY(mu_) = kNever;  // a timer will Look()
 };
 
 }  // namespace grpc_cxl::internal

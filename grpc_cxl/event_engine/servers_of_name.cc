@@ -12,7 +12,7 @@
 namespace grpc_cxl::internal {
 
 std::vector<ServiceName> ServersOf(const ServiceName& name, const EndpointSettings& settings) {
-  if (settings.region.has_value() || IsReplicaName(name)) return {name};
+  if (settings.region.has_value() || !MayHaveReplicas(name)) return {name};
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Find(settings.directory);
   if (!directory.ok()) return {name};

@@ -10,7 +10,7 @@
 namespace grpc_cxl::internal {
 
 // The names at which a client may find a server of `name`: its replicas in random order, or itself
-// where it has none, which is where no server is as well. Never empty. A few system calls.
+// where it has none, which is where no server is as well. Never empty. Reads the directory.
 std::vector<ServiceName> ServersOf(const ServiceName& name, const EndpointSettings& settings);
 
 }  // namespace grpc_cxl::internal

@@ -14,6 +14,7 @@
 #include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/trusted_users.h"
 #include "grpc_cxl/wait_policy.h"
@@ -80,9 +81,9 @@ class HasServerSettings {
   virtual const ServerSettings* server_settings() const = 0;
 };
 
-// Whether a server of this name is one of its replicas: names of addresses and offers have none.
+// Whether a server of this name is one of its replicas.
 inline bool HasReplicas(const ServiceName& name, const ServerSettings& settings) {
-  return settings.replicas && ServiceName::Parse(name.str()).ok();
+  return settings.replicas && MayHaveReplicas(name);
 }
 
 }  // namespace grpc_cxl::internal

@@ -257,14 +257,22 @@ void SocketClientSource::HandOver(UniqueFd socket, ClientHello hello,
     on_client = on_client_;
   }
   if (!on_client) return client->Refuse(Refusal::kShuttingDown, "the server is shutting down");
-  if (!admitted.ok()) return client->Refuse(Refusal::kUid, std::string(admitted.message()));
-  if (backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
-    return client->Refuse(Refusal::kUid,
-                          "the server's arenas are files or huge pages, which a peer can take away "
-                          "under it, so it shares them only with its own user and root in its own "
-                          "namespaces, and with the uids in its option trusted_uids");
+  std::string reason(admitted.message());
+  if (admitted.ok() && backing_.kind != ArenaBacking::Kind::kMemfd && !IsTrustedWithMemory(trust)) {
+    reason =
+        "the server's arenas are files or huge pages, which a peer can take away under it, so it "
+        "shares them only with its own user and root in its own namespaces, and with the uids in "
+        "its option trusted_uids";
   }
-  on_client(std::move(client));
+  if (reason.empty()) return on_client(std::move(client));
+  client->Refuse(Refusal::kUid, reason);
+  Refused(hello.peer, reason);
+}
+
+void SocketClientSource::Refused(const PeerIdentity& client, const std::string& reason) const {
+  LOG_EVERY_N_SEC(WARNING, 1) << "cxl:///" << name_.str() << " refused the client with "
+                              << PeerIdentityText(client) << ": " << reason;
+  if (on_refused_) on_refused_(reason);
 }
 
 }  // namespace grpc_cxl::internal

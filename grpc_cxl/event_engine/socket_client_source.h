@@ -55,6 +55,7 @@ class SocketClientSource final : public ClientSource,
     HandOver(std::move(line), hello, client);
   }
 
+  void SetOnRefused(OnRefused on_refused) override { on_refused_ = std::move(on_refused); }
   void Start(OnClient on_client) override;
   void Stop() override;
   const ServiceName& own_name() const override { return name_; }
@@ -77,6 +78,8 @@ class SocketClientSource final : public ClientSource,
   void Retry();
   // A client has said hello, or a successor, or has brought a line. `known`: see Adopt().
   void HandOver(UniqueFd socket, ClientHello hello, const std::optional<KnownClient>& known);
+  // A client has been told that it is refused: says so in the log, and to on_refused_.
+  void Refused(const PeerIdentity& client, const std::string& reason) const;
   // `handshake` waits for its client; it ends at once if the source has stopped.
   void Queue(std::shared_ptr<PendingHandshake> handshake);
   // `handshake` is over.
@@ -90,6 +93,7 @@ class SocketClientSource final : public ClientSource,
   const TrustedUsers users_;
   const ArenaBacking backing_;
   const MemoryModel memory_;
+  OnRefused on_refused_;  // set before Start()
 
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;

@@ -195,6 +195,8 @@ void Link::Consume(size_t bytes) {
 
 Link::~Link() { CloseSocket(std::move(socket_)); }
 
+void Link::RefreshLine() const { view().Refresh(peer_line_); }
+
 bool Link::MaybeReadable() const {
   // Matched by the release store in the peer's RingWriter::Publish().
   return view().Peek(*peer_look_.head, std::memory_order_acquire) !=

@@ -107,7 +107,7 @@ class Link {
   // any thread.
   bool Look() const {
     if (view().coherent()) return false;
-    view().Refresh(peer_line_);
+    RefreshLine();
     return true;
   }
 
@@ -184,6 +184,7 @@ class Link {
   };
   // Where everything is, seen from one side.
   struct Map;
+  void RefreshLine() const;
   // Takes own_limit out of `options`.
   BlockGrowth OwnGrowth(Side side, const Map& map, LinkOptions& options,
                         size_t granted_pages) const;

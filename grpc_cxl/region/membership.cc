@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -61,44 +62,81 @@ absl::Status LocksDoNotMeet(const Region& region, const ProcessRecord& other) {
       absl::StrCat(who, "on another machine; give each its own GRPC_CXL_HOST"));
 }
 
+using Owners = std::bitset<kHostProcesses>;
+
+// The process entries that names, requests and answers of that host belong to, whether or not
+// these are in use.
+Owners OwnersOfEntries(const Region& region, uint32_t host) {
+  Owners owners;
+  const auto add = [&](const auto& record) {
+    if (record.has_value() && record->owner.index < kHostProcesses) owners.set(record->owner.index);
+  };
+  for (uint32_t i = 0; i < kHostNames; ++i) add(ReadName(region, host, i));
+  for (uint32_t i = 0; i < kHostRequests; ++i) add(ReadRequest(region, host, i));
+  for (uint32_t i = 0; i < kHostAnswers; ++i) {
+    const auto answer = ReadAnswer(region, host, i);
+    // The others have no more to do with their owner.
+    if (answer.has_value() &&
+        (answer->state == AnswerState::kReserved || answer->state == AnswerState::kOffered)) {
+      add(answer);
+    }
+  }
+  return owners;
+}
+
+// A process entry, damaged or not.
+struct ProcessLook {
+  uint32_t index;
+  uint64_t incarnation;
+  uint64_t beat;
+};
+
+ProcessLook LookAtProcess(const Region& region, uint32_t host, uint32_t index) {
+  const ProcessEntry& entry = region.control(host).processes[index];
+  // Both are in one line, which the first load brings. Matched by the stores of WriteProcess() and
+  // Membership::Renew().
+  const uint64_t incarnation = region.Load(host, entry.incarnation);
+  return {index, incarnation, entry.beat.load(std::memory_order_acquire)};
+}
+
 // Watches for a lease the processes of this host that hold no lock which this one can see:
 // FAILED_PRECONDITION when one is alive.
 absl::Status WatchTheSilent(const std::shared_ptr<const Region>& region) {
   const auto in_use = [](const ProcessEntry& entry) {
     return entry.incarnation.load(std::memory_order_acquire) != 0;  // matched by WriteProcess()
   };
-  if (std::ranges::none_of(region->mine().processes, in_use)) return absl::OkStatus();
+  if (std::ranges::none_of(region->mine().processes, in_use) &&
+      OwnersOfEntries(*region, region->host()).none()) {
+    return absl::OkStatus();
+  }
   // As an observer: loads from our own host would not look beyond our caches.
   const RegionOptions options{
       .path = region->path(), .host = Region::kObserver, .bytes = 0, .model = region->model()};
   absl::StatusOr<std::shared_ptr<Region>> observer = Region::Open(options);
   if (!observer.ok()) return observer.status();
-  std::vector<ProcessRecord> before;
+  const Owners owners = OwnersOfEntries(**observer, region->host());
+  std::vector<ProcessLook> before;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
-    const auto process = ReadProcess(**observer, region->host(), i);
-    if (process.has_value() && !region->IsProcessLocked(i)) before.push_back(*process);
+    const ProcessLook look = LookAtProcess(**observer, region->host(), i);
+    if ((look.incarnation != 0 || owners[i]) && !region->IsProcessLocked(i)) before.push_back(look);
   }
   if (before.empty()) return absl::OkStatus();
   const absl::Time start = SteadyNow();
   do {
     absl::SleepFor(region->lease() / 20);
-    for (const ProcessRecord& old : before) {
-      const auto now = ReadProcess(**observer, region->host(), old.process.index);
-      if (now.has_value() && now->process == old.process && now->beat != old.beat) {
+    for (const ProcessLook& old : before) {
+      const auto now = ReadProcess(**observer, region->host(), old.index);
+      if (now.has_value() && now->process.incarnation == old.incarnation && now->beat != old.beat) {
         return LocksDoNotMeet(*region, *now);
       }
     }
   } while (SteadyNow() - start < region->lease());
   region->FlushControl();  // a lease has passed
   const Region::HostLock lock(*region);
-  for (const ProcessRecord& old : before) {
-    region->silence().Believe(old.process.index, old.process.incarnation, old.beat);
+  for (const ProcessLook& old : before) {
+    region->silence().Believe(old.index, old.incarnation, old.beat);
   }
   return absl::OkStatus();
-}
-
-bool BelongsTo(const ProcessRef& owner, uint32_t index, uint64_t incarnation) {
-  return owner.index == index && owner.incarnation == incarnation;
 }
 
 // Flushes the memory that the connection of a dead client of this host has, if any. False when that
@@ -125,44 +163,91 @@ bool FlushMemoryOf(const Region& region, uint32_t index, const RequestRecord& re
 
 void Membership::ClearUpAfterTheDead(const Region& region, const ProcessRef* self) {
   HostControl& mine = region.mine();
+  const Owners owners = OwnersOfEntries(region, region.host());
   uint64_t flushed = 0;
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
     region.FlushLine(&mine.processes[i]);  // maybe another machine's
-    // Matched by the stores of WriteProcess().
-    const uint64_t dead = mine.processes[i].incarnation.load(std::memory_order_acquire);
-    if (dead == 0 || (self != nullptr && self->index == i) || region.IsProcessLocked(i)) continue;
-    // Matched by the stores of Renew().
-    const uint64_t beat = mine.processes[i].beat.load(std::memory_order_acquire);
-    if (!region.silence().IsSilent(i, dead, beat, region.lease())) continue;
+    const ProcessLook dead = LookAtProcess(region, region.host(), i);
+    // What is left of a process whose entry was damaged may be all that tells of it.
+    if ((dead.incarnation == 0 && !owners[i]) || (self != nullptr && self->index == i) ||
+        region.IsProcessLocked(i)) {
+      region.silence().Forget(i);
+      continue;
+    }
+    if (!region.silence().IsSilent(i, dead.incarnation, dead.beat, region.lease())) continue;
     for (uint32_t j = 0; j < kHostNames; ++j) {
       const auto name = ReadName(region, region.host(), j);
-      if (name.has_value() && BelongsTo(name->owner, i, dead)) {
-        region.Free(mine.names[j].id);
-      }
+      if (name.has_value() && name->owner.index == i) region.Free(mine.names[j].id);
     }
     for (uint32_t j = 0; j < kHostRequests; ++j) {
       const auto request = ReadRequest(region, region.host(), j);
-      if (!request.has_value() || !BelongsTo(request->owner, i, dead)) continue;
+      if (!request.has_value() || request->owner.index != i) continue;
       if (!FlushMemoryOf(region, j, *request, &flushed)) return;
       region.Free(mine.requests[j].id);
     }
     for (uint32_t j = 0; j < kHostAnswers; ++j) {
       const auto answer = ReadAnswer(region, region.host(), j);
-      if (!answer.has_value() || !BelongsTo(answer->owner, i, dead)) continue;
+      if (!answer.has_value() || answer->owner.index != i) continue;
       if (answer->state == AnswerState::kReserved) {
         region.Free(mine.answers[j].id);
-      } else {
+      } else if (answer->state != AnswerState::kClosed) {
         region.Store(mine.answers[j].state, static_cast<uint32_t>(AnswerState::kClosed));
       }
     }
-    region.Free(mine.processes[i].incarnation);
+    if (dead.incarnation != 0) region.Free(mine.processes[i].incarnation);
   }
+}
+
+bool Membership::MayLive(const Region& region, const ProcessRef& owner) {
+  if (owner.index >= kHostProcesses) return false;
+  if (const auto process = ReadProcess(region, region.host(), owner.index)) {
+    return process->process.incarnation == owner.incarnation;
+  }
+  // A damaged entry tells nothing. Without one, a process that has lost its place has its lock
+  // until it ends.
+  return IsDamagedProcess(region, owner.index) || region.IsProcessLocked(owner.index);
+}
+
+void Membership::MendEntries(const Region& region, const ProcessRef& self) {
+  if (region.IsGivenUp()) return;
+  const auto process = ReadProcess(region, region.host(), self.index);
+  if (process.has_value() ? process->process == self : IsDamagedProcess(region, self.index)) {
+    region.MendEntries();
+  }
+}
+
+bool Membership::TryMendEntries(const Region& region, const ProcessRef& self) {
+  constexpr int kTries = 20;
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (region.TryLockHost()) {
+      MendEntries(region, self);
+      region.UnlockHost();
+      return true;
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return false;
+}
+
+void Membership::FreeOwn(const Region& region, const ProcessRef& self, SharedU64& place,
+                         uint64_t id) {
+  // Without the lock of the host: an entry in use is its owner's. Matched by the stores that write
+  // entries, here and below.
+  if (place.load(std::memory_order_acquire) != id) {
+    if (!region.own_entries().Has(place, id) || !TryMendEntries(region, self) ||
+        place.load(std::memory_order_acquire) != id) {
+      return;
+    }
+  }
+  region.Free(place);
 }
 
 void Membership::ScrubIfAlone(const Region& region) {
   HostControl& mine = region.mine();
-  for (const ProcessEntry& entry : mine.processes) {
-    if (entry.incarnation.load(std::memory_order_acquire) != 0) return;
+  for (uint32_t i = 0; i < kHostProcesses; ++i) {
+    if (LookAtProcess(region, region.host(), i).incarnation != 0 || region.IsProcessLocked(i)) {
+      return;
+    }
   }
   // Of dead processes whose own entries were damaged, or damaged themselves. Matched by the stores
   // of WriteEntry().
@@ -196,6 +281,7 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
   const Region::HostLock lock(*region);
   ClearUpAfterTheDead(*region, nullptr);
   ScrubIfAlone(*region);
+  const Owners owners = OwnersOfEntries(*region, region->host());
   for (uint32_t i = 0; i < kHostProcesses; ++i) {
     const bool used = region->mine().processes[i].incarnation.load(std::memory_order_acquire) != 0;
     if (used && region->model().private_copy &&
@@ -204,7 +290,8 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Join(std::shared_ptr<con
           "with GRPC_CXL_CHECK_FLUSHES=1 a host of a region can have one process only, since "
           "simulated caches are those of a process");
     }
-    if (used) continue;
+    // What is there of a process that has lost its entry is cleared up first.
+    if (used || owners[i]) continue;
     const absl::StatusOr<bool> locked = region->TryLockProcess(i);
     if (!locked.ok()) return locked.status();
     if (!*locked) continue;

@@ -33,12 +33,23 @@ class Membership {
 
   // Frees the names, requests and process entries of dead processes of this host, and closes
   // their answers, which stay until their clients are done (RegionAnswers). Dead is a process whose
-  // lock is free and whose beat stands still for a lease. What dead clients wrote and never
-  // published leaves this host's caches first, at most kMostFlushed bytes a call: what is left
-  // over, the next call does.
+  // lock is free and whose beat stands still for a lease, whatever its entry says. What dead
+  // clients wrote and never published leaves this host's caches first, at most kMostFlushed bytes a
+  // call: what is left over, the next call does.
   static constexpr uint64_t kMostFlushed = uint64_t{64} << 20;
   static void ClearUpAfterTheDead(const Region& region, const ProcessRef* self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
+  // Whether the owner of an answer of this host may still use it, as far as the directory tells.
+  static bool MayLive(const Region& region, const ProcessRef& owner);
+
+  // Writes those entries of this process anew that were damaged, unless its place is another's.
+  static void MendEntries(const Region& region, const ProcessRef& self)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
+  // The same with the host's lock; false when that cannot be had for 20 ms.
+  static bool TryMendEntries(const Region& region, const ProcessRef& self);
+  // Frees the entry of this process that begins at `place`, which was damaged maybe. No effect when
+  // it is another's by now.
+  static void FreeOwn(const Region& region, const ProcessRef& self, SharedU64& place, uint64_t id);
 
  private:
   Membership(std::shared_ptr<const Region> region, const ProcessRecord& record)

@@ -13,6 +13,12 @@ void OwnEntries::Remember(absl::Span<SharedU64> words, bool second_changes) {
   entries_.insert_or_assign(words.data(), std::move(entry));
 }
 
+bool OwnEntries::Has(const SharedU64& place, uint64_t id) const {
+  absl::MutexLock lock(mu_);
+  const auto it = entries_.find(&place);
+  return it != entries_.end() && it->second.content[0] == id;
+}
+
 void OwnEntries::Forget(const SharedU64& id, absl::FunctionRef<void()> free) {
   absl::MutexLock lock(mu_);
   entries_.erase(&id);

@@ -20,6 +20,8 @@ class OwnEntries {
  public:
   // `words` of an entry in use, of which the second changes if `second_changes`.
   void Remember(absl::Span<SharedU64> words, bool second_changes);
+  // Whether the entry that begins there has this id, or would have it if it were not damaged.
+  bool Has(const SharedU64& place, uint64_t id) const;
   // Calls `free`, which frees the entry.
   void Forget(const SharedU64& id, absl::FunctionRef<void()> free);
 

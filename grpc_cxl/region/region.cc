@@ -121,24 +121,39 @@ absl::Status Region::CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes)
   return absl::OkStatus();
 }
 
-absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t bytes,
-                                        bool zero) const {
+MemoryModel Region::NearModel() const {
+  MemoryModel model = options_.model;
+  model.distance = {};
+  return model;
+}
+
+absl::StatusOr<Arena> Region::MapMemory(uint32_t host, uint64_t offset, uint64_t bytes) const {
   if (absl::Status status = CheckMemory(host, offset, bytes); !status.ok()) return status;
   absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
   if (!arena.ok()) return arena;
   const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
-  MemoryModel model = options_.model;
-  model.distance = {};
-  const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
-  const SharedView view(far.get());
-  if (zero) {
-    const absl::Span<char> working = WorkingMemory(far.get(), memory);
-    memset(working.data(), 0, working.size());
-  }
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(NearModel(), memory);
   // The memory's last user may have left lines of it in this host's caches. Written to, these
   // would go back to the memory with their old neighbours.
-  zero ? view.Publish(WorkingMemory(far.get(), memory))
-       : view.Flush(WorkingMemory(far.get(), memory));
+  SharedView(far.get()).Flush(WorkingMemory(far.get(), memory));
+  return arena;
+}
+
+absl::StatusOr<Arena> Region::MapZeroed(uint32_t host, uint64_t offset, uint64_t bytes,
+                                        std::shared_ptr<Fence> fence) const {
+  if (absl::Status status = CheckMemory(host, offset, bytes); !status.ok()) return status;
+  absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
+  if (!arena.ok()) return arena;
+  const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(NearModel(), memory, std::move(fence));
+  const SharedView view(far.get());
+  const absl::Span<char> working = WorkingMemory(far.get(), memory);
+  for (size_t at = 0; at < working.size(); at += kZeroedAtATime) {
+    const absl::Span<char> part = working.subspan(at, kZeroedAtATime);
+    if (!view.Holds()) return NoLongerOurs();
+    memset(part.data(), 0, part.size());
+    view.Publish(part);  // old lines of it are in no cache of this host then
+  }
   return arena;
 }
 
@@ -148,9 +163,7 @@ absl::Status Region::FlushMemory(uint32_t host, uint64_t offset, uint64_t bytes,
   const absl::StatusOr<Arena> arena = Arena::AttachPart(fd_.get(), offset, bytes);
   if (!arena.ok()) return arena.status();
   const absl::Span<char> memory = absl::MakeSpan(arena->data(), arena->size());
-  MemoryModel model = options_.model;
-  model.distance = {};
-  const std::unique_ptr<FarMemory> far = FarMemory::Create(model, memory);
+  const std::unique_ptr<FarMemory> far = FarMemory::Create(NearModel(), memory);
   SharedView(far.get()).Flush(WorkingMemory(far.get(), memory), site);
   return absl::OkStatus();
 }

@@ -17,6 +17,7 @@
 #include "grpc_cxl/arena/arena.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/coherence/far_memory.h"
+#include "grpc_cxl/coherence/fence.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/coherence/shared_view.h"
 #include "grpc_cxl/region/own_entries.h"
@@ -134,8 +135,13 @@ class Region {
 
   // FAILED_PRECONDITION unless these are whole granules of the memory of `host`.
   absl::Status CheckMemory(uint32_t host, uint64_t offset, uint64_t bytes) const;
-  // Maps that memory, and drops older lines of it from this host's caches. With `zero`, zeroes it.
-  absl::StatusOr<Arena> MapMemory(uint32_t host, uint64_t offset, uint64_t bytes, bool zero) const;
+  // Maps that memory, and drops older lines of it from this host's caches.
+  absl::StatusOr<Arena> MapMemory(uint32_t host, uint64_t offset, uint64_t bytes) const;
+  // Maps and zeroes it, kZeroedAtATime bytes at a time; NoLongerOurs() as soon as `fence` no longer
+  // holds.
+  static constexpr size_t kZeroedAtATime = 64 << 10;
+  absl::StatusOr<Arena> MapZeroed(uint32_t host, uint64_t offset, uint64_t bytes,
+                                  std::shared_ptr<Fence> fence) const;
   // Writes the lines of that memory that this host's caches hold back, and drops them, before
   // others get it: a line that was written and never published would reach them later. Nothing to
   // do in coherent memory. The errors of MapMemory().
@@ -191,6 +197,8 @@ class Region {
  private:
   Region(const RegionOptions& options, UniqueFd fd, Arena control);
   absl::Status CheckHeader(uint64_t file_bytes);
+  // For memory that is mapped or flushed: no emulated distance.
+  MemoryModel NearModel() const;
 
   const RegionOptions options_;
   const UniqueFd fd_;

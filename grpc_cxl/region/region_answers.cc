@@ -41,14 +41,6 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
     absl::MutexLock lock(mu_);
     live_.insert(answer.id);
   }
-  absl::StatusOr<Arena> arena =
-      region_->MapMemory(region_->host(), answer.offset, answer.bytes, /*zero=*/true);
-  if (!arena.ok()) {
-    absl::MutexLock lock(mu_);
-    live_.erase(answer.id);  // FreeUnused() gives the memory back
-    return arena.status();
-  }
-  offer.arena = *std::move(arena);
   const RegionConnection::Place place{.role = RegionConnection::Role::kServer,
                                       .self = beat_.self(),
                                       .my_index = index,
@@ -66,6 +58,15 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
         absl::MutexLock lock(mu_);
         live_.erase(id);
       });
+  if (offer.connection->PeerGone()) {
+    return absl::UnavailableError("the client gave up before it had an answer");
+  }
+  const std::shared_ptr<Fence> fence = offer.connection->fence();
+  absl::StatusOr<Arena> arena =
+      region_->MapZeroed(region_->host(), answer.offset, answer.bytes, fence);
+  if (!arena.ok()) return arena.status();
+  offer.arena = *std::move(arena);
+  if (!fence->Holds()) return NoLongerOurs();
   // Publishes the zeroed memory; matched by the client's ReadAnswer().
   region_->Store(region_->mine().answers[index].state,
                  static_cast<uint32_t>(AnswerState::kOffered));
@@ -92,11 +93,7 @@ bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
     absl::MutexLock lock(mu_);
     return live_.count(answer.id) != 0;
   }
-  // While its entry stands, the owner lives, or no process has cleared up after it. Matched by
-  // Membership's stores of `incarnation`.
-  return answer.owner.index < kHostProcesses &&
-         region_->mine().processes[answer.owner.index].incarnation.load(
-             std::memory_order_acquire) == answer.owner.incarnation;
+  return Membership::MayLive(*region_, answer.owner);
 }
 
 bool RegionAnswers::IsClientUsing(const AnswerRecord& answer) {
@@ -113,8 +110,7 @@ bool RegionAnswers::IsClientUsing(const AnswerRecord& answer) {
 void RegionAnswers::FreeUnused() {
   // Without a wait: a process that is stopped with the lock shall not stop this one.
   if (region_->IsGivenUp() || !region_->TryLockHost()) return;
-  const auto self = ReadProcess(*region_, region_->host(), beat_.self().index);
-  if (self.has_value() && self->process == beat_.self()) region_->MendEntries();
+  Membership::MendEntries(*region_, beat_.self());
   Membership::ClearUpAfterTheDead(*region_, &beat_.self());
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const auto answer = ReadAnswer(*region_, region_->host(), i);

@@ -26,8 +26,9 @@ class RegionAnswers {
   RegionAnswers(std::shared_ptr<const Region> region, const RegionBeat& beat);
 
   // Offers the client at least `bytes` bytes of memory on `terms` (sizes, features, coherence).
-  // Errors are those of ReserveMemory() and Region::MapMemory(). Zeroes the memory, which takes a
-  // while. The connection holds `keep`, which keeps this object alive.
+  // Errors are those of ReserveMemory() and Region::MapZeroed(), and UNAVAILABLE when the client
+  // has given up. Zeroes the memory, which takes a while. The connection holds `keep`, which keeps
+  // this object alive.
   absl::StatusOr<RegionOffer> Accept(const RegionRequest& request, size_t bytes,
                                      const AnswerRecord& terms, std::shared_ptr<void> keep);
   // Tells the client why it gets no connection.

@@ -5,6 +5,7 @@
 
 #include "absl/log/log.h"
 #include "grpc_cxl/base/steady_clock.h"
+#include "grpc_cxl/region/membership.h"
 
 namespace grpc_cxl::internal {
 
@@ -24,6 +25,12 @@ bool RegionFence::PeerStands() const {
 }
 
 bool RegionFence::OwnEntryStands() const {
+  // Its id may only be damaged.
+  return OwnEntryIsWhole() ||
+         (Membership::TryMendEntries(*region_, place_.self) && OwnEntryIsWhole());
+}
+
+bool RegionFence::OwnEntryIsWhole() const {
   // Plain loads: other processes of this host see each other's stores, and RegionBeat finds other
   // machines.
   const HostControl& mine = region_->mine();

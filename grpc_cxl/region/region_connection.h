@@ -45,10 +45,11 @@ class RegionFence final : public Fence {
 
   // Whether the peer's entry says that it uses the memory.
   bool PeerStands() const;
-  // Whether this process's entry is still its own, in whatever state.
+  // Whether this process's entry is still its own, in whatever state. Mends it if it is damaged.
   bool OwnEntryStands() const;
 
  private:
+  bool OwnEntryIsWhole() const;
   bool IsStillOurs() override { return OwnEntryStands() && PeerStands(); }
 
   const std::shared_ptr<const Region> region_;

@@ -126,7 +126,7 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
   RegionOffer offer{.connection = nullptr, .arena = std::nullopt, .answer = record};
   if (record.state == AnswerState::kRefused) return offer;
   absl::StatusOr<Arena> arena =
-      region_->MapMemory(attempt.server.host, record.offset, record.bytes, /*zero=*/false);
+      region_->MapMemory(attempt.server.host, record.offset, record.bytes);
   if (!arena.ok()) return arena.status();
   const RegionConnection::Place place{.role = RegionConnection::Role::kClient,
                                       .self = beat_.self(),
@@ -152,11 +152,7 @@ absl::StatusOr<RegionOffer> RegionConnector::Open(const Attempt& attempt, const 
 }
 
 void RegionConnector::FreeRequest(uint32_t index, uint64_t id) {
-  // Without the lock of the host: an entry in use is its owner's.
-  SharedU64& word = region_->mine().requests[index].id;
-  // Matched by WriteRequest().
-  if (word.load(std::memory_order_acquire) != id) return;
-  region_->Free(word);
+  Membership::FreeOwn(*region_, beat_.self(), region_->mine().requests[index].id, id);
 }
 
 }  // namespace grpc_cxl::internal

@@ -59,9 +59,7 @@ void RegionListener::StopListening(uint64_t number) {
     name = std::move(it->second);
     names_.erase(it);
   }
-  // Without the lock of the host: an entry in use is its owner's. Matched by WriteName().
-  SharedU64& word = region_->mine().names[name->index].id;
-  if (word.load(std::memory_order_acquire) == name->id) region_->Free(word);
+  Membership::FreeOwn(*region_, self_, region_->mine().names[name->index].id, name->id);
   absl::MutexLock lock(mu_);
   if (callback_thread_ == std::this_thread::get_id()) return;
   const auto done = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return in_callback_of_ != number; };

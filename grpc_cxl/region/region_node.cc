@@ -18,22 +18,33 @@ namespace {
 constexpr absl::Duration kShortestPause = absl::Milliseconds(1);
 constexpr absl::Duration kLongestPause = absl::Milliseconds(10);
 
-struct Nodes {
-  absl::Mutex mu;
-  std::map<std::pair<std::string, uint32_t>, std::shared_ptr<RegionNode>> nodes ABSL_GUARDED_BY(mu);
+// This process's place in one region.
+struct Place {
+  absl::Mutex mu;  // held while the process joins, which may take a lease
+  std::shared_ptr<RegionNode> node ABSL_GUARDED_BY(mu);
 };
+
+struct Places {
+  absl::Mutex mu;
+  std::map<std::pair<std::string, uint32_t>, std::unique_ptr<Place>> places ABSL_GUARDED_BY(mu);
+};
+
+Place& PlaceIn(const RegionOptions& options) {
+  static absl::NoDestructor<Places> all;
+  absl::MutexLock lock(all->mu);
+  std::unique_ptr<Place>& place = all->places[{options.path, options.host}];
+  if (place == nullptr) place = std::make_unique<Place>();
+  return *place;
+}
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<RegionNode>> RegionNode::Get(const RegionOptions& options) {
-  static absl::NoDestructor<Nodes> all;
-  absl::MutexLock lock(all->mu);
-  const std::pair<std::string, uint32_t> key(options.path, options.host);
-  if (const auto it = all->nodes.find(key); it != all->nodes.end() && it->second->IsMember()) {
-    return it->second;
-  }
+  Place& place = PlaceIn(options);
+  absl::MutexLock lock(place.mu);
+  if (place.node != nullptr && place.node->IsMember()) return place.node;
   absl::StatusOr<std::shared_ptr<RegionNode>> node = Join(options);
-  if (node.ok()) all->nodes.insert_or_assign(key, *node);
+  if (node.ok()) place.node = *node;
   return node;
 }
 

@@ -22,16 +22,20 @@ class SilenceWatch {
   bool IsSilent(uint32_t index, uint64_t incarnation, uint64_t beat, absl::Duration patience) {
     Seen& seen = seen_[index];
     const absl::Time now = absl::FromUnixNanos(SteadyNs());
-    if (seen.incarnation != incarnation || seen.beat != beat) seen = {incarnation, beat, now};
+    if (!seen.watched || seen.incarnation != incarnation || seen.beat != beat) {
+      seen = {true, incarnation, beat, now};
+    }
     return now - seen.since > patience;
   }
   // Another has watched it for long enough.
   void Believe(uint32_t index, uint64_t incarnation, uint64_t beat) {
-    seen_[index] = {incarnation, beat, absl::InfinitePast()};
+    seen_[index] = {true, incarnation, beat, absl::InfinitePast()};
   }
+  void Forget(uint32_t index) { seen_[index] = {}; }
 
  private:
   struct Seen {
+    bool watched = false;
     uint64_t incarnation = 0;
     uint64_t beat = 0;
     absl::Time since;

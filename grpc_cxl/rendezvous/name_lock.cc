@@ -24,7 +24,7 @@ namespace {
 // another process keeps removing the file.
 constexpr int kTries = 1000;
 
-// How often to try again where another one that leaves may hold the lock for a moment.
+// How often to try again where another process may hold the lock for a moment.
 constexpr int kLeavers = 10;
 constexpr useconds_t kLeaverUs = 10'000;
 

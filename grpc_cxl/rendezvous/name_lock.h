@@ -34,7 +34,8 @@ absl::StatusOr<UniqueFd> AcquireNameLock(int directory, const std::string& path,
                                          const std::string& file);
 
 // Makes the caller one of those that share the name, beside whom it has no owner; writes nothing.
-// Errors as above; ALREADY_EXISTS naming the owner's pid. Waits up to 0.1 s for one that leaves.
+// Errors as above; ALREADY_EXISTS naming the owner's pid. Waits up to 0.1 s for a replica that
+// leaves, or a server that removes what the dead have left (dead_addresses.h).
 absl::StatusOr<UniqueFd> ShareNameLock(int directory, const std::string& path,
                                        const std::string& file);
 

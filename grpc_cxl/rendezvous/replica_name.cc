@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/name_files.h"
+#include "grpc_cxl/rendezvous/tcp_address.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -25,6 +25,10 @@ std::optional<int> ParseNumber(absl::string_view text) {
 
 }  // namespace
 
+bool MayHaveReplicas(const ServiceName& name) {
+  return ServiceName::Parse(name.str()).ok() || AddressOfName(name).has_value();
+}
+
 ServiceName ReplicaName(const ServiceName& service, int number) {
   return ServiceName::Reserved(absl::StrCat(service.str(), "=", number));
 }
@@ -33,9 +37,9 @@ std::optional<ServiceName> ParseReplicaName(absl::string_view text) {
   const size_t at = text.rfind('=');
   if (at == absl::string_view::npos) return std::nullopt;
   const std::optional<int> number = ParseNumber(text.substr(at + 1));
-  const absl::StatusOr<ServiceName> service = ServiceName::Parse(text.substr(0, at));
-  if (!number.has_value() || !service.ok()) return std::nullopt;
-  return ReplicaName(*service, *number);
+  const ServiceName service = ServiceName::Reserved(std::string(text.substr(0, at)));
+  if (!number.has_value() || !MayHaveReplicas(service)) return std::nullopt;
+  return ReplicaName(service, *number);
 }
 
 ServiceName ServiceOf(const ServiceName& name) {
@@ -46,6 +50,7 @@ ServiceName ServiceOf(const ServiceName& name) {
 std::vector<ServiceName> FindReplicas(const RendezvousDirectory& directory,
                                       const ServiceName& service) {
   std::vector<ServiceName> found;
+  if (!MayHaveReplicas(service)) return found;
   const std::string begin = absl::StrCat(service.FileStem(), "=");
   const std::string& rollout = directory.rollout();
   const std::string end = absl::StrCat(rollout.empty() ? "" : "~", rollout, ".sock");

@@ -11,9 +11,13 @@
 
 namespace grpc_cxl::internal {
 
-// Several servers of one service name are its replicas, each with a number and a name of its own
+// Several servers of one name are its replicas, each with a number and a name of its own
 // (docs/protocol.md, 2.9): "search=0", "search=1". No target can have such a name.
 inline constexpr int kMostReplicas = 100;
+
+// Whether a name is a service's, or that of a TCP address or of a host (tcp_address.h,
+// host_name.h). The file of a unix socket leads to one server, and so does an offered name.
+bool MayHaveReplicas(const ServiceName& name);
 
 ServiceName ReplicaName(const ServiceName& service, int number);
 
@@ -26,7 +30,8 @@ inline bool IsReplicaName(const ServiceName& name) {
 // That of which a replica's name is one; any other name itself.
 ServiceName ServiceOf(const ServiceName& name);
 
-// The replicas that have sockets in the directory, in no order. They may be dead, or liars.
+// The replicas that have sockets in the directory, in no order. They may be dead, or liars. Reads
+// the directory.
 std::vector<ServiceName> FindReplicas(const RendezvousDirectory& directory,
                                       const ServiceName& service);
 

@@ -43,7 +43,7 @@ ServiceName NameOfAddress(const TcpAddress& address, const NetworkNamespace& spa
 ServiceName NameOfAnyAddress(uint16_t port, const NetworkNamespace& space);
 
 // The address of such a name, 127.0.0.1 for all addresses and for hosts (host_name.h); nullopt for
-// other names.
+// other names, those of replicas (replica_name.h) among them.
 std::optional<TcpAddress> AddressOfName(const ServiceName& name);
 
 }  // namespace grpc_cxl::internal

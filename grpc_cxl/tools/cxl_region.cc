@@ -19,8 +19,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "grpc_cxl/environment.h"
-#include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region.h"
+#include "grpc_cxl/region/region_node.h"
 #include "grpc_cxl/tools/region_report.h"
 
 ABSL_FLAG(uint32_t, hosts, 16, "format: how many hosts share the region, 1 to 256");
@@ -38,7 +38,8 @@ constexpr char kUsage[] =
     "cxl_region clear PATH --host=N   (gives back what host N has: its machine must be off, or its "
     "processes dead)";
 
-// As a process of that host that comes and goes.
+// As a process of that host that comes and goes: it clears up when it joins, and its thread frees
+// at once what servers of the host that have ended did not wait for.
 absl::Status Clear(const std::string& path) {
   const absl::StatusOr<grpc_cxl::Coherence> coherence =
       grpc_cxl::internal::Environment::Read().Apply(grpc_cxl::Coherence::kFlush);
@@ -51,9 +52,7 @@ absl::Status Clear(const std::string& path) {
   if (options.host == grpc_cxl::internal::Region::kObserver) {
     return absl::InvalidArgumentError("give the host's number with --host");
   }
-  const auto region = grpc_cxl::internal::Region::Open(options);
-  if (!region.ok()) return region.status();
-  return grpc_cxl::internal::Membership::Join(*region).status();
+  return grpc_cxl::internal::RegionNode::Join(options).status();
 }
 
 absl::Status Run(const std::string& command, const std::string& path) {

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -51,6 +52,7 @@ namespace {
 
 using grpc_cxl::internal::ChannelSettings;
 using grpc_cxl::internal::DirectoryCandidates;
+using grpc_cxl::internal::Finding;
 using grpc_cxl::internal::HostStatus;
 
 constexpr char kUsage[] =
@@ -93,8 +95,13 @@ absl::Status Run(const std::vector<std::string>& words) {
     return absl::OkStatus();
   }
   if (words.size() == 1 && words[0] == "doctor") {
-    std::cout << grpc_cxl::internal::FindingsText(grpc_cxl::internal::Examine(*settings));
-    return absl::OkStatus();
+    const std::vector<Finding> findings = grpc_cxl::internal::Examine(*settings);
+    std::cout << grpc_cxl::internal::FindingsText(findings) << std::flush;
+    if (std::none_of(findings.begin(), findings.end(),
+                     [](const Finding& one) { return one.kind == Finding::Kind::kBroken; })) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError("mend first what is BROKEN above");
   }
   if (!words.empty()) return absl::InvalidArgumentError(absl::StrCat("usage:\n", kUsage));
   if (const std::string address = absl::GetFlag(FLAGS_listen); !address.empty()) {

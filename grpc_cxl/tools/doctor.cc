@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -51,6 +52,13 @@ Finding Kernel() {
   utsname name{};
   uname(&name);
   return {Kind::kGood, "kernel", absl::StrCat(name.sysname, " ", name.release, ", ", name.machine)};
+}
+
+Finding Proc() {
+  if (access("/proc/self/fd", X_OK) == 0) return {Kind::kGood, "/proc", "there"};
+  return {Kind::kBroken, "/proc",
+          "missing: sockets, users, namespaces and limits are looked up there; mount it in this "
+          "container or chroot"};
 }
 
 Finding Memfd() {
@@ -149,6 +157,11 @@ Finding Limit(const char* what, int resource, uint64_t enough, const char* advic
 
 Finding Memory() {
   const int64_t available = AvailableMemory();
+  if (available == std::numeric_limits<int64_t>::max()) {
+    return {Kind::kSlower, "free memory",
+            "cannot be told here (/proc/meminfo, control groups): arenas have no limit but "
+            "max_total_arena_bytes"};
+  }
   const std::string text =
       absl::StrCat(BytesText(static_cast<uint64_t>(std::max<int64_t>(available, 0))),
                    " are available to this process; the connections of a listening address may "
@@ -201,6 +214,7 @@ Finding WakeUp() {
 
 std::vector<Finding> Examine(const ChannelSettings& settings) {
   return {Kernel(),
+          Proc(),
           Memfd(),
           Naps(),
           ProcessNumbers(),

@@ -23,11 +23,11 @@ namespace {
 constexpr size_t kMostFiles = 4096;
 
 uint64_t BytesOut(const StatusConnection& end) {
-  return end.ring_bytes_out + end.block_bytes_out + end.call_bytes_out;
+  return end.ring_bytes_out + end.block_bytes_out + end.call_bytes_out + end.stream_bytes_out;
 }
 
 uint64_t BytesIn(const StatusConnection& end) {
-  return end.ring_bytes_in + end.block_bytes_in + end.call_bytes_in;
+  return end.ring_bytes_in + end.block_bytes_in + end.call_bytes_in + end.stream_bytes_in;
 }
 
 std::string Printable(absl::string_view text) {
@@ -127,12 +127,13 @@ std::string DisplayName(const char* name) {
   if (absl::ConsumePrefix(&rest, "unix=")) return absl::StrCat("unix socket ", rest);
   if (absl::ConsumePrefix(&rest, "name=")) return std::string(rest);
   if (absl::ConsumePrefix(&rest, "tcp=")) {
-    // The address, the port, and the network namespace.
+    // The address, the port, the network namespace, and a replica's number.
     const std::vector<absl::string_view> parts = absl::StrSplit(rest, '=');
     if (parts.size() < 2) return std::string(text);
     const absl::string_view ip = parts[0] == "any" ? "*" : parts[0];
     const bool v6 = absl::StrContains(ip, ':');
-    return absl::StrCat(v6 ? "[" : "", ip, v6 ? "]" : "", ":", parts[1]);
+    return absl::StrCat(v6 ? "[" : "", ip, v6 ? "]" : "", ":", parts[1],
+                        parts.size() < 4 ? "" : "=", parts.size() < 4 ? "" : parts[3]);
   }
   return std::string(text);
 }

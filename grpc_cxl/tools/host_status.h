@@ -51,7 +51,8 @@ std::vector<JoinedConnection> JoinConnections(const HostStatus& host);
 // that time.
 uint64_t LatencyQuantile(const StatusConnection* end, double part);
 
-// How people know it: "shop/payments", "127.0.0.1:50051", "*:50051", "unix socket 8:1234".
+// How people know it: "shop/payments", "127.0.0.1:50051", "*:50051", "unix socket 8:1234". A
+// replica keeps its number: "shop/payments=3", "*:50051=3".
 std::string DisplayName(const char* name);
 
 }  // namespace grpc_cxl::internal

@@ -19,6 +19,7 @@
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/rendezvous_directory.h"
+#include "grpc_cxl/rendezvous/replica_name.h"
 #include "grpc_cxl/rendezvous/service_name.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
 #include "grpc_cxl/rendezvous/unix_file.h"
@@ -97,7 +98,8 @@ std::string ForName(const ServiceName& name, const ChannelSettings& settings) {
   std::string text = absl::StrCat("not at all: ", reached.status().message());
   if (settings.region.has_value() || !absl::IsUnavailable(reached.status())) return text;
   const auto directory = RendezvousDirectory::Find(settings.directory);
-  if (directory.ok() && IsRegistered(*directory, name)) {
+  if (directory.ok() &&
+      (IsRegistered(*directory, name) || !FindReplicas(*directory, name).empty())) {
     absl::StrAppend(&text, "; its socket is there, so the server has died");
   }
   return text;
@@ -120,9 +122,10 @@ std::string ForAddress(const Address& address, const std::string& host,
   return text;
 }
 
-// Whether a name is that of `target`; "*:50051" is that of each address with this port.
+// Whether a name, or that of which it is a replica's, is that of `target`; "*:50051" is that of
+// each address with this port.
 bool IsFor(const char* name, absl::string_view target) {
-  std::string shown = DisplayName(name);
+  const std::string shown = DisplayName(ServiceOf(ServiceName::Reserved(name)).str().c_str());
   if (absl::StartsWith(shown, "*:")) return absl::EndsWith(target, shown.substr(1));
   return shown == target;
 }

@@ -41,6 +41,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/calls/call_codec.cc
     grpc_cxl/calls/client_call_areas.cc
     grpc_cxl/calls/client_calls.cc
+    grpc_cxl/calls/client_calls_end.cc
     grpc_cxl/calls/client_calls_wait.cc
     grpc_cxl/calls/server_call_areas.cc
     grpc_cxl/calls/server_calls.cc
@@ -74,14 +75,17 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
+    grpc_cxl/direct/served_streams.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/slot_queue.cc
     grpc_cxl/direct/static_text.cc
+    grpc_cxl/direct/stream_begin.cc
     grpc_cxl/direct/stream_call.cc
     grpc_cxl/direct/stream_dispatcher.cc
     grpc_cxl/direct/stream_interceptor.cc
     grpc_cxl/direct/stream_progress.cc
     grpc_cxl/direct/stream_result.cc
+    grpc_cxl/direct/stuck_replica.cc
     grpc_cxl/direct/sync_caller_hint.cc
     grpc_cxl/direct_calls.cc
     grpc_cxl/doorbell/doorbell.cc
@@ -125,6 +129,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/region_client_source.cc
     grpc_cxl/event_engine/registered_address.cc
     grpc_cxl/event_engine/replica_connections.cc
+    grpc_cxl/event_engine/replica_places.cc
     grpc_cxl/event_engine/resolver.cc
     grpc_cxl/event_engine/servers_of_name.cc
     grpc_cxl/event_engine/socket_attempt.cc
@@ -217,6 +222,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/status/status_page.cc
     grpc_cxl/streams/client_streams.cc
     grpc_cxl/streams/server_streams.cc
+    grpc_cxl/streams/stream_end.cc
     grpc_cxl/streams/stream_pipe.cc
 )
 

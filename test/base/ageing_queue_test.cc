@@ -87,6 +87,38 @@ TEST(AgeingQueueTest, WhatMayNotGoKeepsNothingElse) {
   EXPECT_EQ(queue.Pop(), "bulk");
 }
 
+// As in turns, which are not in the order of their times.
+TEST(AgeingQueueTest, TheOldestOfAPriorityCountsForAllBeforeIt) {
+  Queue queue;
+  queue.Push(Priority::kBulk, "late", kStep);
+  queue.Push(Priority::kBulk, "old", 0);
+  queue.Push(Priority::kBulk, "later", 2 * kStep);
+  queue.Push(Priority::kInteractive, "interactive1", 2 * kStep + 1);
+  queue.Push(Priority::kInteractive, "interactive2", 2 * kStep + 2);
+  EXPECT_EQ(queue.oldest_ns(), 0);
+  EXPECT_EQ(queue.Pop(), "late");
+  EXPECT_EQ(queue.Pop(), "old");
+  EXPECT_EQ(queue.oldest_ns(), 2 * kStep);
+  EXPECT_EQ(PopAll(queue), "interactive1 interactive2 later ");
+}
+
+TEST(AgeingQueueTest, WhatIsRemovedMakesNothingOlder) {
+  Queue queue;
+  const auto is = [](const char* name) {
+    return [name](const std::string& item) { return item == name; };
+  };
+  queue.Push(Priority::kBulk, "first", 5);
+  queue.Push(Priority::kBulk, "old", 0);
+  queue.Push(Priority::kBulk, "last", 7);
+  queue.Push(Priority::kDefault, "default", kStep + 2);
+  EXPECT_EQ(queue.Remove(is("old")), "old");
+  EXPECT_EQ(queue.Remove(is("old")), std::nullopt);
+  EXPECT_EQ(queue.size(), 3u);
+  EXPECT_EQ(queue.oldest_ns(), 5);
+  EXPECT_EQ(PopAll(queue), "default first last ");
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(AgeingQueueTest, ItemsAreMovedAndUnknownPrioritiesAreDefault) {
   AgeingQueue<std::unique_ptr<int>> queue;
   queue.Push(Priority::kBulk, std::make_unique<int>(2), 0);

@@ -120,9 +120,21 @@ TEST(BlockTest, LentInPartsAndSeveralTimes) {
   EXPECT_EQ(pair.pool->pages_in_use(), 0u);
 }
 
+TEST(BlockTest, ReturnsThatWrapAround) {
+  BlockPair pair(32);
+  for (int round = 0; round < 2; ++round) {
+    std::vector<BlockBorrower::Loan> loans;
+    for (int i = 0; i < 24; ++i) loans.push_back(*pair.borrower->Borrow(Send(pair, "x")));
+    for (BlockBorrower::Loan& loan : loans) loan = {};
+    ASSERT_THAT(pair.pool->TakeBack(), IsOk());
+    EXPECT_EQ(pair.pool->pages_in_use(), 0u);
+  }
+}
+
 TEST(BlockTest, ARevokedLoanIsOver) {
   BlockPair pair(1);
   pair.pool->Revoke(Send(pair, "never told"));
+  EXPECT_EQ(pair.memory->owner.pages_in_use.load(), 0u);
   EXPECT_TRUE(pair.Take(1));
   EXPECT_THAT(pair.pool->TakeBack(), IsOk());
 }

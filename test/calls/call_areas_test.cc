@@ -144,6 +144,33 @@ TEST_F(CallAreasTest, NoCallBeforeTheServerLooks) {
   EXPECT_EQ(Post("q"), 64);
 }
 
+TEST_F(CallAreasTest, CrowdedWithoutTheAreasThatTheServerHasNotOpened) {
+  budget_->left = 0;
+  for (int i = 0; i < 48; ++i) Post("q");
+  Take();
+  EXPECT_FALSE(client_.Crowded());
+  Post("q");
+  EXPECT_TRUE(client_.Crowded());
+  budget_->left = kPlenty;
+  EXPECT_TRUE(Eventually([this] {
+    server_.Run();
+    return !client_.Crowded();
+  }));
+}
+
+TEST_F(CallAreasTest, WhatAnotherAreaHasNotTakenIsTakenBack) {
+  for (int i = 0; i < 64; ++i) Post("q");
+  Take();
+  EXPECT_EQ(Post("q"), 64);
+  int freed = 0;
+  EXPECT_EQ(client_.TakeBack([&] { ++freed; }), 1);
+  EXPECT_EQ(outcomes_[64].kind, CallOutcome::Kind::kNotRun);
+  Take();
+  ASSERT_TRUE(client_.Run().ok());
+  EXPECT_EQ(freed, 1);
+  EXPECT_EQ(client_.busy(), 64);
+}
+
 TEST_F(CallAreasTest, ACallOfAnotherAreaIsCancelled) {
   PostAll();
   client_.Cancel(130, generations_[130]);

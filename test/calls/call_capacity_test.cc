@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "grpc_cxl/base/ageing_queue.h"
 #include "gtest/gtest.h"
 
 namespace grpc_cxl::internal {
@@ -86,25 +87,33 @@ TEST(CallCapacityTest, ConnectionsTakeTurns) {
   EXPECT_EQ(capacity.running(), 4u);
 }
 
+// Notes what begins; all calls of a priority have waited since `since_ns`.
+struct Waiters final : CallCapacity::Connection {
+  explicit Waiters(std::string* begun) : begun(begun) {}
+  Begun BeginNext(Priority priority) override {
+    *begun += std::string(Name(priority)) + " ";
+    return {.one = true, .more = --left[priority] > 0, .since_ns = since_ns[priority]};
+  }
+  static const char* Name(Priority priority) {
+    return priority == Priority::kBulk      ? "bulk"
+           : priority == Priority::kDefault ? "default"
+                                            : "interactive";
+  }
+  std::map<Priority, int> left;
+  std::map<Priority, int64_t> since_ns;
+  std::string* const begun;
+};
+
 TEST(CallCapacityTest, UrgentCallsFirstAndHalfForBulkAtMost) {
-  struct Counting final : CallCapacity::Connection {
-    Begun BeginNext(Priority priority) override {
-      begun += priority == Priority::kBulk      ? "bulk "
-               : priority == Priority::kDefault ? "default "
-                                                : "interactive ";
-      return {.one = true, .more = --left[priority] > 0};
-    }
-    std::map<Priority, int> left;
-    std::string begun;
-  };
   CallCapacity capacity;
   capacity.Set(4);
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(capacity.Enter(Priority::kBulk));
   EXPECT_FALSE(capacity.Enter(Priority::kBulk)) << "half";
-  const auto client = std::make_shared<Counting>();
+  std::string begun;
+  const auto client = std::make_shared<Waiters>(&begun);
   client->left[Priority::kBulk] = 2;
   capacity.Wait(client, Priority::kBulk);
-  EXPECT_EQ(client->begun, "");
+  EXPECT_EQ(begun, "");
   // Nobody waits behind bulk calls.
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(capacity.Enter(Priority::kDefault));
   for (const Priority priority : {Priority::kDefault, Priority::kInteractive}) {
@@ -113,20 +122,64 @@ TEST(CallCapacityTest, UrgentCallsFirstAndHalfForBulkAtMost) {
     capacity.Wait(client, priority);
   }
   capacity.Leave(Priority::kDefault);
-  EXPECT_EQ(client->begun, "interactive ");
+  EXPECT_EQ(begun, "interactive ");
   capacity.Leave(Priority::kBulk);
-  EXPECT_EQ(client->begun, "interactive default ");
+  EXPECT_EQ(begun, "interactive default ");
   capacity.Leave(Priority::kInteractive);
-  EXPECT_EQ(client->begun, "interactive default bulk ");
+  EXPECT_EQ(begun, "interactive default bulk ");
   capacity.Leave(Priority::kDefault);
-  EXPECT_EQ(client->begun, "interactive default bulk ") << "half";
+  EXPECT_EQ(begun, "interactive default bulk ") << "half";
   capacity.Leave(Priority::kBulk);
-  EXPECT_EQ(client->begun, "interactive default bulk bulk ");
+  EXPECT_EQ(begun, "interactive default bulk bulk ");
   EXPECT_EQ(capacity.running(), 3u);
   capacity.Set(1);
   for (int i = 0; i < 2; ++i) capacity.Leave(Priority::kBulk);
   capacity.Leave(Priority::kDefault);
   EXPECT_TRUE(capacity.Enter(Priority::kBulk)) << "one at least";
+}
+
+constexpr int64_t kStep = AgeingQueue<int>::kStepNs;
+
+TEST(CallCapacityTest, CallsThatHaveWaitedForLongEnoughArePassedByNone) {
+  CallCapacity capacity;
+  capacity.Set(2);
+  EXPECT_TRUE(capacity.Enter(Priority::kDefault));
+  EXPECT_TRUE(capacity.Enter(Priority::kDefault));
+  std::string begun;
+  const auto client = std::make_shared<Waiters>(&begun);
+  const auto wait = [&](Priority priority, int64_t since_ns) {
+    client->left[priority] = 2;
+    client->since_ns[priority] = since_ns;
+    capacity.Wait(client, priority, since_ns);
+  };
+  wait(Priority::kInteractive, 2 * kStep + 1);
+  wait(Priority::kDefault, kStep + 2);
+  wait(Priority::kBulk, 0);
+  // A bulk call came 50 ms before the interactive ones, and more than 25 ms before the default
+  // ones; the second one waits for its half.
+  for (int i = 0; i < 4; ++i) capacity.Leave(i < 2 ? Priority::kDefault : Priority::kInteractive);
+  EXPECT_EQ(begun, "bulk interactive interactive default ");
+}
+
+TEST(CallCapacityTest, WhoComesPassesNoBulkCallThatCouldBegin) {
+  CallCapacity capacity;
+  capacity.Set(4);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(capacity.Enter(Priority::kDefault));
+  std::string begun;
+  const auto client = std::make_shared<Waiters>(&begun);
+  client->left[Priority::kBulk] = 3;
+  capacity.Wait(client, Priority::kBulk, 0);
+  // As Respond() does, which answers in between.
+  capacity.Release(1, Priority::kDefault);
+  EXPECT_FALSE(capacity.Enter(Priority::kInteractive)) << "for ever new ones could come";
+  capacity.BeginWaiting();
+  EXPECT_EQ(begun, "bulk ");
+  capacity.Leave(Priority::kDefault);
+  EXPECT_EQ(begun, "bulk bulk ");
+  // Their half is taken: the third one waits for that, and nobody waits for it.
+  capacity.Release(1, Priority::kDefault);
+  EXPECT_TRUE(capacity.Enter(Priority::kInteractive));
+  EXPECT_EQ(begun, "bulk bulk ");
 }
 
 TEST(CallCapacityTest, AtFirstTheSmallestOptionCountsAndThenWhatWasSet) {
@@ -156,7 +209,7 @@ TEST(CallCapacityTest, AnAdaptiveOneStaysBelowItsBound) {
 
 // Calls of several threads, which wait for each other's ends.
 TEST(CallCapacityTest, NoCallIsForgotten) {
-  constexpr int kThreads = 4, kCalls = 5000;
+  constexpr int kThreads = 4, kCalls = 1000;
   CallCapacity capacity;
   capacity.Set(2);
   std::atomic<int> running{0}, most{0};

@@ -22,6 +22,7 @@ TESTS = (
     "test/link/far_link_test",
     "test/calls/calls_test",
     "test/region/region_node_test",
+    "test/streams/streams_test",
 )
 # With what is left out of them: see their BUILD files.
 ENDPOINTS = (
@@ -30,7 +31,10 @@ ENDPOINTS = (
     ("test/endpoint/endpoint_payload_test", "-*InPlaceFromTheTrusted*"),
 )
 # Take long: with the first seed only, unless more are asked for.
-WHOLE_CALLS = (("test/e2e/calls_test", "-*/tcp*:*/unix*:*_tcp*:*_unix*"),)
+WHOLE_CALLS = (
+    ("test/e2e/calls_test", "-*/tcp*:*/unix*:*_tcp*:*_unix*"),
+    ("test/e2e/region_test", ""),
+)
 SECONDS = 240
 
 

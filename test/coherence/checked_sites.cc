@@ -7,13 +7,14 @@
 
 #include <cstring>
 #include <map>
-#include <utility>
+#include <tuple>
 
 #include "absl/base/no_destructor.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "test/coherence/call_path.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -24,13 +25,14 @@ std::string Get(const char* variable) {
 }
 
 // A place has one address of its name, which is quicker to look up than its text.
-using Place = std::pair<const char*, uint_least32_t>;
+using Place = std::tuple<const char*, uint_least32_t, PathFunctions::Path>;
 
 struct Sites {
   absl::Mutex mu;
   std::map<Place, bool> dropped ABSL_GUARDED_BY(mu);  // of all that were reached
   std::string drop ABSL_GUARDED_BY(mu) = Get("GRPC_CXL_DROP_SITE");
   const std::string record = Get("GRPC_CXL_RECORD_SITES");
+  const PathFunctions functions{Get("GRPC_CXL_SITE_FUNCTIONS")};
 };
 
 Sites& TheSites() {
@@ -51,11 +53,15 @@ std::string SiteName(Site site) { return absl::StrCat(site.file_name(), ":", sit
 
 bool ReachSite(Site site) {
   Sites& sites = TheSites();
+  const PathFunctions::Path path = sites.functions.PathHere();
   absl::MutexLock lock(sites.mu);
-  const auto [it, is_new] = sites.dropped.try_emplace(Place(site.file_name(), site.line()));
+  const auto [it, is_new] = sites.dropped.try_emplace(Place(site.file_name(), site.line(), path));
   if (is_new) {
-    it->second = SiteName(site) == sites.drop;
-    if (!sites.record.empty()) Append(sites.record, absl::StrCat(SiteName(site), "\n"));
+    const std::string name = SiteName(site) + PathFunctions::NameOf(path);
+    it->second = name == sites.drop;
+    if (!sites.record.empty()) {
+      Append(sites.record, absl::StrCat(name, it->second ? " dropped" : "", "\n"));
+    }
   }
   return !it->second;
 }

@@ -27,9 +27,9 @@ namespace grpc_cxl::internal {
 // invalidated through it, nor the other way round. That is a CHECK.
 //
 // To prove itself, the checker can leave one site out, a place in the code such as
-// "grpc_cxl/ring/ring_writer.cc:72" (DropSite, or GRPC_CXL_DROP_SITE in the environment), tell
-// which sites there are (GRPC_CXL_RECORD_SITES names the file to which each is appended when it
-// first comes), and call the test before a line moves.
+// "grpc_cxl/ring/ring_writer.cc:72", or one call path to it (DropSite, or GRPC_CXL_DROP_SITE in the
+// environment; checked_sites.h), tell which sites there are (GRPC_CXL_RECORD_SITES names the file
+// to which each is appended when it first comes), and call the test before a line moves.
 //
 // Linking this library makes it what MemoryModel::private_copy means. Thread-safe.
 class Checker final : public PrivateCopy {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs deploy/kubernetes/hotel.yaml without Kubernetes, and puts load on it.
+"""Runs deploy/kubernetes without Kubernetes, and puts load on it.
 
-    pods.py MANIFEST PROGRAMS
+    pods.py FOLDER-OF-MANIFESTS FOLDER-OF-PROGRAMS...
 
 Each pod becomes a process with the user, group, environment, arguments and volumes of the manifest,
 in mount, pid, ipc and net namespaces of its own, without capabilities, on a read-only root. The
 networks are not connected, so a request that is served went through memory all the way. With another
-secret, in another version, or in another directory, none is.
+secret, in another version, or in another directory, none is. The exporter's pod tells of all others.
 
 Needs root, namespaces and PyYAML. Without, it is skipped, and the record of the test says why.
 """
@@ -98,7 +98,8 @@ class Node:
     def start(self, pod, volumes=None):
         """The pod's process, with other `volumes` in the place of its own."""
         number = len(self.processes)
-        program = os.path.realpath(f"{self.programs}/{pod.program}")
+        program, = (os.path.realpath(f"{folder}/{pod.program}") for folder in self.programs
+                    if os.path.exists(f"{folder}/{pod.program}"))
         root = self.folder(f"root-{number}", 0o755)
         sources = {**self.volumes, "tmp": self.folder(f"tmp-{number}", 0o770, pod.user)}
         sources.update(volumes or {})
@@ -143,6 +144,29 @@ def put_load(node, deployment, change=lambda pod: None, volumes=None):
     return int(numbers["served"]), int(numbers["errors"])
 
 
+def await_line(process, text):
+    """Until the process prints a line with `text`."""
+    line = process.stdout.readline()
+    while line and text not in line:
+        line = process.stdout.readline()
+    assert line, f"{process.args[-1]} does not run"
+
+
+def check_exporter(node, deployment, names):
+    """That its pod tells Prometheus of the processes called `names`, and of nothing unreadable."""
+    pod = Pod(deployment)
+    process = node.start(pod)
+    await_line(process, "Listening on ")
+    port = pod.arguments[0].rsplit(":", 1)[1]
+    get = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
+    metrics = subprocess.run(["nsenter", f"--target={process.pid}", "--net", sys.executable, "-c", get],
+                             stdout=subprocess.PIPE, text=True, check=True).stdout
+    for name in names:
+        assert f'grpc_cxl_process_info{{command="{name}"' in metrics, metrics
+    assert "grpc_cxl_status_pages_unreadable 0\n" in metrics, metrics
+    print("the exporter knows", *names)
+
+
 def check_manifest(items):
     """That deployments and services fit together. Returns the deployments."""
     deployments = [item for item in items if item["kind"] == "Deployment"]
@@ -160,15 +184,12 @@ def check_manifest(items):
     return deployments
 
 
-def run(node, deployments):
+def run(node, deployments, exporter):
     """The pods, and the load of pods that may and that may not meet them."""
     for deployment in deployments:
-        process = node.start(Pod(deployment))
-        line = process.stdout.readline()
-        while line and " listens on " not in line:
-            line = process.stdout.readline()
-        assert line, f"{deployment['metadata']['name']} does not run"
+        await_line(node.start(Pod(deployment)), " listens on ")
     assert put_load(node, deployments[0]) == (100, 0)
+    check_exporter(node, exporter, [Pod(deployment).program for deployment in deployments])
     strangers = {
         "another secret": {"volumes": {"secret": node.volumes["other"]}},
         "another version": {"change": lambda pod: pod.environment.update(GRPC_CXL_ROLLOUT="v2")},
@@ -196,14 +217,16 @@ def main():
     if why:
         record_skip("pods", why)
         return
-    manifest, programs = sys.argv[1:]
-    with open(manifest, encoding="utf-8") as file:
+    manifests, *programs = sys.argv[1:]
+    with open(f"{manifests}/hotel.yaml", encoding="utf-8") as file:
         items = yaml.safe_load(file)["items"]
+    with open(f"{manifests}/exporter.yaml", encoding="utf-8") as file:
+        exporter = yaml.safe_load(file)
     deployments = check_manifest(items)
     with tempfile.TemporaryDirectory(dir="/tmp") as work:
         node = Node(work, programs, [deployment["metadata"]["name"] for deployment in deployments])
         try:
-            run(node, deployments)
+            run(node, deployments, exporter)
         finally:
             node.end()
     print("passed")

@@ -1,3 +1,3 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-PYTHONPATH=test/support exec python3 -B test/deploy/pods.py deploy/kubernetes/hotel.yaml examples/hotel_reservation
+PYTHONPATH=test/support exec python3 -B test/deploy/pods.py deploy/kubernetes examples/hotel_reservation grpc_cxl/tools

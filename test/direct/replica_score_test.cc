@@ -50,6 +50,22 @@ TEST(ReplicaScoreTest, ANewReplicaIsTriedOnceASilentOneIsShunned) {
   EXPECT_LT(known.At(1, 0, kSecond + 19 * kMs), 2 * 20'001);
 }
 
+TEST(ReplicaScoreTest, OneThatIsSilentForMuchLongerThanUsualIsStuck) {
+  ReplicaScore score;
+  score.At(0, 0, kSecond);  // its first call begins
+  EXPECT_EQ(score.StuckAt(kSecond + kMs), kSecond + ReplicaScore::kUnknownNs);
+  score.Answered(10 * kMs, 9, kSecond + 10 * kMs);  // the time of the call, not its share
+  EXPECT_EQ(score.StuckAt(kSecond + 10 * kMs), kSecond + 50 * kMs);
+  score.Answered(100'000, 0, 20 * kSecond);
+  EXPECT_EQ(score.StuckAt(20 * kSecond), 20 * kSecond + ReplicaScore::kLeastNs);
+  score.Answered(60 * kSecond, 0, 21 * kSecond);
+  EXPECT_EQ(score.StuckAt(21 * kSecond), 21 * kSecond + ReplicaScore::kMostNs);
+  score.Heard(22 * kSecond);
+  EXPECT_EQ(score.StuckAt(22 * kSecond), 22 * kSecond + ReplicaScore::kMostNs);
+  score.At(0, 0, 30 * kSecond);  // it owed nothing meanwhile
+  EXPECT_GE(score.StuckAt(30 * kSecond), 30 * kSecond + ReplicaScore::kLeastNs);
+}
+
 TEST(ReplicaScoreTest, WhateverTheServerSaysItIsOnlyAScore) {
   ReplicaScore score;
   score.Answered(4000, 3, kSecond);

@@ -3,169 +3,27 @@
 // A server's capacity: never more direct calls at a time, of all clients together; the others wait
 // in order, are never begun when their clients give them up, and find their queue bounded.
 
-#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/log/check.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/channel_credentials.h"
 #include "grpc_cxl/connection_status.h"
+#include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/one_way.h"
 #include "grpc_cxl/priority.h"
-#include "grpc_cxl/server_builder.h"
 #include "test/e2e/child.h"
-#include "test/e2e/echo_pair.h"
-#include "test/e2e/parity.h"
+#include "test/e2e/holding_server.h"
 
 namespace grpc_cxl::e2e {
 namespace {
 
 using internal::Eventually;
-
-// A server of direct calls that holds each until it is let go.
-class HoldingServer final : private Echo::CallbackService {
- public:
-  explicit HoldingServer(const Transport& transport) {
-    ServerBuilder builder;
-    builder.AddListeningPort(transport.address(), transport.ServerCredentials());
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    CHECK(server_ != nullptr);
-  }
-  ~HoldingServer() override {
-    LetAllGo();
-    server_->Shutdown(absl::ToChronoTime(absl::Now()));
-  }
-
-  grpc::Server& server() { return *server_; }
-  bool AwaitHeld(size_t calls) {
-    return Eventually([&] {
-      absl::MutexLock lock(mu_);
-      return held_.size() == calls;
-    });
-  }
-  // Those that have been held longest.
-  void LetGo(size_t calls) {
-    for (; calls > 0; --calls) {
-      grpc::ServerUnaryReactor* reactor;
-      {
-        absl::MutexLock lock(mu_);
-        reactor = held_.front();
-        held_.pop_front();
-      }
-      reactor->Finish(grpc::Status::OK);
-    }
-  }
-  // And all that come.
-  void LetAllGo() {
-    size_t held;
-    {
-      absl::MutexLock lock(mu_);
-      holds_ = false;
-      held = held_.size();
-    }
-    LetGo(held);
-  }
-  std::vector<std::string> begun() {
-    absl::MutexLock lock(mu_);
-    return begun_;
-  }
-  size_t most() {
-    absl::MutexLock lock(mu_);
-    return most_;
-  }
-
- private:
-  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, const EchoRequest* request,
-                                  EchoResponse* response) override {
-    if (!context->peer().empty()) response->set_requests(1);  // over HTTP/2
-    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    {
-      absl::MutexLock lock(mu_);
-      begun_.push_back(request->payload());
-      if (holds_) held_.push_back(reactor);
-      most_ = std::max(most_, held_.size());
-      if (holds_) return reactor;
-    }
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-
-  absl::Mutex mu_;
-  bool holds_ ABSL_GUARDED_BY(mu_) = true;
-  std::deque<grpc::ServerUnaryReactor*> held_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::string> begun_ ABSL_GUARDED_BY(mu_);
-  size_t most_ ABSL_GUARDED_BY(mu_) = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
-
-// A call in the callback API.
-struct OneCall {
-  OneCall(Echo::Stub& stub, const std::string& payload, absl::Duration timeout = absl::Minutes(1),
-          Priority priority = Priority::kDefault) {
-    SetPriority(&context, priority);
-    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-    request.set_payload(payload);
-    stub.async()->Unary(&context, &request, &response, [this](const grpc::Status& ended) {
-      status = ended;
-      over.Notify();
-    });
-  }
-  grpc::StatusCode Await() {
-    over.WaitForNotification();
-    return status.error_code();
-  }
-
-  grpc::ClientContext context;
-  EchoRequest request;
-  EchoResponse response;
-  grpc::Status status;
-  absl::Notification over;
-};
-
-ServerOptions WithCapacity(size_t capacity, bool replicas = false) {
-  ServerOptions options;
-  options.capacity = capacity;
-  options.replicas = replicas;
-  return options;
-}
-
-class CapacityTest : public ::testing::Test {
- protected:
-  std::unique_ptr<Echo::Stub> Start(size_t capacity, size_t max_waiting = 1024) {
-    transport_ = Transport::Make(TransportKind::kCxlDirect, WithCapacity(capacity));
-    server_ = std::make_unique<HoldingServer>(*transport_);
-    return Stub(max_waiting);
-  }
-  std::unique_ptr<Echo::Stub> Stub(size_t max_waiting) {
-    ChannelOptions options;
-    options.rendezvous_directory = transport_->place();
-    options.max_waiting_calls = max_waiting;
-    const auto channel =
-        grpc::CreateChannel(transport_->address(), grpc_cxl::ChannelCredentials(options));
-    Connect(*channel);
-    return Echo::NewStub(channel);
-  }
-
-  std::unique_ptr<Transport> transport_;
-  std::unique_ptr<HoldingServer> server_;
-};
-
-using Calls = std::deque<OneCall>;
 
 TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   const auto stub = Start(1);
@@ -173,12 +31,7 @@ TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   std::vector<std::string> all;
   for (int i = 0; i < 10; ++i) calls.emplace_back(*stub, all.emplace_back(absl::StrCat(i)));
   ASSERT_TRUE(server_->AwaitHeld(1));
-  EXPECT_TRUE(Eventually([] {
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (connection.direct_calls_waiting == 9) return true;
-    }
-    return false;
-  }));
+  EXPECT_TRUE(AwaitWaiting(ConnectionStatus::Side::kServer, 9));
   ASSERT_TRUE(SetCapacity(server_->server(), 4).ok());
   ASSERT_TRUE(server_->AwaitHeld(4));
   ASSERT_TRUE(SetCapacity(server_->server(), 2).ok());
@@ -203,28 +56,6 @@ TEST_F(CapacityTest, CallsWaitInOrderAndItChangesWhileTheyDo) {
   for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
 }
 
-TEST_F(CapacityTest, UrgentCallsBeginFirst) {
-  const auto stub = Start(1);
-  OneCall first(*stub, "first");
-  ASSERT_TRUE(server_->AwaitHeld(1));
-  Calls calls;
-  for (const auto& [name, priority] : {std::pair("bulk", Priority::kBulk),
-                                       {"default", Priority::kDefault},
-                                       {"interactive", Priority::kInteractive}}) {
-    calls.emplace_back(*stub, name, absl::Minutes(1), priority);
-  }
-  EXPECT_TRUE(Eventually([] {
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (connection.direct_calls_waiting == 3) return true;
-    }
-    return false;
-  }));
-  server_->LetAllGo();
-  for (OneCall& call : calls) EXPECT_EQ(call.Await(), grpc::StatusCode::OK);
-  EXPECT_EQ(server_->begun(),
-            (std::vector<std::string>{"first", "interactive", "default", "bulk"}));
-}
-
 TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {
   const auto stub = Start(1);
   OneCall first(*stub, "first");
@@ -244,6 +75,8 @@ TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {
   EXPECT_EQ(server_->begun(), (std::vector<std::string>{"first", "last"}));
 }
 
+// A server that shuts down refuses what waits, and gRPC makes it over HTTP/2, with all of its
+// batches: there, if it comes before the GOAWAY, or at the server that has taken over.
 // Four times as many calls as there are slots.
 TEST_F(CapacityTest, BeyondTheSlotsCallsWaitAtTheClientAndNoneTakesTheStreamPath) {
   const auto stub = Start(1);
@@ -264,7 +97,6 @@ TEST_F(CapacityTest, BeyondTheSlotsCallsWaitAtTheClientAndNoneTakesTheStreamPath
   EXPECT_EQ(server_->begun(), all);
 }
 
-// gRPC ends a call at its deadline, whatever its handler does.
 // Slots of one-way calls that are over become free when other calls look for a slot.
 TEST_F(CapacityTest, OneWayCallsAndCallsThatWaitGoOn) {
   const auto stub = Start(2);
@@ -284,6 +116,7 @@ TEST_F(CapacityTest, OneWayCallsAndCallsThatWaitGoOn) {
   EXPECT_TRUE(Eventually([&] { return server_->begun().size() == 2 * calls.size(); }));
 }
 
+// gRPC ends a call at its deadline, whatever its handler does.
 TEST_F(CapacityTest, AHandlerThatGoesOnAfterTheEndOfItsCallCounts) {
   const auto stub = Start(1);
   OneCall late(*stub, "late", absl::Milliseconds(100));
@@ -351,13 +184,7 @@ TEST_F(CapacityTest, AnotherReplicaHasRoom) {
   transport_ = Transport::Make(TransportKind::kCxlDirect, WithCapacity(1, /*replicas=*/true));
   HoldingServer one(*transport_), two(*transport_);
   const auto stub = Stub(/*max_waiting=*/0);
-  ASSERT_TRUE(Eventually([] {  // it is connected to both, for a moment perhaps twice to one
-    std::set<std::string> names;
-    for (const ConnectionStatus& connection : GetConnectionStatus()) {
-      if (absl::StrContains(connection.name, "=")) names.insert(connection.name);
-    }
-    return names.size() == 2;
-  }));
+  ASSERT_TRUE(AwaitConnections(2));
   OneCall a(*stub, "a"), b(*stub, "b");
   EXPECT_TRUE(one.AwaitHeld(1));
   EXPECT_TRUE(two.AwaitHeld(1));

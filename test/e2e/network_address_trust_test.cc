@@ -22,6 +22,7 @@
 #include "grpc_cxl/rendezvous/tcp_address.h"
 #include "test/e2e/log_capture.h"
 #include "test/e2e/network_address.h"
+#include "test/e2e/reserved_port.h"
 #include "test/support/eventually.h"
 #include "test/support/forked_child.h"
 #include "test/support/user_namespace.h"
@@ -35,29 +36,6 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr int kPort = 50051;  // in a namespace of its own
-
-// A port that nobody else gets: bound, with SO_REUSEPORT, and not listening.
-class Port {
- public:
-  Port() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const int on = 1;
-    PCHECK(setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address_);
-    PCHECK(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address_), size) == 0);
-    PCHECK(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address_), &size) == 0);
-  }
-  int number() const { return ntohs(address_.sin_port); }
-  internal::TcpAddress address() const {
-    return *internal::TcpAddress::From(reinterpret_cast<const sockaddr*>(&address_),
-                                       sizeof(address_));
-  }
-
- private:
-  const internal::UniqueFd socket_;
-  sockaddr_in address_ = {};
-};
 
 // Empty when this process is in a network namespace of its own with a loopback interface.
 std::string EnterNetworkNamespace() {
@@ -121,7 +99,7 @@ std::string CallPlain(const NetworkHost& host, int port) {
 TEST(NetworkAddressTrustTest, AnotherUserThatDoesNotListenIsNotBelieved) {
   if (const std::string why = internal::WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
   const NetworkHost host("/tmp");
-  const Port port;
+  const ReservedPort port;
   PCHECK(chmod(host.directory().c_str(), 01777) == 0);
   const auto space = internal::NetworkNamespace::OfThread().value();
   ForkedChild liar(internal::kNobody, [&] {
@@ -138,7 +116,7 @@ TEST(NetworkAddressTrustTest, AnotherUserThatDoesNotListenIsNotBelieved) {
 
 TEST(NetworkAddressTrustTest, AKilledServerIsNotMissed) {
   const NetworkHost host("/tmp");
-  const Port port;
+  const ReservedPort port;
   ForkedChild server([&] {
     const AddressServer ours(At("127.0.0.1", port.number()),
                              ServerCredentials(host.server_options()));
@@ -156,7 +134,7 @@ TEST(NetworkAddressTrustTest, ALiarDoesNotHideTheServer) {
   const auto space = internal::NetworkNamespace::OfThread().value();
   ForkedChild process([&] {
     const AddressServer server("0.0.0.0:0", ServerCredentials(host.server_options()));
-    internal::TcpAddress address = Port().address();
+    internal::TcpAddress address = ReservedPort().address();
     address.port = server.port();
     const auto lie = Forge(host, NameOfAddress(address, space));
     return host.Call(At("127.0.0.1", server.port()));
@@ -166,7 +144,7 @@ TEST(NetworkAddressTrustTest, ALiarDoesNotHideTheServer) {
 
 TEST(NetworkAddressTrustTest, AProcessThatListensElsewhereIsNotBelieved) {
   const NetworkHost host("/tmp");
-  const Port port;
+  const ReservedPort port;
   const auto space = internal::NetworkNamespace::OfThread().value();
   const auto name = Forge(host, internal::NameOfAnyAddress(port.number(), space));
   EXPECT_THAT(

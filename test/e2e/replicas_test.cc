@@ -157,6 +157,36 @@ TEST_F(ReplicasTest, DirectCallsGoToAllAndNoneThatWasNotTakenIsLost) {
   EXPECT_TRUE(ReachesAll(*stub, {"1", "4", "5"}));
 }
 
+TEST_F(ReplicasTest, CallsThatWaitAtAStoppedServerGoElsewhereAndItComesBack) {
+  for (const char* number : {"1", "2"}) Start(number);
+  const auto stub = MakeStub(/*direct=*/true);
+  ASSERT_TRUE(ReachesAll(*stub, {"1", "2"}));
+  const auto calls_there = [&] {
+    uint64_t calls = 0;
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      if (connection.peer_pid == servers_["2"]->pid()) calls += connection.direct_calls_running;
+    }
+    return calls;
+  };
+  servers_["2"]->Stop();
+  // The callback API.
+  CallMany(
+      *stub, [&](size_t) { return calls_there() > 0; }, [] {});
+  EXPECT_GT(calls_there(), 0u) << "its slots wait for it";
+  // A thread that waits.
+  servers_["2"]->Continue();
+  ASSERT_TRUE(ReachesAll(*stub, {"1", "2"}));
+  EXPECT_TRUE(Eventually([&] { return calls_there() == 0; }));
+  servers_["2"]->Stop();
+  const uint64_t not_taken = GetDirectCallStats().not_taken;
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_EQ(Call(*stub), "1");
+    return GetDirectCallStats().not_taken > not_taken;
+  }));
+  servers_["2"]->Continue();
+  EXPECT_TRUE(ReachesAll(*stub, {"1", "2"}));
+}
+
 TEST_F(ReplicasTest, OnTheStreamPathConnectionsAreSpread) {
   for (const char* number : {"1", "2", "3"}) Start(number);
   Start("9", "strange");

@@ -4,15 +4,24 @@
 // and a thousand connections, made and closed, or given up at the worst moment, leave no
 // descriptor and no mapping behind. Every other refusal: test/e2e/errors_test.cc.
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
@@ -100,6 +109,53 @@ TEST_F(ConnectTest, WhereAServerHangsUpTheNextIsTriedAtOnce) {
   EXPECT_THAT(Connect(), StatusIs(absl::StatusCode::kUnavailable));
   server.join();
   EXPECT_FALSE(AwaitReadable(leaving->fd(), absl::Milliseconds(20))) << "a fifth attempt";
+}
+
+// Of many replicas that are stopped, those for which there is no time are left alone.
+TEST_F(ConnectTest, NoReplicaIsTriedAfterTheTimeout) {
+  std::vector<NameListener> silent;
+  for (int i = 0; i < 10; ++i) {
+    auto replica =
+        NameListener::ListenAsReplica(At(directory_.path()), *ServiceName::Parse("payments"));
+    ASSERT_THAT(replica, IsOk());
+    silent.push_back(*std::move(replica));
+  }
+  EXPECT_THAT(Connect(std::chrono::milliseconds(50)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  int tried = 0;
+  for (NameListener& replica : silent) {
+    const auto client = replica.Accept();
+    ASSERT_THAT(client, IsOk());
+    if (*client) ++tried;
+  }
+  EXPECT_EQ(tried, 1);
+}
+
+// Leaves the socket of a dead server behind.
+void LeaveSocket(const std::string& directory, const std::string& name) {
+  const UniqueFd opened(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::string file = absl::StrCat("/proc/self/fd/", opened.get(), "/", name);
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(file.size(), sizeof(address.sun_path));
+  std::copy(file.begin(), file.end(), address.sun_path);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+}
+
+TEST_F(ConnectTest, OfReplicasThatFailALivingOnesReasonIsTold) {
+  server_options_.replicas = true;
+  server_options_.max_connections = 1;
+  TestServer server;
+  Start(server);
+  const auto first = Connect();
+  ASSERT_THAT(first, IsOk());
+  for (int i = 0; i < 5; ++i) {
+    LeaveSocket(directory_.path(), absl::StrCat("payments=", 10 + i, ".sock"));
+  }
+  for (int i = 0; i < 20; ++i) {  // in random order
+    EXPECT_THAT(Connect(), StatusIs(absl::StatusCode::kResourceExhausted));
+  }
 }
 
 }  // namespace

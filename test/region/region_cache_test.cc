@@ -23,6 +23,8 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/coherence/fence.h"
+#include "grpc_cxl/region/region_connection.h"
 #include "grpc_cxl/region/region_node.h"
 #include "test/coherence/host_cache.h"
 #include "test/support/eventually.h"
@@ -74,6 +76,7 @@ class RegionCacheTest : public ::testing::Test {
   void Serve() {
     CHECK_OK(server_->Listen("a", [this](const RegionRequest& request) {
       absl::StatusOr<RegionOffer> offer = server_->Accept(request, kBytes, {});
+      if (absl::IsUnavailable(offer.status())) return;  // the client gave up
       CHECK_OK(offer.status());
       absl::MutexLock lock(mu_);
       end_ = *std::move(offer);
@@ -126,13 +129,66 @@ TEST_F(RegionCacheTest, WhatAClientNeverPublishedDoesNotReachTheNext) {
   server_ = Join(0);
   Serve();
   const auto client = Join(1);
-  RegionOffer mine = Connect(*client);
-  WriteGarbage(*client, mine);
-  const AnswerRecord answer = mine.answer;
-  mine = {};
-  DropServersEnd();
-  ExpectCleanFor(*Join(2), answer);
-  ExpectCleanFor(*client, answer);
+  for (const bool assigns : {false, true}) {
+    auto mine = std::make_unique<RegionOffer>(Connect(*client));
+    WriteGarbage(*client, *mine);
+    const AnswerRecord answer = mine->answer;
+    assigns ? static_cast<void>(*mine = {}) : mine.reset();
+    DropServersEnd();
+    ExpectCleanFor(*Join(2), answer);
+    ExpectCleanFor(*client, answer);
+  }
+}
+
+TEST_F(RegionCacheTest, NothingIsLeftOfARefusal) {
+  server_ = Join(0);
+  CHECK_OK(server_->Listen(
+      "a", [this](const RegionRequest& request) { server_->Refuse(request, 6, "no"); }));
+  const auto client = Join(1);
+  absl::Notification done;
+  client->Connect("a", 0, [&](auto) { done.Notify(); });
+  done.WaitForNotification();
+  const auto observer = *Open(kOther);
+  EXPECT_TRUE(Eventually([&] {
+    return !ReadRequest(*observer, 1, 0).has_value() && !ReadAnswer(*observer, 0, 0).has_value();
+  }));
+}
+
+// After a gap in its lease, as each is before it has looked for the first time.
+TEST_F(RegionCacheTest, AFenceSeesThatThePeerHasClosed) {
+  server_ = Join(0);
+  Serve();
+  const auto client = Join(1);
+  for (const bool client_closes : {false, true}) {
+    const RegionOffer mine = Connect(*client);
+    const auto observer = *Open(kOther);
+    const RequestRecord request = *ReadRequest(*observer, 1, 0);
+    const auto region = *Region::Open({.path = path_, .host = 0, .model = On(0)});
+    const auto times = std::make_shared<LeaseTimes>();
+    RegionFence fence(region,
+                      {.role = RegionPlace::Role::kServer,
+                       .self = ReadProcess(*observer, 0, 0)->process,
+                       .my_index = 0,
+                       .my_id = mine.answer.id,
+                       .peer_index = 0,
+                       .peer_id = request.id,
+                       .peer = request.owner,
+                       .peer_pid = 0,
+                       .memory_host = 0,
+                       .memory_offset = 0,
+                       .memory_bytes = 0},
+                      times);
+    EXPECT_TRUE(fence.Holds());
+    if (client_closes) {
+      mine.connection->Close();
+      EXPECT_FALSE(fence.Holds());
+    } else {
+      absl::MutexLock lock(mu_);
+      end_.connection->Close();
+      EXPECT_FALSE(mine.connection->fence()->Holds());
+    }
+    DropServersEnd();
+  }
 }
 
 TEST_F(RegionCacheTest, WhatADeadClientLeftDoesNotReachTheNext) {
@@ -300,9 +356,9 @@ TEST_F(RegionCacheTest, WhatNobodyOwnsGoesWithTheNextWhoIsAlone) {
 }
 
 TEST_F(RegionCacheTest, AFormatIsSeenByAllWhoLookedBefore) {
-  EXPECT_EQ((*Open(0))->hosts(), 3);
+  EXPECT_EQ(Join(0)->region().hosts(), 3);
   Format(2);
-  EXPECT_EQ((*Open(0))->hosts(), 2);
+  EXPECT_EQ(Join(0)->region().hosts(), 2);
   const std::string text(2 << 20, '\0');
   std::filesystem::remove(path_);
   std::ofstream(path_) << text;

@@ -78,8 +78,7 @@ void LookAtAll(const std::shared_ptr<Region>& region) {
       ReadRequest(*region, host, i);
       const auto answer = ReadAnswer(*region, host, i);
       if (!answer.has_value()) continue;
-      const absl::StatusOr<Arena> arena =
-          region->MapMemory(host, answer->offset, answer->bytes, /*zero=*/false);
+      const absl::StatusOr<Arena> arena = region->MapMemory(host, answer->offset, answer->bytes);
       if (!arena.ok()) continue;
       CHECK_GE(answer->offset, region->memory_begin(host));
       CHECK_LE(answer->offset + answer->bytes,

@@ -242,11 +242,12 @@ TEST_P(RegionNodeTest, CancelledAttemptsLeaveNothing) {
   EXPECT_FALSE(client->Cancel(attempt));
   ASSERT_TRUE(Eventually([&] { return !ReadRequest(client->region(), 1, 0).has_value(); }));
   absl::MutexLock lock(mu);
-  // An answer that comes too late goes as well.
-  absl::StatusOr<RegionOffer> late = slow->Accept(requests[0], kBytes, {});
-  ASSERT_THAT(late, IsOk());
-  EXPECT_TRUE(Eventually([&] { return late->connection->PeerGone(); }));
-  late = absl::CancelledError();
+  // An answer that comes too late goes as well, and its memory was not touched.
+  const uint64_t begin = slow->region().memory_begin(0);
+  *slow->region().MapMemory(0, begin, kBytes)->data() = 'x';
+  EXPECT_THAT(slow->Accept(requests[0], kBytes, {}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("gave up")));
+  EXPECT_EQ(*slow->region().MapMemory(0, begin, kBytes)->data(), 'x');
   EXPECT_TRUE(Eventually([&] { return !ReadAnswer(slow->region(), 0, 0).has_value(); }));
 }
 

@@ -74,6 +74,23 @@ TEST(AddressOwnerTest, AnExactEntryNeedsASocketOfTheAddressAndTheUser) {
               kDenied);
 }
 
+// Which of them gets a connection is the kernel's choice.
+TEST(AddressOwnerTest, AllThatShareAnAddressMustBeOfTheUser) {
+  if (const std::string why = WhyNoOtherUser(); !why.empty()) GTEST_SKIP() << why;
+  const Listening server = ListenOn("127.0.0.1");
+  const TcpAddress address = Address("127.0.0.1", server.port);
+  const Listening replica = ListenOn("127.0.0.1", false, server.port);
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid()), IsOk());
+  ASSERT_EQ(fchown(replica.socket.get(), kNobody, -1), 0);
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, geteuid()), kDenied);
+  EXPECT_THAT(CheckAnswersFor(address, AddressEntry::kExact, kNobody), kDenied);
+  // The kernel takes no socket of all addresses where there is one of this.
+  const Listening exact = ListenOn("127.0.0.1"), any = ListenOn("0.0.0.0", false, exact.port);
+  ASSERT_EQ(fchown(any.socket.get(), kNobody, -1), 0);
+  EXPECT_THAT(CheckAnswersFor(Address("127.0.0.1", exact.port), AddressEntry::kExact, geteuid()),
+              IsOk());
+}
+
 TEST(AddressOwnerTest, ASocketOutlivesItsAddress) {
   const Listening server = ListenOn("192.0.2.1");  // for documentation only: no host has it
   EXPECT_THAT(CheckAnswersFor(Address("192.0.2.1", server.port), AddressEntry::kExact, geteuid()),
@@ -150,6 +167,29 @@ TEST(DeadAddressesTest, FilesOfKilledServersGoAndOthersStay) {
   RemoveDeadAddresses(directory);
   EXPECT_EQ(place.List(),
             (std::vector<std::string>{"tcp=any=1=net1-2.lock", "tcp=any=1=net1-2.sock"}));
+}
+
+TEST(DeadAddressesTest, DeadReplicasGoAndTheLivingKeepTheirAddress) {
+  const TemporaryDirectory place;
+  const RendezvousDirectory directory =
+      RendezvousDirectory::Open({.configured = place.path()}).value();
+  const ServiceName address = NameOfAddress(Address("10.0.0.7", 1), {.device = 1, .inode = 2});
+  auto living = NameListener::ListenAsReplica(directory, address);
+  ASSERT_THAT(living, IsOk());
+  EXPECT_EQ(living->name(), "tcp=10.0.0.7=1=net1-2=0");
+  ForkedChild server([&] {
+    const auto name = NameListener::ListenAsReplica(directory, address);
+    raise(SIGKILL);
+    return "";
+  });
+  server.Join();
+  EXPECT_EQ(place.List().size(), 5u);
+  RemoveDeadAddresses(directory);
+  EXPECT_EQ(place.List(),
+            (std::vector<std::string>{"tcp=10.0.0.7=1=net1-2.lock", "tcp=10.0.0.7=1=net1-2=0.lock",
+                                      "tcp=10.0.0.7=1=net1-2=0.sock"}));
+  living = absl::CancelledError();
+  EXPECT_TRUE(place.List().empty());
 }
 
 }  // namespace

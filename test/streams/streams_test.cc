@@ -1,100 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Both halves of a stream area in one process: what a stream is from its first record to the free
-// slot, and what a hostile client can do.
+// slot.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/blocks/block_layout.h"
-#include "grpc_cxl/streams/client_streams.h"
-#include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
-#include "grpc_cxl/streams/stream_memory.h"
-#include "grpc_cxl/streams/stream_pipe.h"
+#include "test/streams/streams_fixture.h"
 
 namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
 using ::absl_testing::IsOkAndHolds;
-using ::absl_testing::StatusIs;
-
-constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
-
-class NoUser : public StreamUser {
- public:
-  void OnNews() override { ++news; }
-  void OnEnded() override { ++ended; }
-  std::atomic<int> news{0}, ended{0};
-};
-
-class StreamsTest : public ::testing::Test {
- protected:
-  std::unique_ptr<ClientStream> Open() { return client_.Open(user_); }
-
-  // The server looks; takes what is posted unless `takes_` is false.
-  absl::Status Serve() {
-    return server_.Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-      if (!takes_) return nullptr;
-      taken_.push_back(std::move(stream));
-      return server_user_;
-    });
-  }
-
-  template <typename Stream>
-  static absl::Status Write(Stream& stream, StreamRecord kind, std::string bytes) {
-    const absl::Span<const char> pieces[] = {bytes};
-    return stream.Write(kind, pieces);
-  }
-  template <typename Stream>
-  static std::string Read(Stream& stream) {
-    StreamItem record;
-    const absl::StatusOr<bool> complete = stream.Next(&record);
-    EXPECT_THAT(complete, IsOk());
-    return complete.ok() && *complete ? record.bytes : "nothing";
-  }
-
-  StreamMemory Memory() {
-    return {.area = absl::MakeSpan(reinterpret_cast<char*>(area_.get()), kStreamAreaBytes),
-            .client_news = client_news_.get(),
-            .server_news = server_news_.get(),
-            .wake_peer = [this] {
-              ++wakes_;
-              if (on_wake_) std::exchange(on_wake_, nullptr)();
-            }};
-  }
-
-  struct alignas(kWriterAlignment) Line {
-    char bytes[kWriterAlignment];
-  };
-  std::atomic<int> wakes_{0};
-  std::function<void()> on_wake_;
-  const std::unique_ptr<Line[]> area_{new Line[kStreamAreaBytes / sizeof(Line)]()};
-  const std::unique_ptr<StreamNewsWords> client_news_{new StreamNewsWords()};
-  const std::unique_ptr<StreamNewsWords> server_news_{new StreamNewsWords()};
-  const std::shared_ptr<NoUser> user_ = std::make_shared<NoUser>();
-  const std::shared_ptr<NoUser> server_user_ = std::make_shared<NoUser>();
-  size_t budget_ = kStreamAreaBytes;
-  ClientStreams client_{Memory()};
-  ServerStreams server_{Memory(), [this](size_t bytes) {
-                          if (bytes > budget_) return false;
-                          budget_ -= bytes;
-                          return true;
-                        }};
-  bool takes_ = true;
-  std::vector<std::unique_ptr<ServerStream>> taken_;
-};
 
 TEST_F(StreamsTest, AStreamIsTakenEndsAndLeavesItsSlotFree) {
   EXPECT_EQ(Open(), nullptr) << "the server does not accept yet";
@@ -196,27 +121,6 @@ TEST_F(StreamsTest, AMessageAboveTheLimitIsLeftOut) {
   EXPECT_EQ(Read(*taken_[0]), std::string(10, 'x'));
 }
 
-TEST_F(StreamsTest, AStreamThatIsNotTakenLeavesItsSlotFree) {
-  server_.SetAccepting(true);
-  takes_ = false;
-  const std::unique_ptr<ClientStream> stream = Open();
-  EXPECT_THAT(Write(*stream, StreamRecord::kHead, "head"), IsOk());
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_EQ(stream->state(), StreamState::kRefused);
-  EXPECT_EQ(server_.running(), 0);
-  stream->Close();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_EQ(server_.busy(), 0);
-  takes_ = true;
-  const std::unique_ptr<ClientStream> next = Open();
-  EXPECT_THAT(Write(*next, StreamRecord::kHead, "next"), IsOk());
-  next->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  ASSERT_EQ(taken_.size(), 1);
-  EXPECT_EQ(Read(*taken_[0]), "next");
-}
-
 TEST_F(StreamsTest, ASlotThatWasNotPostedIsFreeAgain) {
   server_.SetAccepting(true);
   for (int i = 0; i < 5; ++i) {
@@ -229,52 +133,6 @@ TEST_F(StreamsTest, ASlotThatWasNotPostedIsFreeAgain) {
   stream->Post();
   EXPECT_THAT(Serve(), IsOk());
   EXPECT_EQ(stream->state(), StreamState::kTaken);
-}
-
-TEST_F(StreamsTest, AServerThatDoesNotAcceptRefuses) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  server_.SetAccepting(false);
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_TRUE(taken_.empty());
-  EXPECT_EQ(stream->state(), StreamState::kRefused);
-}
-
-TEST_F(StreamsTest, ARefusedStreamEndsWhileItsClientWritesOn) {
-  server_.SetAccepting(true);
-  takes_ = false;
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  std::atomic<bool> stop{false};
-  std::thread client([&] {
-    while (!stop) {
-      EXPECT_THAT(
-          stream->ready() ? Write(*stream, StreamRecord::kMessage, "more") : stream->Flush(),
-          IsOk());
-    }
-  });
-  std::thread server([&] {
-    while (!stop) EXPECT_THAT(Serve(), IsOk());
-  });
-  server_.Ended();
-  stop = true;
-  client.join();
-  server.join();
-  EXPECT_EQ(server_.busy(), 0);
-}
-
-TEST_F(StreamsTest, AConnectionThatEndsAsAStreamIsTakenTellsItsUserOnce) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->SetWaiter(kStreamPolled);
-  stream->Post();
-  on_wake_ = [this] { server_.Ended(); };
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_EQ(server_user_->ended, 1);
-  EXPECT_EQ(server_user_->news, 0) << "as the stream may be gone";
-  EXPECT_EQ(server_.busy(), 0);
 }
 
 TEST_F(StreamsTest, ABlockIsUnfinishedUntilItsRecordIsInTheRing) {
@@ -294,104 +152,30 @@ TEST_F(StreamsTest, ABlockIsUnfinishedUntilItsRecordIsInTheRing) {
   EXPECT_TRUE(stream->unfinished_blocks().empty());
 }
 
-TEST_F(StreamsTest, WhatWasTakenBackIsNotTaken) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_TRUE(stream->TakeBack());
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_TRUE(taken_.empty());
-  const std::unique_ptr<ClientStream> other = Open();
-  other->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_FALSE(other->TakeBack());
-  EXPECT_TRUE(taken_[0]->cancelled());
-}
-
-TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndAsTheBudgetAllows) {
+TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndTakenAsTheBudgetAllows) {
   budget_ = 6 * 2 * kStreamRingBytes;
   server_.SetAccepting(true);
-  EXPECT_EQ(server_news_->granted, 2);
+  const SharedU32& granted = server_side_.At(&image_->server_news)->granted;
+  EXPECT_EQ(granted, 2);
+  EXPECT_EQ(budget_, 6 * 2 * kStreamRingBytes) << "nothing is used yet";
   std::vector<std::unique_ptr<ClientStream>> streams;
   while (streams.size() < kStreamSlots) {
     streams.push_back(Open());
-    if (streams.back() == nullptr) break;
+    ASSERT_NE(streams.back(), nullptr) << streams.size();
     streams.back()->Post();
     EXPECT_THAT(Serve(), IsOk());
+    EXPECT_EQ(streams.back()->state(),
+              streams.size() <= 6 ? StreamState::kTaken : StreamState::kRefused);
   }
-  EXPECT_EQ(streams.size(), 7) << "six, and one in vain";
-  server_.SetAccepting(false);
-  EXPECT_EQ(server_news_->granted, 0);
-}
-
-TEST_F(StreamsTest, OnlyAWaiterIsTold) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  wakes_ = 0;
-  EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "one"), IsOk());
-  EXPECT_FALSE(client_.Ready());
-  EXPECT_EQ(wakes_, 0);
-  stream->SetWaiter(kStreamPolled);
-  EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "two"), IsOk());
-  EXPECT_TRUE(client_.Ready());
-  EXPECT_EQ(wakes_, 1);
-  client_.Run();
-  EXPECT_EQ(user_->news, 1);
-
-  stream->SetWaiter(kStreamParked);
-  const uint32_t seen = stream->news();
-  std::thread server(
-      [this] { EXPECT_THAT(Write(*taken_[0], StreamRecord::kMessage, "three"), IsOk()); });
-  while (stream->news() == seen) stream->Park(seen, 1'000'000'000);
-  server.join();
-}
-
-TEST_F(StreamsTest, BothSidesHearOfTheEnd) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  server_.Ended();
-  client_.Ended();
-  EXPECT_EQ(user_->ended, 1);
-  EXPECT_EQ(server_user_->ended, 1);
-  EXPECT_EQ(client_.busy() + server_.busy(), 0);
   EXPECT_EQ(Open(), nullptr);
-}
-
-TEST_F(StreamsTest, AHostileClientIsAnError) {
-  server_.SetAccepting(true);
-  // A slot that was not granted.
-  Memory().client_slot(kStreamSlots - 1).generation = 1;
-  ++client_news_->of_slot[kStreamSlots - 1];
-  ++client_news_->total;
-  EXPECT_THAT(Serve(), StatusIs(kDataLoss));
-
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
+  // A slot is paid for once.
+  Finish(*streams[0], *taken_[0]);
+  const std::unique_ptr<ClientStream> next = Open();
+  next->Post();
   EXPECT_THAT(Serve(), IsOk());
-  ASSERT_EQ(taken_.size(), 1);
-  StreamItem record;
-  EXPECT_THAT(Write(*stream, static_cast<StreamRecord>(9), "what"), IsOk());
-  EXPECT_THAT(taken_[0]->Next(&record), StatusIs(kDataLoss));
-  EXPECT_THAT(Write(*stream, StreamRecord::kMessage, "fine"), IsOk());
-  EXPECT_THAT(taken_[0]->Next(&record), StatusIs(kDataLoss)) << "for good";
-
-  const auto second = Open();
-  second->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_THAT(Write(*second, StreamRecord::kBlock, "no block"), IsOk());
-  EXPECT_THAT(taken_[1]->Next(&record), IsOkAndHolds(true)) << "of its size";
-  EXPECT_THAT(Write(*second, StreamRecord::kBlock, "no block at all"), IsOk());
-  EXPECT_THAT(taken_[1]->Next(&record), StatusIs(kDataLoss));
-
-  const auto third = Open();
-  third->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  Memory().client_slot(2).tx.head = 3 * kStreamRingBytes;
-  EXPECT_THAT(taken_[2]->Next(&record), StatusIs(kDataLoss));
+  EXPECT_EQ(next->state(), StreamState::kTaken);
+  server_.SetAccepting(false);
+  EXPECT_EQ(granted, 0);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proves that cxl_stat shows a server, its client and what passes between them, each end's page by
-// itself and both joined; that a killed process is shown no more and leaves nothing; and that
-// hostile pages do no harm.
+// itself and both joined; that no call took its client less time than its server; that a killed
+// process is shown no more and leaves nothing; and that hostile pages do no harm.
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "test/e2e/child.h"
+#include "test/e2e/client_call.h"
+#include "test/e2e/echo_pair.h"
 #include "test/support/eventually.h"
 #include "test/support/spawned_child.h"
 #include "test/support/temporary_directory.h"
@@ -106,6 +109,38 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
   client.Kill();
   EXPECT_EQ(Json()["processes"].size(), 0);
   EXPECT_THAT(directory_.List(), SizeIs(2)) << "only those of the name are left";
+}
+
+// On one core a server runs, and has answered, while its client still tells it of the call.
+TEST_F(CxlStatTest, ACallTakesItsClientAtLeastTheTimeThatItTakesTheServer) {
+  cpu_set_t all, first;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  CPU_ZERO(&first);
+  for (int core = 0; CPU_COUNT(&first) == 0; ++core) {
+    if (CPU_ISSET(core, &all)) CPU_SET(core, &first);
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
+  auto server = Start("server");
+  ASSERT_EQ(server.ReadLine(), "serving");
+  const auto transport = e2e::Transport::Join(e2e::TransportKind::kCxlDirect, directory_.path());
+  const auto stub = e2e::Echo::NewStub(e2e::MakeChannel(*transport));
+  for (int i = 0; i < 200; ++i) {
+    e2e::ClientCall call = e2e::CallOfSize(100);
+    call.api = i % 2 == 0 ? e2e::ClientApi::kSync : e2e::ClientApi::kCallback;
+    ASSERT_TRUE(e2e::Perform(stub.get(), call).status.ok());
+  }
+  json called, served;
+  ASSERT_TRUE(Eventually([&] {
+    for (const json& process : Json()["processes"]) {
+      for (const json& end : process["connections"])
+        (end["side"] == "client" ? called : served) = end;
+    }
+    return called.value("calls", 0) >= 150 && called["outcomes"] == served["outcomes"];
+  })) << called
+      << "\n"
+      << served;
+  EXPECT_GE(called["latency_sum"], served["latency_sum"]);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
 // A client that may not write there has no page, and its calls do not notice.

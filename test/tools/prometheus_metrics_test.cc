@@ -82,21 +82,33 @@ TEST(PrometheusMetricsTest, AreWhatThePagesSay) {
   EXPECT_THAT(text, HasSubstr("grpc_cxl_network_connections" + process + "} 2\n"));
 }
 
-// Grafana's dashboard asks for metrics that there are.
-TEST(PrometheusMetricsTest, TheDashboardKnowsThem) {
+// How many metrics `text` asks for, all of which must be there.
+int CountMetrics(const std::string& text) {
   std::set<std::string> names;
   for (const auto& family : PrometheusMetrics(Example())) names.insert(family.name);
-  const auto dashboard =
-      nlohmann::json::parse(std::ifstream("deploy/grafana/grpc_cxl.json")).dump();
   const std::regex metric("grpc_cxl_[a-z_]+");
   int found = 0;
-  for (std::sregex_iterator it(dashboard.begin(), dashboard.end(), metric), end; it != end; ++it) {
+  for (std::sregex_iterator it(text.begin(), text.end(), metric), end; it != end; ++it) {
     std::string name = it->str();
     if (name.ends_with("_bucket")) name.resize(name.size() - 7);
     EXPECT_TRUE(names.contains(name)) << name;
     ++found;
   }
-  EXPECT_GT(found, 10);
+  return found;
+}
+
+TEST(PrometheusMetricsTest, GrafanasDashboardKnowsThem) {
+  std::ifstream file("deploy/grafana/grpc_cxl.json");
+  EXPECT_GT(CountMetrics(nlohmann::json::parse(file).dump()), 10);
+}
+
+TEST(PrometheusMetricsTest, AlertsKnowThem) {
+  std::ifstream file("deploy/prometheus/alerts.yaml");
+  int found = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("expr: ") != std::string::npos) found += CountMetrics(line);
+  }
+  EXPECT_GE(found, 5);
 }
 
 }  // namespace

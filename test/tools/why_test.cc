@@ -57,10 +57,25 @@ TEST_F(WhyTest, OfAName) {
   ASSERT_EQ(chmod(secret.c_str(), 0600), 0);
   EXPECT_THAT(Why("e2e/echo", {{"GRPC_CXL_SECRET_FILE", secret}}),
               AllOf(StartsWith("not at all: "), HasSubstr("secret")));
+  // The server's page counts it, with the reason.
+  const std::string refused = " has refused 1 clients, the last one because the client asks for";
+  EXPECT_TRUE(Eventually([&] { return Why("e2e/echo").find(refused) != std::string::npos; }));
   server.Stop();
   EXPECT_THAT(Why("e2e/echo"), HasSubstr("check whether it is stopped or overloaded"));
   server.Kill();
   EXPECT_THAT(Why("e2e/echo"), HasSubstr("its socket is there, so the server has died"));
+}
+
+TEST_F(WhyTest, OfReplicas) {
+  const std::vector<std::string> flags = {"--address=cxl:///e2e/search", "--replica",
+                                          "--leave=false", "--directory=" + directory_.path()};
+  SpawnedChild first("test/e2e/restart_server", flags), second("test/e2e/restart_server", flags);
+  for (SpawnedChild* server : {&first, &second}) ASSERT_EQ(server->ReadLine(), "serving");
+  first.Kill();
+  EXPECT_THAT(Why("e2e/search"), StartsWith("through memory: the server is the process with pid=" +
+                                            std::to_string(second.pid())));
+  second.Kill();
+  EXPECT_THAT(Why("e2e/search"), HasSubstr("its socket is there, so the server has died"));
 }
 
 TEST_F(WhyTest, OfAServerOfAnotherUser) {
@@ -110,6 +125,10 @@ TEST_F(WhyTest, TheDoctorComes) {
   EXPECT_EQ(tool.Finish(), 0) << tool.output();
   EXPECT_THAT(tool.output(), AllOf(HasSubstr("sealed memfds"), HasSubstr(directory_.path()),
                                    HasSubstr("wake-up")));
+  SpawnedChild fails("grpc_cxl/tools/cxl_stat", {"doctor", "--dir=/dev/null"},
+                     {.environment = {}, .read_stderr = true});
+  EXPECT_EQ(fails.Finish(), 1) << fails.output();
+  EXPECT_THAT(fails.output(), HasSubstr("BROKEN  directory"));
 }
 
 }  // namespace

@@ -27,8 +27,11 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
     base = absl::StrCat(taken->first());
     ports.emplace(*std::move(taken));
   }
-  // Beside a cluster of eight processes, in the same directory.
-  if (options.transport == "cxl" && options.together && !options.default_addresses) base = "hotel1";
+  // Beside other clusters, in the same directory.
+  if (options.transport == "cxl" && !options.default_addresses) {
+    if (options.together) base = "hotel1";
+    if (options.beside) base = absl::StrCat(options.together ? "hotel1" : "hotel", "-beside");
+  }
   absl::StatusOr<AddressBook> addresses = AddressBook::Make(options.transport, base);
   if (!addresses.ok()) return addresses.status();
 

@@ -29,6 +29,7 @@ struct ClusterOptions {
   uint32_t capacity = 0;  // of each service; 0: none
   // Listen where the programs do and look without flags, instead of at addresses of its own.
   bool default_addresses = false;
+  bool beside = false;  // another cluster of this transport runs in $GRPC_CXL_DIR
 };
 
 // The processes of the eight services, or their only one, on one transport. On cxl they use

@@ -25,6 +25,7 @@
 #include "absl/log/initialize.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -35,6 +36,7 @@
 #include "examples/hotel_reservation/launcher/experiment.h"
 #include "examples/hotel_reservation/launcher/figures.h"
 #include "examples/hotel_reservation/launcher/html_report.h"
+#include "examples/hotel_reservation/launcher/job_experiment.h"
 #include "examples/hotel_reservation/launcher/load_search.h"
 #include "examples/hotel_reservation/launcher/summary.h"
 
@@ -57,6 +59,12 @@ ABSL_FLAG(std::string, serve, "",
 ABSL_FLAG(std::string, http, "127.0.0.1:8080", "HOST:PORT of the page, with --serve");
 ABSL_FLAG(uint32_t, capacity, 0,
           "calls that each service serves at a time, on cxl and auto; others wait; 0: any number");
+ABSL_FLAG(int, scan, 0,
+          "do not compare transports, but measure on each what a job in the background costs the "
+          "other requests, and priorities the job: a job with so many searches at a time");
+ABSL_FLAG(double, rate, 600, "with --scan: other requests per second");
+ABSL_FLAG(int, rounds, 5, "with --scan: how often each run is made");
+ABSL_FLAG(double, run_seconds, 10, "with --scan: length of a run");
 
 namespace hotel_reservation {
 namespace {
@@ -102,11 +110,13 @@ std::vector<std::string> Transports() {
   return transports;
 }
 
+// `beside`: one of the same transport has been started.
 absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transport, bool serve,
-                                                      const TemporaryDirectory& directory) {
+                                                      const TemporaryDirectory& directory,
+                                                      uint32_t capacity, bool beside = false) {
   const bool together = IsTogether(transport);
-  const std::string own =
-      absl::StrCat(directory.path(), "/", NameOf(transport), together ? "-1" : "");
+  const std::string own = absl::StrCat(directory.path(), "/", NameOf(transport),
+                                       together ? "-1" : "", beside ? "-beside" : "");
   std::filesystem::create_directory(own);
   const std::string db = absl::GetFlag(FLAGS_db);
   return Cluster::Start({.transport = NameOf(transport),
@@ -115,8 +125,9 @@ absl::StatusOr<std::unique_ptr<Cluster>> StartCluster(const std::string& transpo
                          .directory = own,
                          .database = db.empty() ? "" : Where(db).string(),
                          .http = serve ? absl::GetFlag(FLAGS_http) : "",
-                         .capacity = absl::GetFlag(FLAGS_capacity),
-                         .default_addresses = serve});
+                         .capacity = capacity,
+                         .default_addresses = serve,
+                         .beside = beside});
 }
 
 absl::Status CannotWrite(const std::string& file) {
@@ -181,7 +192,7 @@ absl::Status Compare(const TemporaryDirectory& directory) {
     for (const std::string& transport : transports) {
       progress.Show(transport, "eight services start");
       absl::StatusOr<std::unique_ptr<Cluster>> cluster =
-          StartCluster(transport, /*serve=*/false, directory);
+          StartCluster(transport, /*serve=*/false, directory, absl::GetFlag(FLAGS_capacity));
       if (!cluster.ok()) return cluster.status();
       clusters.push_back(*std::move(cluster));
     }
@@ -197,9 +208,43 @@ absl::Status Compare(const TemporaryDirectory& directory) {
   return json.empty() ? absl::OkStatus() : Write(ToJson(report), json);
 }
 
+// --scan.
+absl::Status CompareWithJob(const TemporaryDirectory& directory) {
+  const JobOptions options{.searches = absl::GetFlag(FLAGS_scan),
+                           .per_second = absl::GetFlag(FLAGS_rate),
+                           .run_s = absl::GetFlag(FLAGS_run_seconds),
+                           .rounds = absl::GetFlag(FLAGS_rounds)};
+  if (options.searches < 1 || options.searches > 10'000 || options.rounds < 1 ||
+      !(options.per_second > 0) || !(options.run_s > 0)) {
+    return absl::InvalidArgumentError(
+        "--scan must be from 1 to 10000, --rounds at least 1, --rate and --run_seconds above 0.");
+  }
+  setenv("GRPC_CXL_DIR", directory.path().c_str(), /*overwrite=*/1);
+  for (const std::string& transport : Transports()) {
+    const uint32_t capacity = absl::GetFlag(FLAGS_capacity);
+    const auto limited = StartCluster(transport, /*serve=*/false, directory, capacity);
+    if (!limited.ok()) return limited.status();
+    const auto unlimited =
+        StartCluster(transport, /*serve=*/false, directory, /*capacity=*/0, /*beside=*/true);
+    if (!unlimited.ok()) return unlimited.status();
+    absl::StatusOr<std::vector<JobRound>> rounds;
+    {
+      Progress progress(4.4 * options.rounds * absl::Seconds(options.run_s + 1));
+      rounds = MeasureJob(**limited, **unlimited, options, progress);
+    }
+    if (!rounds.ok()) return rounds.status();
+    const std::string title = absl::StrFormat(
+        "%s, capacity %d: %.0f requests/s, a job with %d searches at a time; medians of %d runs of "
+        "%.0f s",
+        transport, capacity, options.per_second, options.searches, options.rounds, options.run_s);
+    std::cout << MachineLine(NewReport()) << "\n" << JobTable(title, *rounds) << std::endl;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Serve(const std::string& transport, const TemporaryDirectory& directory) {
   const absl::StatusOr<std::unique_ptr<Cluster>> cluster =
-      StartCluster(transport, /*serve=*/true, directory);
+      StartCluster(transport, /*serve=*/true, directory, absl::GetFlag(FLAGS_capacity));
   if (!cluster.ok()) return cluster.status();
   std::cout << (*cluster)->service("frontend").Output() << "Eight services run on " << transport
             << "; Ctrl-C ends them.\n"
@@ -230,7 +275,8 @@ absl::Status Main() {
   }
   const absl::StatusOr<TemporaryDirectory> directory = TemporaryDirectory::Create();
   if (!directory.ok()) return directory.status();
-  return serve.empty() ? Compare(*directory) : Serve(Placed(serve), *directory);
+  if (!serve.empty()) return Serve(Placed(serve), *directory);
+  return absl::GetFlag(FLAGS_scan) == 0 ? Compare(*directory) : CompareWithJob(*directory);
 }
 
 }  // namespace

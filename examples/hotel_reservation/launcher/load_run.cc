@@ -20,6 +20,8 @@ absl::StatusOr<LoadResult> RunLoad(Cluster& cluster, const LoadOptions& options)
   if (options.p99_limit_ms > 0) {
     flags.push_back(absl::StrCat("--p99_limit=", options.p99_limit_ms, "ms"));
   }
+  flags.push_back(absl::StrCat("--scan=", options.scan));
+  flags.push_back(absl::StrCat("--priorities=", options.priorities));
   flags.push_back(absl::StrCat("--json=", file));
   const absl::StatusOr<std::unique_ptr<Process>> load = cluster.StartProgram("load", flags);
   if (!load.ok()) return load.status();

@@ -17,6 +17,8 @@ struct LoadOptions {
   std::string kill = {};    // service to kill and start again meanwhile; empty: none
   double kill_after_s = 0;  // roughly, into the measured time
   double deadline_s = 1;    // a request fails when it takes longer
+  int scan = 0;             // searches at a time of a job beside it; 0: no job
+  bool priorities = true;   // with a job: its calls are bulk, the others interactive
   double p99_limit_ms = 0;  // not 0: ends as soon as a request has failed or p99 must be above this
 };
 

@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "examples/hotel_reservation/hotels.grpc.pb.h"
+#include "examples/hotel_reservation/services/journal.h"
 #include "examples/hotel_reservation/services/transport.h"
 #include "grpc_cxl/direct_calls.h"
 
@@ -31,6 +32,9 @@ ABSL_FLAG(uint32_t, capacity, 0,
           "calls that a service serves at a time, on cxl and auto; others wait; 0: any number");
 ABSL_FLAG(std::string, db, "",
           "the SQLite file with the data, created if missing; empty: a temporary file");
+ABSL_FLAG(std::string, journal, "",
+          "a file or device, as large as it shall be, for the x-request-id and method of each call "
+          "that has one; empty: none");
 
 namespace hotel_reservation {
 namespace {
@@ -64,6 +68,13 @@ class Serving {
     if (!service.ok()) return service.status();
     service_ = *std::move(service);
     grpc::ServerBuilder builder;
+    if (const std::string path = absl::GetFlag(FLAGS_journal); !path.empty()) {
+      absl::StatusOr<std::shared_ptr<Journal>> journal = Journal::Open(path);
+      if (!journal.ok()) return journal.status();
+      std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+      creators.push_back(NoteCalls(*std::move(journal)));
+      builder.experimental().SetInterceptorCreators(std::move(creators));
+    }
     int port = 0;
     builder.AddListeningPort(address, ServerCredentials(addresses, absl::GetFlag(FLAGS_capacity)),
                              &port);

@@ -65,6 +65,18 @@ TEST_F(DemoTest, ComparesTransports) {
   demo.ExpectNothingLeft();
 }
 
+TEST_F(DemoTest, ComparesWithAndWithoutAJob) {
+  Program demo(kDemo, {"--transports=cxl/1", "--scan=4", "--rate=50", "--run_seconds=0.3",
+                       "--rounds=1", "--capacity=2"});
+  EXPECT_EQ(demo.Wait(), 0) << demo.output();
+  EXPECT_THAT(demo.output(),
+              AllOf(ContainsRegex("\nno job( +[0-9.]+){5} +- +- +-\n"),
+                    ContainsRegex("\na job, with priorities( +[0-9.]+){8}\n"),
+                    ContainsRegex("\na job, without priorities( +[0-9.]+){6} +1.00 +[0-9.]+\n"),
+                    ContainsRegex("\nthe same, and without a capacity( +[0-9.]+){7} +1.00\n")));
+  demo.ExpectNothingLeft();
+}
+
 TEST(ServeTest, ListensWhereLoadLooks) {
   const TemporaryDirectory home("/tmp");
   const std::map<std::string, std::optional<std::string>> environment = {
