@@ -269,18 +269,18 @@ bool IsDirectBack(RpcKind kind, const ServerOptions& options) {
 }
 
 TEST(ServeBackOptionsTest, AreThoseOfTheConnectionsBack) {
-  ServerOptions streams, no_calls;
-  streams.direct_streams = true;
+  ServerOptions no_streams, no_calls;
+  no_streams.direct_streams = false;
   no_calls.direct_calls = false;
   EXPECT_TRUE(IsDirectBack(RpcKind::kUnary, {}));
   EXPECT_FALSE(IsDirectBack(RpcKind::kUnary, no_calls));
-  EXPECT_TRUE(IsDirectBack(RpcKind::kBidi, streams)) << "the calling server has that option";
-  EXPECT_FALSE(IsDirectBack(RpcKind::kBidi, {}));
+  EXPECT_TRUE(IsDirectBack(RpcKind::kBidi, {}));
+  EXPECT_FALSE(IsDirectBack(RpcKind::kBidi, no_streams));
 
   OwnServer own;
   grpc::ChannelArguments arguments;
-  ASSERT_THAT(ServeBack(*own.server, &arguments, streams), IsOk());
-  EXPECT_THAT(ServeBack(*own.server, &arguments, streams), IsOk());
+  ASSERT_THAT(ServeBack(*own.server, &arguments, no_streams), IsOk());
+  EXPECT_THAT(ServeBack(*own.server, &arguments, no_streams), IsOk());
   EXPECT_THAT(ServeBack(*own.server, &arguments),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("other options")));
   ServerOptions wrong;
