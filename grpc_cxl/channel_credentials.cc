@@ -118,7 +118,8 @@ class CxlChannelCredentials final : public grpc::ChannelCredentials {
     interceptors->push_back(internal::MakeDirectInterceptor(
         internal::CallRoutes::For(target.calls_key, number_), settings_->wait(), with_authority,
         std::move(background), internal::FullTarget(uri), settings_->inline_calls,
-        settings_->direct_streams, internal::ReplicaConnections::For(target.calls_key, number_)));
+        settings_->direct_streams, !interceptors->empty(),
+        internal::ReplicaConnections::For(target.calls_key, number_)));
   }
 
   // After all others, which thus see messages as the application made them.

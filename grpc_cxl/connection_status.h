@@ -36,6 +36,12 @@ struct ConnectionStatus {
   // for a slot. And the server's capacity; 0: any number.
   uint64_t direct_calls_waiting = 0;
   uint64_t capacity = 0;
+  // Streams without HTTP/2 (ServerOptions::direct_streams): all, those that run, and at the
+  // server's end those that wait for room; and their messages.
+  uint64_t streams = 0;
+  uint64_t streams_running = 0;
+  uint64_t streams_waiting = 0;
+  uint64_t stream_messages_out = 0, stream_messages_in = 0;
   // gRPC's writes to and reads from the HTTP/2 connection.
   uint64_t writes = 0, reads = 0;
   // Bytes of all of that, whether in rings, blocks or the buffers of direct calls.

@@ -138,7 +138,7 @@ void Shutdown(grpc::Server& server, absl::Time deadline) {
 
 ServedCallStats GetServedCallStats() {
   const internal::ServedCounters& counters = internal::ServedCounters::OfProcess();
-  return {.taken = counters.taken, .refused = counters.refused};
+  return {.taken = counters.taken, .refused = counters.refused, .streams = counters.streams};
 }
 
 bool AwaitTakeOver(grpc::Server& server, absl::Time deadline) {
@@ -154,6 +154,7 @@ DirectCallStats GetDirectCallStats() {
   return {
       .direct = counters.direct,
       .direct_streams = counters.direct_streams,
+      .http2_streams = counters.http2_streams,
       .in_process = counters.in_process,
       .not_taken = counters.not_taken,
       .no_connection = counters.no_connection,

@@ -85,7 +85,9 @@ bool AwaitTakeOver(grpc::Server& server, absl::Time deadline = absl::InfiniteFut
 // Counted since the process began.
 struct DirectCallStats {
   uint64_t direct = 0;          // begun as direct calls
-  uint64_t direct_streams = 0;  // streams begun as direct calls; others are not counted
+  uint64_t direct_streams = 0;  // streams begun as direct calls
+  uint64_t http2_streams = 0;   // streams of channels with `direct_streams` over HTTP/2, for
+                                // whatever reason
   uint64_t in_process = 0;      // of `direct`, to servers of this process, without the arena
   uint64_t not_taken = 0;      // of those, made at another replica or on the stream path after all:
                                // the server was shutting down or went before it had taken them
@@ -119,6 +121,7 @@ struct ServedCallStats {
   uint64_t taken = 0;    // and so run
   uint64_t refused = 0;  // made on the stream path after all: the server was shutting down, or had
                          // no memory for them; or cancelled before they were taken
+  uint64_t streams = 0;  // streams that were taken, not counted above
 };
 
 // Thread-safe; a few loads.

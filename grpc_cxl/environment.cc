@@ -35,11 +35,17 @@ absl::Status In(const char* variable, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(variable, ": ", status.message()));
 }
 
-absl::StatusOr<bool> Flag(absl::string_view variable, const std::string& text) {
-  if (text.empty() || text == "0") return false;
+absl::StatusOr<bool> Flag(absl::string_view variable, const std::string& text,
+                          bool otherwise = false) {
+  if (text.empty()) return otherwise;
+  if (text == "0") return false;
   if (text == "1") return true;
   return absl::InvalidArgumentError(
       absl::StrCat(variable, " is \"", text, "\", but must be 0 or 1"));
+}
+
+absl::StatusOr<bool> MayStream(const Environment& environment) {
+  return Flag("GRPC_CXL_DIRECT_STREAMS", environment.direct_streams, /*otherwise=*/true);
 }
 
 absl::Status ApplySpin(const std::string& text, EndpointSettings* settings) {
@@ -175,6 +181,7 @@ Environment Environment::Read() {
       .also_known_as = Get("GRPC_CXL_ALSO_KNOWN_AS"),
       .take_over = Get("GRPC_CXL_TAKE_OVER"),
       .inline_calls = Get("GRPC_CXL_INLINE_CALLS"),
+      .direct_streams = Get("GRPC_CXL_DIRECT_STREAMS"),
       .rollout = Get("GRPC_CXL_ROLLOUT"),
       .spin_us = Get("GRPC_CXL_SPIN_US"),
       .coherence = Get("GRPC_CXL_COHERENCE"),
@@ -267,7 +274,9 @@ absl::StatusOr<ChannelSettings> ResolveOptions(const ChannelOptions& options) {
   if (!runs_inline.ok()) return runs_inline.status();
   settings.inline_calls = options.inline_calls || *runs_inline;
   settings.direct_calls = options.direct_calls;
-  settings.direct_streams = options.direct_calls && options.direct_streams;
+  const absl::StatusOr<bool> streams = MayStream(environment);
+  if (!streams.ok()) return streams.status();
+  settings.direct_streams = options.direct_calls && options.direct_streams && *streams;
   settings.priority = options.priority;
   settings.max_arena_bytes = options.max_arena_bytes;
   settings.max_waiting_calls = options.max_waiting_calls;
@@ -283,7 +292,9 @@ absl::StatusOr<ServerSettings> ResolveOptions(const ServerOptions& options) {
   if (!coherence.ok()) return coherence.status();
   settings.coherence = *coherence;
   settings.direct_calls = options.direct_calls;
-  settings.direct_streams = options.direct_calls && options.direct_streams;
+  const absl::StatusOr<bool> streams = MayStream(environment);
+  if (!streams.ok()) return streams.status();
+  settings.direct_streams = options.direct_calls && options.direct_streams && *streams;
   settings.also_known_as = options.also_known_as;
   const absl::StatusOr<bool> take_over = Flag("GRPC_CXL_TAKE_OVER", environment.take_over);
   if (!take_over.ok()) return take_over.status();

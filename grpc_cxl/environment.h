@@ -27,6 +27,7 @@ struct Environment {
   std::string also_known_as;        // GRPC_CXL_ALSO_KNOWN_AS
   std::string take_over;            // GRPC_CXL_TAKE_OVER
   std::string inline_calls;         // GRPC_CXL_INLINE_CALLS
+  std::string direct_streams;       // GRPC_CXL_DIRECT_STREAMS
   std::string rollout;              // GRPC_CXL_ROLLOUT
   std::string spin_us;              // GRPC_CXL_SPIN_US
   std::string coherence;            // GRPC_CXL_COHERENCE

@@ -130,21 +130,35 @@ class Call final : public ObservedCall {
   }
 
   void Began(size_t request_bytes) override {
-    request_bytes_ = request_bytes;
-    if (instruments_.started != nullptr) {
-      Attributes attributes = OfCall();
-      instruments_.started->Add(1, attributes);
-    }
-    AddEvent(client_ ? "Outbound message" : "Inbound message", request_bytes);
+    BeganStream();
+    is_stream_ = false;
+    client_ ? Sent(request_bytes) : Received(request_bytes);
+  }
+
+  void BeganStream() override {
+    is_stream_ = true;
+    if (instruments_.started == nullptr) return;
+    Attributes attributes = OfCall();
+    instruments_.started->Add(1, attributes);
+  }
+
+  void Sent(size_t message_bytes) override {
+    AddEvent("Outbound message", sent_.messages++, message_bytes);
+    sent_.bytes += message_bytes;
+  }
+
+  void Received(size_t message_bytes) override {
+    AddEvent("Inbound message", received_.messages++, message_bytes);
+    received_.bytes += message_bytes;
   }
 
   void Ended(uint32_t code, absl::string_view text, size_t response_bytes) override {
-    EndAttempt(code, text, response_bytes);
+    if (!is_stream_ && code == 0) client_ ? Received(response_bytes) : Sent(response_bytes);
+    EndAttempt(code, text);
     if (instruments_.call_duration != nullptr) {
       const Attributes attributes = OfEnd(code);
       instruments_.call_duration->Record(Seconds(), attributes, otel::context::Context());
     }
-    if (code == 0) AddEvent(client_ ? "Inbound message" : "Outbound message", response_bytes);
     SetStatus(outer_, code, text);
     ended_ = true;
     EndSpans();
@@ -152,7 +166,7 @@ class Call final : public ObservedCall {
 
   void NotTaken() override {
     constexpr uint32_t kUnavailable = 14;
-    EndAttempt(kUnavailable, "the server has not taken the call", 0);
+    EndAttempt(kUnavailable, "the server has not taken the call");
   }
 
  private:
@@ -169,20 +183,20 @@ class Call final : public ObservedCall {
 
   double Seconds() const { return static_cast<double>(internal::SteadyNs() - start_ns_) / 1e9; }
 
-  void EndAttempt(uint32_t code, absl::string_view text, size_t response_bytes) {
+  void EndAttempt(uint32_t code, absl::string_view text) {
     SetStatus(inner_, code, text);
     if (instruments_.duration == nullptr) return;
     const Attributes attributes = OfEnd(code);
     const otel::context::Context none;
     instruments_.duration->Record(Seconds(), attributes, none);
-    instruments_.sent->Record(client_ ? request_bytes_ : response_bytes, attributes, none);
-    instruments_.received->Record(client_ ? response_bytes : request_bytes_, attributes, none);
+    instruments_.sent->Record(sent_.bytes, attributes, none);
+    instruments_.received->Record(received_.bytes, attributes, none);
   }
 
-  void AddEvent(string_view what, size_t bytes) {
+  void AddEvent(string_view what, uint64_t number, size_t bytes) {
     const Span& span = client_ ? inner_ : outer_;
     if (span == nullptr) return;
-    span->AddEvent(what, {{"sequence-number", uint64_t{0}}, {"message-size", uint64_t{bytes}}});
+    span->AddEvent(what, {{"sequence-number", number}, {"message-size", uint64_t{bytes}}});
   }
 
   void EndSpans() {
@@ -204,7 +218,11 @@ class Call final : public ObservedCall {
   const std::string method_, target_;
   const bool client_;
   const int64_t start_ns_;
-  size_t request_bytes_ = 0;
+  struct Messages {
+    uint64_t messages = 0, bytes = 0;
+  };
+  Messages sent_, received_;
+  bool is_stream_ = false;
   bool ended_ = false;
   Span outer_, inner_;  // of the call, and of a client's attempt; null without spans
 };

@@ -18,8 +18,8 @@ struct OpenTelemetryOptions {
   bool server_calls = true;
 };
 
-// Records this process's direct calls (direct_calls.h) as gRPC's own OpenTelemetry plugin records
-// the others, from now on until the process ends:
+// Records this process's direct calls (direct_calls.h), streams among them, as gRPC's own
+// OpenTelemetry plugin records the others, from now on until the process ends:
 //
 //   grpc_cxl::ObserveWithOpenTelemetry({.meter_provider = meters, .tracer_provider = tracers});
 //
@@ -46,8 +46,8 @@ struct OpenTelemetryOptions {
 //   grpc.cxl.connections.made: of channels so far, by grpc.cxl.path
 //   grpc.cxl.sent, grpc.cxl.received: bytes of messages of 16 KiB and more, by grpc.cxl.how:
 //   in_place, block, ring (payload_counters.h)
-//   grpc.cxl.http2_calls: unary calls that were not direct, by grpc.cxl.reason: a counter of
-//   DirectCallStats (direct_calls.h)
+//   grpc.cxl.http2_calls: calls that were not direct, by grpc.cxl.reason: a counter of
+//   DirectCallStats (direct_calls.h); "stream" of streams
 //   grpc.cxl.sleeps: of polling threads, each of which the kernel has to wake up
 //   grpc.cxl.wake_up: what that takes in nanoseconds, as the slowest polling thread has learned
 // Give the histograms the buckets of A66 by views: those of the SDK suit milliseconds.

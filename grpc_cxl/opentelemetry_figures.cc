@@ -72,8 +72,8 @@ OpenTelemetryFigures::OpenTelemetryFigures(otel::metrics::Meter& meter) {
             sink("grpc.cxl.how", "block", page.process.received_from_block);
             sink("grpc.cxl.how", "ring", page.process.received_from_ring);
           });
-  observe(meter.CreateInt64ObservableCounter("grpc.cxl.http2_calls",
-                                             "Unary calls that were not direct", "{call}"),
+  observe(meter.CreateInt64ObservableCounter("grpc.cxl.http2_calls", "Calls that were not direct",
+                                             "{call}"),
           [](const StatusPage& page, const Sink& sink) {
             const auto& process = page.process;
             for (const auto& [reason, count] :
@@ -83,7 +83,8 @@ OpenTelemetryFigures::OpenTelemetryFigures(otel::metrics::Meter& meter) {
                   std::pair("too_large", process.too_large), std::pair("no_slot", process.no_slot),
                   std::pair("excluded_channel", process.excluded_channel),
                   std::pair("global_interceptor", process.global_interceptor),
-                  std::pair("no_descriptor", process.no_descriptor)}) {
+                  std::pair("no_descriptor", process.no_descriptor),
+                  std::pair("stream", process.http2_streams)}) {
               sink("grpc.cxl.reason", reason, count);
             }
           });

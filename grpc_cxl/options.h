@@ -113,8 +113,9 @@ struct ChannelOptions : EndpointOptions {
   bool direct_calls = true;
 
   // Whether streaming calls may bypass HTTP/2 as well, where `direct_calls` do and the server
-  // offers it: up to 16 at a time on a connection. Default: no.
-  bool direct_streams = false;
+  // offers it: up to 16 at a time on a connection. Default: yes; GRPC_CXL_DIRECT_STREAMS=0 in the
+  // environment says no.
+  bool direct_streams = true;
 
   // Whether a call to a server of this very process is run by its caller's thread, as a function
   // call would be: no other thread is woken, nothing passes through an arena, and a machine whose
@@ -159,9 +160,10 @@ struct ServerOptions : EndpointOptions {
   // EnableDirectCalls() (direct_calls.h). Default: yes.
   bool direct_calls = true;
 
-  // Whether direct calls may be streams as well. Default: no. Each that is open on a connection
-  // takes 128 KiB from the second on, of `max_total_arena_bytes` too.
-  bool direct_streams = false;
+  // Whether direct calls may be streams as well. Default: yes; GRPC_CXL_DIRECT_STREAMS=0 in the
+  // environment says no. Each that a connection has had at a time takes up to 128 KiB, of
+  // `max_total_arena_bytes` too, until the connection ends; at rest the memory is given back.
+  bool direct_streams = true;
 
   // Other hosts and ports for which clients reach this server, such as "payments.prod.svc:50051":
   // those of the targets of their channels, spelled as there, in any network namespace that shares

@@ -28,17 +28,29 @@ using ::absl_testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kVariables[] = {"GRPC_CXL_DIR",           "GRPC_CXL_TRUSTED_DIR",
-                                      "GRPC_CXL_ALLOWED_UIDS",  "GRPC_CXL_ALLOWED_GROUPS",
-                                      "GRPC_CXL_ALSO_KNOWN_AS", "GRPC_CXL_SECRET_FILE",
-                                      "GRPC_CXL_SPIN_US",       "GRPC_CXL_COHERENCE",
-                                      "GRPC_CXL_PRESET",        "GRPC_CXL_MEMORY",
-                                      "GRPC_CXL_CHECK_FLUSHES", "GRPC_CXL_REGION",
-                                      "GRPC_CXL_ROLLOUT",       "GRPC_CXL_HOST",
-                                      "GRPC_CXL_REGION_BYTES",  "GRPC_CXL_POLLING_THREADS",
-                                      "GRPC_CXL_TAKE_OVER",     "GRPC_CXL_INLINE_CALLS",
-                                      "GRPC_CXL_STATUS",        "GRPC_CXL_LOG",
-                                      "XDG_RUNTIME_DIR",        "TMPDIR"};
+constexpr const char* kVariables[] = {"GRPC_CXL_DIR",
+                                      "GRPC_CXL_TRUSTED_DIR",
+                                      "GRPC_CXL_ALLOWED_UIDS",
+                                      "GRPC_CXL_ALLOWED_GROUPS",
+                                      "GRPC_CXL_ALSO_KNOWN_AS",
+                                      "GRPC_CXL_SECRET_FILE",
+                                      "GRPC_CXL_SPIN_US",
+                                      "GRPC_CXL_COHERENCE",
+                                      "GRPC_CXL_PRESET",
+                                      "GRPC_CXL_MEMORY",
+                                      "GRPC_CXL_CHECK_FLUSHES",
+                                      "GRPC_CXL_REGION",
+                                      "GRPC_CXL_ROLLOUT",
+                                      "GRPC_CXL_HOST",
+                                      "GRPC_CXL_REGION_BYTES",
+                                      "GRPC_CXL_POLLING_THREADS",
+                                      "GRPC_CXL_TAKE_OVER",
+                                      "GRPC_CXL_INLINE_CALLS",
+                                      "GRPC_CXL_STATUS",
+                                      "GRPC_CXL_LOG",
+                                      "GRPC_CXL_DIRECT_STREAMS",
+                                      "XDG_RUNTIME_DIR",
+                                      "TMPDIR"};
 
 // With these variables and no others.
 template <typename Options = ServerOptions>
@@ -202,6 +214,22 @@ TEST(EnvironmentTest, InlineCalls) {
   EXPECT_TRUE(Resolve({}, runs)->inline_calls);
   EXPECT_TRUE(Resolve({{"GRPC_CXL_INLINE_CALLS", "1"}}, ChannelOptions())->inline_calls);
   EXPECT_FALSE(Resolve({{"GRPC_CXL_INLINE_CALLS", "yes"}}, ChannelOptions()).ok());
+}
+
+TEST(EnvironmentTest, DirectStreams) {
+  ServerOptions server;
+  ChannelOptions channel;
+  EXPECT_TRUE(Resolve({}, server)->direct_streams);
+  EXPECT_TRUE(Resolve({{"GRPC_CXL_DIRECT_STREAMS", "1"}}, channel)->direct_streams);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_DIRECT_STREAMS", "0"}}, server)->direct_streams);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_DIRECT_STREAMS", "0"}}, channel)->direct_streams);
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_DIRECT_STREAMS", "no"}}, channel).ok());
+  server.direct_streams = channel.direct_streams = false;
+  EXPECT_FALSE(Resolve({{"GRPC_CXL_DIRECT_STREAMS", "1"}}, server)->direct_streams);
+  EXPECT_FALSE(Resolve({}, channel)->direct_streams);
+  channel = {};
+  channel.direct_calls = false;
+  EXPECT_FALSE(Resolve({}, channel)->direct_streams);
 }
 
 TEST(EnvironmentTest, Region) {

@@ -50,7 +50,6 @@ template <typename Options>
 Options CxlOptions(const Path& path) {
   Options options;
   options.rendezvous_directory = path.directory();
-  options.direct_streams = true;
   if (path.wait() == "park") options.wait_policy = WaitPolicy::kPark;
   if (path.wait() == "spin") options.wait_policy = WaitPolicy::kSpin;
   if (const auto microseconds = SpinMicroseconds(path.wait())) {

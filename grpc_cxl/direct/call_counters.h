@@ -11,6 +11,7 @@ namespace grpc_cxl::internal {
 struct CallCounters {
   Counter direct;
   Counter direct_streams;
+  Counter http2_streams;
   Counter in_process;
   Counter not_taken;
   Counter no_connection;
@@ -34,6 +35,7 @@ struct CallCounters {
 struct ServedCounters {
   Counter taken;
   Counter refused;
+  Counter streams;
 
   static ServedCounters& OfProcess() {
     static ServedCounters counters;

@@ -18,6 +18,8 @@ namespace grpc_cxl::internal {
 //
 //   Annotate() -> Began() -> Ended(), or at a client NotTaken()
 //        |
+//        +------> BeganStream() -> Sent(), Received() ... -> the same
+//        |
 //        +--> destroyed: the call is not a direct one after all
 class ObservedCall {
  public:
@@ -30,7 +32,11 @@ class ObservedCall {
   virtual void Annotate(Metadata* metadata) = 0;
   // The server has been told; or it has taken the call.
   virtual void Began(size_t request_bytes) = 0;
-  // `code` is gRPC's.
+  // The same of a stream, whose messages are told of one by one.
+  virtual void BeganStream() = 0;
+  virtual void Sent(size_t message_bytes) = 0;
+  virtual void Received(size_t message_bytes) = 0;
+  // `code` is gRPC's; no bytes of a stream.
   virtual void Ended(uint32_t code, absl::string_view text, size_t response_bytes) = 0;
   // The server has not taken it; it goes on over HTTP/2.
   virtual void NotTaken() = 0;

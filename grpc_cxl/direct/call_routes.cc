@@ -32,7 +32,7 @@ Table& TheTable() {
 }
 
 // Calls under way there: of this client, and of all by the server's word.
-uint32_t Own(const CallRoute& route) { return static_cast<uint32_t>(route.busy()); }
+uint32_t Own(const CallRoute& route) { return static_cast<uint32_t>(route.calls_busy()); }
 uint32_t All(const CallRoute& route, int64_t now_ns) { return LoadIn(route.calls->load(), now_ns); }
 
 }  // namespace

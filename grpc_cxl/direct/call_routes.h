@@ -20,6 +20,7 @@
 #include "grpc_cxl/payload/call_blocks.h"
 #include "grpc_cxl/polling/watchdog.h"
 #include "grpc_cxl/status/call_figures.h"
+#include "grpc_cxl/status/stream_figures.h"
 #include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
@@ -28,6 +29,7 @@ namespace grpc_cxl::internal {
 struct RouteCounters {
   Counter not_taken;
   CallFigures calls;  // the latency is of those with a response
+  StreamFigures streams;
 };
 
 // Counts the calls of a connection that have no slots. Thread-safe. All seq_cst: a call that enters
@@ -67,8 +69,10 @@ struct CallRoute {
   ClientStreams* streams = nullptr;      // null: none
   std::shared_ptr<SlotQueue> queue;
 
-  // Calls of this client under way, or waiting for that.
-  int busy() const {
+  // Calls of this client under way, or waiting for that, with and without streams, which may live
+  // for long without an answer.
+  int busy() const { return calls_busy() + (streams == nullptr ? 0 : streams->busy()); }
+  int calls_busy() const {
     return calls->busy() + static_cast<int>(queue->size()) + (gate == nullptr ? 0 : gate->inside());
   }
   // A slot may have become free. Must follow each call, with no lock held.

@@ -25,7 +25,7 @@ ClientLinkUser::ClientLinkUser(Link* link, size_t buffer_bytes, size_t areas, bo
       most_waiting_(most_waiting) {}
 
 void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
-  queue_ = std::make_shared<SlotQueue>(&calls_, owner, most_waiting_);
+  queue_ = std::make_shared<SlotQueue>(&calls_, streams_.get(), owner, most_waiting_);
   routes_->Add(std::make_shared<CallRoute>(CallRoute{.owner = owner.lock(),
                                                      .calls = &calls_,
                                                      .blocks = blocks_,
@@ -39,12 +39,24 @@ void ClientLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
                                                      .queue = queue_}));
 }
 
+uint64_t ClientLinkUser::activity() const {
+  if (streams_ == nullptr) return calls_.posts();
+  const BytesThroughRings bytes = streams_->bytes();
+  return calls_.posts() + bytes.out + bytes.in;
+}
+
 void ClientLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   entry->calls_not_taken = counters_.not_taken;
   entry->calls_waiting = queue_->size();
   entry->capacity = calls_.capacity();
   counters_.calls.Fill(entry);
+  if (streams_ == nullptr) return;
+  counters_.streams.Fill(entry);
+  entry->streams_running = static_cast<uint64_t>(streams_->busy());
+  const BytesThroughRings bytes = streams_->bytes();
+  entry->stream_bytes_out = bytes.out;
+  entry->stream_bytes_in = bytes.in;
 }
 
 void ClientLinkUser::Retire() {

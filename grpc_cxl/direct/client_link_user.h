@@ -46,11 +46,14 @@ class ClientLinkUser final : public LinkUser {
   bool Busy() const override {
     return calls_.busy() > 0 || gate_.Busy() || (streams_ != nullptr && streams_->busy() > 0);
   }
-  uint64_t activity() const override {
-    return calls_.posts() + (streams_ == nullptr ? 0 : streams_->activity());
+  uint64_t activity() const override;
+  void Rest() override {
+    calls_.Rest();
+    if (streams_ != nullptr) streams_->Rest();
   }
-  void Rest() override { calls_.Rest(); }
-  bool MayRest() const override { return calls_.MayRest(); }
+  bool MayRest() const override {
+    return calls_.MayRest() || (streams_ != nullptr && streams_->MayRest());
+  }
   void FillStatus(StatusConnection* entry) const override;
 
  private:

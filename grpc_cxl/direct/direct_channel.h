@@ -30,8 +30,9 @@ struct DirectChannel {
   size_t max_metadata_bytes = kDefaultMetadataLimit;
   // Whether threads that wait for calls to servers of this process run them (inline_call.h).
   bool inline_calls = false;
-  // Whether streams may be direct (stream_interceptor.h).
+  // Whether streams may be direct (stream_interceptor.h), and other interceptors come first.
   bool direct_streams = false;
+  bool has_interceptors = false;
   // Time between liveness pings of a waiting call, and for the answer. Zero `keepalive_time`: no
   // pings.
   std::chrono::milliseconds keepalive_time{0};

@@ -205,8 +205,10 @@ absl::Status Dispatcher::OnCall(std::shared_ptr<ServerLinkUser> connection,
 
 std::shared_ptr<StreamUser> Dispatcher::OnStream(std::shared_ptr<ServerLinkUser> connection,
                                                  std::unique_ptr<ServerStream> stream,
+                                                 StreamTerms terms,
                                                  std::shared_ptr<CallHandler> self) {
-  return MakeRunningStream(std::move(connection), std::move(stream), this, std::move(self));
+  return MakeRunningStream(std::move(connection), std::move(stream), std::move(terms), this,
+                           std::move(self));
 }
 
 }  // namespace grpc_cxl::internal

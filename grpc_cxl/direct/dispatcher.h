@@ -47,7 +47,7 @@ class Dispatcher final : public CallHandler {
   absl::Status OnCall(std::shared_ptr<ServerLinkUser> connection, ServerCalls::CallId call,
                       std::string request) override;
   std::shared_ptr<StreamUser> OnStream(std::shared_ptr<ServerLinkUser> connection,
-                                       std::unique_ptr<ServerStream> stream,
+                                       std::unique_ptr<ServerStream> stream, StreamTerms terms,
                                        std::shared_ptr<CallHandler> self) override;
 
   // For streams.

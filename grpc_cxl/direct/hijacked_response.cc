@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "grpc_cxl/direct/metadata_view.h"
+#include "grpc_cxl/direct/no_room.h"
 #include "grpc_cxl/payload/block_slices.h"
 
 namespace grpc_cxl::internal {
@@ -60,11 +61,8 @@ void HijackedResponse::Set(CallOutcome outcome, const CallRoute& link,
 
 void HijackedResponse::SetNoRoom(int64_t pushback_ms) {
   bytes_ = absl::StrCat(pushback_ms);
-  response_.trailing_metadata = {{"grpc-retry-pushback-ms", bytes_}};
-  Set(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                   absl::StrCat("the server is busy, and as many calls wait for it as may "
-                                "(ChannelOptions::max_waiting_calls); try again in ",
-                                bytes_, " ms")));
+  response_.trailing_metadata = {{kPushbackKey, bytes_}};
+  Set(NoRoom(bytes_));
 }
 
 void HijackedResponse::SetTooLarge(const CallRoute& link, const DirectChannel& channel) {

@@ -126,7 +126,8 @@ std::unique_ptr<ClientInterceptorFactoryInterface> CountExcludedCalls() {
 std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
     std::shared_ptr<CallRoutes> routes, const WaitTerms& wait,
     const grpc::ChannelArguments& arguments, std::shared_ptr<BackgroundCalls> background,
-    std::string target, bool inline_calls, bool direct_streams, std::shared_ptr<void> companion) {
+    std::string target, bool inline_calls, bool direct_streams, bool has_interceptors,
+    std::shared_ptr<void> companion) {
   DirectChannel channel{std::move(routes), wait};
   channel.max_send_bytes = IntArgument(arguments, GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1);
   channel.max_receive_bytes = IntArgument(arguments, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 4 << 20);
@@ -145,6 +146,7 @@ std::unique_ptr<ClientInterceptorFactoryInterface> MakeDirectInterceptor(
   channel.background = std::move(background);
   channel.inline_calls = inline_calls;
   channel.direct_streams = direct_streams;
+  channel.has_interceptors = has_interceptors;
   channel.companion = std::move(companion);
   channel.target = std::move(target);
   return std::make_unique<Factory>(std::move(channel));

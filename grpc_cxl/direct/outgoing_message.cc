@@ -48,6 +48,13 @@ void OutgoingMessage::Take(const grpc::ByteBuffer& message, const CallBlocks& bl
   }
 }
 
+size_t OutgoingMessage::bytes() const {
+  if (lent_.bytes > 0) return lent_.bytes;
+  size_t bytes = 0;
+  for (const absl::Span<const char> piece : pieces()) bytes += piece.size();
+  return bytes;
+}
+
 absl::InlinedVector<absl::Span<const char>, 2> OutgoingMessage::pieces() const {
   if (lent_.bytes > 0) return {{reinterpret_cast<const char*>(&lent_), sizeof(lent_)}};
   if (slices_.empty()) return {absl::MakeConstSpan(bytes_)};

@@ -31,6 +31,7 @@ class OutgoingMessage {
   OutgoingMessage(const grpc::ByteBuffer& message, const CallBlocks& blocks);
 
   uint64_t too_large() const { return too_large_; }
+  size_t bytes() const;
   // Of a block; bytes are 0 if there is none.
   BlockDescriptor lent() const { return lent_; }
 

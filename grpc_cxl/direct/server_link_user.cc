@@ -52,7 +52,7 @@ void ServerLinkUser::SetHandler(std::shared_ptr<CallHandler> handler) {
   handler_ = std::move(handler);
   Tell();
   calls_.SetAccepting(true);
-  if (streams_ != nullptr) streams_->SetAccepting(true);
+  if (streams_ != nullptr) streams_->Accept();
 }
 
 void ServerLinkUser::Retire() {
@@ -60,8 +60,8 @@ void ServerLinkUser::Retire() {
     absl::MutexLock lock(mu_);
     retired_ = true;
     calls_.SetAccepting(false);
-    if (streams_ != nullptr) streams_->SetAccepting(false);
   }
+  if (streams_ != nullptr) streams_->Retire();
   RefuseWaiting();
   Finished();
 }
@@ -162,22 +162,43 @@ bool ServerLinkUser::AwaitResponses(absl::Time deadline) {
   return mu_.AwaitWithDeadline(absl::Condition(&none_runs), deadline);
 }
 
-absl::Status ServerLinkUser::RunStreams() {
-  if (streams_ == nullptr || !streams_->Ready()) return absl::OkStatus();
-  return streams_->Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-    std::shared_ptr<CallHandler> handler;
-    {
-      absl::MutexLock lock(mu_);
-      handler = handler_;  // one that was retired stays while a call is busy
-    }
-    if (handler == nullptr) return nullptr;
-    CallHandler* const raw = handler.get();
-    return raw->OnStream(Self(), std::move(stream), std::move(handler));
-  });
+void ServerLinkUser::AddStreams(std::unique_ptr<ServerStreams> streams) {
+  streams_ = std::make_unique<ServedStreams>(
+      std::move(streams), capacity_,
+      [this] {
+        const std::shared_ptr<ServerLinkUser> self = Self();
+        return self == nullptr ? nullptr
+                               : std::shared_ptr<ServedStreams>(self, self->streams_.get());
+      },
+      [this](std::unique_ptr<ServerStream> stream, StreamTerms terms) {
+        return BeginStream(std::move(stream), std::move(terms));
+      },
+      [this] {
+        if (tells_load_) TellCapacity();
+      });
+}
+
+std::shared_ptr<StreamUser> ServerLinkUser::BeginStream(std::unique_ptr<ServerStream> stream,
+                                                        StreamTerms terms) {
+  std::shared_ptr<CallHandler> handler;
+  {
+    absl::MutexLock lock(mu_);
+    handler = handler_;  // one that was retired stays while a call is busy
+  }
+  if (handler == nullptr) return nullptr;
+  CallHandler* const raw = handler.get();
+  return raw->OnStream(Self(), std::move(stream), std::move(terms), std::move(handler));
+}
+
+void ServerLinkUser::StreamOver() {
+  if (tells_load_) TellCapacity();
+  Finished();
 }
 
 absl::Status ServerLinkUser::Run() {
-  if (absl::Status run = RunStreams(); !run.ok()) return run;
+  if (streams_ != nullptr && streams_->Ready()) {
+    if (absl::Status run = streams_->Run(); !run.ok()) return run;
+  }
   // By priority: places of calls that are not taken after all.
   uint32_t left[std::size(WaitingCalls::kPriorities)] = {};
   // Whether a call waits behind others of this connection. relaxed: if another thread begins the
@@ -317,6 +338,7 @@ void ServerLinkUser::Begin(ServerCalls::CallId call, std::string request) {
 void ServerLinkUser::FillStatus(StatusConnection* entry) const {
   calls_.FillStatus(entry);
   figures_.Fill(entry);
+  if (streams_ != nullptr) streams_->FillStatus(entry);
   entry->calls_waiting = waiting_count_.load(std::memory_order_relaxed);
   entry->capacity = capacity_->limit();
 }

@@ -20,6 +20,7 @@
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/served_streams.h"
 #include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
 #include "grpc_cxl/link/link_user.h"
@@ -46,6 +47,7 @@ class CallHandler {
   // Takes a stream, whose request is still to be read. `self` is this.
   virtual std::shared_ptr<StreamUser> OnStream(std::shared_ptr<ServerLinkUser> connection,
                                                std::unique_ptr<ServerStream> stream,
+                                               StreamTerms terms,
                                                std::shared_ptr<CallHandler> self) = 0;
 };
 
@@ -68,7 +70,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
                  std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
 
   // Streams as well. Before Start().
-  void AddStreams(std::unique_ptr<ServerStreams> streams) { streams_ = std::move(streams); }
+  void AddStreams(std::unique_ptr<ServerStreams> streams);
 
   void Start(std::weak_ptr<LinkOwner> owner) override;
 
@@ -86,7 +88,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   std::string NamePlace(ServerCalls::CallId call);
 
   // For streams: one has ended, or its slot is free; one was malformed.
-  void StreamOver() { Finished(); }
+  void StreamOver();
   void EndConnection(absl::Status why) {
     if (const auto owner = owner_.lock()) owner->End(std::move(why));
   }
@@ -131,11 +133,15 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   uint64_t activity() const override {
     return calls_.calls_seen() + (streams_ == nullptr ? 0 : streams_->activity());
   }
+  void Rest() override {
+    if (streams_ != nullptr) streams_->Rest();
+  }
+  bool MayRest() const override { return streams_ != nullptr && streams_->MayRest(); }
   void FillStatus(StatusConnection* entry) const override;
 
  private:
-  // Takes streams, and lets those under way go on.
-  absl::Status RunStreams();
+  // Makes the user of a stream; null: no handler takes it.
+  std::shared_ptr<StreamUser> BeginStream(std::unique_ptr<ServerStream> stream, StreamTerms terms);
   using TakenCalls = absl::InlinedVector<ServerCalls::TakenCall, 1>;
   // Has the handler begin them, on this thread or with the poller's deferred work.
   void Dispatch(TakenCalls taken);
@@ -157,7 +163,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Tell() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ServerCallAreas calls_;
-  std::unique_ptr<ServerStreams> streams_;  // null: none; set once, by AddStreams()
+  std::unique_ptr<ServedStreams> streams_;  // null: none; set once, by AddStreams()
   const CallBlocks blocks_;
   const std::string peer_;
   CallFigures figures_;  // but for `one_way`, written under mu_

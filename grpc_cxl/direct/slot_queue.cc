@@ -22,8 +22,10 @@ constexpr auto kLookAgain = std::chrono::milliseconds(2);
 
 bool SlotQueue::IsFull(Priority priority) const {
   const uint64_t capacity = calls_->capacity();
+  if (capacity == 0) return false;
   const size_t most = priority == Priority::kBulk ? (most_waiting_ + 1) / 2 : most_waiting_;
-  return capacity > 0 && static_cast<size_t>(calls_->busy()) + size() >= capacity + most;
+  const int busy = calls_->busy() + (streams_ == nullptr ? 0 : streams_->busy());
+  return static_cast<size_t>(busy) + size() >= capacity + most;
 }
 
 SlotQueue::Added SlotQueue::Add(uint64_t ticket, Priority priority, Waiter waiter) {

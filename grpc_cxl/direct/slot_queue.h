@@ -15,6 +15,7 @@
 #include "grpc_cxl/calls/client_call_areas.h"
 #include "grpc_cxl/link/link_owner.h"
 #include "grpc_cxl/priority_level.h"
+#include "grpc_cxl/streams/client_streams.h"
 
 namespace grpc_cxl::internal {
 
@@ -33,11 +34,12 @@ class SlotQueue : public std::enable_shared_from_this<SlotQueue> {
   // call has ended, and the slot was not used.
   using Waiter = absl::AnyInvocable<bool(int slot)>;
 
-  // At most so many calls wait, in slots or here; bulk calls only while less than half of them do,
-  // so that a job does not have the others turned away. `owner` keeps `calls` alive; so does who
-  // calls a function of this.
-  SlotQueue(ClientCallAreas* calls, std::weak_ptr<LinkOwner> owner, size_t most_waiting)
-      : calls_(calls), owner_(std::move(owner)), most_waiting_(most_waiting) {}
+  // At most so many calls wait, in slots or here, and `streams` (null: none) in theirs; bulk calls
+  // only while less than half of them do, so that a job does not have the others turned away.
+  // `owner` keeps both alive; so does who calls a function of this.
+  SlotQueue(ClientCallAreas* calls, const ClientStreams* streams, std::weak_ptr<LinkOwner> owner,
+            size_t most_waiting)
+      : calls_(calls), streams_(streams), owner_(std::move(owner)), most_waiting_(most_waiting) {}
 
   // Whether calls that get no slot are to wait for one.
   bool Queues() const { return calls_->capacity() > 0 && calls_->Accepting(); }
@@ -82,6 +84,7 @@ class SlotQueue : public std::enable_shared_from_this<SlotQueue> {
   void ServeLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ClientCallAreas* const calls_;
+  const ClientStreams* const streams_;
   const std::weak_ptr<LinkOwner> owner_;
   const size_t most_waiting_;
   std::atomic<uint64_t> next_ticket_{1};

@@ -39,99 +39,6 @@ StreamCall::StreamCall(const DirectChannel& channel, std::shared_ptr<const CallR
                              : static_cast<uint64_t>(channel.max_receive_bytes)),
       result_(channel.max_metadata_bytes) {}
 
-bool StreamCall::Begin(Methods* methods, grpc::ClientContext& context) {
-  if (!IsPlain(context)) return false;
-  RequestView view;
-  view.method = method_;
-  if (!SetMetadata(channel_, *methods->GetSendInitialMetadata(), &view) ||
-      !SetTimeout(context, &view)) {
-    return false;
-  }
-  std::string head(RequestHeadBytes(view), '\0');
-  EncodeRequestHead(view, 0, absl::MakeSpan(head));
-  if (head.size() > kMostStreamHeadBytes) return false;
-  waits_in_place_ = IsOnStackOfThisThread(methods);
-  const bool has_message =
-      methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE);
-  if (has_message) {
-    // Null: the completion-queue API has serialised it.
-    const void* const message = methods->GetSendMessage();
-    if (message != nullptr && !IsMessageOf(message, *types_.request)) return false;
-  }
-  Then then;
-  {
-    absl::ReleasableMutexLock lock(mu_);
-    if (cancelled_) return false;
-    stream_ = route_->streams->Open(shared_from_this());
-    std::optional<OutgoingMessage> message;
-    if (stream_ != nullptr && has_message) {
-      message.emplace(methods, *types_.request, max_send_bytes_, route_->blocks);
-      if (message->too_large() > 0) {  // gRPC reports that
-        stream_->Discard();
-        stream_ = nullptr;
-      }
-    }
-    if (stream_ == nullptr) {
-      lock.Release();
-      route_->owner->UserIdle();  // a slot may have been held for a moment
-      return false;
-    }
-    stream_->LimitMessages(max_receive_bytes_);
-    beginning_ = true;
-    UpdateWaiter();
-    const absl::Span<const char> pieces[] = {head};
-    absl::Status written = stream_->Write(StreamRecord::kHead, pieces);
-    if (!written.ok()) Break(std::move(written), &then);
-    if (message.has_value()) Write(*message, &then);
-    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_CLOSE)) {
-      stream_->Write(StreamRecord::kEnd, {}).IgnoreError();  // the next Flush() says it
-    }
-    stream_->Post();
-    if (!waits_in_place_) beginning_ = false;
-  }
-  if (waits_in_place_ && !AwaitTaken()) {
-    Do(std::move(then));
-    return false;
-  }
-  WatchServer(channel_, route_, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    return self == nullptr || self->over();
-  });
-  if (view.timeout_ns != kNoTimeout) {
-    const TaskHandle timer = EndAfter(std::chrono::nanoseconds(view.timeout_ns), StreamTooLate());
-    absl::MutexLock lock(mu_);
-    timer_ = timer;
-  }
-  Do(std::move(then));
-  return true;
-}
-
-bool StreamCall::AwaitTaken() {
-  Then then;
-  const std::atomic<bool> never{false};
-  WaitUntil(
-      [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return stream_ == nullptr || broken_ || stream_->state() != StreamState::kNone;
-      },
-      never, &then);
-  bool refused;
-  {
-    absl::MutexLock lock(mu_);
-    beginning_ = false;
-    refused = not_run_;
-    if (stream_ != nullptr && stream_->state() == StreamState::kRefused) {
-      refused = true;
-      CloseRefused(&then);
-    }
-    if (refused && cancelled_) {
-      refused = false;
-      result_.End(StreamCancelled());
-    }
-  }
-  Do(std::move(then));
-  return !refused;
-}
-
 StreamCall::TaskHandle StreamCall::EndAfter(std::chrono::nanoseconds time, grpc::Status status) {
   return GetDefaultEventEngine()->RunAfter(time,
                                            [weak = weak_from_this(), status = std::move(status)] {
@@ -148,12 +55,14 @@ StreamCall::TaskHandle StreamCall::EndAfter(std::chrono::nanoseconds time, grpc:
 }
 
 void StreamCall::Write(const OutgoingMessage& message, Then* then) {
+  route_->counters->streams.messages_out.Add();
+  if (observed_ != nullptr) observed_->Sent(message.bytes());
   absl::Status written = stream_->Write(message.kind(), message.pieces());
-  if (!taken_ && message.lent().bytes > 0) untaken_.push_back(message.lent());
+  if (!confirmed_ && message.lent().bytes > 0) untaken_.push_back(message.lent());
   if (!written.ok()) Break(std::move(written), then);
 }
 
-void StreamCall::Send(Methods* methods) {
+void StreamCall::Send(Methods* methods, bool may_wait) {
   const auto self = shared_from_this();
   std::optional<OutgoingMessage> message;
   if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
@@ -185,24 +94,24 @@ void StreamCall::Send(Methods* methods) {
   Operation& operation = one.emplace_back(methods);
   operation.send = true;
   operation.message_out = message.has_value();
-  Start(std::move(one));
+  Start(std::move(one), may_wait);
 }
 
-void StreamCall::Receive(Methods* methods) {
+void StreamCall::Receive(Methods* methods, bool may_wait) {
   Operations one;
   Operation& operation = one.emplace_back(methods);
   operation.initial_metadata =
       methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_INITIAL_METADATA);
   operation.message = methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_MESSAGE);
   operation.status = methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_RECV_STATUS);
-  Start(std::move(one));
+  Start(std::move(one), may_wait);
 }
 
-void StreamCall::Start(Operations one) {
+void StreamCall::Start(Operations one, bool may_wait) {
   const auto self = shared_from_this();  // Proceed() may end the context
   const auto operation = one.begin();
   Then then;
-  if (!waits_in_place_) {
+  if (!may_wait) {
     {
       absl::MutexLock lock(mu_);
       operations_.splice(operations_.end(), one);
@@ -227,6 +136,7 @@ void StreamCall::Start(Operations one) {
       if (UpdateWaiter()) Advance(&then);
     } else {
       operation->in_place = false;  // the polling thread takes over
+      then.idle = true;             // maybe for long: memory can be given back
       Advance(&then);
     }
   }
@@ -288,6 +198,13 @@ void StreamCall::Do(Then then) {
   if (then.timer != TaskHandle::kInvalid) GetDefaultEventEngine()->Cancel(then.timer);
   if (!then.broken.ok()) route_->owner->End(std::move(then.broken));
   if (then.idle) route_->owner->UserIdle();
+  if (then.over != nullptr && then.status.has_value()) {
+    then.over->Ended(static_cast<uint32_t>(then.status->error_code()), then.status->error_message(),
+                     0);
+  } else if (then.over != nullptr) {
+    then.over->NotTaken();
+  }
+  if (then.decided != Path::kUndecided) GoOn(then.decided);
   for (Methods* const methods : then.proceed) methods->Proceed();
 }
 
@@ -304,6 +221,7 @@ void StreamCall::Cancel() {
 }
 
 void StreamCall::Abandon() {
+  if (path_.load(std::memory_order_relaxed) != Path::kDirect) return;  // gRPC has ended the call
   Then then;
   {
     absl::MutexLock lock(mu_);

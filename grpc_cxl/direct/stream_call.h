@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,20 +22,29 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/blocks/block_layout.h"
+#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/call_routes.h"
 #include "grpc_cxl/direct/direct_channel.h"
 #include "grpc_cxl/direct/outgoing_message.h"
 #include "grpc_cxl/direct/stream_result.h"
 #include "grpc_cxl/payload/message_types.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/stream_memory.h"
 
 namespace grpc_cxl::internal {
 
-// A streaming call through memory, the client's side. gRPC's batches (a read, a write, the status)
-// are under way beside each other; each goes on by its own Proceed() when it is done:
+// A streaming call through memory, the client's side. With its first batch it is posted, and then
+// it is decided which way the call goes. Other batches that come before that are held:
 //
-//     Send(), Receive()   the application's threads; a thread of the synchronous API waits here
+//   Begin() --posted--> undecided --taken, or over--> Hijack(): direct
+//      |                    '--refused, or the connection has ended before--.
+//      '--no slot, or not for it--------------------------------------------+--> Proceed(): HTTP/2
+//
+// gRPC's batches (a read, a write, the status) are under way beside each other; each goes on by its
+// own Proceed() when it is done:
+//
+//     Intercept()         the application's threads; a thread of the synchronous API waits here
 //     OnNews()            the polling thread: for the batches that no thread waits for
 //
 // Outlives its context until the server has ended it too. Thread-safe.
@@ -44,13 +56,10 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   StreamCall(const DirectChannel& channel, std::shared_ptr<const CallRoute> route,
              const MessageTypes& types, const char* method);
 
-  // The first batch. True: the call is direct, and what the batch sends is under way. False: it is
-  // for HTTP/2.
-  bool Begin(Methods* methods, grpc::ClientContext& context);
-
-  // What a later batch sends, and then what it receives. Each calls Proceed(), now or later.
-  void Send(Methods* methods);
-  void Receive(Methods* methods);
+  // The first batch, which has the initial metadata. Calls Hijack() or Proceed(), now or later.
+  void Begin(Methods* methods, grpc::ClientContext& context);
+  // A batch: what it sends, and then what it receives. Calls Proceed(), now or later.
+  void Intercept(Methods* methods);
 
   // The application has cancelled the call.
   void Cancel();
@@ -59,9 +68,12 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
 
   // StreamUser.
   void OnNews() override;
+  void OnRest() override;
   void OnEnded() override;
 
  private:
+  enum class Path { kUndecided, kDirect, kHttp2 };
+
   // What a batch waits for.
   struct Operation {
     Methods* methods;
@@ -77,25 +89,35 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
 
   bool over() {
     absl::MutexLock lock(mu_);
-    return result_.ended();
+    return result_.ended() || decided_ == Path::kHttp2;
   }
 
   // To be done without the lock.
   struct Then {
+    Path decided = Path::kUndecided;
     absl::InlinedVector<Methods*, 4> proceed;
     absl::Status broken;
     bool idle = false;
     TaskHandle timer = TaskHandle::kInvalid;  // to be cancelled
+    std::unique_ptr<ObservedCall> over;       // with `status`; or not taken
+    std::optional<grpc::Status> status;
   };
   void Do(Then then);
 
-  void Start(Operations one);
+  // False: the call is for HTTP/2.
+  bool Post(const grpc::ClientContext& context, Then* then);
+  bool Open(const std::string& head, Priority priority, Then* then);
+  void Decide(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Carries the decision out: for the first batch, and then for those that are held.
+  void GoOn(Path path);
+  // A batch of a direct call. `may_wait`: on the application's thread.
+  void Run(Methods* methods, bool may_wait);
+  void Send(Methods* methods, bool may_wait);
+  void Receive(Methods* methods, bool may_wait);
+  void Start(Operations one, bool may_wait);
   // On the caller's own thread: spins, then sleeps, at most kPatienceNs. Whether `done`, which is
   // asked with the lock; `flag` becomes true when it is.
   bool WaitUntil(absl::FunctionRef<bool()> done, const std::atomic<bool>& flag, Then* then);
-  // Waits a while for the server to take the stream. False: it does not.
-  bool AwaitTaken();
-
   // Writes, reads and completes what can be.
   void Advance(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UseStream(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -117,6 +139,9 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   void CloseStream(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RevokeUntaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Break(absl::Status status, Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Count a message that has come, and the end.
+  void NoteMessage(const StreamItem& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteEnd(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // True: the server now tells of more than before, so what came until now is to be looked at.
   bool UpdateWaiter() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   TaskHandle EndAfter(std::chrono::nanoseconds time, grpc::Status status);
@@ -127,17 +152,27 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   const char* const method_;
   const int64_t max_send_bytes_;
   const uint64_t max_receive_bytes_;
-  bool waits_in_place_ = false;  // set by Begin()
+  // Set by Begin().
+  Methods* first_ = nullptr;  // the first batch, until it is decided
+  bool is_sync_ = false;      // of the synchronous API
 
-  std::atomic<bool> gone_{false};  // the connection has ended
+  std::atomic<Path> path_{Path::kUndecided};  // stored when the decision is carried out
+  std::atomic<bool> gone_{false};             // the connection has ended
   absl::Mutex mu_;
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
   StreamResult result_ ABSL_GUARDED_BY(mu_);
   Operations operations_ ABSL_GUARDED_BY(mu_);
-  std::vector<BlockDescriptor> untaken_ ABSL_GUARDED_BY(mu_);  // lent before `taken_`
-  bool beginning_ ABSL_GUARDED_BY(mu_) = false;                // Begin() alone looks at the stream
+  std::vector<BlockDescriptor> untaken_ ABSL_GUARDED_BY(mu_);    // lent before `confirmed_`
+  std::vector<Methods*> held_ ABSL_GUARDED_BY(mu_);              // until it is decided
+  std::thread::id hijacks_ ABSL_GUARDED_BY(mu_);                 // that is in Hijack()
+  std::unique_ptr<ObservedCall> observed_ ABSL_GUARDED_BY(mu_);  // null: nobody does
+  bool begins_in_place_ ABSL_GUARDED_BY(mu_) = false;            // a thread waits for the decision
+  Path decided_ ABSL_GUARDED_BY(mu_) = Path::kUndecided;
   bool taken_ ABSL_GUARDED_BY(mu_) = false;
-  bool not_run_ ABSL_GUARDED_BY(mu_) = false;  // the connection has ended, and the server has not
+  bool confirmed_ ABSL_GUARDED_BY(mu_) = false;  // it will not be refused any more
+  uint32_t news_at_first_ ABSL_GUARDED_BY(mu_) = 0;
+  bool posted_ ABSL_GUARDED_BY(mu_) = false;
+  bool noted_ ABSL_GUARDED_BY(mu_) = false;  // its end
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool given_ ABSL_GUARDED_BY(mu_) = false;  // of Advance()

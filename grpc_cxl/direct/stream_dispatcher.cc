@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/direct/call_observer.h"
+#include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/metadata_view.h"
 #include "grpc_cxl/direct/outgoing_message.h"
 #include "grpc_cxl/payload/block_slices.h"
@@ -35,14 +36,20 @@ class RunningStream final : public StreamUser,
                             public std::enable_shared_from_this<RunningStream> {
  public:
   RunningStream(std::shared_ptr<ServerLinkUser> connection, std::unique_ptr<ServerStream> stream,
-                Dispatcher* dispatcher, std::shared_ptr<CallHandler> handler)
+                StreamTerms terms, Dispatcher* dispatcher, std::shared_ptr<CallHandler> handler)
       : connection_(std::move(connection)),
         dispatcher_(dispatcher),
         handler_(std::move(handler)),
-        stream_(std::move(stream)) {}
+        stream_(std::move(stream)),
+        terms_(std::move(terms)) {}
 
   void OnNews() override {
     Use([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return Advance(); });
+  }
+
+  void OnRest() override {
+    absl::MutexLock lock(mu_);
+    if (stream_ != nullptr) stream_->Rest();
   }
 
   void OnEnded() override {
@@ -69,6 +76,8 @@ class RunningStream final : public StreamUser,
       absl::Status written = WriteHead();
       if (written.ok() && !released_) {
         const OutgoingMessage message(response_, connection_->blocks());
+        terms_.figures->messages_out.Add();
+        if (observed_ != nullptr) observed_->Sent(response_.Length());
         written = stream_->Write(message.kind(), message.pieces());
       }
       response_.Clear();
@@ -90,9 +99,7 @@ class RunningStream final : public StreamUser,
     Use([this, &status]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       done_ = true;
       if (connection_ended_) {
-        if (observed_ != nullptr) {
-          observed_->Ended(static_cast<uint32_t>(status.error_code()), status.error_message(), 0);
-        }
+        NoteEnd(static_cast<uint32_t>(status.error_code()), status.error_message());
         Over();
         return absl::OkStatus();
       }
@@ -108,11 +115,14 @@ class RunningStream final : public StreamUser,
     const std::shared_ptr<RunningStream> self = shared_from_this();
     absl::Status status;
     bool over;
+    std::shared_ptr<void> place;  // which another stream may take when it goes
     {
       absl::MutexLock lock(mu_);
       status = act();
       over = std::exchange(tell_over_, false);
+      if (done_ || stream_ == nullptr) place = std::move(terms_.place);
     }
+    place = nullptr;
     if (!status.ok()) connection_->EndConnection(std::move(status));
     if (over) connection_->StreamOver();
   }
@@ -152,6 +162,16 @@ class RunningStream final : public StreamUser,
     tell_over_ = true;
   }
 
+  void NoteMessage(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    terms_.figures->messages_in.Add();
+    if (observed_ != nullptr) observed_->Received(bytes);
+  }
+
+  void NoteEnd(uint32_t code, absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    terms_.figures->Ended(code);
+    if (observed_ != nullptr) observed_->Ended(code, text, 0);
+  }
+
   absl::Status Take(StreamItem record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (!started_ && !done_) {
       if (record.kind != StreamRecord::kHead) return Broken("a stream does not begin with a head");
@@ -173,6 +193,7 @@ class RunningStream final : public StreamUser,
           Cancel();
         }
         if (!released_) {
+          NoteMessage(record.bytes.size());
           auto* const bytes = new std::string(std::move(record.bytes));
           grpc::Slice slice(
               bytes->data(), bytes->size(),
@@ -187,6 +208,7 @@ class RunningStream final : public StreamUser,
         if (released_) return ReturnUnread(connection_->blocks(), descriptor);
         const absl::StatusOr<grpc::Slice> slice = BorrowSlice(connection_->blocks(), descriptor);
         if (!slice.ok()) return slice.status();
+        NoteMessage(slice->size());
         StartNext(*slice);
         return absl::OkStatus();
       }
@@ -199,6 +221,7 @@ class RunningStream final : public StreamUser,
   }
 
   absl::Status Start(std::string head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    ShortenTimeout(terms_.waited_ns, &head);
     const absl::StatusOr<RequestView> request = DecodeRequest(head);
     if (!request.ok()) return request.status();
     if (!request->message.empty() || request->block.bytes > 0)
@@ -207,12 +230,17 @@ class RunningStream final : public StreamUser,
       done_ = released_ = true;
       return WriteEnd(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, why));
     }
+    if (request->timeout_ns == 0) {  // passed while it waited
+      done_ = released_ = true;
+      return WriteEnd(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"));
+    }
     if (absl::Status prepared =
             dispatcher_->Prepare(*request, connection_->peer(), &context_, &observed_);
         !prepared.ok()) {
       return prepared;
     }
-    if (observed_ != nullptr) observed_->Began(0);
+    if (!terms_.place_name.empty()) context_.AddMetadata(CallPlace::kKey, terms_.place_name);
+    if (observed_ != nullptr) observed_->BeganStream();
     started_ = true;
     self_ = shared_from_this();
     dispatcher_->stub().PrepareBidiStreamingCall(&context_, std::string(request->method),
@@ -286,7 +314,7 @@ class RunningStream final : public StreamUser,
       view.status_message = too_large_;
       bytes = EncodeResponseHead(view, 0);
     }
-    if (observed_ != nullptr) observed_->Ended(view.code, view.status_message, 0);
+    NoteEnd(view.code, view.status_message);
     return Write(StreamRecord::kEnd, bytes);
   }
 
@@ -310,7 +338,8 @@ class RunningStream final : public StreamUser,
   std::atomic<bool> gone_{false};  // the connection has ended
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
-  std::shared_ptr<RunningStream> self_;                        // from Start() to OnDone()
+  StreamTerms terms_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<RunningStream> self_;  // from Start() to OnDone()
   // Of the operations under way.
   Bytes request_, response_;
   std::string too_large_ ABSL_GUARDED_BY(mu_);
@@ -331,11 +360,11 @@ class RunningStream final : public StreamUser,
 
 std::shared_ptr<StreamUser> MakeRunningStream(std::shared_ptr<ServerLinkUser> connection,
                                               std::unique_ptr<ServerStream> stream,
-                                              Dispatcher* dispatcher,
+                                              StreamTerms terms, Dispatcher* dispatcher,
                                               std::shared_ptr<CallHandler> handler) {
   stream->LimitMessages(dispatcher->max_message_bytes());
-  return std::make_shared<RunningStream>(std::move(connection), std::move(stream), dispatcher,
-                                         std::move(handler));
+  return std::make_shared<RunningStream>(std::move(connection), std::move(stream), std::move(terms),
+                                         dispatcher, std::move(handler));
 }
 
 }  // namespace grpc_cxl::internal

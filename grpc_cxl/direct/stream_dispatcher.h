@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "grpc_cxl/direct/dispatcher.h"
+#include "grpc_cxl/direct/served_streams.h"
 #include "grpc_cxl/direct/server_link_user.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_memory.h"
@@ -16,7 +17,7 @@ namespace grpc_cxl::internal {
 // the last is in the ring. `handler` is `dispatcher`, and kept.
 std::shared_ptr<StreamUser> MakeRunningStream(std::shared_ptr<ServerLinkUser> connection,
                                               std::unique_ptr<ServerStream> stream,
-                                              Dispatcher* dispatcher,
+                                              StreamTerms terms, Dispatcher* dispatcher,
                                               std::shared_ptr<CallHandler> handler);
 
 }  // namespace grpc_cxl::internal

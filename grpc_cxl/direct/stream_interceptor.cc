@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "grpc_cxl/direct/call_counters.h"
-#include "grpc_cxl/direct/call_observer.h"
 #include "grpc_cxl/direct/global_interceptor.h"
 #include "grpc_cxl/direct/static_text.h"
 #include "grpc_cxl/direct/stream_call.h"
@@ -23,59 +22,56 @@ class StreamInterceptor final : public Interceptor {
  public:
   StreamInterceptor(std::shared_ptr<StreamCall> call, grpc::ClientContext* context)
       : call_(std::move(call)), context_(context) {}
-  ~StreamInterceptor() override {
-    if (direct_) call_->Abandon();
-  }
+  ~StreamInterceptor() override { call_->Abandon(); }
 
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_CANCEL)) {
       return call_->Cancel();
     }
-    if (!begun_) {
-      begun_ = true;
-      direct_ =
-          methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA) &&
-          call_->Begin(methods, *context_);
-      if (!direct_) return methods->Proceed();
-      CallCounters::OfProcess().direct_streams.Add();
-      return methods->Hijack();
+    if (corked_) return methods->Proceed();
+    if (std::exchange(begun_, true)) return call_->Intercept(methods);
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      return call_->Begin(methods, *context_);
     }
-    if (!direct_) return methods->Proceed();
-    const auto has = [methods](InterceptionHookPoints point) {
-      return methods->QueryInterceptionHookPoint(point);
-    };
-    if (has(InterceptionHookPoints::PRE_SEND_MESSAGE) ||
-        has(InterceptionHookPoints::PRE_SEND_CLOSE)) {
-      call_->Send(methods);
-    } else if (has(InterceptionHookPoints::PRE_RECV_INITIAL_METADATA) ||
-               has(InterceptionHookPoints::PRE_RECV_MESSAGE) ||
-               has(InterceptionHookPoints::PRE_RECV_STATUS)) {
-      call_->Receive(methods);
-    } else {
-      methods->Proceed();
-    }
+    corked_ = true;
+    CallCounters::OfProcess().http2_streams.Add();
+    methods->Proceed();
   }
 
  private:
   const std::shared_ptr<StreamCall> call_;
   grpc::ClientContext* const context_;
-  // Set by the first batch, which is over with that before there are others.
+  // Set by the first batch, before there are others.
   bool begun_ = false;
-  bool direct_ = false;
+  bool corked_ = false;  // the call is gRPC's
 };
 
-}  // namespace
-
-Interceptor* MakeStreamInterceptor(const DirectChannel& channel, ClientRpcInfo* info) {
-  if (HasGlobalInterceptor() || CallObserver::Get() != nullptr) return nullptr;
+// The connection for a stream: another replica's if at the first as many calls wait as may.
+std::shared_ptr<const CallRoute> ChooseRoute(const CallRoutes& routes) {
   uint32_t under_way = 0;
-  std::shared_ptr<const CallRoute> route = channel.routes->Choose(&under_way);
+  std::shared_ptr<const CallRoute> route = routes.Choose(&under_way);
+  if (route == nullptr || route->score == nullptr || !route->queue->IsFull()) return route;
+  std::shared_ptr<const CallRoute> other = routes.Choose(&under_way, route.get());
+  return other == nullptr || other->queue->IsFull() ? route : other;
+}
+
+StreamInterceptor* MakeInterceptor(const DirectChannel& channel, ClientRpcInfo* info) {
+  if (HasGlobalInterceptor()) return nullptr;
+  std::shared_ptr<const CallRoute> route = ChooseRoute(*channel.routes);
   if (route == nullptr || route->streams == nullptr || !IsLiteral(info->method())) return nullptr;
   const MessageTypes* const types = FindMessageTypes(info->method());
   if (types == nullptr) return nullptr;
   return new StreamInterceptor(
       std::make_shared<StreamCall>(channel, std::move(route), *types, info->method()),
       info->client_context());
+}
+
+}  // namespace
+
+Interceptor* MakeStreamInterceptor(const DirectChannel& channel, ClientRpcInfo* info) {
+  StreamInterceptor* const made = MakeInterceptor(channel, info);
+  if (made == nullptr) CallCounters::OfProcess().http2_streams.Add();
+  return made;
 }
 
 }  // namespace grpc_cxl::internal

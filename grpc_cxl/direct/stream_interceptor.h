@@ -9,12 +9,8 @@
 
 namespace grpc_cxl::internal {
 
-// The interceptor of a streaming call that takes it out of gRPC, if the channel has direct streams,
-// a connection that takes them is up, and the call is of generated code. Else null: gRPC then skips
-// it. Whether it is taken in the end is decided with its first batch:
-//
-//   Intercept(first batch) --StreamCall::Begin()--> Hijack(): all batches go to the StreamCall
-//                                  '--> Proceed(): HTTP/2, as if this object did not exist
+// The interceptor of a streaming call that may take it out of gRPC (StreamCall), if a connection
+// that takes streams is up, and the call is of generated code. Else null: gRPC then skips it.
 //
 // A batch that comes without the initial metadata first (that of a callback stream with corked
 // metadata) is gRPC's already, and with it the call.

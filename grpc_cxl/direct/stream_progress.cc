@@ -17,6 +17,8 @@ void StreamCall::Advance(Then* then) {
   bool again;
   do {
     UseStream(then);
+    Decide(then);
+    NoteEnd(then);
     given_ = false;
     for (auto operation = operations_.begin(); operation != operations_.end();) {
       const auto next = std::next(operation);
@@ -32,7 +34,7 @@ void StreamCall::Advance(Then* then) {
       }
       operation = next;
     }
-    if (result_.ended() && timer_ != TaskHandle::kInvalid) {
+    if ((result_.ended() || decided_ == Path::kHttp2) && timer_ != TaskHandle::kInvalid) {
       then->timer = std::exchange(timer_, TaskHandle::kInvalid);
     }
     // Behind a message that was taken there may be another record.
@@ -43,7 +45,8 @@ void StreamCall::Advance(Then* then) {
 
 bool StreamCall::UpdateWaiter() {
   if (stream_ == nullptr) return false;
-  const bool polled = !waits_in_place_ || result_.ended() ||
+  const bool polled = !is_sync_ || result_.ended() ||
+                      (decided_ == Path::kUndecided && !begins_in_place_) ||
                       std::any_of(operations_.begin(), operations_.end(),
                                   [](const Operation& operation) { return !operation.in_place; });
   const uint32_t bits = (polled ? kStreamPolled : 0) | (parked_ > 0 ? kStreamParked : 0);
@@ -54,16 +57,21 @@ bool StreamCall::UpdateWaiter() {
 }
 
 void StreamCall::UseStream(Then* then) {
-  if (stream_ == nullptr || broken_ || beginning_) return;
+  if (stream_ == nullptr || broken_) return;
+  const uint32_t news = stream_->news();  // before the state that it tells of
   const StreamState state = stream_->state();
   // Also behind kTaken: a server that sees `cancelled` just then refuses after all.
   if (state == StreamState::kRefused) {
-    result_.End(cancelled_ ? StreamCancelled()
-                           : StreamUnavailable("the server took no more calls on this connection"));
+    if (cancelled_ || decided_ != Path::kUndecided) {
+      result_.End(cancelled_
+                      ? StreamCancelled()
+                      : StreamUnavailable("the server took no more calls on this connection"));
+    }
     return CloseRefused(then);
   }
-  if (!taken_ && state != StreamState::kNone) {
-    taken_ = true;
+  if (state != StreamState::kNone) taken_ = true;
+  if (!confirmed_ && taken_ && news != news_at_first_) {
+    confirmed_ = true;
     untaken_.clear();
   }
   if (!stream_->ready()) {
@@ -80,7 +88,7 @@ bool StreamCall::LeavesMessages() const {
     if (operation.message) return false;
     status |= operation.status;
   }
-  return status && waits_in_place_;
+  return status && is_sync_;
 }
 
 bool StreamCall::WantsRecord() const {
@@ -119,10 +127,34 @@ void StreamCall::LimitMessage(const StreamItem& record) {
   }
 }
 
+void StreamCall::NoteMessage(const StreamItem& record) {
+  if (result_.ended()) return;
+  size_t bytes = record.bytes.size();
+  if (record.kind == StreamRecord::kBlock) {
+    BlockDescriptor block;
+    memcpy(&block, record.bytes.data(), sizeof(block));
+    bytes = block.bytes;
+  } else if (record.kind != StreamRecord::kMessage) {
+    return;
+  }
+  route_->counters->streams.messages_in.Add();
+  if (observed_ != nullptr) observed_->Received(bytes);
+}
+
+void StreamCall::NoteEnd(Then* then) {
+  if (!result_.ended() || decided_ != Path::kDirect || std::exchange(noted_, true)) return;
+  route_->counters->streams.Ended(static_cast<uint32_t>(result_.status().error_code()));
+  if (observed_ == nullptr) return;
+  if (!posted_) observed_->BeganStream();  // no server was told
+  then->over = std::move(observed_);
+  then->status = result_.status();
+}
+
 void StreamCall::Take(StreamItem record, Then* then) {
   const bool is_end = record.kind == StreamRecord::kEnd;
   LimitMessage(record);
   if (record.too_large > 0) return;
+  NoteMessage(record);
   absl::Status taken = result_.Take(std::move(record), route_->blocks);
   if (absl::IsResourceExhausted(taken)) {
     if (!is_end) stream_->Cancel();
@@ -154,7 +186,7 @@ bool StreamCall::Complete(Operation& operation) {
   }
   if (operation.status) {
     // Over HTTP/2, too, messages that nobody has read hold an OK back.
-    if (!result_.ended() || (result_.has_message() && result_.status().ok() && !waits_in_place_)) {
+    if (!result_.ended() || (result_.has_message() && result_.status().ok() && !is_sync_)) {
       return false;
     }
     result_.GiveStatus(operation.methods);
@@ -208,6 +240,11 @@ void StreamCall::OnNews() {
   Do(std::move(then));
 }
 
+void StreamCall::OnRest() {
+  absl::MutexLock lock(mu_);
+  if (stream_ != nullptr) stream_->Rest();
+}
+
 void StreamCall::OnEnded() {
   gone_.store(true, std::memory_order_relaxed);  // matched by the load in Read()
   Then then;
@@ -222,14 +259,17 @@ void StreamCall::OnEnded() {
       complete = stream_->Next(&record);
       if (!complete.ok() || !*complete) break;
       LimitMessage(record);
+      NoteMessage(record);
       if (record.too_large > 0 || !result_.Take(std::move(record), route_->blocks).ok()) break;
     }
     if (!result_.ended()) {
-      not_run_ = stream_->TakeBack();
-      if (not_run_) RevokeUntaken();
-      if (not_run_ && cancelled_) result_.End(StreamCancelled());
-      result_.End(
-          StreamUnavailable("the server closed the connection or died while it had the call"));
+      const bool not_run = stream_->TakeBack();
+      if (not_run) RevokeUntaken();
+      if (not_run && cancelled_) result_.End(StreamCancelled());
+      if (!not_run || decided_ != Path::kUndecided) {
+        result_.End(
+            StreamUnavailable("the server closed the connection or died while it had the call"));
+      }
     }
     if (parked_ > 0) stream_->WakeParked();
     stream_ = nullptr;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/direct/metadata_limit.h"
+#include "grpc_cxl/direct/no_room.h"
 #include "grpc_cxl/payload/block_slices.h"
 #include "grpc_cxl/payload/message_types.h"
 
@@ -99,6 +100,11 @@ void StreamResult::End(grpc::Status status) {
   DropMessages();
 }
 
+void StreamResult::EndWithoutRoom(int64_t pushback_ms) {
+  pushback_ = absl::StrCat(pushback_ms);
+  End(NoRoom(pushback_));
+}
+
 void StreamResult::GiveInitialMetadata(InterceptorBatchMethods* methods) const {
   if (initial_.has_value()) {
     Insert(initial_->view.initial_metadata, methods->GetRecvInitialMetadata());
@@ -131,6 +137,9 @@ bool StreamResult::Parse(Message message, google::protobuf::Message* into) {
 void StreamResult::GiveStatus(InterceptorBatchMethods* methods) const {
   if (last_.has_value()) {
     Insert(last_->view.trailing_metadata, methods->GetRecvTrailingMetadata());
+  }
+  if (!pushback_.empty()) {
+    methods->GetRecvTrailingMetadata()->emplace(kPushbackKey, pushback_);
   }
   *methods->GetRecvStatus() = status_;
 }

@@ -33,6 +33,8 @@ class StreamResult {
   absl::Status Take(StreamItem record, const CallBlocks& blocks);
   // Ends the stream, unless it has ended: with `status`, and without messages that are not read.
   void End(grpc::Status status);
+  // Of a stream that must not wait for its server's capacity; it may be tried again then.
+  void EndWithoutRoom(int64_t pushback_ms);
   void DropMessages() { messages_.clear(), unread_bytes_ = 0; }
 
   bool ended() const { return ended_; }
@@ -76,6 +78,7 @@ class StreamResult {
   std::deque<Message> messages_;
   size_t unread_bytes_ = 0;  // of all of these
   std::optional<Response> last_;
+  std::string pushback_;  // for the trailing metadata; empty: none
   bool ended_ = false;
   grpc::Status status_;
 };

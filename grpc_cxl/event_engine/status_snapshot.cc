@@ -75,6 +75,9 @@ void FillCounters(StatusProcess* process) {
   process->one_way_failed = calls.one_way_failed;
   process->served = ServedCounters::OfProcess().taken;
   process->refused = ServedCounters::OfProcess().refused;
+  process->direct_streams = calls.direct_streams;
+  process->http2_streams = calls.http2_streams;
+  process->served_streams = ServedCounters::OfProcess().streams;
   const PathCounters& paths = PathCounters::OfProcess();
   process->memory_connections = paths.memory;
   process->network_connections = paths.network;

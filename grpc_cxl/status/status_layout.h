@@ -79,8 +79,10 @@ struct StatusProcess {
   // One-way calls, as in DirectCallStats.
   uint64_t one_way, one_way_background, one_way_failed;
   uint64_t moved_connections;  // as in ConnectionCounters
+  // Streams, as in DirectCallStats and ServedCallStats.
+  uint64_t direct_streams, http2_streams, served_streams;
 };
-static_assert(sizeof(StatusProcess) == 336);
+static_assert(sizeof(StatusProcess) == 360);
 static_assert(offsetof(StatusProcess, start_time) == 8);
 static_assert(offsetof(StatusProcess, command) == 24);
 static_assert(offsetof(StatusProcess, grpc_version) == 56);
@@ -92,6 +94,7 @@ static_assert(offsetof(StatusProcess, connections_not_shown) == 272);
 static_assert(offsetof(StatusProcess, served) == 288);
 static_assert(offsetof(StatusProcess, one_way) == 304);
 static_assert(offsetof(StatusProcess, moved_connections) == 328);
+static_assert(offsetof(StatusProcess, direct_streams) == 336);
 
 // A polling thread.
 struct StatusThread {
@@ -173,10 +176,17 @@ struct StatusConnection {
   // Calls at a time that the server makes room for, 0: any number; and how many wait now: at the
   // server's end for room, at the client's for a slot.
   uint64_t capacity, calls_waiting;
+  // Streams without HTTP/2: posted by the client or taken by the server; under way now; those that
+  // wait for the server's capacity now, at its end. Their messages, bytes in their rings (those of
+  // blocks are counted above), and how they ended.
+  uint64_t streams, streams_running, streams_waiting;
+  uint64_t stream_messages_out, stream_messages_in;
+  uint64_t stream_bytes_out, stream_bytes_in;
+  uint64_t stream_outcomes[kCallOutcomes];
 };
 static_assert(kCallOutcomes == 17);
 static_assert(kLatencyBuckets == 82);
-static_assert(sizeof(StatusConnection) == 1144);
+static_assert(sizeof(StatusConnection) == 1336);
 static_assert(offsetof(StatusConnection, side) == 16);
 static_assert(offsetof(StatusConnection, name) == 32);
 static_assert(offsetof(StatusConnection, rollout) == 128);
@@ -191,6 +201,8 @@ static_assert(offsetof(StatusConnection, one_way_calls) == 984);
 static_assert(offsetof(StatusConnection, outcomes) == 992);
 static_assert(offsetof(StatusConnection, capacity) == 1128);
 static_assert(offsetof(StatusConnection, calls_waiting) == 1136);
+static_assert(offsetof(StatusConnection, streams) == 1144);
+static_assert(offsetof(StatusConnection, stream_outcomes) == 1200);
 
 // A connection that one of its channels has over the network now.
 struct StatusNetworkPeer {

@@ -11,21 +11,19 @@
 
 namespace grpc_cxl::internal {
 
-ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation)
-    : owner_(owner),
+ClientStream::ClientStream(ClientStreams* owner, int slot, uint32_t generation, StreamRings* rings)
+    : StreamEnd(rings, &owner->memory_.server_slot(slot).rx, owner->memory_.view),
+      owner_(owner),
       slot_(slot),
-      generation_(generation),
-      tx_(&owner->memory_.client_slot(slot).tx, &owner->memory_.server_slot(slot).rx,
-          owner->memory_.ring_to_server(slot), owner->memory_.view, owner->memory_.pages),
-      rx_(&owner->memory_.client_slot(slot).rx, &owner->memory_.server_slot(slot).tx,
-          owner->memory_.ring_to_client(slot), owner->memory_.view),
-      writer_(&tx_, &owner->memory_.server_slot(slot).rx, owner->memory_.view),
-      reader_(&rx_) {}
+      generation_(generation) {}
 
 void ClientStream::Discard() { owner_->Closed(slot_, /*posted=*/false); }
 
-void ClientStream::Post() {
-  // Publishes the slot; matched by the acquire load in ServerStreams::Look().
+void ClientStream::Post(Priority priority) {
+  // relaxed: the store below publishes it.
+  owner_->memory_.client_slot(slot_).priority.store(static_cast<uint32_t>(priority),
+                                                    std::memory_order_relaxed);
+  // Publishes the slot; matched by the acquire load in ServerStreams::Run().
   owner_->memory_.view.Store(owner_->memory_.client_slot(slot_).generation, generation_,
                              std::memory_order_release);
   Tell();
@@ -54,31 +52,6 @@ bool ClientStream::TakeBack() {
   return now == StreamState::kNone || now == StreamState::kRefused;
 }
 
-absl::Status ClientStream::Write(StreamRecord kind,
-                                 absl::Span<const absl::Span<const char>> pieces) {
-  bool published = false;
-  absl::Status status = writer_.Write(kind, pieces, &published);
-  if (published) Tell();
-  return status;
-}
-
-absl::Status ClientStream::Flush() {
-  bool published = false;
-  absl::Status status = writer_.Flush(&published);
-  if (published) Tell();
-  return status;
-}
-
-absl::StatusOr<bool> ClientStream::Next(StreamItem* record) {
-  bool consumed = false;
-  absl::StatusOr<bool> complete = reader_.Next(record, &consumed);
-  if (consumed) {
-    FullFence();  // matched by the one in StreamWriter::Flush()
-    if (rx_.WriterWantsWake()) Tell();
-  }
-  return complete;
-}
-
 void ClientStream::Cancel() {
   // Matched by the acquire load in ServerStream::cancelled().
   owner_->memory_.view.Store(owner_->memory_.client_slot(slot_).cancelled, generation_,
@@ -87,7 +60,7 @@ void ClientStream::Cancel() {
 }
 
 void ClientStream::Close() {
-  tx_.ClearWantSpace();  // the next stream has not asked
+  ClearWantSpace();
   // The order of the last published bytes and this is that of the acquire load in
   // ServerStream::closed().
   owner_->memory_.view.Store(owner_->memory_.client_slot(slot_).closed, generation_,
@@ -132,12 +105,7 @@ std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> us
   if (granted == 0) return nullptr;
   absl::MutexLock lock(mu_);
   if (ended()) return nullptr;
-  if (!reserved_) {
-    const absl::Span<const char> words(reinterpret_cast<const char*>(&memory_.client_slot(0)),
-                                       kStreamSlots * sizeof(StreamClientSlot));
-    if (!memory_.pages.Reserve(words).ok()) return nullptr;
-    reserved_ = true;
-  }
+  if (!rings_.Make(memory_, StreamSide::kClient).ok()) return nullptr;
   for (size_t i = 0; i < granted; ++i) {
     Slot& slot = slots_[i];
     if (slot.user != nullptr) continue;
@@ -156,7 +124,7 @@ std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> us
     slot.user = std::move(user);
     // relaxed: Post() publishes it.
     memory_.client_slot(i).waiter.store(0, std::memory_order_relaxed);
-    return std::make_unique<ClientStream>(this, static_cast<int>(i), slot.generation);
+    return std::make_unique<ClientStream>(this, static_cast<int>(i), slot.generation, &rings_[i]);
   }
   return nullptr;
 }
@@ -194,6 +162,22 @@ void ClientStreams::Run() {
     }
   }
   for (const std::shared_ptr<StreamUser>& user : users) user->OnNews();
+}
+
+void ClientStreams::Rest() {
+  std::vector<std::shared_ptr<StreamUser>> users;
+  {
+    absl::MutexLock lock(mu_);
+    if (ended() || !rings_.MayRest()) return;  // later, streams without a user use their rings
+    for (size_t i = 0; i < kStreamSlots; ++i) {
+      if (slots_[i].user != nullptr) {
+        users.push_back(slots_[i].user);
+      } else {
+        rings_[i].tx.Rest();
+      }
+    }
+  }
+  for (const std::shared_ptr<StreamUser>& user : users) user->OnRest();
 }
 
 void ClientStreams::Ended() {

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/log/check.h"
+#include "absl/status/statusor.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/doorbell/full_fence.h"
 #include "grpc_cxl/doorbell/futex.h"
@@ -45,16 +47,11 @@ class Refused final : public StreamUser {
 
 }  // namespace
 
-ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation)
-    : owner_(owner),
+ServerStream::ServerStream(ServerStreams* owner, int slot, uint32_t generation, StreamRings* rings)
+    : StreamEnd(rings, &owner->memory_.client_slot(slot).rx, owner->memory_.view),
+      owner_(owner),
       slot_(slot),
-      generation_(generation),
-      tx_(&owner->memory_.server_slot(slot).tx, &owner->memory_.client_slot(slot).rx,
-          owner->memory_.ring_to_client(slot), owner->memory_.view, owner->memory_.pages),
-      rx_(&owner->memory_.server_slot(slot).rx, &owner->memory_.client_slot(slot).tx,
-          owner->memory_.ring_to_server(slot), owner->memory_.view),
-      writer_(&tx_, &owner->memory_.client_slot(slot).rx, owner->memory_.view),
-      reader_(&rx_) {}
+      generation_(generation) {}
 
 void ServerStream::SetState(StreamState state) {
   // Matched by the acquire loads in ClientStream::state() and ClientStreams::Open().
@@ -81,35 +78,8 @@ void ServerStream::Tell() {
   }
 }
 
-absl::Status ServerStream::Write(StreamRecord kind,
-                                 absl::Span<const absl::Span<const char>> pieces) {
-  bool published = false;
-  absl::Status status = writer_.Write(kind, pieces, &published);
-  if (published) Tell();
-  return status;
-}
-
-absl::Status ServerStream::Flush() {
-  bool published = false;
-  absl::Status status = writer_.Flush(&published);
-  if (published) Tell();
-  return status;
-}
-
-absl::StatusOr<bool> ServerStream::Next(StreamItem* record) {
-  bool consumed = false;
-  absl::StatusOr<bool> complete = reader_.Next(record, &consumed);
-  if (consumed) {
-    FullFence();  // matched by the one in StreamWriter::Flush()
-    if (rx_.WriterWantsWake()) Tell();
-  }
-  return complete;
-}
-
 bool ServerStream::cancelled() const {
-  // Matched by the release store in ClientStream::Cancel().
-  return owner_->memory_.view.Load(owner_->memory_.client_slot(slot_).cancelled,
-                                   std::memory_order_acquire) == generation_;
+  return owner_->Cancelled({slot_, generation_, Priority::kDefault});
 }
 
 bool ServerStream::closed() const {
@@ -126,11 +96,10 @@ void ServerStream::SetEnded() {
 }
 
 void ServerStream::Free() {
-  // The rest of a record that the client gave up lies in reader_, which goes with the stream. The
-  // status may be there still, if the client did not want it: nobody reads it.
+  // The rest of a record that the client gave up goes with the stream.
   if (!std::exchange(ended_, true)) owner_->running_.fetch_sub(1, std::memory_order_seq_cst);
-  tx_.ClearWantSpace();  // the next stream has not asked
-  owner_->Free(slot_);   // before the client may use the slot again
+  ClearWantSpace();
+  owner_->Free(slot_);  // before the client may use the slot again
   SetState(StreamState::kIdle);
 }
 
@@ -142,18 +111,11 @@ ServerStreams::ServerStreams(StreamMemory memory, Budget budget)
 void ServerStreams::SetAccepting(bool accepting) {
   absl::MutexLock lock(mu_);
   accepting_ = accepting;
-  if (accepting) GrantMore();
   StoreGranted();
 }
 
-void ServerStreams::GrantMore() {
-  const size_t wanted = std::clamp<size_t>(2 * (busy() + 1), granted_, kStreamSlots);
-  while (granted_ < wanted && budget_(2 * kStreamRingBytes)) {
-    ++granted_;
-  }
-}
-
 void ServerStreams::StoreGranted() {
+  granted_ = std::clamp<size_t>(2 * (busy() + 1), granted_, kStreamSlots);
   // Matched by the acquire load in ClientStreams::Open().
   memory_.view.Store(memory_.server_news->granted,
                      accepting_ ? static_cast<uint32_t>(granted_) : uint32_t{0},
@@ -166,63 +128,114 @@ bool ServerStreams::Ready() const {
          seen_total_.load(std::memory_order_relaxed);
 }
 
-absl::Status ServerStreams::Run(Begin begin) {
+ServerStreams::News ServerStreams::Run(absl::FunctionRef<bool(Priority)> has_room, Begin begin) {
+  News found;
   // Matched by the release in ClientStream::Tell(), as is the load below.
   const uint64_t total = memory_.view.Load(memory_.client_news->total, std::memory_order_acquire);
-  if (total == seen_total_.exchange(total, std::memory_order_relaxed)) return absl::OkStatus();
+  if (total == seen_total_.exchange(total, std::memory_order_relaxed)) return found;
   memory_.view.Refresh(&memory_.client_news->of_slot[kStreamSlots - 1]);  // the second line
   std::array<std::shared_ptr<StreamUser>, kStreamSlots> users;
   std::array<bool, kStreamSlots> news{};
   {
     absl::MutexLock lock(mu_);
-    if (ended_) return absl::OkStatus();
+    if (ended_) return found;
     for (size_t i = 0; i < kStreamSlots; ++i) {
       const uint32_t now = memory_.client_news->of_slot[i].load(std::memory_order_acquire);
       news[i] = std::exchange(slots_[i].seen_news, now) != now;
       if (news[i]) users[i] = slots_[i].user;
     }
   }
-  for (size_t i = 0; i < kStreamSlots; ++i) {
+  for (size_t i = 0; i < kStreamSlots && found.status.ok(); ++i) {
     if (!news[i]) continue;
     if (users[i] != nullptr) {
       users[i]->OnNews();
-    } else if (absl::Status status = Take(static_cast<int>(i), begin); !status.ok()) {
-      return status;
+    } else {
+      found.status = Look(static_cast<int>(i), has_room, begin, &found);
     }
   }
-  return absl::OkStatus();
+  return found;
 }
 
-absl::Status ServerStreams::Take(int index, Begin begin) {
-  // Matched by the release store in ClientStream::Post().
-  const uint32_t generation =
-      memory_.view.Load(memory_.client_slot(index).generation, std::memory_order_acquire);
-  bool accepting;
+absl::Status ServerStreams::Look(int index, absl::FunctionRef<bool(Priority)> has_room, Begin begin,
+                                 News* news) {
+  const StreamClientSlot& words = memory_.client_slot(index);
+  // Matched by the release store in ClientStream::Post(), which publishes `priority`.
+  const uint32_t generation = memory_.view.Load(words.generation, std::memory_order_acquire);
+  const Waiting stream{index, generation,
+                       PriorityOfStream(words.priority.load(std::memory_order_relaxed))};
+  bool begins = false;
+  std::optional<Waiting> withdrawn;
   {
     absl::MutexLock lock(mu_);
     Slot& slot = slots_[index];
-    if (generation == slot.generation || slot.user != nullptr || ended_) return absl::OkStatus();
-    if (static_cast<size_t>(index) >= granted_) {
+    if (slot.user != nullptr || ended_) return absl::OkStatus();
+    if (slot.waits) {
+      if (!Cancelled({index, slot.generation, slot.priority})) return absl::OkStatus();
+      slot.waits = false;
+      withdrawn = Waiting{index, slot.generation, slot.priority};
+    } else if (generation == slot.generation) {
+      return absl::OkStatus();  // it is free, or another thread takes it
+    } else if (static_cast<size_t>(index) >= granted_) {
       return absl::DataLossError(
           "the client broke the protocol of streams: it uses a slot that it was not granted");
+    } else {
+      if (absl::Status made = rings_.Make(memory_, StreamSide::kServer); !made.ok()) return made;
+      slot.generation = generation;
+      slot.priority = stream.priority;
+      busy_.fetch_add(1, std::memory_order_seq_cst);
+      const bool may = accepting_ && !Cancelled(stream) && Charge(&slot);
+      StoreGranted();
+      if (may && !has_room(stream.priority)) {
+        slot.waits = true;
+        news->waiting.push_back(stream);
+        return absl::OkStatus();
+      }
+      if (may) running_.fetch_add(1, std::memory_order_seq_cst);
+      begins = may;
     }
-    if (!reserved_) {
-      const absl::Span<const char> words(reinterpret_cast<const char*>(&memory_.server_slot(0)),
-                                         kStreamSlots * sizeof(StreamServerSlot));
-      if (absl::Status status = memory_.pages.Reserve(words); !status.ok()) return status;
-      reserved_ = true;
-    }
-    slot.generation = generation;
-    busy_.fetch_add(1, std::memory_order_seq_cst);
-    running_.fetch_add(1, std::memory_order_seq_cst);
-    accepting = accepting_;
-    if (accepting) GrantMore();
-    StoreGranted();
   }
-  auto stream = std::make_unique<ServerStream>(this, index, generation);
-  ServerStream* const raw = stream.get();
-  std::shared_ptr<StreamUser> user;
-  if (accepting && !raw->cancelled()) user = begin(std::move(stream));
+  if (withdrawn.has_value()) news->withdrawn.push_back(*withdrawn);
+  begins ? BeginSeen(stream, begin) : RefuseSeen(withdrawn.value_or(stream));
+  return absl::OkStatus();
+}
+
+bool ServerStreams::Cancelled(const Waiting& stream) const {
+  // Matched by the release store in ClientStream::Cancel().
+  return memory_.view.Load(memory_.client_slot(stream.slot).cancelled, std::memory_order_acquire) ==
+         stream.generation;
+}
+
+bool ServerStreams::TakeWaiting(const Waiting& waiting, Begin begin) {
+  bool may;
+  {
+    absl::MutexLock lock(mu_);
+    if (!StopWaiting(waiting)) return false;
+    may = accepting_;
+    if (may) running_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  may ? BeginSeen(waiting, begin) : RefuseSeen(waiting);
+  return may;
+}
+
+bool ServerStreams::Refuse(const Waiting& waiting) {
+  {
+    absl::MutexLock lock(mu_);
+    if (!StopWaiting(waiting)) return false;
+  }
+  RefuseSeen(waiting);
+  return true;
+}
+
+bool ServerStreams::StopWaiting(const Waiting& waiting) {
+  Slot& slot = slots_[waiting.slot];
+  return slot.generation == waiting.generation && std::exchange(slot.waits, false);
+}
+
+void ServerStreams::BeginSeen(const Waiting& stream, Begin begin) {
+  auto made =
+      std::make_unique<ServerStream>(this, stream.slot, stream.generation, &rings_[stream.slot]);
+  ServerStream* const raw = made.get();
+  std::shared_ptr<StreamUser> user = begin(std::move(made), stream.priority);
   if (user != nullptr) {
     // As in call_layout.h, steps a to c: the user runs nothing before OnNews().
     raw->SetState(StreamState::kTaken);
@@ -233,28 +246,54 @@ absl::Status ServerStreams::Take(int index, Begin begin) {
       raw->Tell();  // while no other thread can end the user, and the stream with it
     }
   }
-  if (user == nullptr) {
-    // `begin` may have destroyed the first.
-    stream = std::make_unique<ServerStream>(this, index, generation);
-    stream->SetState(StreamState::kRefused);
-    stream->ended_ = true;
-    running_.fetch_sub(1, std::memory_order_seq_cst);
-    stream->Tell();
-    user = std::make_shared<Refused>(std::move(stream));
-  }
+  if (user != nullptr) return Publish(stream.slot, std::move(user));
+  running_.fetch_sub(1, std::memory_order_seq_cst);
+  RefuseSeen(stream);
+}
+
+void ServerStreams::RefuseSeen(const Waiting& stream) {
+  auto made =
+      std::make_unique<ServerStream>(this, stream.slot, stream.generation, &rings_[stream.slot]);
+  made->SetState(StreamState::kRefused);
+  made->ended_ = true;
+  made->Tell();
+  Publish(stream.slot, std::make_shared<Refused>(std::move(made)));
+}
+
+void ServerStreams::Publish(int slot, std::shared_ptr<StreamUser> user) {
   bool ended;
   {
     absl::MutexLock lock(mu_);
     ended = ended_;
-    slots_[index].user = user;
+    slots_[slot].user = user;
   }
   if (ended) {
-    Free(index);
+    Free(slot);
     user->OnEnded();
   } else {
     user->OnNews();
   }
-  return absl::OkStatus();
+}
+
+bool ServerStreams::Charge(Slot* slot) {
+  if (!slot->charged) slot->charged = budget_(2 * kStreamRingBytes);
+  return slot->charged;
+}
+
+void ServerStreams::Rest() {
+  std::vector<std::shared_ptr<StreamUser>> users;
+  {
+    absl::MutexLock lock(mu_);
+    if (ended_ || !rings_.MayRest()) return;  // later, streams without a user use their rings
+    for (size_t i = 0; i < kStreamSlots; ++i) {
+      if (slots_[i].user != nullptr) {
+        users.push_back(slots_[i].user);
+      } else {
+        rings_[i].tx.Rest();
+      }
+    }
+  }
+  for (const std::shared_ptr<StreamUser>& user : users) user->OnRest();
 }
 
 void ServerStreams::Free(int slot) {
@@ -272,6 +311,7 @@ void ServerStreams::Ended() {
     absl::MutexLock lock(mu_);
     ended_ = true;
     for (Slot& slot : slots_) {
+      if (std::exchange(slot.waits, false)) busy_.fetch_sub(1, std::memory_order_seq_cst);
       if (slot.user == nullptr) continue;
       users.push_back(std::move(slot.user));
       slot.user = nullptr;

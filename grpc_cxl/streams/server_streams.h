@@ -8,37 +8,25 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/types/span.h"
+#include "grpc_cxl/priority_level.h"
+#include "grpc_cxl/streams/stream_end.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
-#include "grpc_cxl/streams/stream_pipe.h"
 
 namespace grpc_cxl::internal {
 
 class ServerStreams;
 
-// A stream that the server has taken. Errors mean that the client broke the protocol or that there
-// is no memory: the connection must end. Not thread-safe. Must not outlive ServerStreams.
-class ServerStream {
+// A stream that the server has taken. Not thread-safe. Must not outlive ServerStreams.
+class ServerStream final : public StreamEnd {
  public:
-  ServerStream(ServerStreams* owner, int slot, uint32_t generation);
-
-  // Next() leaves out messages above it (StreamItem::too_large).
-  void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
-
-  absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces);
-  // Goes on with what did not fit, until ready(): all is in the ring (all_written()), and the other
-  // side has not more of it to read than a stream may have in blocks.
-  absl::Status Flush();
-  bool all_written() const { return writer_.empty(); }
-  bool ready() const { return writer_.ready(); }
-  absl::StatusOr<bool> Next(StreamItem* record);
+  ServerStream(ServerStreams* owner, int slot, uint32_t generation, StreamRings* rings);
 
   // Whether the client has given the stream up, and whether it is over for the client, which
   // writes no more.
@@ -54,63 +42,99 @@ class ServerStream {
   friend class ServerStreams;
 
   void SetState(StreamState state);
-  void Tell();
+  void Tell() override;
 
   ServerStreams* const owner_;
   const int slot_;
   const uint32_t generation_;
   bool ended_ = false;
-  RingWriter tx_;
-  RingReader rx_;
-  StreamWriter writer_;
-  StreamReader reader_;
 };
 
 // The server's half of a stream area (stream_layout.h); its twin is ClientStreams. Grants the
 // client two slots to begin with, and twice as many when half of them are in use.
 //
+//     free --Run(): no room--> waits --TakeWaiting()--> taken --Free()--> free
+//       |                        |--cancelled, Refuse()--> refused
+//       |                        '-------- Ended() -----------> free
+//       '----- there is room --------> taken, or refused
+//
 // The client may be hostile: whatever it writes, the worst is an error, after which the
 // connection is to be closed. Knows no gRPC. Thread-safe.
 class ServerStreams {
  public:
-  // Asked for the memory of a slot's rings before it is granted.
+  // Asked for the memory of a slot's rings before the slot's first stream is taken. False: it is
+  // refused.
   using Budget = std::function<bool(size_t bytes)>;
   ServerStreams(StreamMemory memory, Budget budget);
 
   // Whether the client is to begin streams; at first it is not.
   void SetAccepting(bool accepting);
 
+  // A stream for which there is no room yet. A plain value.
+  struct Waiting {
+    int slot;
+    uint32_t generation;
+    Priority priority;
+  };
+  // What Run() has found.
+  struct News {
+    std::vector<Waiting> waiting;    // from now on
+    std::vector<Waiting> withdrawn;  // that waited, and were cancelled
+    absl::Status status;             // not OK: the client broke the protocol
+  };
   // Makes a stream's user; null: it is refused.
-  using Begin = absl::FunctionRef<std::shared_ptr<StreamUser>(std::unique_ptr<ServerStream>)>;
-  // For the polling thread: whether the client has news, and acting upon them.
+  using Begin =
+      absl::FunctionRef<std::shared_ptr<StreamUser>(std::unique_ptr<ServerStream>, Priority)>;
+  // For the polling thread: whether the client has news, and acting upon them. `has_room`: whether
+  // a stream may be taken now; else it waits.
   bool Ready() const;
-  absl::Status Run(Begin begin);
+  News Run(absl::FunctionRef<bool(Priority)> has_room, Begin begin);
+  // Takes one that waits. False: it was withdrawn, or is not taken after all.
+  bool TakeWaiting(const Waiting& waiting, Begin begin);
+  // False: it does not wait any more.
+  bool Refuse(const Waiting& waiting);
 
   // The connection has ended: users hear of it.
   void Ended();
 
-  // Streams that are taken, and those without their status in the ring.
+  // Gives the memory of our rings back of which the client has read all.
+  void Rest();
+  bool MayRest() const { return rings_.MayRest(); }
+
+  // Streams with a slot, and those taken without their status in the ring.
   int busy() const { return busy_.load(std::memory_order_seq_cst); }
   int running() const { return running_.load(std::memory_order_seq_cst); }
-  // Grows with what happens in either direction.
-  uint64_t activity() const {
-    // relaxed, both: figures by themselves.
-    return memory_.client_news->total.load(std::memory_order_relaxed) +
-           memory_.server_news->total.load(std::memory_order_relaxed);
+  // Of all slots.
+  BytesThroughRings bytes() const {
+    return rings_.made() ? BytesOf(memory_, StreamSide::kServer) : BytesThroughRings{};
   }
 
  private:
   friend class ServerStream;
 
+  static constexpr size_t kGrantedAtFirst = 2;
+
   struct Slot {
     uint32_t generation = 0;
+    Priority priority = Priority::kDefault;
+    bool waits = false;
+    bool charged = false;  // the budget has been asked
     std::shared_ptr<StreamUser> user;
     uint32_t seen_news = 0;
   };
 
-  void GrantMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StoreGranted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Take(int slot, Begin begin);
+  // The memory of the slot's rings. False: there is none.
+  bool Charge(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // False: it does not wait any more.
+  bool StopWaiting(const Waiting& waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A slot without a user has news.
+  absl::Status Look(int slot, absl::FunctionRef<bool(Priority)> has_room, Begin begin, News* news);
+  bool Cancelled(const Waiting& stream) const;
+  // For the thread that has found a stream new, or has stopped its waiting.
+  void BeginSeen(const Waiting& stream, Begin begin);
+  void RefuseSeen(const Waiting& stream);
+  void Publish(int slot, std::shared_ptr<StreamUser> user);
   void Free(int slot);
 
   const StreamMemory memory_;
@@ -118,9 +142,9 @@ class ServerStreams {
   absl::Mutex mu_;
   std::array<Slot, kStreamSlots> slots_ ABSL_GUARDED_BY(mu_);
   bool accepting_ ABSL_GUARDED_BY(mu_) = false;
-  bool reserved_ ABSL_GUARDED_BY(mu_) = false;  // our slots' words
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
-  size_t granted_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t granted_ ABSL_GUARDED_BY(mu_) = kGrantedAtFirst;
+  AllStreamRings rings_;                 // of a free slot used under mu_, else by its stream
   std::atomic<uint64_t> seen_total_{0};  // of the polling thread
   std::atomic<int> busy_{0};
   std::atomic<int> running_{0};

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "grpc_cxl/base/shared_word.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/ring/ring_layout.h"
 
 // The area of an arena through which streaming calls pass without HTTP/2 (docs/protocol.md, section
@@ -27,7 +28,8 @@
 // A stream, step by step (c: client, s: server):
 //
 //   c  writes a kHead record, stores a new generation, tells s
-//   s  stores kTaken: from here on the call may have run; or kRefused: it has not and will not
+//   s  stores kTaken: from here on the call may have run; or kRefused: it has not and will not. It
+//   may leave the slot as it is before that, while it has no room for the stream
 //   c, s  write kMessage and kBlock records; s writes kHead (initial metadata) before its first
 //   c  kEnd: it sends no more (half-close)
 //   s  kEnd: the status. When that is in the ring: kEnded
@@ -82,6 +84,7 @@ struct alignas(kWriterAlignment) StreamClientSlot {
   SharedU32 cancelled;                             // the generation that was given up
   SharedU32 closed;                                // the generation that is over for the client
   SharedU32 waiter;                                // kStreamParked, kStreamPolled
+  SharedU32 priority;                              // the stream's, a Priority
 };
 static_assert(sizeof(StreamClientSlot) == 384);
 static_assert(offsetof(StreamClientSlot, rx) == 128);
@@ -89,6 +92,13 @@ static_assert(offsetof(StreamClientSlot, generation) == 256);
 static_assert(offsetof(StreamClientSlot, cancelled) == 260);
 static_assert(offsetof(StreamClientSlot, closed) == 264);
 static_assert(offsetof(StreamClientSlot, waiter) == 268);
+static_assert(offsetof(StreamClientSlot, priority) == 272);
+
+// What is no Priority is the default one.
+constexpr Priority PriorityOfStream(uint32_t stored) {
+  return stored <= static_cast<uint32_t>(Priority::kBulk) ? static_cast<Priority>(stored)
+                                                          : Priority::kDefault;
+}
 
 struct alignas(kWriterAlignment) StreamServerSlot {
   RingWriterWords tx;

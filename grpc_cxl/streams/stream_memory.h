@@ -43,6 +43,8 @@ class StreamUser {
   virtual ~StreamUser() = default;
   // Something is new in the slot.
   virtual void OnNews() = 0;
+  // Nothing has happened for a while: the stream may give memory back (StreamEnd::Rest()).
+  virtual void OnRest() {}
   // The connection has ended: nothing comes any more.
   virtual void OnEnded() = 0;
 };

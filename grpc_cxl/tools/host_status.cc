@@ -23,11 +23,11 @@ namespace {
 constexpr size_t kMostFiles = 4096;
 
 uint64_t BytesOut(const StatusConnection& end) {
-  return end.ring_bytes_out + end.block_bytes_out + end.call_bytes_out;
+  return end.ring_bytes_out + end.block_bytes_out + end.call_bytes_out + end.stream_bytes_out;
 }
 
 uint64_t BytesIn(const StatusConnection& end) {
-  return end.ring_bytes_in + end.block_bytes_in + end.call_bytes_in;
+  return end.ring_bytes_in + end.block_bytes_in + end.call_bytes_in + end.stream_bytes_in;
 }
 
 std::string Printable(absl::string_view text) {

@@ -87,6 +87,14 @@ void AddCalls(const StatusProcess& process, const Labels& labels, Families* fami
                       "background over HTTP/2, and those that did not run or failed.",
                       With(labels, "outcome", outcome), count);
   }
+  for (const auto& [path, count] :
+       {std::pair("direct", process.direct_streams), std::pair("http2", process.http2_streams)}) {
+    families->Counter("streams_total", "Streams of channels that may make direct ones, by path.",
+                      With(labels, "path", path), count);
+  }
+  families->Counter("served_streams_total",
+                    "Streams without HTTP/2 that servers of the process have taken.", labels,
+                    process.served_streams);
   for (const auto& [outcome, count] :
        {std::pair("taken", process.served), std::pair("refused", process.refused)}) {
     families->Counter("served_calls_total", "Direct calls that came to servers of the process.",
@@ -186,6 +194,24 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   families->Gauge("connection_direct_calls_waiting",
                   "Direct calls that wait now: at the server for room, at the client for a slot.",
                   labels, static_cast<double>(connection.calls_waiting));
+  families->Counter("connection_streams_total", "Streams without HTTP/2.", labels,
+                    connection.streams);
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    if (i > 0 && connection.stream_outcomes[i] == 0) continue;
+    families->Counter("connection_stream_ends_total",
+                      "Streams without HTTP/2 that have ended, by gRPC's status.",
+                      With(labels, "status", kOutcomeNames[i]), connection.stream_outcomes[i]);
+  }
+  families->Gauge("connection_streams_running", "Streams without HTTP/2 that run now.", labels,
+                  static_cast<double>(connection.streams_running));
+  families->Gauge("connection_streams_waiting",
+                  "Streams that wait for the server's capacity now, at its end.", labels,
+                  static_cast<double>(connection.streams_waiting));
+  const char* const messages = "Messages of streams without HTTP/2.";
+  families->Counter("connection_stream_messages_total", messages, out,
+                    connection.stream_messages_out);
+  families->Counter("connection_stream_messages_total", messages, in,
+                    connection.stream_messages_in);
   families->Gauge("connection_capacity",
                   "Direct calls at a time that the server makes room for; 0: any number.", labels,
                   static_cast<double>(connection.capacity));
@@ -194,12 +220,12 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   families->Counter("connection_reads_total", "gRPC's reads from HTTP/2.", labels,
                     connection.reads);
   const char* const bytes = "Bytes in rings, blocks and buffers of direct calls.";
-  families->Counter(
-      "connection_bytes_total", bytes, out,
-      connection.ring_bytes_out + connection.block_bytes_out + connection.call_bytes_out);
-  families->Counter(
-      "connection_bytes_total", bytes, in,
-      connection.ring_bytes_in + connection.block_bytes_in + connection.call_bytes_in);
+  families->Counter("connection_bytes_total", bytes, out,
+                    connection.ring_bytes_out + connection.block_bytes_out +
+                        connection.call_bytes_out + connection.stream_bytes_out);
+  families->Counter("connection_bytes_total", bytes, in,
+                    connection.ring_bytes_in + connection.block_bytes_in +
+                        connection.call_bytes_in + connection.stream_bytes_in);
   families->Gauge("connection_ring_bytes", "Size of each ring.", labels,
                   static_cast<double>(connection.ring_bytes));
   const char* const fill = "Bytes in a ring that are not read yet.";

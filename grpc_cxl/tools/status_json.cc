@@ -33,8 +33,11 @@ Json OfProcess(const StatusProcess& process) {
   GRPC_CXL_FIELD(one_way);
   GRPC_CXL_FIELD(one_way_background);
   GRPC_CXL_FIELD(one_way_failed);
+  GRPC_CXL_FIELD(direct_streams);
+  GRPC_CXL_FIELD(http2_streams);
   GRPC_CXL_FIELD(served);
   GRPC_CXL_FIELD(refused);
+  GRPC_CXL_FIELD(served_streams);
   GRPC_CXL_FIELD(memory_connections);
   GRPC_CXL_FIELD(network_connections);
   GRPC_CXL_FIELD(declined_connections);
@@ -120,6 +123,13 @@ Json OfConnection(const StatusConnection& connection) {
   GRPC_CXL_FIELD(call_bytes_in);
   GRPC_CXL_FIELD(one_way_calls);
   GRPC_CXL_FIELD(latency_sum);
+  GRPC_CXL_FIELD(streams);
+  GRPC_CXL_FIELD(streams_running);
+  GRPC_CXL_FIELD(streams_waiting);
+  GRPC_CXL_FIELD(stream_messages_out);
+  GRPC_CXL_FIELD(stream_messages_in);
+  GRPC_CXL_FIELD(stream_bytes_out);
+  GRPC_CXL_FIELD(stream_bytes_in);
 #undef GRPC_CXL_FIELD
   Json& latencies = json["latencies"] = Json::array();
   for (size_t bucket = 0; bucket < kLatencyBuckets; ++bucket) {
@@ -127,9 +137,12 @@ Json OfConnection(const StatusConnection& connection) {
     const bool last = bucket == kLatencyBuckets - 1;
     latencies.push_back({last ? Json() : Json(LatencyBound(bucket)), connection.latency[bucket]});
   }
-  Json& outcomes = json["outcomes"] = Json::object();
-  for (size_t i = 0; i < kCallOutcomes; ++i) {
-    if (connection.outcomes[i] > 0) outcomes[kOutcomeNames[i]] = connection.outcomes[i];
+  for (const auto& [name, counts] : {std::pair("outcomes", connection.outcomes),
+                                     std::pair("stream_outcomes", connection.stream_outcomes)}) {
+    Json& outcomes = json[name] = Json::object();
+    for (size_t i = 0; i < kCallOutcomes; ++i) {
+      if (counts[i] > 0) outcomes[kOutcomeNames[i]] = counts[i];
+    }
   }
   return json;
 }

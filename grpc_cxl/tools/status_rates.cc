@@ -21,17 +21,31 @@ class Rate {
 };
 
 void Change(const StatusConnection& before, const Rate& rate, StatusConnection* now) {
-  constexpr uint64_t StatusConnection::*kCounters[] = {
-      &StatusConnection::writes,          &StatusConnection::reads,
-      &StatusConnection::ring_bytes_out,  &StatusConnection::ring_bytes_in,
-      &StatusConnection::full_waits,      &StatusConnection::wakes_sent,
-      &StatusConnection::wakes_received,  &StatusConnection::block_bytes_out,
-      &StatusConnection::block_bytes_in,  &StatusConnection::calls,
-      &StatusConnection::calls_not_taken, &StatusConnection::call_bytes_out,
-      &StatusConnection::call_bytes_in,   &StatusConnection::latency_sum,
-      &StatusConnection::one_way_calls};
+  constexpr uint64_t StatusConnection::*kCounters[] = {&StatusConnection::writes,
+                                                       &StatusConnection::reads,
+                                                       &StatusConnection::ring_bytes_out,
+                                                       &StatusConnection::ring_bytes_in,
+                                                       &StatusConnection::full_waits,
+                                                       &StatusConnection::wakes_sent,
+                                                       &StatusConnection::wakes_received,
+                                                       &StatusConnection::block_bytes_out,
+                                                       &StatusConnection::block_bytes_in,
+                                                       &StatusConnection::calls,
+                                                       &StatusConnection::calls_not_taken,
+                                                       &StatusConnection::call_bytes_out,
+                                                       &StatusConnection::call_bytes_in,
+                                                       &StatusConnection::latency_sum,
+                                                       &StatusConnection::one_way_calls,
+                                                       &StatusConnection::streams,
+                                                       &StatusConnection::stream_messages_out,
+                                                       &StatusConnection::stream_messages_in,
+                                                       &StatusConnection::stream_bytes_out,
+                                                       &StatusConnection::stream_bytes_in};
   for (const auto counter : kCounters) rate(before.*counter, &(now->*counter));
-  for (size_t i = 0; i < kCallOutcomes; ++i) rate(before.outcomes[i], &now->outcomes[i]);
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    rate(before.outcomes[i], &now->outcomes[i]);
+    rate(before.stream_outcomes[i], &now->stream_outcomes[i]);
+  }
   for (size_t i = 0; i < kLatencyBuckets; ++i) {
     now->latency[i] -= std::min(now->latency[i], before.latency[i]);
   }
@@ -44,7 +58,9 @@ void Change(const StatusProcess& before, const Rate& rate, StatusProcess* now) {
       &StatusProcess::too_large,        &StatusProcess::no_slot,
       &StatusProcess::excluded_channel, &StatusProcess::global_interceptor,
       &StatusProcess::no_descriptor,    &StatusProcess::served,
-      &StatusProcess::refused,          &StatusProcess::one_way};
+      &StatusProcess::refused,          &StatusProcess::one_way,
+      &StatusProcess::direct_streams,   &StatusProcess::http2_streams,
+      &StatusProcess::served_streams};
   for (const auto counter : kCounters) rate(before.*counter, &(now->*counter));
 }
 

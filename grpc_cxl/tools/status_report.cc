@@ -44,7 +44,8 @@ std::vector<std::pair<uint64_t, absl::string_view>> Reasons(const StatusProcess&
           {process.no_slot, "without a slot"},
           {process.excluded_channel, "of an excluded channel"},
           {process.global_interceptor, "with a global interceptor"},
-          {process.no_descriptor, "without a descriptor"}};
+          {process.no_descriptor, "without a descriptor"},
+          {process.http2_streams, "streams"}};
 }
 
 }  // namespace
@@ -85,8 +86,9 @@ TextTable ProcessTable(const HostStatus& host) {
     table.AddRow(
         {ProcessText(&process, 0), absl::StrCat(process.uid), Serves(page),
          absl::StrCat(page.connections.size() + page.process.connections_not_shown),
-         CountText(page.process.served),
-         CountText(page.process.direct - std::min(page.process.direct, page.process.not_taken)),
+         CountText(page.process.served + page.process.served_streams),
+         CountText(page.process.direct - std::min(page.process.direct, page.process.not_taken) +
+                   page.process.direct_streams),
          CountText(StreamCalls(page.process)), TimeText(most.spin), TimeText(most.wake_up),
          StreamReasons(page.process)});
   }
@@ -117,8 +119,8 @@ TextTable ConnectionTable(const std::vector<JoinedConnection>& connections, uint
     const uint32_t client_pid = joined.client == nullptr ? joined.server->peer_pid : 0;
     const uint32_t server_pid = joined.server == nullptr ? joined.client->peer_pid : 0;
     table.AddRow({DisplayName(end.name), ProcessText(joined.client_process, client_pid),
-                  ProcessText(joined.server_process, server_pid), CountText(end.calls),
-                  TimeText(LatencyQuantile(joined.client, 0.5)),
+                  ProcessText(joined.server_process, server_pid),
+                  CountText(end.calls + end.streams), TimeText(LatencyQuantile(joined.client, 0.5)),
                   TimeText(LatencyQuantile(joined.client, 0.99)),
                   BytesText(joined.bytes_to_server()), BytesText(joined.bytes_to_client()),
                   CountText(end.writes + end.reads), absl::StrCat(percent, "%"),
@@ -145,17 +147,28 @@ std::string ConnectionDetail(const JoinedConnection& joined) {
   add("  capacity", CountText, &StatusConnection::capacity);
   add("  not taken", CountText, &StatusConnection::calls_not_taken);
   add("  one-way", CountText, &StatusConnection::one_way_calls);
-  for (size_t i = 0; i < kCallOutcomes; ++i) {
-    const uint64_t at_client = joined.client ? joined.client->outcomes[i] : 0;
-    const uint64_t at_server = joined.server ? joined.server->outcomes[i] : 0;
-    if (at_client + at_server == 0) continue;
-    table.AddRow({absl::StrCat("  ended ", kOutcomeNames[i]),
-                  joined.client ? CountText(at_client) : "?",
-                  joined.server ? CountText(at_server) : "?"});
-  }
+  const auto add_outcomes = [&](uint64_t(StatusConnection::*outcomes)[kCallOutcomes]) {
+    for (size_t i = 0; i < kCallOutcomes; ++i) {
+      const uint64_t at_client = joined.client ? (joined.client->*outcomes)[i] : 0;
+      const uint64_t at_server = joined.server ? (joined.server->*outcomes)[i] : 0;
+      if (at_client + at_server == 0) continue;
+      table.AddRow({absl::StrCat("  ended ", kOutcomeNames[i]),
+                    joined.client ? CountText(at_client) : "?",
+                    joined.server ? CountText(at_server) : "?"});
+    }
+  };
+  add_outcomes(&StatusConnection::outcomes);
   add("  bytes sent", BytesText, &StatusConnection::call_bytes_out);
   add("  bytes received", BytesText, &StatusConnection::call_bytes_in);
-  add("stream: writes", CountText, &StatusConnection::writes);
+  add("streams without HTTP/2", CountText, &StatusConnection::streams);
+  add("  running now", CountText, &StatusConnection::streams_running);
+  add("  waiting now", CountText, &StatusConnection::streams_waiting);
+  add("  messages sent", CountText, &StatusConnection::stream_messages_out);
+  add("  messages received", CountText, &StatusConnection::stream_messages_in);
+  add_outcomes(&StatusConnection::stream_outcomes);
+  add("  bytes sent", BytesText, &StatusConnection::stream_bytes_out);
+  add("  bytes received", BytesText, &StatusConnection::stream_bytes_in);
+  add("HTTP/2: writes", CountText, &StatusConnection::writes);
   add("  reads", CountText, &StatusConnection::reads);
   add("  bytes sent", BytesText, &StatusConnection::ring_bytes_out);
   add("  bytes received", BytesText, &StatusConnection::ring_bytes_in);

@@ -75,9 +75,11 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/direct/own_server.cc
     grpc_cxl/direct/place_holders.cc
     grpc_cxl/direct/request_head.cc
+    grpc_cxl/direct/served_streams.cc
     grpc_cxl/direct/server_link_user.cc
     grpc_cxl/direct/slot_queue.cc
     grpc_cxl/direct/static_text.cc
+    grpc_cxl/direct/stream_begin.cc
     grpc_cxl/direct/stream_call.cc
     grpc_cxl/direct/stream_dispatcher.cc
     grpc_cxl/direct/stream_interceptor.cc
@@ -220,6 +222,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/status/status_page.cc
     grpc_cxl/streams/client_streams.cc
     grpc_cxl/streams/server_streams.cc
+    grpc_cxl/streams/stream_end.cc
     grpc_cxl/streams/stream_pipe.cc
 )
 

@@ -71,8 +71,8 @@ class SlotQueueTest : public ::testing::Test {
                           [] {},   SharedView(), ArenaPages()};
   absl::Mutex mu_;
   std::string served_ ABSL_GUARDED_BY(mu_);
-  const std::shared_ptr<SlotQueue> queue_ =
-      std::make_shared<SlotQueue>(&client_, std::weak_ptr<LinkOwner>(), /*most_waiting=*/1000);
+  const std::shared_ptr<SlotQueue> queue_ = std::make_shared<SlotQueue>(
+      &client_, /*streams=*/nullptr, std::weak_ptr<LinkOwner>(), /*most_waiting=*/1000);
 };
 
 TEST_F(SlotQueueTest, UrgentCallsGetSlotsFirstAndEachPriorityInOrder) {

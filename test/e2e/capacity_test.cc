@@ -75,6 +75,8 @@ TEST_F(CapacityTest, WhatItsClientGivesUpNeverBegins) {
   EXPECT_EQ(server_->begun(), (std::vector<std::string>{"first", "last"}));
 }
 
+// A server that shuts down refuses what waits, and gRPC makes it over HTTP/2, with all of its
+// batches: there, if it comes before the GOAWAY, or at the server that has taken over.
 // Four times as many calls as there are slots.
 TEST_F(CapacityTest, BeyondTheSlotsCallsWaitAtTheClientAndNoneTakesTheStreamPath) {
   const auto stub = Start(1);

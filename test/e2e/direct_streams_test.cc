@@ -20,9 +20,11 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/calls/call_codec.h"
 #include "grpc_cxl/calls/call_layout.h"
+#include "grpc_cxl/connection_status.h"
 #include "grpc_cxl/direct_calls.h"
 #include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/options.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
@@ -69,6 +71,42 @@ TEST_F(DirectStreamsTest, ThoseOfGeneratedStubsAreDirect) {
     }
   }
   EXPECT_EQ(streams(), calls);
+}
+
+// A process that opts out by the option, or by GRPC_CXL_DIRECT_STREAMS=0 (environment_test.cc).
+TEST_F(DirectStreamsTest, WithoutTheOptionNoneIs) {
+  ServerOptions none;
+  none.direct_streams = false;
+  pair_ = std::make_unique<EchoPair>(TransportKind::kCxlDirect, ServerSettings{.options = none});
+  for (const RpcKind kind : kAllRpcKinds) EXPECT_TRUE(pair_->Run({.kind = kind}).status.ok());
+  EXPECT_EQ(streams(), 0);
+  EXPECT_EQ(since_(&DirectCallStats::http2_streams), 3);
+}
+
+// With their messages, at both ends of a connection of this process.
+TEST_F(DirectStreamsTest, TheyAndTheirMessagesAreCounted) {
+  const Since<ServedCallStats> served{GetServedCallStats};
+  grpc::ClientContext context;
+  const auto stream = pair_->stub->Bidi(&context);
+  for (int i = 0; i < 3; ++i) ExpectEchoed(*stream, 10);
+  const auto running = [](uint64_t streams) {
+    size_t ends = 0;
+    for (const ConnectionStatus& connection : GetConnectionStatus()) {
+      ends += connection.streams == 1 && connection.streams_running == streams;
+    }
+    return ends == 2;
+  };
+  EXPECT_TRUE(running(1));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_TRUE(internal::Eventually([&] { return running(0); }));
+  for (const ConnectionStatus& connection : GetConnectionStatus()) {
+    const bool client = connection.side == ConnectionStatus::Side::kClient;
+    EXPECT_EQ(client ? connection.stream_messages_out : connection.stream_messages_in, 3);
+    EXPECT_GE(client ? connection.stream_messages_in : connection.stream_messages_out, 3);
+    EXPECT_GT(connection.bytes_out, 0);
+  }
+  EXPECT_EQ(served(&ServedCallStats::streams), 1);
 }
 
 TEST_F(DirectStreamsTest, ThoseBeyondTheSlotsTakeHttp2) {
@@ -209,11 +247,11 @@ void WriteAsServer(internal::StreamRecord kind, const std::string& bytes) {
     void OnEnded() override {}
   };
   std::unique_ptr<internal::ServerStream> stream;
-  const auto take = [&stream](std::unique_ptr<internal::ServerStream> taken) {
+  const auto take = [&stream](std::unique_ptr<internal::ServerStream> taken, Priority) {
     stream = std::move(taken);
     return std::make_shared<NoUser>();
   };
-  ASSERT_TRUE(streams.Run(take).ok());
+  ASSERT_TRUE(streams.Run([](Priority) { return true; }, take).status.ok());
   ASSERT_NE(stream, nullptr);
   const absl::Span<const char> pieces[] = {bytes};
   EXPECT_TRUE(stream->Write(kind, pieces).ok());

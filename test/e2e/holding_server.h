@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -54,13 +56,13 @@ class HoldingServer final : private Echo::CallbackService {
   // Those that have been held longest.
   void LetGo(size_t calls) {
     for (; calls > 0; --calls) {
-      grpc::ServerUnaryReactor* reactor;
+      std::function<void()> finish;
       {
         absl::MutexLock lock(mu_);
-        reactor = held_.front();
+        finish = std::move(held_.front());
         held_.pop_front();
       }
-      reactor->Finish(grpc::Status::OK);
+      finish();
     }
   }
   // And all that come.
@@ -87,20 +89,37 @@ class HoldingServer final : private Echo::CallbackService {
                                   EchoResponse* response) override {
     if (!context->peer().empty()) response->set_requests(1);  // over HTTP/2
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    Hold(request->payload(), [reactor] { reactor->Finish(grpc::Status::OK); });
+    return reactor;
+  }
+  grpc::ServerBidiReactor<EchoRequest, EchoResponse>* Bidi(
+      grpc::CallbackServerContext* context) override {
+    struct Reactor : grpc::ServerBidiReactor<EchoRequest, EchoResponse> {
+      void OnDone() override { delete this; }
+    };
+    const auto name = context->client_metadata().find("name")->second;
+    auto* const reactor = new Reactor;
+    Hold(std::string(name.data(), name.size()) + (context->peer().empty() ? "" : " over HTTP/2"),
+         [reactor] { reactor->Finish(grpc::Status::OK); });
+    return reactor;
+  }
+
+  void Hold(const std::string& name, std::function<void()> finish) {
     {
       absl::MutexLock lock(mu_);
-      begun_.push_back(request->payload());
-      if (holds_) held_.push_back(reactor);
-      most_ = std::max(most_, held_.size());
-      if (holds_) return reactor;
+      begun_.push_back(name);
+      if (holds_) {
+        held_.push_back(std::move(finish));
+        most_ = std::max(most_, held_.size());
+        return;
+      }
     }
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
+    finish();
   }
 
   absl::Mutex mu_;
   bool holds_ ABSL_GUARDED_BY(mu_) = true;
-  std::deque<grpc::ServerUnaryReactor*> held_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::function<void()>> held_ ABSL_GUARDED_BY(mu_);  // how they end
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mu_);
   size_t most_ ABSL_GUARDED_BY(mu_) = 0;
   std::unique_ptr<grpc::Server> server_;

@@ -229,6 +229,52 @@ TEST_F(OpenTelemetryTest, RecordsDirectCallsAndNoOthers) {
   }
 }
 
+TEST_F(OpenTelemetryTest, RecordsStreamsWithTheirMessages) {
+  EchoPair pair(TransportKind::kCxlDirect);
+  spans_->GetSpans();
+  std::map<std::string, double> before = reader_->Read();
+  {
+    grpc::ClientContext context;
+    const auto stream = pair.stub->Bidi(&context);
+    EchoRequest request;
+    EchoResponse response;
+    for (int i = 0; i < 3; ++i) {
+      request.set_payload(std::string(100, 'q'));
+      EXPECT_TRUE(stream->Write(request));
+      EXPECT_TRUE(stream->Read(&response));
+    }
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+  std::map<std::string, size_t> messages;  // of the spans
+  size_t spans = 0;
+  EXPECT_TRUE(internal::Eventually([&] {
+    for (const auto& span : spans_->GetSpans()) {
+      ++spans;
+      for (const auto& event : span->GetEvents()) {
+        ++messages[absl::StrCat(std::string(span->GetName()), " ", std::string(event.GetName()))];
+      }
+    }
+    return spans == 3;
+  }));
+  const std::string method = "grpc_cxl.e2e.Echo/Bidi";
+  EXPECT_EQ(messages, (std::map<std::string, size_t>{{"Attempt." + method + " Outbound message", 3},
+                                                     {"Attempt." + method + " Inbound message", 3},
+                                                     {"Recv." + method + " Inbound message", 3},
+                                                     {"Recv." + method + " Outbound message", 3}}));
+  std::map<std::string, double> after = reader_->Read();
+  const auto more = [&](const std::string& name) { return after[name] - before[name]; };
+  const std::string target = " grpc.target=dns:///cxl:///e2e/echo";
+  const std::string of = " grpc.method=" + method, ok = of + " grpc.status=OK";
+  EXPECT_EQ(more("grpc.client.attempt.started {attempt}" + of + target), 1);
+  EXPECT_EQ(more("grpc.client.call.duration s" + ok + target), 1);
+  EXPECT_EQ(more("grpc.client.attempt.sent_total_compressed_message_size By" + ok + target), 306);
+  EXPECT_GE(more("grpc.client.attempt.rcvd_total_compressed_message_size By" + ok + target), 306);
+  EXPECT_EQ(more("grpc.server.call.started {call}" + of), 1);
+  EXPECT_EQ(more("grpc.server.call.rcvd_total_compressed_message_size By" + ok), 306);
+  EXPECT_GE(more("grpc.server.call.sent_total_compressed_message_size By" + ok), 306);
+}
+
 // On the server's in-process channel: a call as any other.
 TEST_F(OpenTelemetryTest, RecordsCallsWithinTheProcess) {
   std::string traceparent;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server for restart_test.cc and replicas_test.cc: answers each call with its number, and whether
-// it came over HTTP/2 (`requests`). Prints "serving"; shuts down when another server has taken
-// over, or at the end of its input, and prints how many calls it has run.
+// A server for restart_test.cc and replicas_test.cc: answers each call, and each message of a
+// stream, with its number, and whether it came over HTTP/2 (`requests`). Prints "serving"; shuts
+// down when another server has taken over, or at the end of its input, and prints how many calls it
+// has run.
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -48,6 +49,17 @@ class Numbered final : public Echo::Service {
     ++calls_;
     response->set_payload(absl::GetFlag(FLAGS_number));
     response->set_requests(context->peer().empty() ? 0 : 1);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Bidi(grpc::ServerContext* context,
+                    grpc::ServerReaderWriter<EchoResponse, EchoRequest>* stream) override {
+    EchoRequest request;
+    EchoResponse response;
+    while (stream->Read(&request)) {
+      Unary(context, &request, &response);
+      stream->Write(response);
+    }
     return grpc::Status::OK;
   }
 

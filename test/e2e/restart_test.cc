@@ -26,6 +26,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "grpc_cxl/channel_credentials.h"
 #include "test/e2e/echo.grpc.pb.h"
 #include "test/e2e/echo_pair.h"
@@ -50,6 +51,43 @@ int Number(const char* variable, int otherwise) {
   const char* const text = getenv(variable);
   int number;
   return text != nullptr && absl::SimpleAtoi(text, &number) ? number : otherwise;
+}
+
+// A stream of the callback API with one message each way.
+class OneStream final : private grpc::ClientBidiReactor<EchoRequest, EchoResponse> {
+ public:
+  OneStream(Echo::Stub& stub, grpc::ClientContext* context, EchoResponse* response) {
+    stub.async()->Bidi(context, this);
+    StartRead(response);
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartCall();
+  }
+  grpc::Status Await() {
+    over_.WaitForNotification();
+    return status_;
+  }
+
+ private:
+  void OnDone(const grpc::Status& status) override {
+    status_ = status;
+    over_.Notify();
+  }
+
+  const EchoRequest request_;
+  grpc::Status status_;
+  absl::Notification over_;
+};
+
+// A call with one answer, of each kind in turn.
+grpc::Status Make(int kind, Echo::Stub& stub, EchoResponse* response) {
+  grpc::ClientContext context;
+  if (kind % 4 < 2) return stub.Unary(&context, {}, response);
+  if (kind % 4 == 2) return OneStream(stub, &context, response).Await();
+  const auto stream = stub.Bidi(&context);
+  stream->Write({});
+  stream->WritesDone();
+  stream->Read(response);
+  return stream->Finish();
 }
 
 // What all callers have seen.
@@ -105,7 +143,7 @@ class RestartTest : public ::testing::TestWithParam<Way> {
     return number;
   }
 
-  void Call(const std::atomic<bool>& stop, Seen* seen) const {
+  void Call(int kind, const std::atomic<bool>& stop, Seen* seen) const {
     const std::shared_ptr<grpc::Channel> channel = Channel();
     Connect(*channel);
     const auto stub = Echo::NewStub(channel);
@@ -113,15 +151,15 @@ class RestartTest : public ::testing::TestWithParam<Way> {
     int last = 0;
     for (Clock::time_point next = Clock::now(); !stop; next += kPeriod) {
       std::this_thread::sleep_until(next);
-      grpc::ClientContext context;
       EchoResponse response;
       const Clock::time_point begin = Clock::now();
-      const grpc::Status status = stub->Unary(&context, {}, &response);
+      const grpc::Status status = Make(kind, *stub, &response);
       ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
       int number = last;
       absl::MutexLock lock(seen->mu);
       if (!status.ok()) {
-        ++seen->failures[absl::StrCat(status.error_code(), " ", status.error_message())];
+        ++seen->failures[absl::StrCat("kind ", kind % 4, ": ", status.error_code(), " ",
+                                      status.error_message())];
       } else if (!absl::SimpleAtoi(response.payload(), &number) || number < last) {
         ++seen->comebacks;
       }
@@ -143,7 +181,7 @@ TEST_P(RestartTest, LosesNoCall) {
   std::atomic<bool> stop{false};
   Seen seen;
   std::vector<std::thread> callers;
-  for (int i = 0; i < kCallers; ++i) callers.emplace_back([&] { Call(stop, &seen); });
+  for (int i = 0; i < kCallers; ++i) callers.emplace_back([&, i] { Call(i, stop, &seen); });
   int run = 0;
   for (int i = 0; i < restarts; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));  // some load, not a result

@@ -74,7 +74,6 @@ std::shared_ptr<grpc::ChannelCredentials> Transport::ChannelCredentials(
   ChannelOptions options;
   options.rendezvous_directory = place_;
   options.direct_calls = IsDirect(kind_);
-  options.direct_streams = true;
   options.inline_calls = kind_ == TransportKind::kCxlInline;
   return grpc_cxl::ChannelCredentials(options, std::move(inner));
 }

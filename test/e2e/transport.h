@@ -77,7 +77,6 @@ class Transport {
             std::shared_ptr<void> keeper = nullptr)
       : kind_(kind), place_(std::move(place)), options_(options), keeper_(std::move(keeper)) {
     options_.rendezvous_directory = place_;
-    options_.direct_streams = true;
   }
 
   const TransportKind kind_;

@@ -66,7 +66,6 @@ class ProtocolTest : public ::testing::Test {
     chmod(secret.secret_file.c_str(), 0600);
     usual.ring_bytes = 64 << 10;
     usual.payload_bytes = 1 << 20;
-    usual.direct_streams = true;
     small.ring_bytes = 4 << 10;
     small.payload_bytes = 0;
     grpc::ServerBuilder builder;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
+#include "grpc_cxl/priority_level.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
@@ -22,7 +23,6 @@
 
 namespace grpc_cxl::internal {
 
-// Both halves of a stream area in one process, each with a view of its own.
 class NoUser : public StreamUser {
  public:
   void OnNews() override { ++news; }
@@ -30,18 +30,26 @@ class NoUser : public StreamUser {
   std::atomic<int> news{0}, ended{0};
 };
 
+// Both halves of a stream area in one process, each with a view of its own.
 class StreamsTest : public ::testing::Test {
  protected:
   std::unique_ptr<ClientStream> Open() { return client_.Open(user_); }
 
   // The server looks; takes what is posted unless `takes_` is false.
   absl::Status Serve() {
-    return server_.Run([this](std::unique_ptr<ServerStream> stream) -> std::shared_ptr<StreamUser> {
-      if (on_begin_) on_begin_();
-      if (!takes_) return nullptr;
-      taken_.push_back(std::move(stream));
-      return server_user_;
-    });
+    ServerStreams::News news = server_.Run(
+        [this](Priority) { return has_room_; },
+        [this](auto stream, Priority priority) { return Take(std::move(stream), priority); });
+    for (const auto& stream : news.waiting) waiting_.push_back(stream);
+    for (const auto& stream : news.withdrawn) withdrawn_.push_back(stream);
+    return std::move(news.status);
+  }
+  std::shared_ptr<StreamUser> Take(std::unique_ptr<ServerStream> stream, Priority priority) {
+    if (on_begin_) on_begin_();
+    priority_ = priority;
+    if (!takes_) return nullptr;
+    taken_.push_back(std::move(stream));
+    return server_user_;
   }
 
   template <typename Stream>
@@ -55,6 +63,17 @@ class StreamsTest : public ::testing::Test {
     const absl::StatusOr<bool> complete = stream.Next(&record);
     EXPECT_THAT(complete, ::absl_testing::IsOk());
     return complete.ok() && *complete ? record.bytes : "nothing";
+  }
+
+  // The server ends a stream with a status, and the client closes it.
+  static void Finish(ClientStream& stream, ServerStream& taken) {
+    EXPECT_THAT(Write(taken, StreamRecord::kEnd, "status"), ::absl_testing::IsOk());
+    taken.SetEnded();
+    EXPECT_EQ(Read(stream), "status");
+    stream.Close();
+    EXPECT_TRUE(taken.closed());
+    EXPECT_EQ(Read(taken), "nothing");
+    taken.Free();
   }
 
   struct Image {
@@ -92,7 +111,9 @@ class StreamsTest : public ::testing::Test {
                           budget_ -= bytes;
                           return true;
                         }};
-  bool takes_ = true;
+  bool takes_ = true, has_room_ = true;
+  Priority priority_ = Priority::kDefault;
+  std::vector<ServerStreams::Waiting> waiting_, withdrawn_;
   std::vector<std::unique_ptr<ServerStream>> taken_;
 };
 

@@ -18,37 +18,6 @@ namespace {
 
 using ::absl_testing::IsOk;
 
-TEST_F(StreamsTest, WhatWasTakenBackIsNotTaken) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_TRUE(stream->TakeBack());
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_TRUE(taken_.empty());
-  const std::unique_ptr<ClientStream> other = Open();
-  other->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  EXPECT_FALSE(other->TakeBack());
-  EXPECT_TRUE(taken_[0]->cancelled());
-}
-
-TEST_F(StreamsTest, SlotsAreGrantedAsTheyAreUsedAndAsTheBudgetAllows) {
-  budget_ = 6 * 2 * kStreamRingBytes;
-  server_.SetAccepting(true);
-  const SharedU32& granted = server_side_.At(&image_->server_news)->granted;
-  EXPECT_EQ(granted, 2);
-  std::vector<std::unique_ptr<ClientStream>> streams;
-  while (streams.size() < kStreamSlots) {
-    streams.push_back(Open());
-    if (streams.back() == nullptr) break;
-    streams.back()->Post();
-    EXPECT_THAT(Serve(), IsOk());
-  }
-  EXPECT_EQ(streams.size(), 7) << "six, and one in vain";
-  server_.SetAccepting(false);
-  EXPECT_EQ(granted, 0);
-}
-
 TEST_F(StreamsTest, OnlyAWaiterIsTold) {
   server_.SetAccepting(true);
   const std::unique_ptr<ClientStream> stream = Open();
@@ -175,19 +144,6 @@ TEST_F(StreamsTest, WhatIsTakenBackWhileItIsTakenIsRefused) {
   EXPECT_THAT(Serve(), IsOk());
   EXPECT_EQ(stream->state(), StreamState::kRefused);
   EXPECT_EQ(server_user_->news, 0);
-}
-
-TEST_F(StreamsTest, BothSidesHearOfTheEnd) {
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  server_.Ended();
-  client_.Ended();
-  EXPECT_EQ(user_->ended, 1);
-  EXPECT_EQ(server_user_->ended, 1);
-  EXPECT_EQ(client_.busy() + server_.busy(), 0);
-  EXPECT_EQ(Open(), nullptr);
 }
 
 }  // namespace
