@@ -31,7 +31,7 @@ class TakeBackTest : public ::testing::Test {
     return slot;
   }
   // The client looks at what the server has said.
-  void Look() { EXPECT_TRUE(!pair_.client.Ready() || pair_.client.Run().ok()); }
+  void Look() { EXPECT_TRUE(!pair_.ClientReady() || pair_.client.Run().ok()); }
 
   CallPair pair_;
   int freed_ = 0;
