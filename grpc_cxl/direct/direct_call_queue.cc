@@ -104,7 +104,9 @@ bool DirectCall::GoElsewhere() {
 }
 
 void DirectCall::WaitForSlot() {
-  const std::shared_ptr<const CallRoute> link = link_;  // this may be gone before Add() returns
+  // This may be gone before Add() is called, and before it returns.
+  const std::shared_ptr<const CallRoute> link = link_;
+  const Priority priority = priority_;
   WatchReplica(channel_.routes, link);
   const uint64_t ticket = link->queue->NewTicket();
   const auto detached = std::make_shared<DetachedCall>(this);
@@ -124,7 +126,7 @@ void DirectCall::WaitForSlot() {
     if (call != nullptr && engine != nullptr) engine->Cancel(detached->timer());
     return call;
   };
-  const SlotQueue::Added added = link->queue->Add(ticket, priority_, [take](int slot) {
+  const SlotQueue::Added added = link->queue->Add(ticket, priority, [take](int slot) {
     DirectCall* const call = take();
     if (call != nullptr) call->OnSlot(slot);
     return call != nullptr;

@@ -135,10 +135,6 @@ class RunningStream final : public StreamUser,
       if (absl::Status written = stream_->Flush(); !written.ok()) return written;
     }
     if (started_ && !done_) ReadNext();
-    if (done_ && stream_->all_written() && !std::exchange(ended_, true)) {
-      stream_->SetEnded();
-      tell_over_ = true;
-    }
     // relaxed: stops a client that writes on and on; the lock orders the rest.
     while (!writing_ && (!half_closed_ || done_) && !gone_.load(std::memory_order_relaxed)) {
       StreamItem record;
@@ -146,6 +142,11 @@ class RunningStream final : public StreamUser,
       if (!complete.ok()) return complete.status();
       if (!*complete) break;
       if (absl::Status taken = Take(std::move(record)); !taken.ok()) return taken;
+    }
+    // Behind the records: a head may end the stream.
+    if (done_ && stream_->all_written() && !std::exchange(ended_, true)) {
+      stream_->SetEnded();
+      tell_over_ = true;
     }
     if (stream_->cancelled()) Cancel();
     if (closed && (done_ || !started_)) {

@@ -81,7 +81,7 @@ absl::StatusOr<size_t> SliceSender::SendByBlock(SliceBuffer& data) {
   if (!block.ok()) return block.status();
   if (!*block) return 0;
   const absl::Span<char> memory = block->memory().subspan(0, slice.size());
-  pool.Copy(memory.data(), slice);
+  pool.Copy(memory.data(), slice.subspan(0, memory.size()));
   const std::optional<BlockDescriptor> lent = pool.Lend(memory);
   if (!lent.has_value()) return 0;
   records_.WriteLoan(*lent);

@@ -94,16 +94,17 @@ absl::StatusOr<std::shared_ptr<LineKeeper::Line>> LineKeeper::Connect() {
   const absl::StatusOr<RendezvousDirectory> directory =
       RendezvousDirectory::Open(terms_.settings.directory);
   if (!directory.ok()) return directory.status();
-  absl::StatusOr<UniqueFd> socket = Dial(*directory, terms_.name);
-  if (!socket.ok()) return socket.status();
+  absl::StatusOr<UniqueFd> dialled = Dial(*directory, terms_.name);
+  if (!dialled.ok()) return dialled.status();
+  ForeignFd server_fd(*std::move(dialled));
   const TrustedUsers& users = terms_.settings.users;
-  if (absl::Status trusted = CheckServer(socket->get(), users); !trusted.ok()) return trusted;
-  absl::StatusOr<PeerIdentity> server = IdentifyPeer(socket->get());
+  if (absl::Status trusted = CheckServer(server_fd.get(), users); !trusted.ok()) return trusted;
+  absl::StatusOr<PeerIdentity> server = IdentifyPeer(server_fd.get());
   if (!server.ok()) return server.status();
   server->knows_secret = users.secret.has_value();  // as whose knows the key has proved
-  const PeerTrust trust = JudgePeer(socket->get(), *server, users);
-  if (absl::Status sent = SendLine(socket->get(), ClaimOf(terms_.key)); !sent.ok()) return sent;
-  return std::make_shared<Line>(weak_from_this(), *std::move(socket), *server, trust);
+  const PeerTrust trust = JudgePeer(server_fd.get(), *server, users);
+  if (absl::Status sent = SendLine(server_fd.get(), ClaimOf(terms_.key)); !sent.ok()) return sent;
+  return std::make_shared<Line>(weak_from_this(), server_fd.Release(), *server, trust);
 }
 
 void LineKeeper::ConnectNow() {

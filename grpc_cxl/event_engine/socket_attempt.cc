@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/arena/arena.h"
+#include "grpc_cxl/base/foreign_fd.h"
 #include "grpc_cxl/coherence/memory_model.h"
 #include "grpc_cxl/direct/own_server.h"
 #include "grpc_cxl/event_engine/way_back.h"
@@ -30,6 +31,7 @@ void SocketAttempt::Start(EventEngine::Duration timeout, UniqueFd line) {
 
 absl::Status SocketAttempt::Greet(UniqueFd line) {
   if (TooManyToClose()) {
+    if (line) CloseSocket(std::move(line));
     return absl::ResourceExhaustedError(
         "servers have passed this process files that take long to be closed; it connects no more "
         "until they are");

@@ -244,10 +244,11 @@ void SocketClientSource::HandOver(UniqueFd socket, ClientHello hello,
     if (admitted.ok() && IsTrustedWithMemory(trust)) {
       return kept_name_->AddSuccessor(std::move(socket));
     }
-    return SendRefusal(socket.get(), Refusal::kUid,
-                       admitted.ok() ? "the successor is in other user or pid namespaces; both "
-                                       "servers must trust their uid (trusted_uids)"
-                                     : std::string(admitted.message()));
+    SendRefusal(socket.get(), Refusal::kUid,
+                admitted.ok() ? "the successor is in other user or pid namespaces; both "
+                                "servers must trust their uid (trusted_uids)"
+                              : std::string(admitted.message()));
+    return CloseSocket(std::move(socket));
   }
   auto client = std::make_unique<WaitingSocketClient>(name_, std::move(socket), hello, backing_,
                                                       memory_, trust, known);

@@ -48,6 +48,7 @@ WayBack::WayBack(std::shared_ptr<EventEngine> executor, LineSource lines, Client
       settings_(settings) {}
 
 WayBack::~WayBack() {
+  if (line_) CloseSocket(std::move(line_));
   Numbered<WayBack>::Remove(number_);
   const LineClaim claim = ClaimOf(key());
   Ways& ways = TheWays();

@@ -254,6 +254,7 @@ void ServerStreams::BeginSeen(const Waiting& stream, Begin begin) {
 void ServerStreams::RefuseSeen(const Waiting& stream) {
   auto made =
       std::make_unique<ServerStream>(this, stream.slot, stream.generation, &rings_[stream.slot]);
+  made->LimitMessages(0);  // nobody reads them
   made->SetState(StreamState::kRefused);
   made->ended_ = true;
   made->Tell();
