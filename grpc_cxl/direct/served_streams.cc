@@ -54,7 +54,7 @@ std::shared_ptr<StreamUser> ServedStreams::Take(std::unique_ptr<ServerStream> st
   if (capacity_->limit() != 0 && capacity_->HandlersHold()) {
     std::shared_ptr<CallPlace> place = CallPlace::Make(capacity_, priority);
     terms.place_name = place->name();
-    // Whoever drops it last: a stream without a handler has no holder that would do the same.
+    // Its last user tells: a stream without a handler has no holder that would do so.
     CallPlace* const raw = place.get();
     terms.place = std::shared_ptr<void>(raw, [place = std::move(place)](void*) mutable {
       const std::shared_ptr<CallCapacity> capacity = place->capacity();

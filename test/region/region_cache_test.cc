@@ -82,6 +82,13 @@ class RegionCacheTest : public ::testing::Test {
       end_ = *std::move(offer);
     }));
   }
+  // The server has its end a moment after the client.
+  bool AwaitServersEnd() {
+    return Eventually([&] {
+      absl::MutexLock lock(mu_);
+      return end_.connection != nullptr;
+    });
+  }
   void DropServersEnd() {
     absl::MutexLock lock(mu_);
     end_ = {};
@@ -108,8 +115,15 @@ class RegionCacheTest : public ::testing::Test {
   void ExpectCleanFor(RegionNode& node, const AnswerRecord& before) {
     const auto observer = *Open(kOther);
     ASSERT_TRUE(Eventually([&] { return !ReadAnswer(*observer, 0, 0).has_value(); }));
-    const RegionOffer offer = Connect(node);
-    ASSERT_EQ(offer.answer.offset, before.offset);
+    RegionOffer offer;
+    // Its memory may come back a moment after its answer.
+    ASSERT_TRUE(Eventually([&] {
+      offer = {};
+      DropServersEnd();
+      offer = Connect(node);
+      EXPECT_TRUE(AwaitServersEnd());
+      return offer.answer.offset == before.offset;
+    }));
     HostCache::EvictAll();
     const absl::Span<char> memory(offer.arena->data(), offer.arena->size());
     EXPECT_EQ(std::ranges::count(memory, 0), kBytes);
@@ -131,6 +145,7 @@ TEST_F(RegionCacheTest, WhatAClientNeverPublishedDoesNotReachTheNext) {
   const auto client = Join(1);
   for (const bool assigns : {false, true}) {
     auto mine = std::make_unique<RegionOffer>(Connect(*client));
+    ASSERT_TRUE(AwaitServersEnd());
     WriteGarbage(*client, *mine);
     const AnswerRecord answer = mine->answer;
     assigns ? static_cast<void>(*mine = {}) : mine.reset();
@@ -160,8 +175,12 @@ TEST_F(RegionCacheTest, AFenceSeesThatThePeerHasClosed) {
   Serve();
   const auto client = Join(1);
   for (const bool client_closes : {false, true}) {
-    const RegionOffer mine = Connect(*client);
     const auto observer = *Open(kOther);
+    ASSERT_TRUE(Eventually([&] {  // the entries that follow are free
+      return !ReadRequest(*observer, 1, 0).has_value() && !ReadAnswer(*observer, 0, 0).has_value();
+    }));
+    const RegionOffer mine = Connect(*client);
+    ASSERT_TRUE(AwaitServersEnd());
     const RequestRecord request = *ReadRequest(*observer, 1, 0);
     const auto region = *Region::Open({.path = path_, .host = 0, .model = On(0)});
     const auto times = std::make_shared<LeaseTimes>();

@@ -129,7 +129,7 @@ TEST_F(CxlStatTest, ACallTakesItsClientAtLeastTheTimeThatItTakesTheServer) {
     call.api = i % 2 == 0 ? e2e::ClientApi::kSync : e2e::ClientApi::kCallback;
     ASSERT_TRUE(e2e::Perform(stub.get(), call).status.ok());
   }
-  json called, served;
+  json called = json::object(), served = json::object();
   ASSERT_TRUE(Eventually([&] {
     for (const json& process : Json()["processes"]) {
       for (const json& end : process["connections"])
