@@ -113,11 +113,11 @@ TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
 
 // On one core a server runs, and has answered, while its client still tells it of the call.
 TEST_F(CxlStatTest, ACallTakesItsClientAtLeastTheTimeThatItTakesTheServer) {
-  cpu_set_t all, first;
-  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  cpu_set_t all_cores, first;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all_cores), &all_cores), 0);
   CPU_ZERO(&first);
   for (int core = 0; CPU_COUNT(&first) == 0; ++core) {
-    if (CPU_ISSET(core, &all)) CPU_SET(core, &first);
+    if (CPU_ISSET(core, &all_cores)) CPU_SET(core, &first);
   }
   ASSERT_EQ(sched_setaffinity(0, sizeof(first), &first), 0);
   auto server = Start("server");
@@ -131,7 +131,8 @@ TEST_F(CxlStatTest, ACallTakesItsClientAtLeastTheTimeThatItTakesTheServer) {
   }
   json called = json::object(), served = json::object();
   ASSERT_TRUE(Eventually([&] {
-    for (const json& process : Json()["processes"]) {
+    const json all = Json();
+    for (const json& process : all["processes"]) {
       for (const json& end : process["connections"])
         (end["side"] == "client" ? called : served) = end;
     }
@@ -140,7 +141,7 @@ TEST_F(CxlStatTest, ACallTakesItsClientAtLeastTheTimeThatItTakesTheServer) {
       << "\n"
       << served;
   EXPECT_GE(called["latency_sum"], served["latency_sum"]);
-  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all_cores), &all_cores), 0);
 }
 
 // A client that may not write there has no page, and its calls do not notice.
