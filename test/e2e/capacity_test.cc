@@ -185,15 +185,24 @@ TEST_F(CapacityTest, AnotherReplicaHasRoom) {
   HoldingServer one(*transport_), two(*transport_);
   const auto stub = Stub(/*max_waiting=*/0);
   ASSERT_TRUE(AwaitConnections(2));
-  OneCall a(*stub, "a"), b(*stub, "b");
-  EXPECT_TRUE(one.AwaitHeld(1));
-  EXPECT_TRUE(two.AwaitHeld(1));
-  OneCall c(*stub, "c");
-  EXPECT_EQ(c.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  // A connection may carry calls a moment later: until then there is no room for a second one.
+  Calls calls;
+  const auto under_way = [&] {
+    return std::count_if(calls.begin(), calls.end(),
+                         [](const OneCall& call) { return !call.over.HasBeenNotified(); });
+  };
+  ASSERT_TRUE(Eventually([&] {
+    if (under_way() < 2) calls.emplace_back(*stub, "held");
+    return one.begun().size() == 1 && two.begun().size() == 1;
+  }));
+  OneCall more(*stub, "more");
+  EXPECT_EQ(more.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(under_way(), 2);
   two.LetAllGo();
   one.LetAllGo();
-  EXPECT_EQ(a.Await(), grpc::StatusCode::OK);
-  EXPECT_EQ(b.Await(), grpc::StatusCode::OK);
+  EXPECT_EQ(std::count_if(calls.begin(), calls.end(),
+                          [](OneCall& call) { return call.Await() == grpc::StatusCode::OK; }),
+            2);
 }
 
 }  // namespace
