@@ -157,8 +157,8 @@ TEST(LinkHostilePeerTest, NonsenseWithoutEnd) {
     std::minstd_rand random(5);
     std::vector<SharedU64*> words;
     for (LinkSideWords* side : {&pair.server_words(), &pair.client_words()}) {
-      words.insert(words.end(),
-                   {&side->tx.head, &side->tx.want_space, &side->rx.tail, &side->doorbell.epoch});
+      words.insert(words.end(), {&side->tx.head, &side->tx.want_space, &side->rx.tail,
+                                 &side->doorbell.epoch, &side->look.head, &side->look.tail});
     }
     while (!stop.load(std::memory_order_relaxed)) {
       SharedU64& word = *words[random() % words.size()];
