@@ -66,7 +66,7 @@ const void* FarMemory::Mirror(const void* line) {
 // The first word says that others are good (rule 3 of SharedView): it is read first and stored
 // last.
 void FarMemory::MirroredLine::Copy() {
-  uint64_t seen[std::size(copy)];
+  uint64_t seen[kLineBytes / sizeof(uint64_t)];
   // Matched by the peer's stores, whatever the word is; the stores here by the loads of our users,
   // who so acquire what they would have acquired from the line itself.
   for (size_t i = 0; i < std::size(copy); ++i) seen[i] = words[i].load(std::memory_order_acquire);
