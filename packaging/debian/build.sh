@@ -49,6 +49,7 @@ lib=$prefix/usr/lib/$multiarch
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all
 cmake -S "$repository" -B "$work/build" --log-level=WARNING \
   -DCMAKE_TOOLCHAIN_FILE="$prefix/toolchain.cmake" \
+  -DCMAKE_PROJECT_grpc_cxl_INCLUDE="$repository/test/consumer/quick.cmake" \
   -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR="lib/$multiarch" -DCMAKE_INSTALL_RPATH= \
   -DCMAKE_CXX_FLAGS="$(dpkg-buildflags --get CPPFLAGS) $(dpkg-buildflags --get CXXFLAGS) -g0 -ffile-prefix-map=$work=." \
   -DCMAKE_EXE_LINKER_FLAGS="-L$lib -Wl,-rpath-link,$lib -Wl,--allow-shlib-undefined $(dpkg-buildflags --get LDFLAGS)"
