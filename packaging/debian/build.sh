@@ -32,6 +32,7 @@ output=$(realpath -m "${1-.}")
 need cmake cmake
 need g++ g++
 need make make
+need strip binutils
 need dpkg-deb dpkg
 for tool in dpkg-architecture dpkg-buildflags dpkg-shlibdeps dpkg-gencontrol; do need $tool dpkg-dev; done
 
@@ -80,7 +81,10 @@ END
 # pack PACKAGE COMPONENT
 pack() {
   local root=$work/$1 doc=$work/$1/usr/share/doc/$1 page
-  DESTDIR=$root cmake --install build --component "$2" --strip >/dev/null
+  DESTDIR=$root cmake --install build --component "$2" >/dev/null
+  # As dh_strip does.
+  find "$root" -name '*.a' -exec strip -D --strip-debug -R .comment -R .note {} +
+  find "$root" -path '*/bin/*' -exec strip -R .comment -R .note {} +
   install -d "$doc" "$root/DEBIAN"
   install -m 644 "$repository/packaging/debian/copyright" "$doc/"
   gzip -9nc debian/changelog >"$doc/changelog.Debian.gz"
