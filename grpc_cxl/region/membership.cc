@@ -208,38 +208,30 @@ bool Membership::MayLive(const Region& region, const ProcessRef& owner) {
   return IsDamagedProcess(region, owner.index) || region.IsProcessLocked(owner.index);
 }
 
-void Membership::MendEntries(const Region& region, const ProcessRef& self) {
-  if (region.IsGivenUp()) return;
+bool Membership::IsOwn(const Region& region, const ProcessRef& self) {
+  if (region.IsGivenUp()) return false;
   const auto process = ReadProcess(region, region.host(), self.index);
-  if (process.has_value() ? process->process == self : IsDamagedProcess(region, self.index)) {
-    region.MendEntries();
-  }
+  return process.has_value() ? process->process == self : IsDamagedProcess(region, self.index);
+}
+
+void Membership::MendEntries(const Region& region, const ProcessRef& self) {
+  if (IsOwn(region, self)) region.MendEntries();
 }
 
 bool Membership::TryMendEntries(const Region& region, const ProcessRef& self) {
-  constexpr int kTries = 20;
-  for (int tries = 0; tries < kTries; ++tries) {
-    if (region.TryLockHost()) {
-      MendEntries(region, self);
-      region.UnlockHost();
-      return true;
-    }
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return false;
+  if (!region.TryLockHost()) return false;
+  MendEntries(region, self);
+  region.UnlockHost();
+  return true;
 }
 
 void Membership::FreeOwn(const Region& region, const ProcessRef& self, SharedU64& place,
                          uint64_t id) {
   // Without the lock of the host: an entry in use is its owner's. Matched by the stores that write
   // entries, here and below.
-  if (place.load(std::memory_order_acquire) != id) {
-    if (!region.own_entries().Has(place, id) || !TryMendEntries(region, self) ||
-        place.load(std::memory_order_acquire) != id) {
-      return;
-    }
-  }
-  region.Free(place);
+  if (place.load(std::memory_order_acquire) == id) return region.Free(place);
+  region.own_entries().Abandon(place, id);
+  TryMendEntries(region, self);
 }
 
 void Membership::ScrubIfAlone(const Region& region) {

@@ -45,10 +45,12 @@ class Membership {
   // Writes those entries of this process anew that were damaged, unless its place is another's.
   static void MendEntries(const Region& region, const ProcessRef& self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
-  // The same with the host's lock; false when that cannot be had for 20 ms.
+  // The same with the host's lock; false when another has it. Never waits.
   static bool TryMendEntries(const Region& region, const ProcessRef& self);
-  // Frees the entry of this process that begins at `place`, which was damaged maybe. No effect when
-  // it is another's by now.
+  // Whether the process entry is this process's, damaged or not.
+  static bool IsOwn(const Region& region, const ProcessRef& self);
+  // Frees the entry of this process that begins at `place`. One that was damaged, and maybe is
+  // another's by now, only with the host's lock: now, or when it is mended next. Never waits.
   static void FreeOwn(const Region& region, const ProcessRef& self, SharedU64& place, uint64_t id);
 
  private:

@@ -114,8 +114,15 @@ void RegionAnswers::FreeUnused() {
   Membership::ClearUpAfterTheDead(*region_, &beat_.self());
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const auto answer = ReadAnswer(*region_, region_->host(), i);
-    if (!answer.has_value() || IsOwnerUsing(*answer) || IsClientUsing(*answer)) continue;
-    region_->Free(region_->mine().answers[i].id);
+    if (!answer.has_value() || IsOwnerUsing(*answer)) continue;
+    AnswerEntry& entry = region_->mine().answers[i];
+    if (!IsClientUsing(*answer)) {
+      region_->Free(entry.id);
+    } else if (answer->owner == beat_.self() && answer->state == AnswerState::kOffered) {
+      // It was damaged when its connection ended, and could not be closed. Matched by the client's
+      // PeerStands().
+      region_->Store(entry.state, static_cast<uint32_t>(AnswerState::kClosed));
+    }
   }
   region_->UnlockHost();
 }
