@@ -135,6 +135,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/socket_attempt.cc
     grpc_cxl/event_engine/socket_client_source.cc
     grpc_cxl/event_engine/spread_connections.cc
+    grpc_cxl/event_engine/staggered_dial.cc
     grpc_cxl/event_engine/status_publisher.cc
     grpc_cxl/event_engine/status_snapshot.cc
     grpc_cxl/event_engine/status_table.cc
