@@ -19,7 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/region/membership.h"
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/region_node.h"
 #include "test/region/region_children.h"
 #include "test/support/eventually.h"
@@ -207,16 +207,16 @@ TEST_F(RegionDamageTest, OnlyWhoseEntryIsGoneOrAnothersIsTakenForGone) {
   const auto region = *Region::Open({.path = path_, .host = 0});
   const ProcessRef process = WriteDeadServer(path_, 5);
   ProcessEntry& entry = region->mine().processes[5];
-  EXPECT_TRUE(Membership::MayLive(*region, process));
-  EXPECT_FALSE(Membership::MayLive(*region, {.index = 5, .incarnation = process.incarnation - 1}));
-  EXPECT_FALSE(Membership::MayLive(*region, {.index = kHostProcesses}));
+  EXPECT_TRUE(MayLive(*region, process));
+  EXPECT_FALSE(MayLive(*region, {.index = 5, .incarnation = process.incarnation - 1}));
+  EXPECT_FALSE(MayLive(*region, {.index = kHostProcesses}));
   entry.incarnation = kDamage;
-  EXPECT_TRUE(Membership::MayLive(*region, process));
+  EXPECT_TRUE(MayLive(*region, process));
   entry.incarnation = 0;
-  EXPECT_FALSE(Membership::MayLive(*region, process));
+  EXPECT_FALSE(MayLive(*region, process));
   const auto stopped = *Region::Open({.path = path_, .host = 0});
   EXPECT_TRUE(*stopped->TryLockProcess(5));
-  EXPECT_TRUE(Membership::MayLive(*region, process));
+  EXPECT_TRUE(MayLive(*region, process));
 }
 
 // Holds for so many looks.
