@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "grpc_cxl/base/unique_fd.h"
 #include "grpc_cxl/polling/watchdog.h"
+#include "grpc_cxl/rendezvous/handshake.h"
 #include "grpc_cxl/rendezvous/name_listener.h"
 #include "gtest/gtest.h"
 #include "test/rendezvous/at.h"
@@ -39,25 +40,31 @@ class ReplicaConnectionsTest : public ::testing::Test {
   }
   // gRPC has a connection to a replica of that name.
   std::unique_ptr<Endpoint> Enter(const char* name) {
-    return connections_->Enter(
-        {.executor = grpc_event_engine::experimental::GetDefaultEventEngine(),
-         .poller = AssignPoller(),
-         .name = ServiceName::Reserved(name),
-         .settings = settings_,
-         .routes = nullptr,
-         .pool_key = ""},
-        nullptr);
+    return connections_->Enter({.executor = Engine(),
+                                .poller = AssignPoller(),
+                                .name = ServiceName::Reserved(name),
+                                .settings = settings_,
+                                .routes = nullptr,
+                                .pool_key = ""},
+                               nullptr);
+  }
+  // Never destroyed, because attempts have timers.
+  static std::shared_ptr<ConnectRequest::EventEngine> Engine() {
+    static auto* const engine = new std::shared_ptr<ConnectRequest::EventEngine>(
+        grpc_event_engine::experimental::GetDefaultEventEngine());
+    return *engine;
   }
   static Poller* AssignPoller() {
     static auto* const watchdog = new Watchdog(1);  // never destroyed, as its threads
     return watchdog->Assign();
   }
-  // What connects to our replica, "search=0", next.
+  // What connects to our replica, "search=0", next, and says hello.
   UniqueFd Next() {
     CHECK(AwaitReadable(replica_.fd()));
     auto socket = replica_.Accept();
     CHECK_OK(socket);
-    CHECK(*socket);
+    CHECK(AwaitReadable(socket->get()));
+    CHECK_OK(ReceiveHello(socket->get(), {}));
     return *std::move(socket);
   }
 
@@ -69,11 +76,11 @@ class ReplicaConnectionsTest : public ::testing::Test {
 
 TEST_F(ReplicaConnectionsTest, AnAttemptThatWasGivenUpEndsNoOther) {
   const auto first = Enter("search=7");
-  UniqueFd given_up = Next();
+  const UniqueFd given_up = Next();
   const auto elsewhere = Enter("find=7");
   const auto back = Enter("search=7");
   const UniqueFd under_way = Next();
-  given_up.Reset();
+  SendRefusal(given_up.get(), Refusal::kConnectionLimit, "no more");
   EXPECT_FALSE(AwaitReadable(replica_.fd(), absl::Milliseconds(300))) << "a third attempt";
 }
 
