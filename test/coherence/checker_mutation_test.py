@@ -57,9 +57,11 @@ UNPROVEN = {
     "grpc_cxl/calls/client_calls_wait.cc": ("static_cast<uint32_t>(CallWaiter::kParked)",),
     "grpc_cxl/calls/client_calls.h": ("peer_->capacity",),
     "grpc_cxl/calls/server_calls.h": ("mine_->capacity",),
+    "grpc_cxl/region/dead_processes.cc": (
+        "a lease has passed", "Free(mine.processes[i].incarnation)", "Free(entry.id)",
+        "Free(mine.requests[i].id)"),
     "grpc_cxl/region/membership.cc": (
-        "words.boot_id", "words.opened", "a lease has passed", "FlushLine(&entry)", ".beat, ++beat_",
-        "Free(mine.processes[i].incarnation)", "Free(entry.id)", "Free(mine.requests[i].id)"),
+        "words.boot_id", "words.opened", "FlushLine(&entry)", ".beat, ++beat_"),
     "grpc_cxl/region/region.cc": ("Store(next, id + 1)", "view_.Publish(bytes(words))"),
     "grpc_cxl/region/region_connection.cc": ("[place_.my_index].state",),
 }
@@ -91,16 +93,18 @@ UNPROVEN_PATHS = {
         # A figure; //test/doorbell shows that it is seen.
         ("mine_->woke_at", "Link::"),
     ),
-    "grpc_cxl/region/membership.cc": (
+    "grpc_cxl/region/dead_processes.cc": (
         # Another machine that is this host is found by its beat, every 50 ms, by FreeUnused().
         ("FlushLine(&mine.processes[i])", "Membership::Join"),
         ("FlushLine(&mine.processes[i])", "RegionAnswers::Accept"),
         ("FlushLine(&mine.processes[i])", "RegionConnector::Ask"),
         ("FlushLine(&mine.processes[i])", "RegionListener::Listen"),
-        # Matters between the last beat and the end only.
-        ("FlushLine(&words)", "Membership::~Membership"),
         # Join() has dropped the lines of all of the control.
         ("entry.incarnation", "WatchTheSilent"),
+    ),
+    "grpc_cxl/region/membership.cc": (
+        # Matters between the last beat and the end only.
+        ("FlushLine(&words)", "Membership::~Membership"),
         # By the last connection in place of the last caller.
         ("mine().processes[self_.index].incarnation", "::~shared_ptr"),
     ),
