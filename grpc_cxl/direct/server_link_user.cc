@@ -33,8 +33,7 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
       own_(std::move(own)),
       capacity_(std::move(capacity)),
       tells_load_(tells_load),
-      running_(areas * kCallSlots),
-      cancelled_early_(areas * kCallSlots) {}
+      running_(areas * kCallSlots) {}
 
 void ServerLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
   owner_ = std::move(owner);
@@ -77,15 +76,14 @@ void ServerLinkUser::Finished() {
 
 void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
   absl::MutexLock lock(mu_);
-  running_[call.slot] = running;
-  if (ended_ || cancelled_early_[call.slot] == call.generation) running->Cancel();
+  running_.Begin(call, running);
 }
 
 void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
   const int64_t ns = LeavePlace(std::move(places_[call.slot]), call.priority, taken_ns_[call.slot]);
   {
     absl::MutexLock lock(mu_);
-    running_[call.slot] = nullptr;
+    running_.End(call);
     figures_.AddAlone(code, ns);
     Tell();  // before the client knows
   }
@@ -213,7 +211,10 @@ absl::Status ServerLinkUser::Run() {
     if (!behind) ++left[static_cast<size_t>(priority)];
     return !behind;
   });
-  for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
+  if (!news.cancelled.empty()) {
+    absl::MutexLock lock(mu_);
+    for (const ServerCalls::CallId& call : news.cancelled) running_.Cancel(call);
+  }
   if (news.refused > 0) ServedCounters::OfProcess().refused.Add(news.refused);
   if (!news.waiting.empty() || !news.withdrawn.empty()) Wait(news);
   for (const ServerCalls::TakenCall& call : news.taken) {
@@ -348,19 +349,8 @@ void ServerLinkUser::Ended() {
   RefuseWaiting();
   absl::MutexLock lock(mu_);
   ended_ = true;
-  for (Cancellable* running : running_) {
-    if (running != nullptr) running->Cancel();
-  }
+  running_.CancelAll();
   for (Cancellable* running : inline_) running->Cancel();
-}
-
-void ServerLinkUser::Cancel(ServerCalls::CallId call) {
-  absl::MutexLock lock(mu_);
-  if (running_[call.slot] != nullptr) {
-    running_[call.slot]->Cancel();
-  } else {
-    cancelled_early_[call.slot] = call.generation;
-  }
 }
 
 }  // namespace grpc_cxl::internal

@@ -20,6 +20,7 @@
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/running_calls.h"
 #include "grpc_cxl/direct/served_streams.h"
 #include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
@@ -49,13 +50,6 @@ class CallHandler {
                                                std::unique_ptr<ServerStream> stream,
                                                StreamTerms terms,
                                                std::shared_ptr<CallHandler> self) = 0;
-};
-
-// A running call that the connection can cancel.
-class Cancellable {
- public:
-  virtual ~Cancellable() = default;
-  virtual void Cancel() = 0;
 };
 
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
@@ -147,7 +141,6 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Dispatch(TakenCalls taken);
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
-  void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
   // Calls that must wait, and those that need not any more.
@@ -180,9 +173,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   // Stored under mu_. seq_cst, with calls_: the last call goes before Retire() looks, or sees this.
   std::atomic<bool> retired_{false};
-  std::vector<Cancellable*> running_ ABSL_GUARDED_BY(mu_);  // by slot
-  // Cancelled before the handler said Running().
-  std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
+  RunningCalls running_ ABSL_GUARDED_BY(mu_);
   std::set<Cancellable*> inline_ ABSL_GUARDED_BY(mu_);
   std::atomic<int> inline_count_{0};  // its size; stored under mu_
   uint32_t told_capacity_ ABSL_GUARDED_BY(mu_) = 0;
