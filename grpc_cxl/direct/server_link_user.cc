@@ -81,13 +81,17 @@ void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
 
 void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
   const int64_t ns = LeavePlace(std::move(places_[call.slot]), call.priority, taken_ns_[call.slot]);
+  bool ended;
   {
     absl::MutexLock lock(mu_);
     running_.End(call);
     figures_.AddAlone(code, ns);
     Tell();  // before the client knows
+    ended = ended_;
   }
-  calls_.Respond(call, std::move(response));
+  // A client that was taken for dead hears that the connection has ended, and not what became of
+  // its call for that reason.
+  ended ? calls_.Drop(call) : calls_.Respond(call, std::move(response));
   Finished();
   BeginWaiting();  // at last: it may run handlers
 }

@@ -118,7 +118,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   }
   absl::Status Run() override;
   void Retire() override;
-  // The client is gone: cancels the calls that run.
+  // The client is gone: cancels the calls that run, and drops their responses.
   void Ended() override;
   // seq_cst: see EndpointCore.
   bool Busy() const override {
