@@ -35,6 +35,11 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
       tells_load_(tells_load),
       running_(areas * kCallSlots) {}
 
+ServerLinkUser::~ServerLinkUser() {
+  absl::MutexLock lock(wait_mu_);
+  capacity_->AddWaitingCalls(-static_cast<int64_t>(waiting_.size()));
+}
+
 void ServerLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
   owner_ = std::move(owner);
   if (own_ != nullptr) own_->Set(Self());
@@ -350,7 +355,7 @@ void ServerLinkUser::FillStatus(StatusConnection* entry) const {
 
 void ServerLinkUser::Ended() {
   if (streams_ != nullptr) streams_->Ended();
-  RefuseWaiting();
+  Retire();  // a Run() that is under way takes nothing more
   absl::MutexLock lock(mu_);
   ended_ = true;
   running_.CancelAll();

@@ -62,6 +62,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
                  std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
+  ~ServerLinkUser() override;
 
   // Streams as well. Before Start().
   void AddStreams(std::unique_ptr<ServerStreams> streams);

@@ -131,5 +131,35 @@ TEST_F(ServerLinkUserTest, ACancellationByTheConnectionsEndIsNoResponse) {
   EXPECT_EQ(running->kind, Kind::kLost);
 }
 
+class WaitingTest : public ServerLinkUserTest {
+ protected:
+  WaitingTest() { capacity_->Set(1); }
+  std::optional<CallOutcome> outcomes_[3];
+};
+
+TEST_F(WaitingTest, CallsThatWaitAreForgottenWithTheirConnection) {
+  Post(&outcomes_[0]);
+  Post(&outcomes_[1]);
+  ASSERT_TRUE(user().Run().ok());
+  EXPECT_EQ(capacity_->under_way(), 2u);
+  user().Ended();
+  EXPECT_EQ(capacity_->under_way(), 1u);
+  // The polling thread sees it only now.
+  Post(&outcomes_[2]);
+  ASSERT_TRUE(user().Run().ok());
+  EXPECT_EQ(capacity_->under_way(), 1u);
+  user().Respond(handler_->held[0]->id, "", 0);
+  EXPECT_EQ(handler_->held.size(), 1u);
+  EXPECT_EQ(capacity_->under_way(), 0u);
+}
+
+TEST_F(WaitingTest, AndWithoutAnEnd) {
+  Post(&outcomes_[0]);
+  Post(&outcomes_[1]);
+  ASSERT_TRUE(user().Run().ok());
+  owner_->user = nullptr;
+  EXPECT_EQ(capacity_->under_way(), capacity_->running());
+}
+
 }  // namespace
 }  // namespace grpc_cxl::internal
