@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "test/calls/call_pair.h"
-#include "test/coherence/checker.h"
+#include "test/coherence/interruption.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -21,21 +21,6 @@ namespace {
 using Kind = CallOutcome::Kind;
 
 bool NoRoom(Priority) { return false; }
-
-// Runs `what` once, when a side is about to write back the line of `word`.
-class Interruption {
- public:
-  Interruption(const void* word, std::function<void()> what) {
-    Checker::SetHook(word, [this, what = std::move(what)] {
-      if (!std::exchange(came_, true)) what();
-    });
-  }
-  ~Interruption() { Checker::SetHook(nullptr, nullptr); }
-  bool came() const { return came_; }
-
- private:
-  bool came_ = false;
-};
 
 class CallEndTest : public ::testing::Test {
  protected:

@@ -34,6 +34,7 @@ TESTS = (
     "test/calls/take_back_test",
     "test/region/region_node_test",
     "test/streams/streams_test",
+    "test/streams/stream_tell_test",
 )
 
 # Beside a checker's memory: a region is formatted before it has users.
@@ -106,6 +107,15 @@ UNPROVEN_PATHS = {
         # By the last connection in place of the last caller.
         ("mine().processes[self_.index].incarnation", "::~shared_ptr"),
     ),
+    "grpc_cxl/region/peer_lease.cc": (
+        # The listener has just read the entry; a client that has ended since then is found by the
+        # connection's next look.
+        ("entry.incarnation", "RegionAnswers::Accept"),
+    ),
+    "grpc_cxl/region/region_connection.cc": (
+        # Memory that is given back so early was not touched, or zeroed and written back.
+        ("FlushMemory", "RegionAnswers::Accept"),
+    ),
     "grpc_cxl/region/region.cc": (
         # The first look has just brought the line.
         ("header.layout_version", "Region::Open#2"),
@@ -135,17 +145,16 @@ UNPROVEN_PATHS = {
     ),
     "grpc_cxl/streams/client_streams.cc": (
         # The store of `total` brings the words of the first 13 slots along.
-        ("client_news->of_slot", "ClientStream::Flush"),
+        ("client_news->of_slot", "StreamEnd::"),
+        ("client_news->of_slot", "ClientStream::Cancel"),
     ),
     "grpc_cxl/streams/server_streams.cc": (
-        # The look after kTaken decides; this one spares work.
-        ("cancelled,", "ServerStreams::Take#1"),
-        # cancelled() has just brought the line.
-        (".waiter", "ServerStreams::Take"),
+        # The load of `generation` has just brought the line; and the look after kTaken decides.
+        ("cancelled,", "ServerStreams::Look"),
         # It looks again with the next news.
-        ("closed,", "Refused::OnNews < ServerStreams::Take"),
-        # The next store of that line brings it along: Tell().
-        ("server_news->granted", "ServerStreams::Take"),
+        ("closed,", "Refused::OnNews < ServerStreams::Publish"),
+        # The next store of that line brings it along: Tell(), or that of the next stream.
+        ("server_news->granted", "ServerStreams::Look"),
     ),
     "grpc_cxl/streams/stream_pipe.cc": (
         # The next look, with more room, sees it.
