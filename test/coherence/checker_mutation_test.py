@@ -134,6 +134,10 @@ UNPROVEN_PATHS = {
         # IsClientUsing() has just looked at the id, in the same line.
         ("ReadEntry<RequestRecord>", "RegionAnswers::IsClientUsing"),
     ),
+    "grpc_cxl/ring/ring_reader.cc": (
+        # A client that waits for space hears that its stream is refused.
+        ("words_.want_space", "Refused::OnNews"),
+    ),
     "grpc_cxl/ring/ring_writer.cc": (
         # A reader that sees it late wakes in vain; //test/ring shows that it is seen.
         ("want_space, uint64_t{0}", "Link::ClearWantSpace"),

@@ -85,6 +85,19 @@ TEST_F(StreamTellTest, TheServerHearsOfWhatIsFlushed) {
   EXPECT_EQ(Read(*taken_.at(0)), std::string(kStreamRingBytes, 'x'));
 }
 
+// The server reads while the client stores that it waits for space.
+TEST_F(StreamTellTest, SpaceThatComesMeanwhileIsUsed) {
+  Look();
+  const std::string first(kStreamRingBytes / 2, 'x'), second(kStreamRingBytes / 2, 'y');
+  EXPECT_THAT(Write(*stream_, StreamRecord::kMessage, first), IsOk());
+  Interruption client(&Memory(client_side_).client_slot(0).tx.want_space,
+                      [&] { EXPECT_EQ(Read(*taken_.at(0)), first); });
+  EXPECT_THAT(Write(*stream_, StreamRecord::kMessage, second), IsOk());
+  ASSERT_TRUE(client.came());
+  EXPECT_TRUE(stream_->all_written());
+  EXPECT_EQ(Read(*taken_.at(0)), second);
+}
+
 struct Step {
   std::string name;
   StreamState state;  // after it
