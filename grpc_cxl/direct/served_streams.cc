@@ -38,6 +38,13 @@ ServedStreams::ServedStreams(std::unique_ptr<ServerStreams> streams,
       begin_(std::move(begin)),
       tell_(std::move(tell)) {}
 
+ServedStreams::~ServedStreams() {
+  absl::MutexLock lock(mu_);
+  for (const auto& [priority, streams] : waiting_) {
+    capacity_->AddWaitingCalls(-static_cast<int64_t>(streams.size()));
+  }
+}
+
 absl::Status ServedStreams::Run() {
   ServerStreams::News news =
       streams_->Run([this](Priority priority) { return capacity_->Enter(priority); },

@@ -47,6 +47,7 @@ class ServedStreams final : public CallCapacity::Connection {
   ServedStreams(std::unique_ptr<ServerStreams> streams, std::shared_ptr<CallCapacity> capacity,
                 std::function<std::shared_ptr<ServedStreams>()> self, Begin begin,
                 std::function<void()> tell);
+  ~ServedStreams() override;
 
   // For the polling thread.
   bool Ready() const { return streams_->Ready(); }

@@ -174,6 +174,20 @@ TEST_P(RegionNodeTest, NothingStopsTheBeat) {
   server->node->StopListening(*sleepy);
 }
 
+TEST_P(RegionNodeTest, AnAttemptWaitsAsLongAsItsServerLives) {
+  const auto server = *Join(0);
+  const auto slow = server->Listen("slow", [&server](const RegionRequest& request) {
+    absl::SleepFor(1.5 * kLease);
+    server->Refuse(request, 6, "late");
+  });
+  ASSERT_THAT(slow, IsOk());
+  const auto client = *Join(1);
+  const absl::StatusOr<RegionOffer> offer = Connect(*client, "slow");
+  ASSERT_THAT(offer, IsOk());
+  EXPECT_EQ(offer->answer.refusal, 6);
+  server->StopListening(*slow);
+}
+
 TEST_P(RegionNodeTest, ANameComesAndGoesWithItsListener) {
   const auto client = *Join(1);
   EXPECT_THAT(Connect(*client, "a"),
