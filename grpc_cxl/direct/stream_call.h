@@ -157,7 +157,6 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   bool is_sync_ = false;      // of the synchronous API
 
   std::atomic<Path> path_{Path::kUndecided};  // stored when the decision is carried out
-  std::atomic<bool> gone_{false};             // the connection has ended
   absl::Mutex mu_;
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
   StreamResult result_ ABSL_GUARDED_BY(mu_);

@@ -7,7 +7,6 @@
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/slice.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -53,7 +52,6 @@ class RunningStream final : public StreamUser,
   }
 
   void OnEnded() override {
-    gone_.store(true, std::memory_order_relaxed);  // matched by the load in Advance()
     Use([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       connection_ended_ = true;
       Cancel();
@@ -135,8 +133,8 @@ class RunningStream final : public StreamUser,
       if (absl::Status written = stream_->Flush(); !written.ok()) return written;
     }
     if (started_ && !done_) ReadNext();
-    // relaxed: stops a client that writes on and on; the lock orders the rest.
-    while (!writing_ && (!half_closed_ || done_) && !gone_.load(std::memory_order_relaxed)) {
+    stream_->BeginLook();
+    while (!writing_ && (!half_closed_ || done_)) {
       StreamItem record;
       const absl::StatusOr<bool> complete = stream_->Next(&record);
       if (!complete.ok()) return complete.status();
@@ -336,7 +334,6 @@ class RunningStream final : public StreamUser,
   grpc::ClientContext context_;
   std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 
-  std::atomic<bool> gone_{false};  // the connection has ended
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
   StreamTerms terms_ ABSL_GUARDED_BY(mu_);

@@ -104,9 +104,8 @@ bool StreamCall::WantsRecord() const {
 }
 
 void StreamCall::Read(Then* then) {
-  // relaxed: stops a server that writes on and on; the lock orders the rest.
-  while (stream_ != nullptr && !broken_ && !gone_.load(std::memory_order_relaxed) &&
-         WantsRecord()) {
+  stream_->BeginLook();
+  while (stream_ != nullptr && !broken_ && WantsRecord()) {
     StreamItem record;
     const absl::StatusOr<bool> complete = stream_->Next(&record);
     if (!complete.ok()) return Break(complete.status(), then);
@@ -246,14 +245,13 @@ void StreamCall::OnRest() {
 }
 
 void StreamCall::OnEnded() {
-  gone_.store(true, std::memory_order_relaxed);  // matched by the load in Read()
   Then then;
   {
     absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     // What the server had written before it went is still delivered.
     absl::StatusOr<bool> complete = !broken_;
-    stream_->ReadWhatIsLeft();
+    stream_->BeginLook();
     StreamItem record;
     while (complete.ok() && *complete && !result_.ended()) {
       complete = stream_->Next(&record);

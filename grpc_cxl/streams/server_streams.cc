@@ -25,22 +25,18 @@ class Refused final : public StreamUser {
     absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     const bool closed = stream_->closed();  // before the last look
+    stream_->BeginLook();
     StreamItem record;
     absl::StatusOr<bool> more = true;
-    // relaxed: stops a client that writes on and on; the lock orders the rest.
-    while (more.ok() && *more && !gone_.load(std::memory_order_relaxed)) {
-      more = stream_->Next(&record);
-    }
+    while (more.ok() && *more) more = stream_->Next(&record);
     if (more.ok() && !*more && closed) std::exchange(stream_, nullptr)->Free();
   }
   void OnEnded() override {
-    gone_.store(true, std::memory_order_relaxed);  // matched by the load above
     absl::MutexLock lock(mu_);
     stream_ = nullptr;
   }
 
  private:
-  std::atomic<bool> gone_{false};
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
 };

@@ -71,9 +71,10 @@ class StreamEnd {
   // Whose records are not wholly in the ring: the peer never comes to know of them if this side
   // writes no more.
   std::vector<BlockDescriptor> unfinished_blocks() const { return writer_.unfinished_blocks(); }
+  // Next() is of the look that has begun last (StreamReader); where the connection has ended, that
+  // finds all that is left.
+  void BeginLook() { reader_.BeginLook(); }
   absl::StatusOr<bool> Next(StreamItem* record);
-  // The connection has ended: Next() gives what a ring can hold, and then nothing.
-  void ReadWhatIsLeft() { reader_.ReadWhatIsLeft(); }
 
   // Gives the memory of our ring back, until the next write, if the peer has read it all.
   void Rest() { rings_.tx.Rest(); }

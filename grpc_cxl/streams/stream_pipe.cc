@@ -130,10 +130,8 @@ absl::StatusOr<bool> StreamReader::Read(StreamItem* record, bool* consumed) {
     if (!readable.ok()) return readable.status();
     if (*readable == 0) return false;
     absl::Span<const char> front = ring_->Front();
-    if (most_position_.has_value()) {
-      front = front.first(std::min<size_t>(front.size(), *most_position_ - ring_->position()));
-      if (front.empty()) return false;
-    }
+    front = front.first(std::min<uint64_t>(front.size(), look_ends_at_ - ring_->position()));
+    if (front.empty()) return false;
     size_t taken;
     if (!has_head) {
       taken = std::min(front.size(), sizeof(head_) - head_bytes_);

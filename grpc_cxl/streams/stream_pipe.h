@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,20 +73,24 @@ struct StreamItem {
   uint64_t too_large = 0;
 };
 
-// Reads them. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not thread-safe.
+// Reads them, in looks. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not
+// thread-safe.
+//
+// A look reads what a ring can hold and no more, so that a peer that writes on and on keeps no
+// thread. Nothing is missed: what lies behind that was written after the look began, and the peer
+// tells of it then.
 class StreamReader {
  public:
-  explicit StreamReader(RingReader* ring) : ring_(ring) {}
+  explicit StreamReader(RingReader* ring) : ring_(ring) { BeginLook(); }
+
+  void BeginLook() { look_ends_at_ = ring_->position() + ring_->capacity(); }
 
   // Messages above it are left out from now on; before, none is.
   void LimitMessages(uint64_t bytes) { most_bytes_ = bytes; }
 
-  // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
-  // peer.
-  // After an error there is nothing but that.
+  // Whether a record is complete in this look; then `*record` is it. `*consumed`: there may be
+  // space for the peer. After an error there is nothing but that.
   absl::StatusOr<bool> Next(StreamItem* record, bool* consumed);
-  // Next() reads a ring's worth of bytes, all that a peer that is gone can have left, and no more.
-  void ReadWhatIsLeft() { most_position_ = ring_->position() + ring_->capacity(); }
 
  private:
   absl::StatusOr<bool> Read(StreamItem* record, bool* consumed);
@@ -98,8 +101,8 @@ class StreamReader {
   StreamRecordHead head_{};
   size_t head_bytes_ = 0;  // of it that are here
   std::string bytes_;
-  uint64_t skip_ = 0;  // of a message that is too large
-  std::optional<uint64_t> most_position_;
+  uint64_t skip_ = 0;          // of a message that is too large
+  uint64_t look_ends_at_ = 0;  // a position
   absl::Status broken_;
 };
 
