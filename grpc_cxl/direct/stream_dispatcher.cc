@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/stream_dispatcher.h"
 
+#include <grpc/event_engine/event_engine.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -27,6 +28,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 using Bytes = grpc::ByteBuffer;
+using grpc_event_engine::experimental::GetDefaultEventEngine;
 
 // gRPC's operations are begun with the lock: their callbacks never run inside of that. A hold lets
 // the polling thread begin some; Release() gives it back when it begins none any more.
@@ -119,10 +121,23 @@ class RunningStream final : public StreamUser,
       status = act();
       over = std::exchange(tell_over_, false);
       if (done_ || stream_ == nullptr) place = std::move(terms_.place);
+      if (stream_ != nullptr && stream_->starved()) FlushLater();
     }
     place = nullptr;
     if (!status.ok()) connection_->EndConnection(std::move(status));
     if (over) connection_->StreamOver();
+  }
+
+  void FlushLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (std::exchange(flushes_later_, true)) return;
+    GetDefaultEventEngine()->RunAfter(StreamEnd::kStarvedPause, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->Use([&self]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        self->flushes_later_ = false;
+        return self->Advance();
+      });
+    });
   }
 
   // Moves on what can be moved.
@@ -352,6 +367,7 @@ class RunningStream final : public StreamUser,
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // with the status in the ring
   bool connection_ended_ ABSL_GUARDED_BY(mu_) = false;
   bool tell_over_ ABSL_GUARDED_BY(mu_) = false;
+  bool flushes_later_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace

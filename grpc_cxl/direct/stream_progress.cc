@@ -2,6 +2,8 @@
 
 // How a stream goes on: what the records from the server mean for the batches that wait.
 
+#include <grpc/event_engine/event_engine.h>
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -12,6 +14,8 @@
 #include "grpc_cxl/direct/stream_status.h"
 
 namespace grpc_cxl::internal {
+
+using grpc_event_engine::experimental::GetDefaultEventEngine;
 
 void StreamCall::Advance(Then* then) {
   bool again;
@@ -41,6 +45,20 @@ void StreamCall::Advance(Then* then) {
     again = given_;
     again |= UpdateWaiter();
   } while (again);
+  if (stream_ != nullptr && !broken_ && stream_->starved()) FlushLater();
+}
+
+void StreamCall::FlushLater() {
+  if (std::exchange(flushes_later_, true)) return;
+  GetDefaultEventEngine()->RunAfter(StreamEnd::kStarvedPause, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    {
+      absl::MutexLock lock(self->mu_);
+      self->flushes_later_ = false;
+    }
+    self->OnNews();
+  });
 }
 
 bool StreamCall::UpdateWaiter() {

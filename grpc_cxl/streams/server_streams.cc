@@ -179,7 +179,7 @@ absl::Status ServerStreams::Look(int index, absl::FunctionRef<bool(Priority)> ha
       slot.generation = generation;
       slot.priority = stream.priority;
       busy_.fetch_add(1, std::memory_order_seq_cst);
-      const bool may = accepting_ && !Cancelled(stream) && Charge(&slot);
+      const bool may = accepting_ && !Cancelled(stream) && Charge(index);
       StoreGranted();
       if (may && !has_room(stream.priority)) {
         slot.waits = true;
@@ -272,9 +272,10 @@ void ServerStreams::Publish(int slot, std::shared_ptr<StreamUser> user) {
   }
 }
 
-bool ServerStreams::Charge(Slot* slot) {
-  if (!slot->charged) slot->charged = budget_(2 * kStreamRingBytes);
-  return slot->charged;
+bool ServerStreams::Charge(int index) {
+  Slot& slot = slots_[index];
+  if (!slot.charged) slot.charged = budget_(2 * kStreamRingBytes);
+  return slot.charged && rings_[index].tx.FreeSpace(1).ok();
 }
 
 void ServerStreams::Rest() {

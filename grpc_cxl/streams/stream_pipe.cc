@@ -11,9 +11,16 @@
 
 namespace grpc_cxl::internal {
 
+absl::StatusOr<size_t> StreamWriter::WriteToRing(absl::Span<const char> bytes) {
+  absl::StatusOr<size_t> written = ring_->Write(bytes);
+  starved_ = absl::IsResourceExhausted(written.status());
+  if (starved_) return 0;
+  return written;
+}
+
 absl::Status StreamWriter::Put(absl::Span<const char> bytes) {
   if (empty()) {
-    const absl::StatusOr<size_t> written = ring_->Write(bytes);
+    const absl::StatusOr<size_t> written = WriteToRing(bytes);
     if (!written.ok()) return written.status();
     bytes.remove_prefix(*written);
   }
@@ -48,7 +55,7 @@ absl::Status StreamWriter::Write(StreamRecord kind, absl::Span<const absl::Span<
 
 absl::Status StreamWriter::GoOn() {
   if (!empty()) {
-    const absl::StatusOr<size_t> written = ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
+    const absl::StatusOr<size_t> written = WriteToRing(absl::MakeConstSpan(rest_).subspan(sent_));
     if (!written.ok()) return written.status();
     sent_ += *written;
   }

@@ -20,8 +20,9 @@
 
 namespace grpc_cxl::internal {
 
-// Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit.
-// Errors are the ring's: the connection is of no more use. Not thread-safe.
+// Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit, or
+// finds no memory in the ring. Errors are the ring's: the connection is of no more use. Not
+// thread-safe.
 //
 // Ring space is the stream's flow control. Blocks, whose records are small, have a limit besides,
 // so that a stream without a reader does not take all that the connection has.
@@ -35,7 +36,9 @@ class StreamWriter {
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
                      bool* published);
   // Goes on with what was kept, until ready(); before that the peer tells when it has read on.
+  // Nobody tells a writer that is starved(), for want of memory: it is to be flushed again.
   absl::Status Flush(bool* published);
+  bool starved() const { return starved_; }
   // Whether all is in the ring, and whether the next message may come.
   bool empty() const { return sent_ == rest_.size(); }
   bool ready() const { return empty() && unread_ <= kMostUnread; }
@@ -51,6 +54,8 @@ class StreamWriter {
     BlockDescriptor block;
   };
 
+  // How much of it, as of RingWriter::Write(); 0 where there is no memory.
+  absl::StatusOr<size_t> WriteToRing(absl::Span<const char> bytes);
   absl::Status Put(absl::Span<const char> bytes);
   absl::Status GoOn();
   // The position of the reader that leaves half of the limit.
@@ -61,6 +66,7 @@ class StreamWriter {
   const SharedView view_;
   std::string rest_;  // from sent_ on, what did not fit
   size_t sent_ = 0;
+  bool starved_ = false;
   std::deque<Block> blocks_;  // that the peer has not come to
   uint64_t unread_ = 0;       // their bytes
 };
