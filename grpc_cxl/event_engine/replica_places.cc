@@ -2,6 +2,7 @@
 #include "grpc_cxl/event_engine/replica_places.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 
@@ -60,8 +61,8 @@ std::vector<std::string> ReplicaPlaces::Take(const std::vector<std::string>& fou
       wanted.push_back(name);
     }
   }
-  std::stable_sort(wanted.begin(), wanted.end(), [this](const auto& a, const auto& b) {
-    return places_[a].failures < places_[b].failures;
+  std::sort(wanted.begin(), wanted.end(), [this](const auto& a, const auto& b) {
+    return std::pair(places_[a].failures, a) < std::pair(places_[b].failures, b);
   });
   const size_t free = kMost - std::min(kMost, Taken(now));
   const bool crowded = wanted.size() > free;

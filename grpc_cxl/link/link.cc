@@ -17,6 +17,8 @@
 namespace grpc_cxl::internal {
 namespace {
 
+static_assert(sizeof(LinkLookLine) == kLineBytes);  // what SharedView::Mirror() copies
+
 void WriteHeader(absl::Span<char> memory, SharedView view, size_t ring_bytes) {
   auto* header = reinterpret_cast<LinkHeader*>(memory.data());
   header->magic = kArenaMagic;

@@ -75,14 +75,14 @@ static_assert(offsetof(LinkStateWords, stream_closed) == 0);
 // Not where memory is coherent: threads of one side would take the line from each other, since a
 // handler's stores its calls' words, and the polling thread `tail`. And not as a summary of the
 // others: that would cost the writer one store more for each, and the reader a second trip.
-struct alignas(kWriterAlignment) LinkLookLine {
+struct alignas(64) LinkLookLine {
   SharedU64 stream_closed;  // first: who sees 1 has the last `head` (rule 3 of SharedView)
   SharedU64 head;           // of RingWriterWords
   SharedU64 tail;           // of RingReaderWords
   SharedU64 returned;       // of BlockReturnWords
   SharedU64 calls[4];       // of the first call area: its CallClientLook or CallServerLook
 };
-static_assert(sizeof(LinkLookLine) == 128);
+static_assert(sizeof(LinkLookLine) == 64);
 static_assert(offsetof(LinkLookLine, head) == 8);
 static_assert(offsetof(LinkLookLine, tail) == 16);
 static_assert(offsetof(LinkLookLine, returned) == 24);
@@ -96,7 +96,7 @@ struct LinkSideWords {
   LinkStateWords state;
   BlockOwnerWords blocks;    // of the payload towards the peer
   BlockReturnWords returns;  // of the payload from the peer
-  LinkLookLine look;
+  alignas(kWriterAlignment) LinkLookLine look;
 };
 static_assert(sizeof(LinkSideWords) == 896);
 static_assert(sizeof(LinkSideWords) <= kPageBytes);
