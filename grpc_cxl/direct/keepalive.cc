@@ -39,7 +39,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
     engine_->RunAfter(timeout_, [self = shared_from_this(), ping] { self->Check(ping); });
   }
 
-  void Check(uint32_t ping) {
+  void Check(uint64_t ping) {
     if (over_()) return;
     if (link_->calls->Answered(ping)) return Rest();
     link_->owner->End(absl::UnavailableError(

@@ -31,12 +31,13 @@ class Place {
 ServedStreams::ServedStreams(std::unique_ptr<ServerStreams> streams,
                              std::shared_ptr<CallCapacity> capacity,
                              std::function<std::shared_ptr<ServedStreams>()> self, Begin begin,
-                             std::function<void()> tell)
+                             std::function<void()> tell, std::function<void()> over)
     : streams_(std::move(streams)),
       capacity_(std::move(capacity)),
       self_(std::move(self)),
       begin_(std::move(begin)),
-      tell_(std::move(tell)) {}
+      tell_(std::move(tell)),
+      over_(std::move(over)) {}
 
 ServedStreams::~ServedStreams() {
   absl::MutexLock lock(mu_);
@@ -130,12 +131,12 @@ CallCapacity::Connection::Begun ServedStreams::BeginNext(Priority priority) {
     }
     if (!next.has_value()) return {};
     const auto waited_ns = static_cast<uint64_t>(SteadyNs() - next->seen_ns);
-    if (streams_->TakeWaiting(next->stream,
-                              [&](std::unique_ptr<ServerStream> stream, Priority its) {
-                                return Take(std::move(stream), its, waited_ns);
-                              })) {
-      return begun;
-    }
+    const bool taken = streams_->TakeWaiting(
+        next->stream, [&](std::unique_ptr<ServerStream> stream, Priority its) {
+          return Take(std::move(stream), its, waited_ns);
+        });
+    over_();
+    if (taken) return begun;
     if (!begun.more) return {};
   }
 }

@@ -43,13 +43,14 @@ class ServedStreams final : public CallCapacity::Connection {
   using Begin =
       std::function<std::shared_ptr<StreamUser>(std::unique_ptr<ServerStream>, StreamTerms terms)>;
 
-  // `self` keeps this alive, null when that is over; `tell`: the load has changed.
+  // `self` keeps this alive, null when that is over; `tell`: the load has changed; `over`: a stream
+  // that waited may be over, as nobody has taken it.
   ServedStreams(std::unique_ptr<ServerStreams> streams, std::shared_ptr<CallCapacity> capacity,
                 std::function<std::shared_ptr<ServedStreams>()> self, Begin begin,
-                std::function<void()> tell);
+                std::function<void()> tell, std::function<void()> over);
   ~ServedStreams() override;
 
-  // For the polling thread.
+  // For the polling thread. Streams may be over when it returns, without `over`.
   bool Ready() const { return streams_->Ready(); }
   absl::Status Run();
 
@@ -86,7 +87,7 @@ class ServedStreams final : public CallCapacity::Connection {
   const std::shared_ptr<CallCapacity> capacity_;
   const std::function<std::shared_ptr<ServedStreams>()> self_;
   const Begin begin_;
-  const std::function<void()> tell_;
+  const std::function<void()> tell_, over_;
   StreamFigures figures_;
   // seq_cst: who waits sees this, or RefuseWaiting() sees what waits.
   std::atomic<bool> retired_{false};

@@ -182,7 +182,8 @@ void ServerLinkUser::AddStreams(std::unique_ptr<ServerStreams> streams) {
       },
       [this] {
         if (tells_load_) TellCapacity();
-      });
+      },
+      [this] { StreamOver(); });
 }
 
 std::shared_ptr<StreamUser> ServerLinkUser::BeginStream(std::unique_ptr<ServerStream> stream,

@@ -96,7 +96,7 @@ bool StreamCall::Open(const std::string& head, Priority priority, Then* then) {
   }
   absl::MutexLock lock(mu_);
   if (cancelled_) return false;
-  if (route_->queue->IsFull()) {
+  if (route_->queue->IsFull(priority)) {
     result_.EndWithoutRoom(route_->queue->PushbackMs());
     return true;
   }

@@ -221,10 +221,11 @@ void StreamCall::Cancel() {
 }
 
 void StreamCall::Abandon() {
-  if (path_.load(std::memory_order_relaxed) != Path::kDirect) return;  // gRPC has ended the call
   Then then;
   {
     absl::MutexLock lock(mu_);
+    // gRPC has ended the call. (`path_` may not be stored yet: its batches are done before that.)
+    if (decided_ != Path::kDirect) return;
     EndHere(StreamCancelled());
     Advance(&then);
   }

@@ -121,6 +121,8 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   // Writes, reads and completes what can be.
   void Advance(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void UseStream(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For want of memory.
+  void FlushLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Read(Then* then) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool WantsRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether no message will be read any more: the call is cancelled, or a caller of the synchronous
@@ -157,7 +159,6 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   bool is_sync_ = false;      // of the synchronous API
 
   std::atomic<Path> path_{Path::kUndecided};  // stored when the decision is carried out
-  std::atomic<bool> gone_{false};             // the connection has ended
   absl::Mutex mu_;
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);  // null: closed
   StreamResult result_ ABSL_GUARDED_BY(mu_);
@@ -176,6 +177,7 @@ class StreamCall final : public StreamUser, public std::enable_shared_from_this<
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool given_ ABSL_GUARDED_BY(mu_) = false;  // of Advance()
+  bool flushes_later_ ABSL_GUARDED_BY(mu_) = false;
   int parked_ ABSL_GUARDED_BY(mu_) = 0;
   uint32_t waiter_ ABSL_GUARDED_BY(mu_) = 0;
   TaskHandle timer_ ABSL_GUARDED_BY(mu_) = TaskHandle::kInvalid;  // the deadline's

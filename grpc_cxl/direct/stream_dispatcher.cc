@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/direct/stream_dispatcher.h"
 
+#include <grpc/event_engine/event_engine.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/client_callback.h>
 #include <grpcpp/support/slice.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -28,6 +28,7 @@ namespace grpc_cxl::internal {
 namespace {
 
 using Bytes = grpc::ByteBuffer;
+using grpc_event_engine::experimental::GetDefaultEventEngine;
 
 // gRPC's operations are begun with the lock: their callbacks never run inside of that. A hold lets
 // the polling thread begin some; Release() gives it back when it begins none any more.
@@ -53,7 +54,6 @@ class RunningStream final : public StreamUser,
   }
 
   void OnEnded() override {
-    gone_.store(true, std::memory_order_relaxed);  // matched by the load in Advance()
     Use([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       connection_ended_ = true;
       Cancel();
@@ -121,10 +121,23 @@ class RunningStream final : public StreamUser,
       status = act();
       over = std::exchange(tell_over_, false);
       if (done_ || stream_ == nullptr) place = std::move(terms_.place);
+      if (stream_ != nullptr && stream_->starved()) FlushLater();
     }
     place = nullptr;
     if (!status.ok()) connection_->EndConnection(std::move(status));
     if (over) connection_->StreamOver();
+  }
+
+  void FlushLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (std::exchange(flushes_later_, true)) return;
+    GetDefaultEventEngine()->RunAfter(StreamEnd::kStarvedPause, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self == nullptr) return;
+      self->Use([&self]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        self->flushes_later_ = false;
+        return self->Advance();
+      });
+    });
   }
 
   // Moves on what can be moved.
@@ -135,8 +148,8 @@ class RunningStream final : public StreamUser,
       if (absl::Status written = stream_->Flush(); !written.ok()) return written;
     }
     if (started_ && !done_) ReadNext();
-    // relaxed: stops a client that writes on and on; the lock orders the rest.
-    while (!writing_ && (!half_closed_ || done_) && !gone_.load(std::memory_order_relaxed)) {
+    stream_->BeginLook();
+    while (!writing_ && (!half_closed_ || done_)) {
       StreamItem record;
       const absl::StatusOr<bool> complete = stream_->Next(&record);
       if (!complete.ok()) return complete.status();
@@ -336,7 +349,6 @@ class RunningStream final : public StreamUser,
   grpc::ClientContext context_;
   std::unique_ptr<ObservedCall> observed_;  // null: nobody does
 
-  std::atomic<bool> gone_{false};  // the connection has ended
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
   StreamTerms terms_ ABSL_GUARDED_BY(mu_);
@@ -355,6 +367,7 @@ class RunningStream final : public StreamUser,
   bool ended_ ABSL_GUARDED_BY(mu_) = false;  // with the status in the ring
   bool connection_ended_ ABSL_GUARDED_BY(mu_) = false;
   bool tell_over_ ABSL_GUARDED_BY(mu_) = false;
+  bool flushes_later_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 // How a stream goes on: what the records from the server mean for the batches that wait.
 
+#include <grpc/event_engine/event_engine.h>
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -12,6 +14,8 @@
 #include "grpc_cxl/direct/stream_status.h"
 
 namespace grpc_cxl::internal {
+
+using grpc_event_engine::experimental::GetDefaultEventEngine;
 
 void StreamCall::Advance(Then* then) {
   bool again;
@@ -41,6 +45,20 @@ void StreamCall::Advance(Then* then) {
     again = given_;
     again |= UpdateWaiter();
   } while (again);
+  if (stream_ != nullptr && !broken_ && stream_->starved()) FlushLater();
+}
+
+void StreamCall::FlushLater() {
+  if (std::exchange(flushes_later_, true)) return;
+  GetDefaultEventEngine()->RunAfter(StreamEnd::kStarvedPause, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    {
+      absl::MutexLock lock(self->mu_);
+      self->flushes_later_ = false;
+    }
+    self->OnNews();
+  });
 }
 
 bool StreamCall::UpdateWaiter() {
@@ -104,9 +122,8 @@ bool StreamCall::WantsRecord() const {
 }
 
 void StreamCall::Read(Then* then) {
-  // relaxed: stops a server that writes on and on; the lock orders the rest.
-  while (stream_ != nullptr && !broken_ && !gone_.load(std::memory_order_relaxed) &&
-         WantsRecord()) {
+  stream_->BeginLook();
+  while (stream_ != nullptr && !broken_ && WantsRecord()) {
     StreamItem record;
     const absl::StatusOr<bool> complete = stream_->Next(&record);
     if (!complete.ok()) return Break(complete.status(), then);
@@ -246,14 +263,13 @@ void StreamCall::OnRest() {
 }
 
 void StreamCall::OnEnded() {
-  gone_.store(true, std::memory_order_relaxed);  // matched by the load in Read()
   Then then;
   {
     absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     // What the server had written before it went is still delivered.
     absl::StatusOr<bool> complete = !broken_;
-    stream_->ReadWhatIsLeft();
+    stream_->BeginLook();
     StreamItem record;
     while (complete.ok() && *complete && !result_.ended()) {
       complete = stream_->Next(&record);

@@ -115,6 +115,7 @@ std::unique_ptr<ClientStream> ClientStreams::Open(std::shared_ptr<StreamUser> us
                       slot.generation) != StreamState::kIdle) {
       continue;
     }
+    if (!rings_[i].tx.FreeSpace(1).ok()) return nullptr;  // no memory for its first page
     busy_.fetch_add(1, std::memory_order_seq_cst);
     if (retired_.load(std::memory_order_seq_cst)) {
       busy_.fetch_sub(1, std::memory_order_seq_cst);

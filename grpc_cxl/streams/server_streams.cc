@@ -25,22 +25,18 @@ class Refused final : public StreamUser {
     absl::MutexLock lock(mu_);
     if (stream_ == nullptr) return;
     const bool closed = stream_->closed();  // before the last look
+    stream_->BeginLook();
     StreamItem record;
     absl::StatusOr<bool> more = true;
-    // relaxed: stops a client that writes on and on; the lock orders the rest.
-    while (more.ok() && *more && !gone_.load(std::memory_order_relaxed)) {
-      more = stream_->Next(&record);
-    }
+    while (more.ok() && *more) more = stream_->Next(&record);
     if (more.ok() && !*more && closed) std::exchange(stream_, nullptr)->Free();
   }
   void OnEnded() override {
-    gone_.store(true, std::memory_order_relaxed);  // matched by the load above
     absl::MutexLock lock(mu_);
     stream_ = nullptr;
   }
 
  private:
-  std::atomic<bool> gone_{false};
   absl::Mutex mu_;
   std::unique_ptr<ServerStream> stream_ ABSL_GUARDED_BY(mu_);  // null: over
 };
@@ -183,7 +179,7 @@ absl::Status ServerStreams::Look(int index, absl::FunctionRef<bool(Priority)> ha
       slot.generation = generation;
       slot.priority = stream.priority;
       busy_.fetch_add(1, std::memory_order_seq_cst);
-      const bool may = accepting_ && !Cancelled(stream) && Charge(&slot);
+      const bool may = accepting_ && !Cancelled(stream) && Charge(index);
       StoreGranted();
       if (may && !has_room(stream.priority)) {
         slot.waits = true;
@@ -276,9 +272,10 @@ void ServerStreams::Publish(int slot, std::shared_ptr<StreamUser> user) {
   }
 }
 
-bool ServerStreams::Charge(Slot* slot) {
-  if (!slot->charged) slot->charged = budget_(2 * kStreamRingBytes);
-  return slot->charged;
+bool ServerStreams::Charge(int index) {
+  Slot& slot = slots_[index];
+  if (!slot.charged) slot.charged = budget_(2 * kStreamRingBytes);
+  return slot.charged && rings_[index].tx.FreeSpace(1).ok();
 }
 
 void ServerStreams::Rest() {

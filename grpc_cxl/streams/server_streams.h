@@ -124,8 +124,8 @@ class ServerStreams {
   };
 
   void StoreGranted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The memory of the slot's rings. False: there is none.
-  bool Charge(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The memory of the slot's rings, and the first page of ours. False: there is none.
+  bool Charge(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // False: it does not wait any more.
   bool StopWaiting(const Waiting& waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A slot without a user has news.

@@ -3,6 +3,7 @@
 #define GRPC_CXL_STREAMS_STREAM_END_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -55,10 +56,13 @@ struct BytesThroughRings {
 };
 BytesThroughRings BytesOf(const StreamMemory& memory, StreamSide side);
 
-// What both sides of a stream do with its rings alike. Errors mean that the peer broke the protocol
-// or that there is no memory: the connection must end. Not thread-safe.
+// What both sides of a stream do with its rings alike. Errors mean that the peer broke the
+// protocol: the connection must end. Not thread-safe.
 class StreamEnd {
  public:
+  // When to Flush() a stream that is starved().
+  static constexpr std::chrono::milliseconds kStarvedPause{100};
+
   // Next() leaves out messages above it (StreamItem::too_large).
   void LimitMessages(uint64_t bytes) { reader_.LimitMessages(bytes); }
 
@@ -68,12 +72,15 @@ class StreamEnd {
   absl::Status Flush();
   bool all_written() const { return writer_.empty(); }
   bool ready() const { return writer_.ready(); }
+  // There was no memory for the ring, and nobody tells when there is.
+  bool starved() const { return writer_.starved(); }
   // Whose records are not wholly in the ring: the peer never comes to know of them if this side
   // writes no more.
   std::vector<BlockDescriptor> unfinished_blocks() const { return writer_.unfinished_blocks(); }
+  // Next() is of the look that has begun last (StreamReader); where the connection has ended, that
+  // finds all that is left.
+  void BeginLook() { reader_.BeginLook(); }
   absl::StatusOr<bool> Next(StreamItem* record);
-  // The connection has ended: Next() gives what a ring can hold, and then nothing.
-  void ReadWhatIsLeft() { reader_.ReadWhatIsLeft(); }
 
   // Gives the memory of our ring back, until the next write, if the peer has read it all.
   void Rest() { rings_.tx.Rest(); }

@@ -11,9 +11,16 @@
 
 namespace grpc_cxl::internal {
 
+absl::StatusOr<size_t> StreamWriter::WriteToRing(absl::Span<const char> bytes) {
+  absl::StatusOr<size_t> written = ring_->Write(bytes);
+  starved_ = absl::IsResourceExhausted(written.status());
+  if (starved_) return 0;
+  return written;
+}
+
 absl::Status StreamWriter::Put(absl::Span<const char> bytes) {
   if (empty()) {
-    const absl::StatusOr<size_t> written = ring_->Write(bytes);
+    const absl::StatusOr<size_t> written = WriteToRing(bytes);
     if (!written.ok()) return written.status();
     bytes.remove_prefix(*written);
   }
@@ -48,7 +55,7 @@ absl::Status StreamWriter::Write(StreamRecord kind, absl::Span<const absl::Span<
 
 absl::Status StreamWriter::GoOn() {
   if (!empty()) {
-    const absl::StatusOr<size_t> written = ring_->Write(absl::MakeConstSpan(rest_).subspan(sent_));
+    const absl::StatusOr<size_t> written = WriteToRing(absl::MakeConstSpan(rest_).subspan(sent_));
     if (!written.ok()) return written.status();
     sent_ += *written;
   }
@@ -130,10 +137,8 @@ absl::StatusOr<bool> StreamReader::Read(StreamItem* record, bool* consumed) {
     if (!readable.ok()) return readable.status();
     if (*readable == 0) return false;
     absl::Span<const char> front = ring_->Front();
-    if (most_position_.has_value()) {
-      front = front.first(std::min<size_t>(front.size(), *most_position_ - ring_->position()));
-      if (front.empty()) return false;
-    }
+    front = front.first(std::min<uint64_t>(front.size(), look_ends_at_ - ring_->position()));
+    if (front.empty()) return false;
     size_t taken;
     if (!has_head) {
       taken = std::min(front.size(), sizeof(head_) - head_bytes_);

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +20,9 @@
 
 namespace grpc_cxl::internal {
 
-// Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit.
-// Errors are the ring's: the connection is of no more use. Not thread-safe.
+// Writes the records of a stream (stream_layout.h) into its ring, and keeps what does not fit, or
+// finds no memory in the ring. Errors are the ring's: the connection is of no more use. Not
+// thread-safe.
 //
 // Ring space is the stream's flow control. Blocks, whose records are small, have a limit besides,
 // so that a stream without a reader does not take all that the connection has.
@@ -36,7 +36,9 @@ class StreamWriter {
   absl::Status Write(StreamRecord kind, absl::Span<const absl::Span<const char>> pieces,
                      bool* published);
   // Goes on with what was kept, until ready(); before that the peer tells when it has read on.
+  // Nobody tells a writer that is starved(), for want of memory: it is to be flushed again.
   absl::Status Flush(bool* published);
+  bool starved() const { return starved_; }
   // Whether all is in the ring, and whether the next message may come.
   bool empty() const { return sent_ == rest_.size(); }
   bool ready() const { return empty() && unread_ <= kMostUnread; }
@@ -52,6 +54,8 @@ class StreamWriter {
     BlockDescriptor block;
   };
 
+  // How much of it, as of RingWriter::Write(); 0 where there is no memory.
+  absl::StatusOr<size_t> WriteToRing(absl::Span<const char> bytes);
   absl::Status Put(absl::Span<const char> bytes);
   absl::Status GoOn();
   // The position of the reader that leaves half of the limit.
@@ -62,6 +66,7 @@ class StreamWriter {
   const SharedView view_;
   std::string rest_;  // from sent_ on, what did not fit
   size_t sent_ = 0;
+  bool starved_ = false;
   std::deque<Block> blocks_;  // that the peer has not come to
   uint64_t unread_ = 0;       // their bytes
 };
@@ -74,20 +79,24 @@ struct StreamItem {
   uint64_t too_large = 0;
 };
 
-// Reads them. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not thread-safe.
+// Reads them, in looks. Trusts nothing: a kind or a size that cannot be is DATA_LOSS. Not
+// thread-safe.
+//
+// A look reads what a ring can hold and no more, so that a peer that writes on and on keeps no
+// thread. Nothing is missed: what lies behind that was written after the look began, and the peer
+// tells of it then.
 class StreamReader {
  public:
-  explicit StreamReader(RingReader* ring) : ring_(ring) {}
+  explicit StreamReader(RingReader* ring) : ring_(ring) { BeginLook(); }
+
+  void BeginLook() { look_ends_at_ = ring_->position() + ring_->capacity(); }
 
   // Messages above it are left out from now on; before, none is.
   void LimitMessages(uint64_t bytes) { most_bytes_ = bytes; }
 
-  // Whether a record is complete; then `*record` is it. `*consumed`: there may be space for the
-  // peer.
-  // After an error there is nothing but that.
+  // Whether a record is complete in this look; then `*record` is it. `*consumed`: there may be
+  // space for the peer. After an error there is nothing but that.
   absl::StatusOr<bool> Next(StreamItem* record, bool* consumed);
-  // Next() reads a ring's worth of bytes, all that a peer that is gone can have left, and no more.
-  void ReadWhatIsLeft() { most_position_ = ring_->position() + ring_->capacity(); }
 
  private:
   absl::StatusOr<bool> Read(StreamItem* record, bool* consumed);
@@ -98,8 +107,8 @@ class StreamReader {
   StreamRecordHead head_{};
   size_t head_bytes_ = 0;  // of it that are here
   std::string bytes_;
-  uint64_t skip_ = 0;  // of a message that is too large
-  std::optional<uint64_t> most_position_;
+  uint64_t skip_ = 0;          // of a message that is too large
+  uint64_t look_ends_at_ = 0;  // a position
   absl::Status broken_;
 };
 

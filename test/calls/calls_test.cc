@@ -252,7 +252,7 @@ TEST_F(CallsTest, TheServerTellsItsCapacity) {
 
 TEST_F(CallsTest, PingsAreAnsweredByRun) {
   EXPECT_FALSE(pair_.ServerReady());
-  const uint32_t ping = pair_.client.Ping();
+  const uint64_t ping = pair_.client.Ping();
   EXPECT_EQ(pair_.wakes_to_server, 1);
   EXPECT_TRUE(pair_.ServerReady());
   EXPECT_FALSE(pair_.client.Answered(ping));

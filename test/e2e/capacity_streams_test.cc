@@ -5,6 +5,7 @@
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,7 +34,9 @@ using internal::Eventually;
 // A stream in the callback API, without messages: over when its handler says so.
 class OneStream final : private grpc::ClientBidiReactor<EchoRequest, EchoResponse> {
  public:
-  OneStream(Echo::Stub& stub, const std::string& name, absl::Duration timeout = absl::Minutes(1)) {
+  OneStream(Echo::Stub& stub, const std::string& name, absl::Duration timeout = absl::Minutes(1),
+            Priority priority = Priority::kDefault) {
+    SetPriority(&context, priority);
     context.AddMetadata("name", name);
     context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     stub.async()->Bidi(&context, this);
@@ -113,6 +116,26 @@ TEST_F(CapacityTest, StreamsBeyondWhatMayWaitAreToldAtOnce) {
   server_->LetAllGo();
   EXPECT_EQ(runs.Await(), grpc::StatusCode::OK);
   EXPECT_EQ(waits.Await(), grpc::StatusCode::OK);
+}
+
+TEST_F(CapacityTest, BulkStreamsTakeHalfOfWhatMayWait) {
+  const auto stub = Start(1, /*max_waiting=*/4);
+  std::deque<OneStream> streams;
+  const auto open = [&](Priority priority) -> OneStream& {
+    return streams.emplace_back(*stub, "one", absl::Minutes(1), priority);
+  };
+  open(Priority::kBulk);
+  ASSERT_TRUE(server_->AwaitHeld(1));
+  open(Priority::kBulk);
+  open(Priority::kBulk);
+  ASSERT_TRUE(AwaitBothWaiting(0, 2));
+  OneStream more(*stub, "more", absl::Minutes(1), Priority::kBulk);
+  EXPECT_EQ(more.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  open(Priority::kDefault);
+  open(Priority::kDefault);
+  ASSERT_TRUE(AwaitBothWaiting(0, 4));
+  server_->LetAllGo();
+  for (OneStream& stream : streams) EXPECT_EQ(stream.Await(), grpc::StatusCode::OK);
 }
 
 TEST_F(CapacityTest, AStreamsHandlerThatGoesOnAfterTheEndOfItsCallCounts) {

@@ -25,6 +25,7 @@
 #include "grpc_cxl/link/link_layout.h"
 #include "grpc_cxl/options.h"
 #include "grpc_cxl/priority_level.h"
+#include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
@@ -238,14 +239,35 @@ internal::StreamMemory OnlyStreams() {
   return {};
 }
 
+struct NoUser : internal::StreamUser {
+  void OnNews() override {}
+  void OnEnded() override {}
+};
+
+// In the client's place, which has no streams of its own.
+TEST_F(DirectStreamsTest, AStreamThatItsHeadEndsRunsNoMore) {
+  EXPECT_TRUE(pair_->Run({}).status.ok());
+  internal::ClientStreams streams(OnlyStreams());
+  const std::unique_ptr<internal::ClientStream> stream = streams.Open(std::make_shared<NoUser>());
+  ASSERT_NE(stream, nullptr);
+  internal::RequestView request;
+  request.method = kBidi;
+  request.timeout_ns = 0;
+  std::string head(internal::RequestHeadBytes(request), '\0');
+  internal::EncodeRequestHead(request, 0, absl::MakeSpan(head));
+  const absl::Span<const char> pieces[] = {head};
+  EXPECT_TRUE(stream->Write(internal::StreamRecord::kHead, pieces).ok());
+  stream->Post();
+  EXPECT_TRUE(internal::Eventually([&] {
+    EXPECT_TRUE(pair_->Run({}).status.ok());  // nothing else wakes the server
+    return stream->state() == internal::StreamState::kEnded;
+  })) << static_cast<int>(stream->state());
+}
+
 // Writes a record to the client of the only stream, which waits for none, in the server's place.
 void WriteAsServer(internal::StreamRecord kind, const std::string& bytes) {
   internal::ServerStreams streams(OnlyStreams(), [](size_t) { return true; });
   streams.SetAccepting(true);
-  struct NoUser : internal::StreamUser {
-    void OnNews() override {}
-    void OnEnded() override {}
-  };
   std::unique_ptr<internal::ServerStream> stream;
   const auto take = [&stream](std::unique_ptr<internal::ServerStream> taken, Priority) {
     stream = std::move(taken);

@@ -85,6 +85,7 @@ class StreamRestTest : public ::testing::Test {
     const std::string message(kStreamRingBytes - 100, fill);
     const absl::Span<const char> pieces[] = {message};
     EXPECT_THAT(from.Write(StreamRecord::kMessage, pieces), IsOk());
+    to.BeginLook();
     StreamItem item;
     EXPECT_TRUE(*to.Next(&item));
     EXPECT_EQ(item.bytes, message);

@@ -59,6 +59,7 @@ class StreamsTest : public ::testing::Test {
   }
   template <typename Stream>
   static std::string Read(Stream& stream) {
+    stream.BeginLook();
     StreamItem record;
     const absl::StatusOr<bool> complete = stream.Next(&record);
     EXPECT_THAT(complete, ::absl_testing::IsOk());
