@@ -22,6 +22,10 @@ ArenaTest.NoPageFaultIsLeftForTheFirstMessages  pages are not populated
 ArenaTest.PagesTakeMemoryOnUseAndGiveItBack  nor given back
 CallMemoryTest.*  likewise
 *RingPagesTest.*  likewise
+EnvironmentTest.SecretFile  a region in flush mode, which needs x86-64's instructions, as in the next three
+EnvironmentTest.ARegionHasNoReplicas  likewise
+EnvironmentTest.Region  likewise
+EnvironmentTest.NonsenseIsRefusedWithTheLimits  likewise
 WatchdogLimitTest.*  limits the address space (RLIMIT_AS), which qemu-user ignores
 END
 }
