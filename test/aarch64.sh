@@ -22,6 +22,7 @@ ArenaTest.NoPageFaultIsLeftForTheFirstMessages  pages are not populated
 ArenaTest.PagesTakeMemoryOnUseAndGiveItBack  nor given back
 CallMemoryTest.*  likewise
 *RingPagesTest.*  likewise
+AddressOwnerTest.*  asks the kernel for sockets by netlink (NETLINK_SOCK_DIAG), which qemu-user does not know
 EnvironmentTest.SecretFile  a region in flush mode, which needs x86-64's instructions, as in the next three
 EnvironmentTest.ARegionHasNoReplicas  likewise
 EnvironmentTest.Region  likewise
