@@ -50,7 +50,8 @@ chmod +x "$tools/dpkg"
 bazel() {
   local command=$1
   shift
-  ./bazelw --output_base="$base" "$command" --repo_env=PATH="$tools:$PATH" --repo_env=CC="$tools/gcc" "$@" </dev/null
+  # Under nice, its server may be slow to start.
+  ./bazelw --output_base="$base" --local_startup_timeout_secs=1200 "$command" --repo_env=PATH="$tools:$PATH" --repo_env=CC="$tools/gcc" "$@" </dev/null
 }
 trap 'bazel shutdown' EXIT
 

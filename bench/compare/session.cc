@@ -42,10 +42,12 @@ struct Measured {
 
   bool Done() const {
     if (!skipped.empty()) return true;
+    bool all = !pairs[0].empty();
     for (size_t i = 0; i < std::size(kFigures); ++i) {
-      if (!pairs[i].empty() && !decided[i]) return false;
+      if (decided[i] && decided[i]->verdict() == kSlowerFigure) return true;
+      if (!pairs[i].empty() && !decided[i]) all = false;
     }
-    return !pairs[0].empty();
+    return all;
   }
 };
 

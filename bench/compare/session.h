@@ -25,10 +25,10 @@ inline constexpr char kSlowerFigure[] = "SLOWER", kUndecidedFigure[] = "undecide
 inline constexpr char kNoRegression[] = "no regression", kRegression[] = "regression",
                       kTooNoisy[] = "too noisy to tell";
 
-// Runs both builds in turn, case by case, until every figure has a verdict or the budget is used
-// up. All pairs have new processes, so that what is settled when a process starts counts as noise.
-// Skips cases that the older build cannot run. FAILED_PRECONDITION when the new one cannot, or none
-// is left; CANCELLED after Ctrl-C.
+// Runs both builds in turn, case by case, until every case is decided, by a figure that is slower
+// or by all of them, or the budget is used up. All pairs have new processes, so that what is
+// settled when a process starts counts as noise. Skips cases that the older build cannot run.
+// FAILED_PRECONDITION when the new one cannot, or none is left; CANCELLED after Ctrl-C.
 absl::StatusOr<Comparison> Compare(const SessionOptions& options);
 
 }  // namespace grpc_cxl::bench

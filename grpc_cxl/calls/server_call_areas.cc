@@ -140,6 +140,11 @@ void ServerCallAreas::Respond(ServerCalls::CallId call, std::string response) {
   area.Respond(call, std::move(response));
 }
 
+void ServerCallAreas::Drop(ServerCalls::CallId call) {
+  ServerCalls& area = Of(&call);
+  area.Drop(call);
+}
+
 uint64_t ServerCallAreas::calls_seen() const {
   uint64_t calls = 0;
   for (size_t i = 0; i < open(); ++i) calls += areas_[i]->calls_seen();

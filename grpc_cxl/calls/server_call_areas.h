@@ -46,6 +46,7 @@ class ServerCallAreas {
   std::optional<ServerCalls::TakenCall> TakeWaiting(ServerCalls::CallId call);
   bool Refuse(ServerCalls::CallId call);
   void Respond(ServerCalls::CallId call, std::string response);
+  void Drop(ServerCalls::CallId call);
   void SetLoad(uint64_t word) { areas_[0]->SetLoad(word); }
   void SetCapacity(uint32_t calls) { areas_[0]->SetCapacity(calls); }
   uint64_t calls_seen() const;

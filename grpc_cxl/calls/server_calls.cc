@@ -195,9 +195,7 @@ std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state, s
   FullFence();  // matched by the one in ClientCalls::LookAtEnd()
   if (view_.Load(client_slots_[slot].cancelled_generation, std::memory_order_relaxed) ==
       generation) {
-    state.stage = Stage::kIdle;
-    running_.fetch_sub(1, std::memory_order_seq_cst);
-    NotBusy();
+    EndRunning(state);
     Tell(slot, MakeCallWord(generation, 0, CallState::kRefused));
     return std::nullopt;
   }
@@ -205,9 +203,7 @@ std::optional<ServerCalls::TakenCall> ServerCalls::Take(int slot, Slot& state, s
   view_.Acquire(bytes.subspan(std::min(acquired, bytes.size())));
   std::string request(bytes.data(), bytes.size());
   if (!view_.Holds()) {  // another's request
-    state.stage = Stage::kIdle;
-    running_.fetch_sub(1, std::memory_order_seq_cst);
-    NotBusy();
+    EndRunning(state);
     return std::nullopt;
   }
   bytes_in_.AddAlone(request.size());
@@ -257,6 +253,19 @@ void ServerCalls::Respond(CallId call, std::string response) {
   state.parts = 0;
   SendPart(call.slot, state);
   running_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void ServerCalls::Drop(CallId call) {
+  Slot& state = slots_[call.slot];
+  absl::MutexLock lock(state.mu);
+  CHECK(state.stage == Stage::kRunning && state.generation == call.generation);
+  EndRunning(state);
+}
+
+void ServerCalls::EndRunning(Slot& state) {
+  state.stage = Stage::kIdle;
+  running_.fetch_sub(1, std::memory_order_seq_cst);
+  NotBusy();
 }
 
 absl::Status ServerCalls::SendNext(int slot) {

@@ -92,6 +92,8 @@ class ServerCalls {
   // Ends a call with the bytes of EncodeResponseHead() and its message. From any thread, also
   // after the connection's end.
   void Respond(CallId call, std::string response);
+  // The same without a response, after the connection's end: the client hears of that alone.
+  void Drop(CallId call);
 
   // Tells the client the load (MakeLoadWord()), where memory is coherent.
   void SetLoad(uint64_t word) {
@@ -151,6 +153,8 @@ class ServerCalls {
   // Gives the response buffers of idle slots back.
   void Rest();
   void SendPart(int slot, Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
+  // A running call ends without a response.
+  void EndRunning(Slot& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mu);
   // A call is no longer busy.
   void NotBusy();
   // Publishes the slot's new word and tells the client, as its `waiter` word says.

@@ -189,20 +189,28 @@ DirectCall::Posted DirectCall::Post(const Message& request, size_t message_bytes
                                     int slot) {
   priority_ = view.priority;
   if (slot < 0) slot = link_->queue->Acquire(priority_);
+  const Posted posted = PostIn(slot, request, message_bytes, &view);
+  // A slot may have been held for a moment.
+  if (posted != Posted::kYes) link_->owner->UserIdle();
+  return posted;
+}
+
+DirectCall::Posted DirectCall::PostIn(int slot, const Message& request, size_t message_bytes,
+                                      RequestView* view) {
   absl::MutexLock lock(mu_);
   if (cancelled_) {
     if (slot >= 0) link_->calls->Release(slot);
     return Posted::kNo;
   }
-  timeout_ns_ = view.timeout_ns;
-  const Posted placed = Place(request, message_bytes, slot, &view);
+  timeout_ns_ = view->timeout_ns;
+  const Posted placed = Place(request, message_bytes, slot, view);
   if (placed != Posted::kYes) return placed;
   const size_t limit = channel_.max_receive_bytes < 0
                            ? SIZE_MAX
                            : static_cast<size_t>(channel_.max_receive_bytes) + kHeadLimit +
                                  2 * channel_.max_metadata_bytes;
   posted_ns_ = SteadyNs();  // before: the server may run while this thread still wakes it
-  generation_ = link_->calls->Post(slot_, request_bytes_, limit, view.priority);
+  generation_ = link_->calls->Post(slot_, request_bytes_, limit, view->priority);
   if (observed_ != nullptr) observed_->Began(message_bytes);
   return Posted::kYes;
 }
@@ -219,7 +227,6 @@ DirectCall::Posted DirectCall::Place(const Message& request, size_t message_byte
     return Posted::kNo;
   }
   if (slot < 0) {
-    link_->owner->UserIdle();  // a slot may have been held for a moment
     if (link_->queue->Queues()) return Posted::kNoSlot;
     CallCounters::OfProcess().no_slot.Add();
     return Posted::kNo;
@@ -230,7 +237,6 @@ DirectCall::Posted DirectCall::Place(const Message& request, size_t message_byte
     if (!lent.has_value()) {
       CallCounters::OfProcess().too_large.Add();
       calls.Release(slot);
-      link_->owner->UserIdle();
       return Posted::kNo;
     }
     view->block = lent_ = *lent;

@@ -72,6 +72,8 @@ class DirectCall final : public grpc::experimental::Interceptor {
               int slot = kAnySlot);
   // The same from the beginning on, as the application has made the call.
   Posted PostAgain(int slot = kAnySlot);
+  Posted PostIn(int slot, const google::protobuf::Message& request, size_t message_bytes,
+                RequestView* view);
   // Puts the request into a slot, and maybe a block.
   Posted Place(const google::protobuf::Message& request, size_t message_bytes, int slot,
                RequestView* view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -110,6 +112,10 @@ class DirectCall final : public grpc::experimental::Interceptor {
       const std::shared_ptr<DetachedCall>& detached, const Deadline& deadline);
   // Goes on when there is a slot.
   void WaitForSlot();
+  // Static: the call may be over, and deleted, before this begins.
+  static void QueueUp(const std::shared_ptr<DetachedCall>& detached, const CallRoute& link,
+                      uint64_t ticket, Priority priority,
+                      const std::shared_ptr<grpc_event_engine::experimental::EventEngine>& timer);
   // There is one; -1: there will be none.
   void OnSlot(int slot);
   void EndWithoutRoom();

@@ -104,7 +104,6 @@ bool DirectCall::GoElsewhere() {
 }
 
 void DirectCall::WaitForSlot() {
-  // This may be gone before Add() is called, and before it returns.
   const std::shared_ptr<const CallRoute> link = link_;
   const Priority priority = priority_;
   WatchReplica(channel_.routes, link);
@@ -120,13 +119,18 @@ void DirectCall::WaitForSlot() {
   }
   // As in WaitElsewhere().
   if (cancelled) EndSoon(detached);
-  const auto engine = SetDeadline(detached, deadline);
-  const auto take = [detached, engine]() -> DirectCall* {
+  QueueUp(detached, *link, ticket, priority, SetDeadline(detached, deadline));
+}
+
+void DirectCall::QueueUp(
+    const std::shared_ptr<DetachedCall>& detached, const CallRoute& link, uint64_t ticket,
+    Priority priority, const std::shared_ptr<grpc_event_engine::experimental::EventEngine>& timer) {
+  const auto take = [detached, timer]() -> DirectCall* {
     DirectCall* const call = detached->Take();
-    if (call != nullptr && engine != nullptr) engine->Cancel(detached->timer());
+    if (call != nullptr && timer != nullptr) timer->Cancel(detached->timer());
     return call;
   };
-  const SlotQueue::Added added = link->queue->Add(ticket, priority, [take](int slot) {
+  const SlotQueue::Added added = link.queue->Add(ticket, priority, [take](int slot) {
     DirectCall* const call = take();
     if (call != nullptr) call->OnSlot(slot);
     return call != nullptr;

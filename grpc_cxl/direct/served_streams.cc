@@ -39,6 +39,13 @@ ServedStreams::ServedStreams(std::unique_ptr<ServerStreams> streams,
       tell_(std::move(tell)),
       over_(std::move(over)) {}
 
+ServedStreams::~ServedStreams() {
+  absl::MutexLock lock(mu_);
+  for (const auto& [priority, streams] : waiting_) {
+    capacity_->AddWaitingCalls(-static_cast<int64_t>(streams.size()));
+  }
+}
+
 absl::Status ServedStreams::Run() {
   ServerStreams::News news =
       streams_->Run([this](Priority priority) { return capacity_->Enter(priority); },

@@ -48,6 +48,7 @@ class ServedStreams final : public CallCapacity::Connection {
   ServedStreams(std::unique_ptr<ServerStreams> streams, std::shared_ptr<CallCapacity> capacity,
                 std::function<std::shared_ptr<ServedStreams>()> self, Begin begin,
                 std::function<void()> tell, std::function<void()> over);
+  ~ServedStreams() override;
 
   // For the polling thread. Streams may be over when it returns, without `over`.
   bool Ready() const { return streams_->Ready(); }

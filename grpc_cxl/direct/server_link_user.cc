@@ -33,8 +33,12 @@ ServerLinkUser::ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas,
       own_(std::move(own)),
       capacity_(std::move(capacity)),
       tells_load_(tells_load),
-      running_(areas * kCallSlots),
-      cancelled_early_(areas * kCallSlots) {}
+      running_(areas * kCallSlots) {}
+
+ServerLinkUser::~ServerLinkUser() {
+  absl::MutexLock lock(wait_mu_);
+  capacity_->AddWaitingCalls(-static_cast<int64_t>(waiting_.size()));
+}
 
 void ServerLinkUser::Start(std::weak_ptr<LinkOwner> owner) {
   owner_ = std::move(owner);
@@ -77,19 +81,22 @@ void ServerLinkUser::Finished() {
 
 void ServerLinkUser::Running(ServerCalls::CallId call, Cancellable* running) {
   absl::MutexLock lock(mu_);
-  running_[call.slot] = running;
-  if (ended_ || cancelled_early_[call.slot] == call.generation) running->Cancel();
+  running_.Begin(call, running);
 }
 
 void ServerLinkUser::Respond(ServerCalls::CallId call, std::string response, uint32_t code) {
   const int64_t ns = LeavePlace(std::move(places_[call.slot]), call.priority, taken_ns_[call.slot]);
+  bool ended;
   {
     absl::MutexLock lock(mu_);
-    running_[call.slot] = nullptr;
+    running_.End(call);
     figures_.AddAlone(code, ns);
     Tell();  // before the client knows
+    ended = ended_;
   }
-  calls_.Respond(call, std::move(response));
+  // A client that was taken for dead hears that the connection has ended, and not what became of
+  // its call for that reason.
+  ended ? calls_.Drop(call) : calls_.Respond(call, std::move(response));
   Finished();
   BeginWaiting();  // at last: it may run handlers
 }
@@ -214,7 +221,10 @@ absl::Status ServerLinkUser::Run() {
     if (!behind) ++left[static_cast<size_t>(priority)];
     return !behind;
   });
-  for (const ServerCalls::CallId& call : news.cancelled) Cancel(call);
+  if (!news.cancelled.empty()) {
+    absl::MutexLock lock(mu_);
+    for (const ServerCalls::CallId& call : news.cancelled) running_.Cancel(call);
+  }
   if (news.refused > 0) ServedCounters::OfProcess().refused.Add(news.refused);
   if (!news.waiting.empty() || !news.withdrawn.empty()) Wait(news);
   for (const ServerCalls::TakenCall& call : news.taken) {
@@ -346,22 +356,11 @@ void ServerLinkUser::FillStatus(StatusConnection* entry) const {
 
 void ServerLinkUser::Ended() {
   if (streams_ != nullptr) streams_->Ended();
-  RefuseWaiting();
+  Retire();  // a Run() that is under way takes nothing more
   absl::MutexLock lock(mu_);
   ended_ = true;
-  for (Cancellable* running : running_) {
-    if (running != nullptr) running->Cancel();
-  }
+  running_.CancelAll();
   for (Cancellable* running : inline_) running->Cancel();
-}
-
-void ServerLinkUser::Cancel(ServerCalls::CallId call) {
-  absl::MutexLock lock(mu_);
-  if (running_[call.slot] != nullptr) {
-    running_[call.slot]->Cancel();
-  } else {
-    cancelled_early_[call.slot] = call.generation;
-  }
 }
 
 }  // namespace grpc_cxl::internal

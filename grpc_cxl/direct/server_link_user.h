@@ -20,6 +20,7 @@
 #include "grpc_cxl/calls/server_call_areas.h"
 #include "grpc_cxl/direct/call_place.h"
 #include "grpc_cxl/direct/own_server.h"
+#include "grpc_cxl/direct/running_calls.h"
 #include "grpc_cxl/direct/served_streams.h"
 #include "grpc_cxl/direct/waiting_calls.h"
 #include "grpc_cxl/link/link.h"
@@ -51,13 +52,6 @@ class CallHandler {
                                                std::shared_ptr<CallHandler> self) = 0;
 };
 
-// A running call that the connection can cancel.
-class Cancellable {
- public:
-  virtual ~Cancellable() = default;
-  virtual void Cancel() = 0;
-};
-
 // The server's direct calls as a user of an endpoint's link. Thread-safe.
 class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
  public:
@@ -68,6 +62,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   ServerLinkUser(Link* link, size_t buffer_bytes, size_t areas, std::shared_ptr<CallBudget> budget,
                  bool trust_peer, std::string peer, std::shared_ptr<OwnServer> own,
                  std::shared_ptr<CallCapacity> capacity, bool tells_load = false);
+  ~ServerLinkUser() override;
 
   // Streams as well. Before Start().
   void AddStreams(std::unique_ptr<ServerStreams> streams);
@@ -124,7 +119,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   }
   absl::Status Run() override;
   void Retire() override;
-  // The client is gone: cancels the calls that run.
+  // The client is gone: cancels the calls that run, and drops their responses.
   void Ended() override;
   // seq_cst: see EndpointCore.
   bool Busy() const override {
@@ -147,7 +142,6 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   void Dispatch(TakenCalls taken);
   // Gives a taken call to the handler.
   void Begin(ServerCalls::CallId call, std::string request);
-  void Cancel(ServerCalls::CallId call);
   // After the end of a call, and after Retire(): drops the handler when the last call is over.
   void Finished();
   // Calls that must wait, and those that need not any more.
@@ -180,9 +174,7 @@ class ServerLinkUser final : public LinkUser, public CallCapacity::Connection {
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   // Stored under mu_. seq_cst, with calls_: the last call goes before Retire() looks, or sees this.
   std::atomic<bool> retired_{false};
-  std::vector<Cancellable*> running_ ABSL_GUARDED_BY(mu_);  // by slot
-  // Cancelled before the handler said Running().
-  std::vector<uint32_t> cancelled_early_ ABSL_GUARDED_BY(mu_);
+  RunningCalls running_ ABSL_GUARDED_BY(mu_);
   std::set<Cancellable*> inline_ ABSL_GUARDED_BY(mu_);
   std::atomic<int> inline_count_{0};  // its size; stored under mu_
   uint32_t told_capacity_ ABSL_GUARDED_BY(mu_) = 0;

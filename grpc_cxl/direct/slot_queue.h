@@ -30,8 +30,8 @@ namespace grpc_cxl::internal {
 // Thread-safe; owned by a shared_ptr.
 class SlotQueue : public std::enable_shared_from_this<SlotQueue> {
  public:
-  // Gets a slot, or -1 when there will be none; runs on any thread, with no lock held. False: the
-  // call has ended, and the slot was not used.
+  // Gets a slot, to use or to give back, or -1 when there will be none; runs on any thread, with no
+  // lock held. False: the call has ended, and the slot was not used.
   using Waiter = absl::AnyInvocable<bool(int slot)>;
 
   // At most so many calls wait, in slots or here, and `streams` (null: none) in theirs; bulk calls

@@ -33,8 +33,13 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
       sender_(link_.get()) {}
 
 void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
-  absl::MutexLock lock(end_mu_);
-  on_end_.push_back(std::move(on_end));
+  absl::Status reason;
+  {
+    absl::MutexLock lock(end_mu_);
+    if (end_reason_.ok()) return on_end_.push_back(std::move(on_end));
+    reason = end_reason_;
+  }
+  on_end(reason);
 }
 
 void EndpointCore::Start(Poller* poller) {

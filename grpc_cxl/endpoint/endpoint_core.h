@@ -79,7 +79,7 @@ class EndpointCore final : public Pollable,
                std::unique_ptr<LinkUser> user = nullptr);
 
   // Has `on_end` called once, with the reason, when the connection ends, after those of earlier
-  // calls. Before Start().
+  // calls; at once if it has ended.
   void OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) ABSL_LOCKS_EXCLUDED(end_mu_);
 
   // Has `poller` look after this from now until the connection is closed for good.

@@ -2,6 +2,7 @@
 #include "grpc_cxl/event_engine/line_keeper.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -62,11 +63,13 @@ class LineKeeper::Ticket {
  public:
   explicit Ticket(std::weak_ptr<LineKeeper> keeper) : keeper_(std::move(keeper)) {}
   ~Ticket() {
-    if (const auto keeper = keeper_.lock()) keeper->OnEnded();
+    const bool lasted = std::chrono::steady_clock::now() - begin_ >= kLasting;
+    if (const auto keeper = keeper_.lock()) keeper->OnEnded(lasted);
   }
 
  private:
   const std::weak_ptr<LineKeeper> keeper_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 void LineKeeper::Start(Terms terms, EndpointCore& connection) {
@@ -77,6 +80,10 @@ void LineKeeper::Start(Terms terms, EndpointCore& connection) {
   });
   absl::MutexLock lock(keeper->mu_);
   keeper->ConnectAfter(EventEngine::Duration::zero());
+}
+
+LineKeeper::EventEngine::Duration LineKeeper::Pause() const {
+  return std::min<EventEngine::Duration>(kPause * (1 << failures_), kLongestPause);
 }
 
 void LineKeeper::ConnectAfter(EventEngine::Duration pause) {
@@ -121,11 +128,11 @@ void LineKeeper::ConnectNow() {
 
 void LineKeeper::Failed(const absl::Status& why) {
   // Before, it may pass: the server restores its files, or goes away with the connection.
-  if (failures_ == kSaysWhy) {
+  if (failures_ >= kSaysWhy && !std::exchange(said_why_, true)) {
     LOG(WARNING) << "the server of cxl:///" << terms_.name.str()
                  << " cannot call this client back: " << why.message();
   }
-  ConnectAfter(std::min<EventEngine::Duration>(kPause * (1 << failures_), kLongestPause));
+  ConnectAfter(Pause());
   failures_ = std::min(failures_ + 1, kMostDoublings);
 }
 
@@ -143,8 +150,7 @@ void LineKeeper::OnReadable(Line& line) {
     if (hello.ok() && !closed_) {
       ++connections_;
       server.ticket = std::make_shared<Ticket>(weak_from_this());
-      failures_ = 0;
-      ConnectAfter(kPause);
+      ConnectAfter(Pause());
     } else if (!closed_) {
       Failed(hello.status());
     }
@@ -160,10 +166,12 @@ void LineKeeper::OnReadable(Line& line) {
   });
 }
 
-void LineKeeper::OnEnded() {
+void LineKeeper::OnEnded(bool lasted) {
   absl::MutexLock lock(mu_);
   --connections_;
-  ConnectAfter(kPause);
+  failures_ = lasted ? 0 : std::min(failures_ + 1, kMostDoublings);
+  if (lasted) said_why_ = false;
+  ConnectAfter(Pause());
 }
 
 void LineKeeper::Close() {

@@ -44,8 +44,7 @@ void AddByAddress(const TcpAddress& address, std::vector<LocalServer>* servers) 
     const bool exact = entry == AddressEntry::kExact;
     servers->push_back(
         {exact ? NameOfAddress(address, *space) : NameOfAnyAddress(address.port, *space),
-         OfUid([address, entry](uid_t uid) { return CheckAnswersFor(address, entry, uid); }),
-         exact ? LocalServer::By::kAddress : LocalServer::By::kAnyAddress});
+         OfUid([address, entry](uid_t uid) { return CheckAnswersFor(address, entry, uid); })});
   }
 }
 
@@ -55,8 +54,7 @@ void AddByFile(const UnixFile& file, std::vector<LocalServer>* servers) {
          if ((uid == owner && !MayBeUnmapped(uid)) || uid == 0) return absl::OkStatus();
          return absl::PermissionDeniedError(
              absl::StrCat("the socket's file belongs to uid ", owner, ", the server to uid ", uid));
-       }),
-       LocalServer::By::kFile});
+       })});
 }
 
 void AddByHost(const std::string& host, const TrustedUsers& users,
@@ -71,22 +69,18 @@ void AddByHost(const std::string& host, const TrustedUsers& users,
              "the server that says so has uid ", uid,
              ", which may serve cxl: names but not the hosts of network targets; add it to "
              "trusted_uids, or give both ends a secret_file"));
-       }),
-       LocalServer::By::kHost});
+       })});
 }
 
 // Whether the kernel says that the address is another host's.
-bool IsElsewhere(const EventEngine::ResolvedAddress& address) {
-  const auto tcp = TcpAddress::From(address.address(), address.size());
-  return tcp.has_value() && !IsOwnAddress(*tcp).value_or(true);
-}
+bool IsElsewhere(const TcpAddress& address) { return !IsOwnAddress(address).value_or(true); }
 
 std::vector<LocalServer> Candidates(const EventEngine::ResolvedAddress& address,
                                     const std::string& host, const TrustedUsers& users) {
   std::vector<LocalServer> servers;
-  if (const auto tcp = TcpAddress::From(address.address(), address.size())) {
-    AddByAddress(*tcp, &servers);
-  }
+  const auto tcp = TcpAddress::From(address.address(), address.size());
+  // The port alone is that of many servers elsewhere.
+  if (tcp.has_value() && !IsElsewhere(*tcp)) AddByAddress(*tcp, &servers);
   if (const auto file = UnixFile::Of(address.address(), address.size())) {
     AddByFile(*file, &servers);
   }
@@ -117,11 +111,7 @@ std::vector<LocalServer> FindLocalServers(const EventEngine::ResolvedAddress& ad
   }
   std::vector<LocalServer> servers = Candidates(address, host, settings.users);
   std::erase_if(servers, [&](const LocalServer& server) {
-    if (!IsRegistered(*directory, server.name) && FindReplicas(*directory, server.name).empty()) {
-      return true;
-    }
-    // Its port is that of many servers elsewhere.
-    return server.by == LocalServer::By::kAnyAddress && IsElsewhere(address);
+    return !IsRegistered(*directory, server.name) && FindReplicas(*directory, server.name).empty();
   });
   if (!servers.empty()) return servers;
   const std::string& rollout = directory->rollout();
@@ -137,9 +127,8 @@ std::vector<ServiceName> LocalNames(const EventEngine::ResolvedAddress& address,
                                     const std::string& host, const EndpointSettings& settings) {
   std::vector<ServiceName> names;
   if (settings.region.has_value()) return names;
-  const bool elsewhere = IsElsewhere(address);
   for (const LocalServer& server : Candidates(address, host, settings.users)) {
-    if (!elsewhere || server.by == LocalServer::By::kHost) names.push_back(server.name);
+    names.push_back(server.name);
   }
   return names;
 }

@@ -20,23 +20,22 @@ struct LocalServer {
   // Whether the process at the other end of `socket`, which the name led to, may answer for the
   // address: PERMISSION_DENIED, or an error of CheckAnswersFor().
   std::function<absl::Status(int socket)> check;
-  enum class By { kAddress, kAnyAddress, kFile, kHost } by;
 };
 
 // The servers that have registered, in this order:
-// * a TCP address, in the calling thread's network namespace, by itself or with all others: must be
+// * a TCP address of the calling thread's network namespace, by itself or with all others: must be
 //   whom the kernel would connect
 // * the file of a unix socket: must have the uid of the file's owner, or be root
 // * `host`, the host and port of the channel's target, among those that it is also known as: must
 //   have our own uid or root's, be one of `trusted_uids`, or prove to know our secret
-// May be dead, or liars: see check(). Reads the directory; makes none. If there are none,
-// `*why_none`, unless it is null, becomes a sentence.
+// May be dead, or liars: see check(). Makes no directory, and does not read it: a few system calls,
+// however many names it has. If there are none, `*why_none`, unless it is null, becomes a sentence.
 std::vector<LocalServer> FindLocalServers(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
     const std::string& host, const EndpointSettings& settings, std::string* why_none = nullptr);
 
-// The names of all that could ever register; empty where the address is another host's. A few
-// system calls.
+// The names of all that could ever register; only that of `host` where the address is another
+// host's. A few system calls.
 std::vector<ServiceName> LocalNames(
     const grpc_event_engine::experimental::EventEngine::ResolvedAddress& address,
     const std::string& host, const EndpointSettings& settings);

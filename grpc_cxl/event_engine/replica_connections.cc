@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/base/no_destructor.h"
+#include "absl/log/check.h"
 #include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "grpc_cxl/endpoint/accompanied_endpoint.h"
@@ -107,6 +108,7 @@ void ReplicaConnections::Leave(const std::string& name) {
 
 ReplicaConnections::Held ReplicaConnections::TakeHeld() {
   places_.EndAll();
+  attempts_.clear();
   return std::exchange(held_, {});
 }
 
@@ -153,43 +155,53 @@ void ReplicaConnections::Look() {
   for (const ServiceName& name : ServersOf(service, request->settings)) {
     if (IsReplicaName(name)) found.push_back(name.str());
   }
-  std::vector<std::string> wanted;
+  std::vector<std::pair<std::string, uint64_t>> wanted;
   {
     absl::MutexLock lock(mu_);
     if (ServiceOf(request_->name).str() != service.str()) return;
-    wanted = places_.Take(found, Clock::now());
+    for (const std::string& name : places_.Take(found, Clock::now())) {
+      wanted.emplace_back(name, attempts_[name] = ++last_attempt_);
+    }
     if (const auto next = places_.next()) LookAt(*next);
   }
-  for (const std::string& name : wanted) {
+  for (const auto& [name, attempt] : wanted) {
     ConnectRequest one = *request;
     one.name = ServiceName::Reserved(name);
     one.poller = request->poller->watchdog()->Assign();
-    Connect(std::move(one), kPatience, [weak = weak_from_this(), name](auto result) {
-      const std::shared_ptr<ReplicaConnections> self = weak.lock();
-      if (self != nullptr) self->OnConnected(name, std::move(result));
-    });
+    Connect(std::move(one), kPatience,
+            [weak = weak_from_this(), name = name, attempt = attempt](auto result) {
+              const std::shared_ptr<ReplicaConnections> self = weak.lock();
+              if (self != nullptr) self->OnConnected(name, attempt, std::move(result));
+            });
   }
 }
 
-void ReplicaConnections::OnConnected(const std::string& name, ConnectAttempt::Result result) {
+void ReplicaConnections::OnConnected(const std::string& name, uint64_t attempt,
+                                     ConnectAttempt::Result result) {
   absl::MutexLock lock(mu_);
+  if (const auto last = attempts_.find(name); last == attempts_.end() || last->second != attempt) {
+    return;
+  }
   if (!result.ok()) {
     VLOG(1) << name << ": " << result.status().message();
     return LookAt(places_.Failed(name, result.status(), Clock::now()));
   }
   if (!places_.Hold(name, Clock::now())) return;  // gRPC was faster, or has gone
   auto held = std::make_shared<HeldEndpoint>(request_->executor, *std::move(result),
-                                             [weak = weak_from_this(), name] {
+                                             [weak = weak_from_this(), name, attempt] {
                                                const auto self = weak.lock();
-                                               if (self != nullptr) self->OnEnded(name);
+                                               if (self != nullptr) self->OnEnded(name, attempt);
                                              });
   held->Start();
-  held_[name] = std::move(held);
+  CHECK(held_.emplace(name, std::move(held)).second) << name << " has a connection of ours";
 }
 
-void ReplicaConnections::OnEnded(const std::string& name) {
+void ReplicaConnections::OnEnded(const std::string& name, uint64_t attempt) {
   Held dropped;
   absl::MutexLock lock(mu_);
+  if (const auto last = attempts_.find(name); last == attempts_.end() || last->second != attempt) {
+    return;
+  }
   auto ours = held_.extract(name);
   if (!ours) return;
   dropped.insert(std::move(ours));

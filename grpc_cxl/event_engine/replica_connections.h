@@ -4,6 +4,7 @@
 
 #include <grpc/event_engine/event_engine.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,9 +59,10 @@ class ReplicaConnections final : public Arrivals::Waiter,
   // Connects to what is missing.
   void Look();
   void LookAt(Clock::time_point when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void OnConnected(const std::string& name, ConnectAttempt::Result result);
-  void OnEnded(const std::string& name);
-  // All of ours, to be dropped without the lock.
+  // Of that attempt, or the connection that it has led to. No effect when it has been given up.
+  void OnConnected(const std::string& name, uint64_t attempt, ConnectAttempt::Result result);
+  void OnEnded(const std::string& name, uint64_t attempt);
+  // Gives all attempts up. All connections of ours, to be dropped without the lock.
   Held TakeHeld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;
@@ -69,6 +71,8 @@ class ReplicaConnections final : public Arrivals::Waiter,
   std::shared_ptr<Arrivals> arrivals_ ABSL_GUARDED_BY(mu_);
   ReplicaPlaces places_ ABSL_GUARDED_BY(mu_);
   Held held_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, uint64_t> attempts_ ABSL_GUARDED_BY(mu_);  // the last one's number, by name
+  uint64_t last_attempt_ ABSL_GUARDED_BY(mu_) = 0;
   static constexpr auto kNever = Clock::time_point::max();
   Clock::time_point look_due_ ABSL_GUARDED_BY(mu_) = kNever;  // a timer will Look()
 };

@@ -10,7 +10,7 @@
 namespace grpc_cxl::internal {
 
 // The names at which a client may find a server of `name`: its replicas in random order, or itself
-// where it has none, which is where no server is as well. Never empty. Reads the directory.
+// where it has none, which is where no server is as well. Never empty. As long as FindReplicas().
 std::vector<ServiceName> ServersOf(const ServiceName& name, const EndpointSettings& settings);
 
 }  // namespace grpc_cxl::internal

@@ -29,11 +29,11 @@ namespace grpc_cxl::internal {
 // of the client's making; only its socket is one that the client has connected. It is made when a
 // call needs it, and again after it has ended.
 //
-//   client: LineKeeper                                server: WayBack
-//     | -- Line, on a socket of its own --------------->  |  keeps the newest, until there is a
-//     call | <- Hello, on the line --------------------------  |  as any client: SocketAttempt | --
-//     Welcome, with the arena -------------------->  | | -- Line, on the next socket
-//     ------------------->  |
+//   client: LineKeeper                           server: WayBack
+//     | -- Line, on a socket of its own ---------> |  keeps the newest, until there is a call
+//     | <- Hello, on the line -------------------- |  as any client: SocketAttempt
+//     | -- Welcome, with the arena --------------> |
+//     | -- Line, on the next socket -------------> |
 //
 // Ends with the connection, and so do the connections back. Thread-safe; owned by a shared_ptr.
 class WayBack final : public std::enable_shared_from_this<WayBack> {

@@ -31,24 +31,15 @@ class Membership {
   // the region then, nor later.
   bool Renew();
 
-  // Frees the names, requests and process entries of dead processes of this host, and closes
-  // their answers, which stay until their clients are done (RegionAnswers). Dead is a process whose
-  // lock is free and whose beat stands still for a lease, whatever its entry says. What dead
-  // clients wrote and never published leaves this host's caches first, at most kMostFlushed bytes a
-  // call: what is left over, the next call does.
-  static constexpr uint64_t kMostFlushed = uint64_t{64} << 20;
-  static void ClearUpAfterTheDead(const Region& region, const ProcessRef* self)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
-  // Whether the owner of an answer of this host may still use it, as far as the directory tells.
-  static bool MayLive(const Region& region, const ProcessRef& owner);
-
   // Writes those entries of this process anew that were damaged, unless its place is another's.
   static void MendEntries(const Region& region, const ProcessRef& self)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
-  // The same with the host's lock; false when that cannot be had for 20 ms.
+  // The same with the host's lock; false when another has it. Never waits.
   static bool TryMendEntries(const Region& region, const ProcessRef& self);
-  // Frees the entry of this process that begins at `place`, which was damaged maybe. No effect when
-  // it is another's by now.
+  // Whether the process entry is this process's, damaged or not.
+  static bool IsOwn(const Region& region, const ProcessRef& self);
+  // Frees the entry of this process that begins at `place`. One that was damaged, and maybe is
+  // another's by now, only with the host's lock: now, or when it is mended next. Never waits.
   static void FreeOwn(const Region& region, const ProcessRef& self, SharedU64& place, uint64_t id);
 
  private:
@@ -58,8 +49,6 @@ class Membership {
         nonce_(record.nonce),
         beat_(record.beat) {}
   bool IsStillMine() const;
-  // Frees what is damaged, when no other process of this host is in the region to mend it.
-  static void ScrubIfAlone(const Region& region) ABSL_EXCLUSIVE_LOCKS_REQUIRED(region.mutex());
 
   const std::shared_ptr<const Region> region_;
   const ProcessRef self_;

@@ -6,7 +6,7 @@
 namespace grpc_cxl::internal {
 
 void OwnEntries::Remember(absl::Span<SharedU64> words, bool second_changes) {
-  Entry entry{.words = words, .second_changes = second_changes, .content = {}};
+  Entry entry{.words = words, .second_changes = second_changes, .content = {}, .abandoned = false};
   // relaxed, here and below: of entries that this process writes, and others only by mistake.
   for (const SharedU64& word : words) entry.content.push_back(word.load(std::memory_order_relaxed));
   absl::MutexLock lock(mu_);
@@ -25,9 +25,20 @@ void OwnEntries::Forget(const SharedU64& id, absl::FunctionRef<void()> free) {
   free();
 }
 
-void OwnEntries::Mend(absl::FunctionRef<void(absl::Span<SharedU64>)> look,
-                      absl::FunctionRef<void(absl::Span<SharedU64>)> mended) const {
+void OwnEntries::Abandon(const SharedU64& place, uint64_t id) {
   absl::MutexLock lock(mu_);
+  const auto it = entries_.find(&place);
+  if (it != entries_.end() && it->second.content[0] == id) it->second.abandoned = true;
+}
+
+void OwnEntries::Mend(absl::FunctionRef<void(absl::Span<SharedU64>)> look,
+                      absl::FunctionRef<void(absl::Span<SharedU64>)> mended,
+                      absl::FunctionRef<void(SharedU64&)> free) {
+  absl::MutexLock lock(mu_);
+  std::erase_if(entries_, [free](auto& entry) {
+    if (entry.second.abandoned) free(entry.second.words[0]);
+    return entry.second.abandoned;
+  });
   for (const auto& [place, entry] : entries_) {
     look(entry.words);
     if (!entry.IsDamaged()) continue;

@@ -24,17 +24,21 @@ class OwnEntries {
   bool Has(const SharedU64& place, uint64_t id) const;
   // Calls `free`, which frees the entry.
   void Forget(const SharedU64& id, absl::FunctionRef<void()> free);
+  // The entry, if it has this id, is of no more use: Mend() frees it.
+  void Abandon(const SharedU64& place, uint64_t id);
 
   // Calls `look` with the words of each entry, then `mended` if they were damaged and have been
-  // written anew.
+  // written anew. Calls `free` with the ids of those abandoned, instead.
   void Mend(absl::FunctionRef<void(absl::Span<SharedU64>)> look,
-            absl::FunctionRef<void(absl::Span<SharedU64>)> mended) const;
+            absl::FunctionRef<void(absl::Span<SharedU64>)> mended,
+            absl::FunctionRef<void(SharedU64&)> free);
 
  private:
   struct Entry {
     absl::Span<SharedU64> words;
     bool second_changes;
     std::vector<uint64_t> content;
+    bool abandoned = false;
 
     bool Counts(size_t i) const { return i != 1 || !second_changes; }
     bool IsDamaged() const;

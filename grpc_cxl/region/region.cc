@@ -178,7 +178,8 @@ void Region::MendEntries() const {
                       LOG(ERROR) << "an entry of this process in the region \"" << path()
                                  << "\", at byte " << bytes(words).data() - memory_.data()
                                  << ", was damaged and has been written anew";
-                    });
+                    },
+                    [&](SharedU64& id) { Store(id, uint64_t{0}); });
 }
 
 Region::HostLock::HostLock(const Region& region) : region_(region) {

@@ -108,7 +108,7 @@ class Region {
     own_entries_.Forget(id, [&] { Store(id, uint64_t{0}, site); });
   }
   OwnEntries& own_entries() const { return own_entries_; }
-  // Writes those of this process's entries anew that were damaged.
+  // Writes those of this process's entries anew that were damaged, and frees those abandoned.
   void MendEntries() const;
 
   // For entries: Publish() comes before the Store() that announces `bytes`, Acquire() after the

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region_allocator.h"
 
@@ -34,7 +35,7 @@ absl::StatusOr<RegionOffer> RegionAnswers::Accept(const RegionRequest& request, 
   uint32_t index;
   {
     const Region::HostLock host_lock(*region_);
-    Membership::ClearUpAfterTheDead(*region_, &beat_.self());
+    ClearUpAfterTheDead(*region_, &beat_.self());
     absl::StatusOr<uint32_t> reserved = ReserveMemory(*region_, bytes, answer);
     if (!reserved.ok()) return reserved.status();
     index = *reserved;
@@ -93,7 +94,7 @@ bool RegionAnswers::IsOwnerUsing(const AnswerRecord& answer) {
     absl::MutexLock lock(mu_);
     return live_.count(answer.id) != 0;
   }
-  return Membership::MayLive(*region_, answer.owner);
+  return MayLive(*region_, answer.owner);
 }
 
 bool RegionAnswers::IsClientUsing(const AnswerRecord& answer) {
@@ -111,11 +112,18 @@ void RegionAnswers::FreeUnused() {
   // Without a wait: a process that is stopped with the lock shall not stop this one.
   if (region_->IsGivenUp() || !region_->TryLockHost()) return;
   Membership::MendEntries(*region_, beat_.self());
-  Membership::ClearUpAfterTheDead(*region_, &beat_.self());
+  ClearUpAfterTheDead(*region_, &beat_.self());
   for (uint32_t i = 0; i < kHostAnswers; ++i) {
     const auto answer = ReadAnswer(*region_, region_->host(), i);
-    if (!answer.has_value() || IsOwnerUsing(*answer) || IsClientUsing(*answer)) continue;
-    region_->Free(region_->mine().answers[i].id);
+    if (!answer.has_value() || IsOwnerUsing(*answer)) continue;
+    AnswerEntry& entry = region_->mine().answers[i];
+    if (!IsClientUsing(*answer)) {
+      region_->Free(entry.id);
+    } else if (answer->owner == beat_.self() && answer->state == AnswerState::kOffered) {
+      // It was damaged when its connection ended, and could not be closed. Matched by the client's
+      // PeerStands().
+      region_->Store(entry.state, static_cast<uint32_t>(AnswerState::kClosed));
+    }
   }
   region_->UnlockHost();
 }

@@ -34,9 +34,9 @@ class RegionAnswers {
   // Tells the client why it gets no connection.
   void Refuse(const RegionRequest& request, uint32_t refusal, const std::string& reason);
 
-  // Clears up after dead processes of this host. Frees answers of it, and their memory, that
-  // neither their owner nor their client uses. Not when another process has the host's lock: then
-  // the next call does.
+  // Mends this process's entries, and clears up after dead processes of this host. Frees answers of
+  // it, and their memory, that neither their owner nor their client uses. Not when another process
+  // has the host's lock: then the next call does.
   // From one thread.
   void FreeUnused();
 

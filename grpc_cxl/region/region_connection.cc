@@ -27,19 +27,27 @@ bool RegionFence::PeerStands() const {
 bool RegionFence::OwnEntryStands() const {
   // Its id may only be damaged.
   return OwnEntryIsWhole() ||
-         (Membership::TryMendEntries(*region_, place_.self) && OwnEntryIsWhole());
+         (!OwnEntryIsLost() && Membership::TryMendEntries(*region_, place_.self) &&
+          OwnEntryIsWhole());
+}
+
+const SharedU64& RegionFence::OwnId() const {
+  const HostControl& mine = region_->mine();
+  return place_.role == RegionPlace::Role::kClient ? mine.requests[place_.my_index].id
+                                                   : mine.answers[place_.my_index].id;
 }
 
 bool RegionFence::OwnEntryIsWhole() const {
   // Plain loads: other processes of this host see each other's stores, and RegionBeat finds other
   // machines.
-  const HostControl& mine = region_->mine();
-  const SharedU64& id = place_.role == RegionPlace::Role::kClient
-                            ? mine.requests[place_.my_index].id
-                            : mine.answers[place_.my_index].id;
-  return !region_->IsGivenUp() && id.load(std::memory_order_acquire) == place_.my_id &&
-         mine.processes[place_.self.index].incarnation.load(std::memory_order_acquire) ==
+  return !region_->IsGivenUp() && OwnId().load(std::memory_order_acquire) == place_.my_id &&
+         region_->mine().processes[place_.self.index].incarnation.load(std::memory_order_acquire) ==
              place_.self.incarnation;
+}
+
+bool RegionFence::OwnEntryIsLost() const {
+  return !region_->own_entries().Has(OwnId(), place_.my_id) ||
+         !Membership::IsOwn(*region_, place_.self);
 }
 
 RegionConnection::RegionConnection(std::shared_ptr<const Region> region, const RegionBeat& beat,
@@ -54,9 +62,9 @@ RegionConnection::~RegionConnection() {
   Close();
   // Not what is another's by now: our lines would overwrite its own.
   const absl::Status flushed =
-      fence_->OwnEntryStands()
-          ? region_->FlushMemory(place_.memory_host, place_.memory_offset, place_.memory_bytes)
-          : absl::OkStatus();
+      fence_->OwnEntryIsLost()
+          ? absl::OkStatus()
+          : region_->FlushMemory(place_.memory_host, place_.memory_offset, place_.memory_bytes);
   if (!flushed.ok()) {
     LOG(ERROR) << "memory of the region \"" << region_->path() << "\" cannot be flushed and stays "
                << "in use until this process ends: " << flushed;
@@ -71,7 +79,10 @@ bool RegionConnection::PeerGone() {
   const int64_t now = SteadyNs();
   if (now < next_look_ns_.load(std::memory_order_relaxed)) return false;
   next_look_ns_.store(now + absl::ToInt64Nanoseconds(kLookInterval), std::memory_order_relaxed);
-  if (fence_->OwnEntryStands() && fence_->PeerStands() && !lease_.Expired()) return false;
+  // An entry that is damaged while another has the host's lock is mended later: at the next look,
+  // or by RegionAnswers::FreeUnused().
+  const bool lost = !fence_->OwnEntryStands() && fence_->OwnEntryIsLost();
+  if (!lost && fence_->PeerStands() && !lease_.Expired()) return false;
   gone_.store(true, std::memory_order_relaxed);
   return true;
 }

@@ -45,10 +45,14 @@ class RegionFence final : public Fence {
 
   // Whether the peer's entry says that it uses the memory.
   bool PeerStands() const;
-  // Whether this process's entry is still its own, in whatever state. Mends it if it is damaged.
+  // Whether this process's entry is still its own, in whatever state. Mends it if it is damaged;
+  // false as well when another process has the host's lock just then. Never waits.
   bool OwnEntryStands() const;
+  // Whether the entry is another's by now, for all that is known: damage alone does not say so.
+  bool OwnEntryIsLost() const;
 
  private:
+  const SharedU64& OwnId() const;
   bool OwnEntryIsWhole() const;
   bool IsStillOurs() override { return OwnEntryStands() && PeerStands(); }
 

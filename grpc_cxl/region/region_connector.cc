@@ -2,6 +2,7 @@
 #include "grpc_cxl/region/region_connector.h"
 
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region_allocator.h"
 
@@ -20,7 +21,7 @@ absl::StatusOr<std::shared_ptr<RegionConnector::Attempt>> RegionConnector::Ask(
   const Region::HostLock host_lock(*region_);
   uint32_t index = FindFreeRequest(*region_);
   if (index == kHostRequests) {
-    Membership::ClearUpAfterTheDead(*region_, &beat_.self());
+    ClearUpAfterTheDead(*region_, &beat_.self());
     index = FindFreeRequest(*region_);
   }
   if (index == kHostRequests) {

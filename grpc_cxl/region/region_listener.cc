@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/region_allocator.h"
 
@@ -32,7 +33,7 @@ absl::Status RegionListener::CheckIsFree(const std::string& name) const {
 
 absl::StatusOr<uint64_t> RegionListener::Listen(const std::string& name, OnRequest on_request) {
   const Region::HostLock host_lock(*region_);
-  Membership::ClearUpAfterTheDead(*region_, &self_);
+  ClearUpAfterTheDead(*region_, &self_);
   if (absl::Status status = CheckIsFree(name); !status.ok()) return status;
   const uint32_t index = FindFreeName(*region_);
   if (index == kHostNames) {

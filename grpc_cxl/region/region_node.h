@@ -34,8 +34,9 @@ class RegionNode : public std::enable_shared_from_this<RegionNode> {
  public:
   // This process's node for the region and host: made by the first call, it stays as long as the
   // process, or until it has lost its place. The first call may wait for a lease (Membership), and
-  // so do those for the same region and host meanwhile. Errors are those of Region::Open() and
-  // Membership::Join().
+  // so do those for the same region and host meanwhile: not for polling threads. (gRPC's pool, on
+  // which clients connect, makes threads in the place of those that wait.) Errors are those of
+  // Region::Open() and Membership::Join().
   static absl::StatusOr<std::shared_ptr<RegionNode>> Get(const RegionOptions& options);
   // A further node, for tests. Connections keep it alive. A callback must not drop it.
   static absl::StatusOr<std::shared_ptr<RegionNode>> Join(const RegionOptions& options);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/line.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <string>
 
@@ -18,7 +20,24 @@ absl::Status SendLine(int socket, const LineClaim& claim) {
   return SendDatagram(socket, &message, sizeof(message));
 }
 
+namespace {
+
+// The server's refusal, if it has refused the line; OK when it has said something else, or nothing.
+absl::Status TakeRefusal(int line) {
+  WelcomeMessage message;
+  const ssize_t size = recv(line, &message, sizeof(message), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+  if (size != sizeof(message) ||
+      FindFault(message, sizeof(message), "server").refusal != Refusal::kNone ||
+      message.refusal == static_cast<uint32_t>(Refusal::kNone)) {
+    return absl::OkStatus();
+  }
+  return RefusalOf(message);
+}
+
+}  // namespace
+
 absl::StatusOr<std::optional<ClientHello>> ReceiveHelloOnLine(int line, const LineKey& key) {
+  if (absl::Status refused = TakeRefusal(line); !refused.ok()) return refused;
   // CheckServer() has judged its user, and the key says more than a secret.
   absl::StatusOr<std::optional<ClientHello>> hello = ReceiveHello(line, {.everybody = true});
   if (!hello.ok() || !hello->has_value()) return hello;

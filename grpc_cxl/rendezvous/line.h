@@ -27,7 +27,8 @@ namespace grpc_cxl::internal {
 absl::Status SendLine(int socket, const LineClaim& claim);
 
 // Client: the Hello of the server that knows `key`. Errors as ReceiveHello(), which reads the Line
-// at the server; PERMISSION_DENIED also when it has another key.
+// at the server; PERMISSION_DENIED also when it has another key. Where the server has refused the
+// line: as RefusalStatus(), with its reason.
 absl::StatusOr<std::optional<ClientHello>> ReceiveHelloOnLine(int line, const LineKey& key);
 
 // The process that connected or listened at the other end of a socket, to compare it with others.

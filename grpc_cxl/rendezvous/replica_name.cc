@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grpc_cxl/rendezvous/replica_name.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "grpc_cxl/rendezvous/dial.h"
 #include "grpc_cxl/rendezvous/name_files.h"
 #include "grpc_cxl/rendezvous/tcp_address.h"
@@ -21,6 +24,13 @@ std::optional<int> ParseNumber(absl::string_view text) {
     return std::nullopt;
   }
   return number;
+}
+
+// Every replica that lives holds the lock of this file (name_lock.h).
+bool HasLockFile(const RendezvousDirectory& directory, const ServiceName& service) {
+  struct stat found;
+  return fstatat(directory.fd(), absl::StrCat(FileStem(directory, service), ".lock").c_str(),
+                 &found, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 }  // namespace
@@ -50,17 +60,11 @@ ServiceName ServiceOf(const ServiceName& name) {
 std::vector<ServiceName> FindReplicas(const RendezvousDirectory& directory,
                                       const ServiceName& service) {
   std::vector<ServiceName> found;
-  if (!MayHaveReplicas(service)) return found;
-  const std::string begin = absl::StrCat(service.FileStem(), "=");
-  const std::string& rollout = directory.rollout();
-  const std::string end = absl::StrCat(rollout.empty() ? "" : "~", rollout, ".sock");
-  ForEachFile(directory, [&](absl::string_view file) {
-    if (!absl::ConsumePrefix(&file, begin) || !absl::ConsumeSuffix(&file, end)) return true;
-    const std::optional<int> number = ParseNumber(file);
-    if (number.has_value()) found.push_back(ReplicaName(service, *number));
-    return found.size() < kMostReplicas;
-  });
-  std::erase_if(found, [&](const ServiceName& name) { return !IsRegistered(directory, name); });
+  if (!MayHaveReplicas(service) || !HasLockFile(directory, service)) return found;
+  for (int number = 0; number < kMostReplicas; ++number) {
+    ServiceName name = ReplicaName(service, number);
+    if (IsRegistered(directory, name)) found.push_back(std::move(name));
+  }
   return found;
 }
 

@@ -30,8 +30,9 @@ inline bool IsReplicaName(const ServiceName& name) {
 // That of which a replica's name is one; any other name itself.
 ServiceName ServiceOf(const ServiceName& name);
 
-// The replicas that have sockets in the directory, in no order. They may be dead, or liars. Reads
-// the directory.
+// The replicas that have sockets in the directory. They may be dead, or liars. One system call
+// where the name has no server at all, else one for each number: the directory, which may be large,
+// is not read.
 std::vector<ServiceName> FindReplicas(const RendezvousDirectory& directory,
                                       const ServiceName& service);
 

@@ -173,6 +173,15 @@ void AddLatencies(const StatusConnection& connection, const Labels& labels, Fami
   }
 }
 
+// OK always, others once there are any.
+void AddEnds(const char* name, const char* help, const uint64_t (&outcomes)[kCallOutcomes],
+             const Labels& labels, Families* families) {
+  for (size_t i = 0; i < kCallOutcomes; ++i) {
+    if (i > 0 && outcomes[i] == 0) continue;
+    families->Counter(name, help, With(labels, "status", kOutcomeNames[i]), outcomes[i]);
+  }
+}
+
 void AddConnection(const StatusConnection& connection, const Labels& labels, Families* families) {
   const Labels out = With(labels, "direction", "out"), in = With(labels, "direction", "in");
   families->Gauge("connection_info", "A connection through memory.",
@@ -183,12 +192,8 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
   families->Counter("connection_direct_calls_total", "Direct calls.", labels, connection.calls);
   families->Counter("connection_one_way_calls_total", "Direct calls whose client did not wait.",
                     labels, connection.one_way_calls);
-  for (size_t i = 0; i < kCallOutcomes; ++i) {
-    if (i > 0 && connection.outcomes[i] == 0) continue;
-    families->Counter("connection_direct_call_ends_total",
-                      "Direct calls that have ended, by gRPC's status.",
-                      With(labels, "status", kOutcomeNames[i]), connection.outcomes[i]);
-  }
+  AddEnds("connection_direct_call_ends_total", "Direct calls that have ended, by gRPC's status.",
+          connection.outcomes, labels, families);
   families->Gauge("connection_direct_calls_running", "Direct calls that run now.", labels,
                   static_cast<double>(connection.calls_running));
   families->Gauge("connection_direct_calls_waiting",
@@ -196,12 +201,9 @@ void AddConnection(const StatusConnection& connection, const Labels& labels, Fam
                   labels, static_cast<double>(connection.calls_waiting));
   families->Counter("connection_streams_total", "Streams without HTTP/2.", labels,
                     connection.streams);
-  for (size_t i = 0; i < kCallOutcomes; ++i) {
-    if (i > 0 && connection.stream_outcomes[i] == 0) continue;
-    families->Counter("connection_stream_ends_total",
-                      "Streams without HTTP/2 that have ended, by gRPC's status.",
-                      With(labels, "status", kOutcomeNames[i]), connection.stream_outcomes[i]);
-  }
+  AddEnds("connection_stream_ends_total",
+          "Streams without HTTP/2 that have ended, by gRPC's status.", connection.stream_outcomes,
+          labels, families);
   families->Gauge("connection_streams_running", "Streams without HTTP/2 that run now.", labels,
                   static_cast<double>(connection.streams_running));
   families->Gauge("connection_streams_waiting",

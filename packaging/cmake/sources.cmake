@@ -135,6 +135,7 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/event_engine/socket_attempt.cc
     grpc_cxl/event_engine/socket_client_source.cc
     grpc_cxl/event_engine/spread_connections.cc
+    grpc_cxl/event_engine/staggered_dial.cc
     grpc_cxl/event_engine/status_publisher.cc
     grpc_cxl/event_engine/status_snapshot.cc
     grpc_cxl/event_engine/status_table.cc
@@ -159,6 +160,8 @@ set(GRPC_CXL_SOURCES
     grpc_cxl/polling/usable_cores.cc
     grpc_cxl/polling/watchdog.cc
     grpc_cxl/priority.cc
+    grpc_cxl/region/boot_id.cc
+    grpc_cxl/region/dead_processes.cc
     grpc_cxl/region/membership.cc
     grpc_cxl/region/own_entries.cc
     grpc_cxl/region/peer_lease.cc

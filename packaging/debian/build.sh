@@ -32,6 +32,7 @@ output=$(realpath -m "${1-.}")
 need cmake cmake
 need g++ g++
 need make make
+need strip binutils
 need dpkg-deb dpkg
 for tool in dpkg-architecture dpkg-buildflags dpkg-shlibdeps dpkg-gencontrol; do need $tool dpkg-dev; done
 
@@ -49,6 +50,7 @@ lib=$prefix/usr/lib/$multiarch
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all
 cmake -S "$repository" -B "$work/build" --log-level=WARNING \
   -DCMAKE_TOOLCHAIN_FILE="$prefix/toolchain.cmake" \
+  -DCMAKE_PROJECT_grpc_cxl_INCLUDE="$repository/test/consumer/quick.cmake" \
   -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR="lib/$multiarch" -DCMAKE_INSTALL_RPATH= \
   -DCMAKE_CXX_FLAGS="$(dpkg-buildflags --get CPPFLAGS) $(dpkg-buildflags --get CXXFLAGS) -g0 -ffile-prefix-map=$work=." \
   -DCMAKE_EXE_LINKER_FLAGS="-L$lib -Wl,-rpath-link,$lib -Wl,--allow-shlib-undefined $(dpkg-buildflags --get LDFLAGS)"
@@ -79,7 +81,10 @@ END
 # pack PACKAGE COMPONENT
 pack() {
   local root=$work/$1 doc=$work/$1/usr/share/doc/$1 page
-  DESTDIR=$root cmake --install build --component "$2" --strip >/dev/null
+  DESTDIR=$root cmake --install build --component "$2" >/dev/null
+  # As dh_strip does.
+  find "$root" -name '*.a' -exec strip -D --strip-debug -R .comment -R .note {} +
+  find "$root" -path '*/bin/*' -exec strip -R .comment -R .note {} +
   install -d "$doc" "$root/DEBIAN"
   install -m 644 "$repository/packaging/debian/copyright" "$doc/"
   gzip -9nc debian/changelog >"$doc/changelog.Debian.gz"

@@ -87,6 +87,18 @@ TEST(BlockTest, BulkLeavesHalf) {
   EXPECT_TRUE(pair.Take(2 * kPageBytes));
 }
 
+TEST(BlockTest, BulkSeesWhatCameBack) {
+  BlockPair pair(2);
+  const auto take_bulk = [&] { return *pair.pool->Allocate(kPage, kPage, Priority::kBulk); };
+  BlockPool::Block block = take_bulk();
+  ASSERT_TRUE(block);
+  BlockBorrower::Loan loan = *pair.borrower->Borrow(*pair.pool->Lend(block.memory()));
+  block.Reset();
+  EXPECT_FALSE(take_bulk());
+  loan = {};
+  EXPECT_TRUE(take_bulk());
+}
+
 TEST(BlockTest, FreeOnlyWhenNeitherHeldNorLent) {
   for (const bool holder_first : {true, false}) {
     BlockPair pair(1);

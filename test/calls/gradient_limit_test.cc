@@ -17,7 +17,7 @@ namespace {
 // `cores` of it work; of more calls, all take longer. `offered` calls want to run at a time.
 struct Server {
   double cores;
-  double call_ns = 5e6;
+  double call_ns = 20e6;
   GradientLimit limit = {};
   int64_t now_ns = 1'000'000'000;
   std::minstd_rand random{1};

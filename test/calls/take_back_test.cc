@@ -4,16 +4,10 @@
 // which the server has taken goes on, and that its slot is used again only when the server has seen
 // all of that, be the server in the middle of taking it or stopped.
 
-#include <atomic>
-#include <set>
 #include <string>
-#include <thread>
-#include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "gtest/gtest.h"
 #include "test/calls/call_pair.h"
-#include "test/support/budget.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -106,65 +100,6 @@ TEST_F(TakeBackTest, TheConnectionsEndFreesItsSlot) {
   pair_.client.Ended();
   EXPECT_EQ(freed_, 1);
   EXPECT_EQ(pair_.client.busy(), 0);
-}
-
-// A server that takes and answers, clients that post, and a thread that takes back all the time.
-TEST_F(TakeBackTest, EachCallRunsOrWasTakenBack) {
-  const int kCalls = static_cast<int>(Budget(20'000));
-  std::atomic<bool> over{false};
-  std::atomic<int> freed{0};
-  absl::Mutex mu;
-  std::set<std::string> ran;
-  std::thread server([&] {
-    while (!over || pair_.client.busy() > 0) {
-      ServerCalls::News news = pair_.server.Run();
-      EXPECT_TRUE(news.status.ok());
-      for (ServerCalls::TakenCall& call : news.taken) {
-        {
-          absl::MutexLock lock(mu);
-          ran.insert(call.request);
-        }
-        pair_.server.Respond(call.id, call.request);
-      }
-      Look();
-      std::this_thread::yield();
-    }
-  });
-  std::thread taker([&] {
-    while (!over) {
-      pair_.client.TakeBack([&] { ++freed; });
-      std::this_thread::yield();
-    }
-  });
-  int not_run = 0;
-  for (int i = 0; i < kCalls; ++i) {
-    const std::string request = std::to_string(i);
-    const int slot = pair_.Post(request);
-    if (slot < 0) {  // all wait for the server
-      std::this_thread::yield();
-      --i;
-      continue;
-    }
-    std::atomic<int> outcomes{0};
-    Kind kind{};
-    pair_.client.WhenDone(slot, [&](const CallOutcome& outcome) {
-      kind = outcome.kind;
-      ++outcomes;
-    });
-    while (outcomes == 0) std::this_thread::yield();
-    ASSERT_EQ(outcomes, 1);
-    if (kind == Kind::kNotRun) ++not_run;
-    absl::MutexLock lock(mu);
-    ASSERT_EQ(ran.count(request), kind == Kind::kResponse ? 1u : 0u) << request;
-  }
-  over = true;
-  taker.join();
-  server.join();
-  EXPECT_EQ(pair_.client.busy(), 0);
-  EXPECT_LE(freed, not_run);  // the others were refused before
-  // Nothing runs later.
-  EXPECT_EQ(ran.size(), static_cast<size_t>(kCalls - not_run));
-  RecordProperty("taken_back", not_run);
 }
 
 }  // namespace

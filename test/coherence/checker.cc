@@ -60,7 +60,10 @@ void Checker::MoveLines(const void* begin, size_t bytes, Writer writer, Site sit
 }
 
 void Checker::WriteBack(const void* begin, size_t bytes, Site site) {
-  if (TheHook().word.load(std::memory_order_relaxed) == begin) TheHook().call();
+  if (TheHook().word.load(std::memory_order_relaxed) == begin) {
+    const std::function<void()> hook = TheHook().call;  // it may set another
+    hook();
+  }
   MoveLines(begin, bytes, Writer::kThisSide, site, &HostCache::WriteBack);
 }
 

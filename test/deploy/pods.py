@@ -128,20 +128,27 @@ class Node:
             process.communicate()
 
 
-def put_load(node, deployment, change=lambda pod: None, volumes=None):
-    """How many requests are served to one more pod, and how many not."""
-    pod = Pod(deployment)
-    pod.program, pod.user, pod.group = "load", 10100, 10100
-    pod.arguments = [a for a in pod.arguments if a.startswith(("--transport", "--base"))]
-    pod.arguments += ["--rate=100", "--seconds=1", "--warmup=0.2", "--deadline=20s", "--json=/tmp/result"]
-    change(pod)
-    text, _ = node.start(pod, volumes).communicate(timeout=60)
-    result = f"{node.work}/tmp-{len(node.processes) - 1}/result"
-    assert os.path.exists(result), text
-    with open(result, encoding="utf-8") as file:
-        numbers = json.load(file)
-    print(numbers["served"], "served,", numbers["errors"], "errors", numbers["errors_by_text"])
-    return int(numbers["served"]), int(numbers["errors"])
+class Load:
+    """One more pod, which sends a hundred requests."""
+
+    def __init__(self, node, deployment, change=lambda pod: None, volumes=None):
+        pod = Pod(deployment)
+        pod.program, pod.user, pod.group = "load", 10100, 10100
+        pod.arguments = [a for a in pod.arguments if a.startswith(("--transport", "--base"))]
+        pod.arguments += ["--rate=100", "--seconds=1", "--warmup=0.2", "--deadline=20s",
+                          "--json=/tmp/result"]
+        change(pod)
+        self._result = f"{node.work}/tmp-{len(node.processes)}/result"
+        self._process = node.start(pod, volumes)
+
+    def outcome(self):
+        """How many requests were served, and how many not."""
+        text, _ = self._process.communicate(timeout=60)
+        assert os.path.exists(self._result), text
+        with open(self._result, encoding="utf-8") as file:
+            numbers = json.load(file)
+        print(numbers["served"], "served,", numbers["errors"], "errors", numbers["errors_by_text"])
+        return int(numbers["served"]), int(numbers["errors"])
 
 
 def await_line(process, text):
@@ -188,18 +195,19 @@ def run(node, deployments, exporter):
     """The pods, and the load of pods that may and that may not meet them."""
     for deployment in deployments:
         await_line(node.start(Pod(deployment)), " listens on ")
-    assert put_load(node, deployments[0]) == (100, 0)
+    assert Load(node, deployments[0]).outcome() == (100, 0)
     check_exporter(node, exporter, [Pod(deployment).program for deployment in deployments])
     strangers = {
         "another secret": {"volumes": {"secret": node.volumes["other"]}},
         "another version": {"change": lambda pod: pod.environment.update(GRPC_CXL_ROLLOUT="v2")},
         "another directory": {"volumes": {"grpc-cxl": node.folder("elsewhere", 0o3770)}},
     }
-    for who, difference in strangers.items():
+    # All at once: each waits for seconds for services that it does not meet.
+    loads = {who: Load(node, deployments[0], **how) for who, how in strangers.items()}
+    for who, load in loads.items():
         print(who, end=": ", flush=True)
-        outcome = put_load(node, deployments[0], **difference)
-        assert outcome == (0, 100), who
-    assert put_load(node, deployments[0]) == (100, 0)
+        assert load.outcome() == (0, 100), who
+    assert Load(node, deployments[0]).outcome() == (100, 0)
 
 
 def reason_to_skip():

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/calls/server_call_areas.h"
+#include "grpc_cxl/link/link_owner.h"
 #include "gtest/gtest.h"
 #include "test/support/eventually.h"
 
@@ -115,6 +117,31 @@ TEST_F(SlotQueueTest, WhatIsRemovedOrSentAwayGetsNone) {
   EXPECT_TRUE(Eventually([this] { return served() == "away- later last- "; }));
   EXPECT_EQ(queue_->Add(queue_->NewTicket(), Priority::kDefault, [](int) { return true; }),
             SlotQueue::Added::kClosed);
+}
+
+// A connection that was shut down while a call had a slot in hand waits for that.
+TEST_F(SlotQueueTest, TheOwnerHearsOfSlotsThatWereNotUsed) {
+  struct Owner final : LinkOwner {
+    void UserIdle() override { ++idle; }
+    void End(absl::Status) override {}
+    int idle = 0;
+  };
+  const auto owner = std::make_shared<Owner>();
+  const auto queue = std::make_shared<SlotQueue>(&client_, /*streams=*/nullptr, owner, 1000);
+  client_.Release(0);
+  const int busy = client_.busy();
+  for (const bool gives_back : {false, true}) {
+    int before = -1;
+    EXPECT_EQ(queue->Add(queue->NewTicket(), Priority::kDefault,
+                         [&](int slot) {
+                           if (gives_back) client_.Release(slot);
+                           before = owner->idle;
+                           return gives_back;
+                         }),
+              SlotQueue::Added::kYes);
+    EXPECT_EQ(client_.busy(), busy);
+    EXPECT_EQ(owner->idle, before + 1) << gives_back;
+  }
 }
 
 }  // namespace

@@ -138,6 +138,8 @@ TEST_P(FaultsTest, KeepaliveEndsCallsToAStoppedServer) {
     // gRPC 1.83 does not come to use the keepalive timeout, only that of the ping.
     arguments->SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 200);
     arguments->SetInt("grpc.http2.ping_timeout_ms", 200);
+    // A direct call that was not taken looks for another connection, for 20 s by default.
+    arguments->SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
   };
   const auto stub = Echo::NewStub(MakeChannel(*transport_, {.configure = keepalive}));
   ASSERT_TRUE(Perform(stub.get(), kPatientCall).status.ok());

@@ -254,9 +254,10 @@ INSTANTIATE_TEST_SUITE_P(All, ServeBackTest,
                          ::testing::Values(TransportKind::kCxl, TransportKind::kCxlDirect),
                          ParamName());
 
-// Whether calls back of this kind are direct, when the client serves with these options.
-bool IsDirectBack(RpcKind kind, const ServerOptions& options) {
-  const auto transport = Transport::Make(TransportKind::kCxlDirect);
+// Whether calls back of this kind are direct, when the client serves with these options, and the
+// server that calls has those.
+bool IsDirectBack(RpcKind kind, const ServerOptions& options, const ServerOptions& callers = {}) {
+  const auto transport = Transport::Make(TransportKind::kCxlDirect, callers);
   Hub hub(*transport);
   OwnServer own;
   const auto channel = MakeChannel(*transport, ServingBack(*own.server, options));
@@ -276,6 +277,7 @@ TEST(ServeBackOptionsTest, AreThoseOfTheConnectionsBack) {
   EXPECT_FALSE(IsDirectBack(RpcKind::kUnary, no_calls));
   EXPECT_TRUE(IsDirectBack(RpcKind::kBidi, {}));
   EXPECT_FALSE(IsDirectBack(RpcKind::kBidi, no_streams));
+  EXPECT_FALSE(IsDirectBack(RpcKind::kBidi, {}, no_streams)) << "those of the caller count, too";
 
   OwnServer own;
   grpc::ChannelArguments arguments;

@@ -17,6 +17,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
@@ -24,10 +25,12 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "grpc_cxl/blocks/block_pool.h"
+#include "grpc_cxl/endpoint/endpoint_core.h"
 #include "grpc_cxl/link/record_layout.h"
 #include "grpc_cxl/link/record_writer.h"
 #include "gtest/gtest.h"
 #include "test/endpoint/endpoint_pair.h"
+#include "test/link/link_pair.h"
 #include "test/link/stream_bytes.h"
 #include "test/support/forked_child.h"
 
@@ -37,6 +40,7 @@ namespace {
 using ::absl_testing::IsOk;
 using ::absl_testing::IsOkAndHolds;
 using ::absl_testing::StatusIs;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr size_t kRing = 4 << 10;
@@ -215,6 +219,21 @@ TEST(EndpointHostilePeerTest, ABrokenReturnRingFailsTheReadAsWell) {
   }
   EXPECT_THAT(written, StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(read.Wait(), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+// Something that belongs to the connection may be made when that has just ended.
+TEST(EndpointEndTest, WhoAsksAfterTheEndIsToldAtOnce) {
+  LinkPair link(kRing);
+  const auto core = std::make_shared<EndpointCore>(
+      std::move(link.server), WaitTerms{}, grpc_event_engine::experimental::GetDefaultEventEngine(),
+      /*trust_peer=*/true);
+  std::vector<std::string> told;
+  const auto tell = [&](const absl::Status& why) { told.emplace_back(why.message()); };
+  core->OnEnd(tell);
+  core->End(absl::DataLossError("first"));
+  core->End(absl::UnavailableError("second"));
+  core->OnEnd(tell);
+  EXPECT_THAT(told, ElementsAre("first", "first"));
 }
 
 TEST(EndpointHostilePeerTest, ReadAndWriteThatFailAtOnceStillCallBack) {

@@ -6,16 +6,19 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/status/status_matchers.h"
 #include "absl/strings/str_cat.h"
@@ -129,6 +132,31 @@ TEST_F(ConnectTest, NoReplicaIsTriedAfterTheTimeout) {
     if (*client) ++tried;
   }
   EXPECT_EQ(tried, 1);
+}
+
+// Where a secret counts, whoever may write to the directory may have made these names.
+TEST_F(ConnectTest, ManySilentReplicasDoNotHideTheServer) {
+  const std::string secret = directory_.path() + "/secret";
+  std::ofstream(secret) << "the secret of connect_test.cc";
+  PCHECK(chmod(secret.c_str(), 0600) == 0);
+  server_options_.secret_file = channel_options_.secret_file = secret;
+  std::vector<NameListener> silent;
+  for (int i = 0; i < 40; ++i) {
+    auto replica =
+        NameListener::ListenAsReplica(At(directory_.path()), *ServiceName::Parse("payments"));
+    ASSERT_THAT(replica, IsOk());
+    silent.push_back(*std::move(replica));
+  }
+  server_options_.replicas = true;
+  TestServer server;
+  Start(server);
+  const int files = CountOpenFiles();
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THAT(Connect(), IsOk());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5))
+      << "0.2 s five times";
+  EXPECT_NE(server.Accept(), nullptr);
+  EXPECT_TRUE(Eventually([&] { return CountOpenFiles() <= files; })) << "others were not given up";
 }
 
 // Leaves the socket of a dead server behind.

@@ -16,7 +16,9 @@
 #include "gmock/gmock.h"
 #include "grpc_cxl/rendezvous/line.h"
 #include "gtest/gtest.h"
+#include "test/rendezvous/raw_peer.h"
 #include "test/support/await_readable.h"
+#include "test/support/lingering_socket.h"
 #include "test/support/socket_pair.h"
 
 namespace grpc_cxl::internal {
@@ -55,7 +57,7 @@ class WayBackTest : public ::testing::Test {
   }
 
   const LineKey key_ = LineKey::Fresh();
-  const std::shared_ptr<WayBack> way_ = Make(key_, Client());
+  std::shared_ptr<WayBack> way_ = Make(key_, Client());
 };
 
 TEST_F(WayBackTest, TheNewestLineIsKept) {
@@ -109,6 +111,24 @@ TEST_F(WayBackTest, OnlyTheClientBringsLines) {
   EXPECT_THAT(WayBack::Bring(line.ours, ClaimOf(of_other)),
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("another process")));
   EXPECT_TRUE(line.ours) << "for a refusal";
+}
+
+// The client has put a file into the line whose close() takes 20 s.
+TEST_F(WayBackTest, NobodyWaitsForAFileOnALine) {
+  UniqueFd readers[3];
+  SocketPair lines[3];
+  for (int i = 0; i < 3; ++i) {
+    SendRaw(lines[i].theirs.get(), "x", {LingeringSocket(&readers[i]).get()});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_THAT(Bring(lines[0]), IsOk());
+  ASSERT_THAT(Bring(lines[1]), IsOk());  // in the place of the other
+  const LineKey key = LineKey::Fresh();
+  auto other = Make(key, Client());
+  ASSERT_THAT(WayBack::Bring(lines[2].ours, ClaimOf(key)), IsOk());
+  other.reset();
+  way_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST_F(WayBackTest, ItsKeyGoesWithIt) {

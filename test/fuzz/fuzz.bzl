@@ -25,5 +25,6 @@ def cc_fuzz_test(name, srcs, corpus, deps = [], runs = None, **kwargs):
         data = native.glob([corpus + "/**"]),
         args = [native.package_name() + "/" + corpus] + (["--runs=%d" % runs] if runs else []),
         deps = deps + ["//test/fuzz:driver"],
+        tags = kwargs.pop("tags", []) + ["one_thread"],
         **kwargs
     )

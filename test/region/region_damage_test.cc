@@ -19,7 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "grpc_cxl/region/membership.h"
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/region_node.h"
 #include "test/region/region_children.h"
 #include "test/support/eventually.h"
@@ -113,6 +113,69 @@ TEST_F(RegionDamageTest, TheRequestOfAnAttemptAndANameAreFreeAfterThem) {
   EXPECT_TRUE(request == 0 && name == 0) << "it was mended";
 }
 
+// Another process of a host is stopped while it has the lock without which nothing is mended.
+TEST_F(RegionDamageTest, NobodyWaitsForTheLockOfTheHost) {
+  Server server(path_);
+  const auto client = JoinRegion(path_, 1);
+  const RegionOffer mine = ConnectTo(*client, "a");
+  SharedU64& request = client->region().mine().requests[0].id;
+  const uint64_t id = request;
+  {
+    const auto stopped = *Region::Open({.path = path_, .host = 1});
+    const Region::HostLock lock(*stopped);
+    request = kDamage;
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_FALSE(mine.connection->PeerGone()) << "it will be mended";
+      absl::SleepFor(absl::Milliseconds(3));  // a look is due
+    }
+    EXPECT_EQ(request, kDamage);
+  }
+  EXPECT_TRUE(Eventually([&] { return request == id; }));
+  EXPECT_FALSE(mine.connection->PeerGone());
+}
+
+TEST_F(RegionDamageTest, WhatEndsWhileTheHostIsLockedIsFreeAfterwards) {
+  Server server(path_);
+  const auto client = JoinRegion(path_, 1);
+  RegionOffer mine = ConnectTo(*client, "a");
+  SharedU64& request = client->region().mine().requests[0].id;
+  SharedU64& answer = server.node->region().mine().answers[0].id;
+  {
+    const auto here = *Region::Open({.path = path_, .host = 0});
+    const auto there = *Region::Open({.path = path_, .host = 1});
+    const Region::HostLock lock_here(*here), lock_there(*there);
+    request = kDamage;
+    answer = kDamage;
+    server.DropAll();
+    mine.arena.reset();
+    mine.connection.reset();
+    EXPECT_EQ(request, kDamage) << "it may be another's by now";
+  }
+  EXPECT_TRUE(Eventually([&] { return request == 0 && answer == 0; }));
+  absl::SleepFor(kLease / 2);
+  EXPECT_TRUE(request == 0 && answer == 0) << "it was mended";
+}
+
+// The client does not look until the answer has been mended.
+TEST_F(RegionDamageTest, AnAnswerThatWasDamagedAtItsEndIsClosedAfterwards) {
+  Server server(path_);
+  const auto client = JoinRegion(path_, 1);
+  const RegionOffer mine = ConnectTo(*client, "a");
+  ASSERT_TRUE(Eventually([&] {
+    absl::MutexLock lock(server.mu);
+    return !server.offers.empty();
+  }));
+  SharedU64& answer = server.node->region().mine().answers[0].id;
+  {
+    const auto stopped = *Region::Open({.path = path_, .host = 0});
+    const Region::HostLock lock(*stopped);
+    answer = kDamage;
+    server.DropAll();
+  }
+  EXPECT_TRUE(Eventually([&] { return answer == mine.answer.id; }));
+  EXPECT_TRUE(Eventually([&] { return mine.connection->PeerGone(); }));
+}
+
 TEST_F(RegionDamageTest, WhatIsLeftOfADeadProcessGoesWhateverItsEntrySays) {
   const auto living = JoinRegion(path_, 0);
   HostControl& control = living->region().mine();
@@ -144,16 +207,16 @@ TEST_F(RegionDamageTest, OnlyWhoseEntryIsGoneOrAnothersIsTakenForGone) {
   const auto region = *Region::Open({.path = path_, .host = 0});
   const ProcessRef process = WriteDeadServer(path_, 5);
   ProcessEntry& entry = region->mine().processes[5];
-  EXPECT_TRUE(Membership::MayLive(*region, process));
-  EXPECT_FALSE(Membership::MayLive(*region, {.index = 5, .incarnation = process.incarnation - 1}));
-  EXPECT_FALSE(Membership::MayLive(*region, {.index = kHostProcesses}));
+  EXPECT_TRUE(MayLive(*region, process));
+  EXPECT_FALSE(MayLive(*region, {.index = 5, .incarnation = process.incarnation - 1}));
+  EXPECT_FALSE(MayLive(*region, {.index = kHostProcesses}));
   entry.incarnation = kDamage;
-  EXPECT_TRUE(Membership::MayLive(*region, process));
+  EXPECT_TRUE(MayLive(*region, process));
   entry.incarnation = 0;
-  EXPECT_FALSE(Membership::MayLive(*region, process));
+  EXPECT_FALSE(MayLive(*region, process));
   const auto stopped = *Region::Open({.path = path_, .host = 0});
   EXPECT_TRUE(*stopped->TryLockProcess(5));
-  EXPECT_TRUE(Membership::MayLive(*region, process));
+  EXPECT_TRUE(MayLive(*region, process));
 }
 
 // Holds for so many looks.

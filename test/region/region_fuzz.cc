@@ -17,6 +17,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "grpc_cxl/region/dead_processes.h"
 #include "grpc_cxl/region/membership.h"
 #include "grpc_cxl/region/peer_lease.h"
 #include "grpc_cxl/region/region.h"
@@ -127,7 +128,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 2: {
         const Region::HostLock lock(*region);
-        Membership::ClearUpAfterTheDead(*region, &(*membership)->self());
+        ClearUpAfterTheDead(*region, &(*membership)->self());
         break;
       }
       case 3:

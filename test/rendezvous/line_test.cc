@@ -105,6 +105,12 @@ TEST_F(LineTest, AnotherKeyIsRefused) {
   }
 }
 
+TEST_F(LineTest, ARefusalIsRead) {
+  SendRefusal(server(), Refusal::kUid, "of no\nconnection");
+  EXPECT_THAT(ReceiveHelloOnLine(client(), key_),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("of no?connection")));
+}
+
 TEST_F(LineTest, NothingElseIsAHelloOnALine) {
   const int before = CountOpenFiles();
   const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));

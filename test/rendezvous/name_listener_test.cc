@@ -164,6 +164,8 @@ TEST_F(NameListenerTest, ReplicasHaveNumbersAndKeepOthersOut) {
     EXPECT_EQ(find(at_).size(), 3u);
     const auto blue =
         RendezvousDirectory::Open({.configured = directory_.path(), .rollout = "blue"});
+    EXPECT_THAT(find(*blue), IsEmpty()) << "nobody shares the name's lock";
+    std::ofstream(In("shop+payments~blue.lock"));
     EXPECT_THAT(find(*blue), ElementsAre("shop/payments=5"));
     EXPECT_THAT(Listen(),
                 StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("ServerOptions::replicas")));

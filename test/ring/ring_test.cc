@@ -107,6 +107,8 @@ TEST_P(RingTest, ASecondEndGoesOnWhereTheFirstStopped) {
   ring_.Look();
   EXPECT_THAT(reader.Readable(), IsOkAndHolds(3));
   EXPECT_THAT(writer.Free(), IsOkAndHolds(13));
+  reader.Consume(2);
+  EXPECT_THAT(writer.Free(), IsOkAndHolds(15));
 }
 
 TEST(RingDeathTest, OurOwnMistakesEndTheProcess) {

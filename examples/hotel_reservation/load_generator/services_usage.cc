@@ -46,8 +46,9 @@ ServicesUsage::~ServicesUsage() = default;
 void ServicesUsage::Start() { impl_->start = impl_->Read(); }
 
 std::optional<ServicesUsage::Difference> ServicesUsage::SinceStart() {
+  if (impl_->start.empty()) return std::nullopt;
   const std::vector<UsageReply> end = impl_->Read();
-  if (impl_->start.empty() || end.empty()) return std::nullopt;
+  if (end.empty()) return std::nullopt;
   Difference difference;
   std::set<int64_t> counted;
   for (size_t i = 0; i < std::size(kServices); ++i) {

@@ -23,8 +23,8 @@ class ServicesUsage {
 
   void Start();
 
-  // The differences since Start(); nullopt when a service did not answer then or now, or was
-  // started again.
+  // The differences since Start(); nullopt when a service did not answer then, which is not waited
+  // for again, or now, or was started again.
   std::optional<Difference> SinceStart();
 
  private:

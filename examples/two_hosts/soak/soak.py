@@ -178,6 +178,13 @@ class Soak:
                                                              for host, kind in silent()))
         return time.monotonic() - began
 
+    def learn_pace(self):
+        """await_traffic() for the first time: tells what to expect of recoveries, which begin and
+        connect less, but behind gRPC's back-off, here."""
+        seconds = self.await_traffic()
+        self._patience = max(self._patience, 4 * seconds)
+        return seconds
+
     # The region.
 
     def usage(self):
@@ -228,7 +235,7 @@ def event_names(flags, dice):
 def everything(flags, machines):
     """All of it, on machines that are off."""
     machines.boot(machines.guests)
-    machines.say(f"calls succeed on every path after {machines.await_traffic():.1f} s")
+    machines.say(f"calls succeed on every path after {machines.learn_pace():.1f} s")
     machines.watch(2)
     baseline = machines.usage()
     machines.say(f"in use: {show(baseline)}")
