@@ -77,7 +77,7 @@ TEST_F(StreamsTest, ALookAtAMessageEndsWhileItsClientWritesOn) {
   });
   StreamItem record;
   const uint64_t began = server_.bytes().in;
-  for (int looks = 0; looks < 100; ++looks) {
+  while (server_.bytes().in - began < 100 * kStreamRingBytes) {  // the client may begin late
     const uint64_t before = server_.bytes().in;
     taken_[0]->BeginLook();
     EXPECT_THAT(taken_[0]->Next(&record), IsOkAndHolds(false));
@@ -85,7 +85,6 @@ TEST_F(StreamsTest, ALookAtAMessageEndsWhileItsClientWritesOn) {
   }
   stop = true;
   client.join();
-  EXPECT_GT(server_.bytes().in, began);
 }
 
 }  // namespace
