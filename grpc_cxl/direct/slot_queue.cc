@@ -82,7 +82,8 @@ void SlotQueue::Serve() {
       size_.store(waiters_.size(), std::memory_order_relaxed);
     }
     if (!next.has_value() || !next->waiter(slot)) calls_->Release(slot);
-    // In any case: the call may have been given up, or taken the stream path, with the slot in hand.
+    // In any case: the call may have been given up, or taken the stream path, with the slot in
+    // hand.
     if (const auto owner = owner_.lock()) owner->UserIdle();
   }
 }

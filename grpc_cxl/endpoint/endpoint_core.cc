@@ -4,7 +4,6 @@
 #include <grpc/event_engine/slice.h>
 
 #include <utility>
-#include <vector>
 
 #include "absl/log/check.h"
 #include "grpc_cxl/base/steady_clock.h"
@@ -33,12 +32,10 @@ EndpointCore::EndpointCore(std::unique_ptr<Link> link, const WaitTerms& wait,
       sender_(link_.get()) {}
 
 void EndpointCore::OnEnd(absl::AnyInvocable<void(const absl::Status&)> on_end) {
-  absl::Status reason;
-  {
-    absl::MutexLock lock(end_mu_);
-    if (end_reason_.ok()) return on_end_.push_back(std::move(on_end));
-    reason = end_reason_;
-  }
+  absl::ReleasableMutexLock lock(end_mu_);
+  if (end_reason_.ok()) return on_end_.push_back(std::move(on_end));
+  const absl::Status reason = end_reason_;
+  lock.Release();
   on_end(reason);
 }
 

@@ -161,6 +161,8 @@ UNPROVEN_PATHS = {
         ("cancelled,", "ServerStreams::Look"),
         # It looks again with the next news.
         ("closed,", "Refused::OnNews < ServerStreams::Publish"),
+        # A client that waits for space hears that its stream is refused.
+        ("", "StreamEnd::Next < Refused::OnNews"),
         # The next store of that line brings it along: Tell(), or that of the next stream.
         ("server_news->granted", "ServerStreams::Look"),
     ),

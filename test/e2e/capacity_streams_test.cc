@@ -129,7 +129,7 @@ TEST_F(CapacityTest, BulkStreamsTakeHalfOfWhatMayWait) {
   open(Priority::kBulk);
   open(Priority::kBulk);
   ASSERT_TRUE(AwaitBothWaiting(0, 2));
-  OneStream more(*stub, "more", absl::Minutes(1), Priority::kBulk);
+  OneStream more(*stub, "more", absl::Seconds(20), Priority::kBulk);
   EXPECT_EQ(more.Await(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   open(Priority::kDefault);
   open(Priority::kDefault);

@@ -10,12 +10,14 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <thread>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpc_cxl/arena/arena_pages.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "grpc_cxl/direct_calls.h"
 #include "test/e2e/calls_fixture.h"
 #include "test/support/eventually.h"
@@ -23,7 +25,14 @@
 namespace {
 
 std::atomic<bool> g_no_memory{false};
-std::atomic<int> g_refusals{0};
+// How long it was at most from one refusal to the next, and when the last one was; 0: never.
+std::atomic<int64_t> g_longest_pause_ns{0}, g_refused_ns{0};
+
+void NoteRefusal() {
+  const int64_t now = grpc_cxl::internal::SteadyNs();
+  const int64_t before = g_refused_ns.exchange(now);
+  if (before > 0 && now - before > g_longest_pause_ns) g_longest_pause_ns = now - before;
+}
 
 }  // namespace
 
@@ -31,7 +40,7 @@ std::atomic<int> g_refusals{0};
 extern "C" int madvise(void* data, size_t size, int advice) noexcept {
   constexpr int kPopulateWrite = 23;  // newer than some systems' headers
   if (advice == kPopulateWrite && g_no_memory) {
-    ++g_refusals;
+    NoteRefusal();
     errno = ENOMEM;
     return -1;
   }
@@ -61,13 +70,14 @@ TEST(StreamMemoryTest, AStreamWaitsForMemoryAndItsConnectionGoesOn) {
     EchoResponse response;
     ASSERT_TRUE(stream->Write(request));
     ASSERT_TRUE(stream->Read(&response));
-    g_refusals = 0;
+    g_longest_pause_ns = g_refused_ns = 0;
     g_no_memory = true;
     std::thread caller([&] {
       EXPECT_TRUE(stream->Write(request));
       EXPECT_TRUE(stream->Read(&response));
     });
-    EXPECT_TRUE(internal::Eventually([] { return g_refusals > 0; }));
+    // Until the stream is flushed for the sake of nothing but memory.
+    EXPECT_TRUE(internal::Eventually([] { return g_longest_pause_ns > 50'000'000; }));
     EXPECT_TRUE(pair.Run({}).status.ok()) << "it has its memory";
     g_no_memory = false;
     caller.join();

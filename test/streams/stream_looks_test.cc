@@ -5,12 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/status/status_matchers.h"
 #include "grpc_cxl/streams/stream_layout.h"
@@ -20,7 +17,6 @@ namespace grpc_cxl::internal {
 namespace {
 
 using ::absl_testing::IsOk;
-using ::absl_testing::IsOkAndHolds;
 
 TEST_F(StreamsTest, ALookAtARefusedStreamEndsWhereItsClientFillsTheRingAgainAndAgain) {
   server_.SetAccepting(true);
@@ -51,41 +47,6 @@ TEST_F(StreamsTest, ALookAtARefusedStreamEndsWhereItsClientFillsTheRingAgainAndA
   EXPECT_EQ(seen, kBytes);
   EXPECT_TRUE(stream->ready());
   on_wake_ = nullptr;
-}
-
-TEST_F(StreamsTest, ALookAtAMessageEndsWhileItsClientWritesOn) {
-  if (!client_side_.view().coherent()) {
-    GTEST_SKIP() << "the client below writes past the checker of flushes";
-  }
-  server_.SetAccepting(true);
-  const std::unique_ptr<ClientStream> stream = Open();
-  stream->Post();
-  EXPECT_THAT(Serve(), IsOk());
-  ASSERT_EQ(taken_.size(), 1u);
-  // In two pieces then, of which the client sees the first go.
-  const std::string half(kStreamRingBytes / 2 - sizeof(StreamRecordHead), 'x');
-  EXPECT_THAT(Write(*stream, StreamRecord::kMessage, half), IsOk());
-  EXPECT_EQ(Read(*taken_[0]), half);
-  const StreamRecordHead head{static_cast<uint32_t>(StreamRecord::kMessage), UINT32_MAX};
-  memcpy(&image_->area[kStreamRingsAt + kStreamRingBytes / 2], &head, sizeof(head));
-  std::atomic<bool> stop{false};
-  std::thread client([&] {
-    const StreamMemory memory = Memory(client_side_);
-    while (!stop) {
-      Store(memory.client_slot(0).tx.head, memory.server_slot(0).rx.tail + kStreamRingBytes);
-    }
-  });
-  StreamItem record;
-  const uint64_t began = server_.bytes().in;
-  for (int looks = 0; looks < 100; ++looks) {
-    const uint64_t before = server_.bytes().in;
-    taken_[0]->BeginLook();
-    EXPECT_THAT(taken_[0]->Next(&record), IsOkAndHolds(false));
-    EXPECT_LE(server_.bytes().in - before, kStreamRingBytes);
-  }
-  stop = true;
-  client.join();
-  EXPECT_GT(server_.bytes().in, began);
 }
 
 }  // namespace
