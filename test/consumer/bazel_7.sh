@@ -28,7 +28,7 @@ esac
 
 work=$(mktemp -d)
 trap '"$bazel" shutdown; rm -rf "$work"' EXIT
-flags=(--noenable_workspace --color=no --curses=no --show_progress_rate_limit=60)
+flags=(--noenable_workspace --lockfile_mode=off --color=no --curses=no --show_progress_rate_limit=60)
 for module in apple_support buildozer protobuf zlib; do
   mkdir "$work/$module"
   echo "module(name = \"$module\")" >"$work/$module/MODULE.bazel"
