@@ -65,6 +65,8 @@ UNPROVEN = {
     "grpc_cxl/region/membership.cc": (
         "words.boot_id", "words.opened", "FlushLine(&entry)", ".beat, ++beat_"),
     "grpc_cxl/region/region.cc": ("Store(next, id + 1)", "view_.Publish(bytes(words))"),
+    "grpc_cxl/region/region_answers.cc": (
+        "Store(entry.state, static_cast<uint32_t>(AnswerState::kClosed))",),
     "grpc_cxl/region/region_connection.cc": ("[place_.my_index].state",),
 }
 
