@@ -176,12 +176,15 @@ void ReplicaConnections::Look() {
   }
 }
 
+bool ReplicaConnections::IsLast(const std::string& name, uint64_t attempt) const {
+  const auto last = attempts_.find(name);
+  return last != attempts_.end() && last->second == attempt;
+}
+
 void ReplicaConnections::OnConnected(const std::string& name, uint64_t attempt,
                                      ConnectAttempt::Result result) {
   absl::MutexLock lock(mu_);
-  if (const auto last = attempts_.find(name); last == attempts_.end() || last->second != attempt) {
-    return;
-  }
+  if (!IsLast(name, attempt)) return;
   if (!result.ok()) {
     VLOG(1) << name << ": " << result.status().message();
     return LookAt(places_.Failed(name, result.status(), Clock::now()));
@@ -199,9 +202,7 @@ void ReplicaConnections::OnConnected(const std::string& name, uint64_t attempt,
 void ReplicaConnections::OnEnded(const std::string& name, uint64_t attempt) {
   Held dropped;
   absl::MutexLock lock(mu_);
-  if (const auto last = attempts_.find(name); last == attempts_.end() || last->second != attempt) {
-    return;
-  }
+  if (!IsLast(name, attempt)) return;
   auto ours = held_.extract(name);
   if (!ours) return;
   dropped.insert(std::move(ours));

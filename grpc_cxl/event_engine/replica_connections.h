@@ -62,6 +62,8 @@ class ReplicaConnections final : public Arrivals::Waiter,
   // Of that attempt, or the connection that it has led to. No effect when it has been given up.
   void OnConnected(const std::string& name, uint64_t attempt, ConnectAttempt::Result result);
   void OnEnded(const std::string& name, uint64_t attempt);
+  // False when it has been given up.
+  bool IsLast(const std::string& name, uint64_t attempt) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives all attempts up. All connections of ours, to be dropped without the lock.
   Held TakeHeld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,12 +21,12 @@
 
 #include "absl/status/status_matchers.h"
 #include "absl/types/span.h"
-#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/ring/ring_layout.h"
 #include "grpc_cxl/ring/ring_writer.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
+#include "test/streams/mapped_stream_memory.h"
 
 namespace {
 
@@ -69,32 +68,15 @@ class StreamMemoryTest : public ::testing::Test {
     void OnNews() override {}
     void OnEnded() override {}
   };
-  static constexpr size_t kNewsBytes = 4096;
 
-  StreamMemoryTest()
-      : memory_(
-            static_cast<char*>(mmap(nullptr, kStreamAreaBytes + kNewsBytes, PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
-    EXPECT_NE(memory_, MAP_FAILED);
-    server_.SetAccepting(true);
-  }
-  ~StreamMemoryTest() override {
-    g_none = {};
-    munmap(memory_, kStreamAreaBytes + kNewsBytes);
-  }
+  StreamMemoryTest() { server_.SetAccepting(true); }
+  ~StreamMemoryTest() override { g_none = {}; }
   void SetUp() override {
-    const absl::Status status = Memory().pages.Reserve(absl::MakeSpan(memory_, 1));
+    const absl::Status status = Memory().pages.Reserve(memory_.area().first(1));
     if (!status.ok()) GTEST_SKIP() << "older than Linux 5.14? " << status;
   }
 
-  StreamMemory Memory() {
-    char* const news = memory_ + kStreamAreaBytes;
-    return {.area = absl::MakeSpan(memory_, kStreamAreaBytes),
-            .client_news = reinterpret_cast<StreamNewsWords*>(news),
-            .server_news = reinterpret_cast<StreamNewsWords*>(news + kNewsBytes / 2),
-            .wake_peer = [] {},
-            .pages = ArenaPages(Reservation::kOnUse)};
-  }
+  StreamMemory Memory() { return memory_.ForASide(); }
   std::unique_ptr<ClientStream> Open() { return client_.Open(std::make_shared<NoUser>()); }
   void Serve() {
     const auto news = server_.Run([](Priority) { return true; },
@@ -116,7 +98,7 @@ class StreamMemoryTest : public ::testing::Test {
     return complete.ok() && *complete ? item.bytes : "nothing";
   }
 
-  char* const memory_;
+  const MappedStreamMemory memory_;
   ClientStreams client_{Memory()};
   ServerStreams server_{Memory(), [](size_t) { return true; }};
   std::vector<std::unique_ptr<ServerStream>> taken_;

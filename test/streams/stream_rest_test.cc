@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "absl/status/status_matchers.h"
-#include "grpc_cxl/arena/arena_pages.h"
 #include "grpc_cxl/streams/client_streams.h"
 #include "grpc_cxl/streams/server_streams.h"
 #include "grpc_cxl/streams/stream_layout.h"
 #include "grpc_cxl/streams/stream_memory.h"
+#include "test/streams/mapped_stream_memory.h"
 
 namespace grpc_cxl::internal {
 namespace {
@@ -39,29 +39,13 @@ class NoUser : public StreamUser {
 
 class StreamRestTest : public ::testing::Test {
  protected:
-  static constexpr size_t kNewsBytes = 4096;
+  StreamRestTest() { server_.SetAccepting(true); }
 
-  StreamRestTest()
-      : memory_(
-            static_cast<char*>(mmap(nullptr, kStreamAreaBytes + kNewsBytes, PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
-    EXPECT_NE(memory_, MAP_FAILED);
-    server_.SetAccepting(true);
-  }
-  ~StreamRestTest() override { munmap(memory_, kStreamAreaBytes + kNewsBytes); }
-
-  StreamMemory Memory() {
-    char* const news = memory_ + kStreamAreaBytes;
-    return {.area = absl::MakeSpan(memory_, kStreamAreaBytes),
-            .client_news = reinterpret_cast<StreamNewsWords*>(news),
-            .server_news = reinterpret_cast<StreamNewsWords*>(news + kNewsBytes / 2),
-            .wake_peer = [] {},
-            .pages = ArenaPages(Reservation::kOnUse, /*trust_peer=*/true)};
-  }
+  StreamMemory Memory() { return memory_.ForASide(/*trust_peer=*/true); }
   // Of the area.
   size_t PagesInUse() const {
     std::vector<unsigned char> there(kStreamAreaBytes / 4096);
-    EXPECT_EQ(mincore(memory_, kStreamAreaBytes, there.data()), 0);
+    EXPECT_EQ(mincore(memory_.area().data(), kStreamAreaBytes, there.data()), 0);
     size_t pages = 0;
     for (const unsigned char page : there) pages += page & 1;
     return pages;
@@ -106,7 +90,7 @@ class StreamRestTest : public ::testing::Test {
     server_.Rest();
   }
 
-  char* const memory_;
+  const MappedStreamMemory memory_;
   StreamEnd *client_end_ = nullptr, *server_end_ = nullptr;
   ClientStreams client_{Memory()};
   ServerStreams server_{Memory(), [](size_t) { return true; }};

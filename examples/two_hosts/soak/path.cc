@@ -9,8 +9,8 @@
 namespace soak {
 namespace {
 
-// Of peers that are gone, or silent, or have no memory left while they clear up. Not CANCELLED, even
-// if they took this machine for dead while it stood still.
+// Of peers that are gone, or silent, or have no memory left while they clear up. Not CANCELLED,
+// even if they took this machine for dead while it stood still.
 bool MayHappen(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
