@@ -58,6 +58,7 @@ void PollWaits::Yielded(int64_t away_ns) {
 }
 
 void PollWaits::Slept(int64_t from_ns, int64_t woken_ns, int64_t to_ns) {
+  waiting_ = true;  // also where the thread has not looked once more since its last work
   // A nap may have begun before the last work of another pollable.
   from_ns = std::max(from_ns, begin_ns_ + past_.away_ns);
   if (!past_.slept) past_.spun_ns = from_ns - begin_ns_ - past_.away_ns;

@@ -41,6 +41,14 @@ TEST_F(PollWaitsTest, ASleepTellsHowLongToSpin) {
   EXPECT_EQ(waits_.idle_ns(now_ + 7), 7);
 }
 
+// Of a thread that does not look once more between its work and its sleep.
+TEST_F(PollWaitsTest, ASleepRightAfterWorkIsAWait) {
+  waits_.Slept(now_, now_ + 20 * kUs, now_ + 80 * kUs);
+  waits_.Worked(now_ + 80 * kUs, now_ + 85 * kUs);
+  EXPECT_EQ(waits_.figures().sleeps.value(), 1);
+  EXPECT_GE(budget_->nanoseconds(), 20 * kUs);
+}
+
 TEST_F(PollWaitsTest, OnlyTimesWithinTheSleepCount) {
   for (const int64_t stamp_us : {-1, 81, -1'000'000, 1'000'000'000}) Sleep(stamp_us, 80);
   EXPECT_EQ(budget_->nanoseconds(), 0);

@@ -20,6 +20,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "grpc_cxl/base/steady_clock.h"
 #include "gtest/gtest.h"
 #include "test/polling/fake_pollable.h"
 #include "test/support/budget.h"
@@ -187,6 +188,23 @@ TEST_F(PollerTest, ClosuresDoNotStarveDescriptors) {
   poller_->Remove(pollable.get());
   stop = true;
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
+}
+
+// What it learns of them says how long to spin.
+TEST_F(PollerTest, SleepsCountHoweverLongTheWorkBeforeThemTook) {
+  Poller* const poller = (new Watchdog(1, /*cores=*/1))->Assign();
+  const auto pollable = std::make_shared<FakePollable>();
+  pollable->on_readable = [&pollable = *pollable] {
+    pollable.TakeSignals();
+    for (const int64_t end = SteadyNs() + 100'000; SteadyNs() < end;) {
+    }
+  };
+  poller->Add(pollable);
+  EXPECT_TRUE(Eventually([&] {
+    if (pollable->asleep) pollable->Signal();
+    return poller->figures().sleeps.value() >= 10;
+  }));
+  poller->Remove(pollable.get());
 }
 
 // Asleep -> signal -> Awake -> looked at until its longest spin has brought nothing ->
