@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/no_destructor.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
@@ -25,9 +26,12 @@ constexpr std::chrono::seconds kPatience{3};
 absl::StatusOr<std::string> Try(const ServiceName& name, const ChannelSettings& settings,
                                 std::function<absl::Status(int)> check_server) {
   static Watchdog* const watchdog = new Watchdog(1);  // never destroyed, as its threads
+  // Nor is this: attempts that are over leave timers behind, with which gRPC destroys no engine.
+  static const absl::NoDestructor<std::shared_ptr<EventEngine>> engine(
+      grpc_event_engine::experimental::GetDefaultEventEngine());
   absl::StatusOr<std::string> reached;
   absl::Notification done;
-  Connect({.executor = grpc_event_engine::experimental::GetDefaultEventEngine(),
+  Connect({.executor = *engine,
            .poller = watchdog->Assign(),
            .name = name,
            .settings = settings,
