@@ -22,6 +22,7 @@
 #include "grpc_cxl/region/region.h"
 #include "grpc_cxl/region/region_node.h"
 #include "grpc_cxl/tools/region_report.h"
+#include "grpc_cxl/tools/version.h"
 
 ABSL_FLAG(uint32_t, hosts, 16, "format: how many hosts share the region, 1 to 256");
 ABSL_FLAG(uint32_t, host, UINT32_MAX, "clear: the host's number");
@@ -84,6 +85,7 @@ absl::Status Run(const std::string& command, const std::string& path) {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(kUsage);
+  grpc_cxl::internal::AnswerVersion();
   const std::vector<char*> words = absl::ParseCommandLine(argc, argv);
   if (words.size() != 3) {
     std::cerr << kUsage << std::endl;

@@ -36,6 +36,7 @@
 #include "grpc_cxl/tools/stat_ui.h"
 #include "grpc_cxl/tools/status_json.h"
 #include "grpc_cxl/tools/status_report.h"
+#include "grpc_cxl/tools/version.h"
 #include "grpc_cxl/tools/why.h"
 
 ABSL_FLAG(bool, once, false, "print tables, then end");
@@ -127,6 +128,7 @@ absl::Status Run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(kUsage);
+  grpc_cxl::internal::AnswerVersion();
   const std::vector<char*> words = absl::ParseCommandLine(argc, argv);
   const absl::Status status = Run({words.begin() + 1, words.end()});
   if (status.ok()) return 0;

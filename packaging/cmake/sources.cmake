@@ -258,6 +258,7 @@ set(GRPC_CXL_TOOLS_LIST
 set(GRPC_CXL_cxl_region_SOURCES
     grpc_cxl/tools/cxl_region.cc
     grpc_cxl/tools/region_report.cc
+    grpc_cxl/tools/version.cc
 )
 
 set(GRPC_CXL_cxl_region_LIBRARIES
@@ -283,6 +284,7 @@ set(GRPC_CXL_cxl_stat_SOURCES
     grpc_cxl/tools/status_rates.cc
     grpc_cxl/tools/status_report.cc
     grpc_cxl/tools/text_table.cc
+    grpc_cxl/tools/version.cc
     grpc_cxl/tools/wake_up_cost.cc
     grpc_cxl/tools/why.cc
 )

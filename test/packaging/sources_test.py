@@ -22,6 +22,16 @@ class SourcesTest(unittest.TestCase):
         self.assertEqual(read(sources.OUTPUT), sources.cmake_text(sources.read_tree(ROOT)),
                          "run packaging/cmake/sources.py")
 
+    def test_one_version(self):
+        found = {file: re.findall(pattern, read(file)) for file, pattern in {
+            "MODULE.bazel": r'name = "grpc_cxl",\s+version = "([^"]+)"',
+            "CMakeLists.txt": r"project\(grpc_cxl VERSION (\S+)",
+            "CHANGELOG.md": r"## (?:Unreleased \()?(\d[^)\s]*)",
+            "grpc_cxl/base/library_version.h": r'kLibraryVersion\[\] = "([^"]+)"',
+        }.items()}
+        self.assertEqual({file: versions[:1] for file, versions in found.items()},
+                         dict.fromkeys(found, found["MODULE.bazel"]))
+
     def test_what_the_list_has(self):
         build = """
 load("@rules_cc//cc:defs.bzl", "cc_library")

@@ -13,7 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "grpc_cxl/base/layout_version.h"
+#include "grpc_cxl/base/library_version.h"
 #include "grpc_cxl/status/status_page.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -49,6 +52,15 @@ class CxlStatTest : public testing::Test {
 
   const TemporaryDirectory directory_{"/tmp"};
 };
+
+TEST_F(CxlStatTest, SaysItsVersion) {
+  for (const char* tool : {"cxl_stat", "cxl_region"}) {
+    SpawnedChild child(std::string("grpc_cxl/tools/") + tool, {"--version"});
+    EXPECT_EQ(child.Finish(), 0);
+    EXPECT_EQ(child.output(), absl::StrCat("grpc_cxl ", kLibraryVersion, ", layout ",
+                                           kLayoutVersion, ", gRPC ", grpc::Version(), "\n"));
+  }
+}
 
 TEST_F(CxlStatTest, ShowsBothEndsOfAConnection) {
   auto server = Start("server");
