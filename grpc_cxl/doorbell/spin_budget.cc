@@ -6,10 +6,12 @@
 namespace grpc_cxl::internal {
 namespace {
 
-// Weight of the newest wake-up in the mean latency. A thread that was kept from the core says
-// little about the next wake-up: none counts as more than a few times the mean.
-constexpr double kNewestLatency = 1.0 / 16;
+// Weight of the newest wake-up in the mean latency, and of the newest work. A thread that was kept
+// from the core says little about the next wake-up: none counts as more than a few times the mean.
+constexpr double kNewest = 1.0 / 16;
 constexpr double kOutlier = 4;
+// The most that a core which slept is taken to be slow, in latencies.
+constexpr double kMostSlowdown = 2;
 // Weight of the newest spin in the means of what other threads cost; what fades with each sleep.
 constexpr double kNewestSpin = 1.0 / 128;
 constexpr double kFading = 1.0 / 1024;
@@ -36,6 +38,12 @@ constexpr double kMostWaits = 0.75;
 // After spinning for so long without a sleep, one measures the latency anew.
 constexpr int64_t kSpunBeforeSleepNs = 1'000'000'000;
 
+// Enters `newest` into a mean, which is negative before the first.
+void Average(double newest, double* mean) {
+  *mean = *mean < 0 ? newest
+                    : *mean + (std::min(newest, kOutlier * *mean + 1) - *mean) * kNewest;
+}
+
 }  // namespace
 
 SpinBudget::SpinBudget(const WaitTerms& terms)
@@ -48,7 +56,9 @@ SpinBudget::SpinBudget(const WaitTerms& terms)
 void SpinBudget::Waited(const PastWait& wait) {
   if (terms_.policy != WaitPolicy::kAdaptive) return;
   const double lateness_ns = Learn(wait);
+  LearnWork(wait);
   if (latency_ns_ < 0) return;
+  sleep_cost_ns_ = (terms_.latency_weight + 1) * (latency_ns_ + Slowdown());
   Settle(wait, lateness_ns);
   spun_since_sleep_ns_ = wait.slept ? 0 : spun_since_sleep_ns_ + wait.spun_ns;
   if (trial_left_ > 0) {
@@ -108,14 +118,18 @@ double SpinBudget::Learn(const PastWait& wait) {
 }
 
 void SpinBudget::LearnLatency(double latency_ns) {
-  latency_ns = std::min(latency_ns, kMostLatencyNs);
-  if (latency_ns_ < 0) {
-    latency_ns_ = latency_ns;
-  } else {
-    latency_ns_ +=
-        (std::min(latency_ns, kOutlier * latency_ns_ + 1) - latency_ns_) * kNewestLatency;
-  }
-  sleep_cost_ns_ = (terms_.latency_weight + 1) * latency_ns_;
+  Average(std::min(latency_ns, kMostLatencyNs), &latency_ns_);
+}
+
+void SpinBudget::LearnWork(const PastWait& wait) {
+  if (wait.work_ns < 0) return;
+  Average(static_cast<double>(wait.work_ns),
+          wait.slept ? &work_after_sleep_ns_ : &work_after_spin_ns_);
+}
+
+double SpinBudget::Slowdown() const {
+  if (work_after_sleep_ns_ < 0 || work_after_spin_ns_ < 0) return 0;
+  return std::clamp(work_after_sleep_ns_ - work_after_spin_ns_, 0.0, kMostSlowdown * latency_ns_);
 }
 
 void SpinBudget::Settle(const PastWait& wait, double lateness_ns) {

@@ -29,6 +29,8 @@ struct PastWait {
   bool slept = false;
   // If it slept: from its begin until the waker's stamp; negative: not known.
   int64_t woken_ns = -1;
+  // How long the work took for which it waited; negative: not known.
+  int64_t work_ns = -1;
 };
 
 // Tells a waiting thread how long to spin before it sleeps. A wait of length t costs
@@ -44,8 +46,10 @@ struct PastWait {
 //
 // A waker stamps the time, so that the sleeper knows how long the wait was, and L on this machine.
 // At most 300 us are believed, and a sleep now and then measures L anew: a peer that lies, or a
-// process that was stopped, has no thread spin for long. C is not measured but taken to be L:
-// processes took 1.0 to 1.3 of it where L is 60 us.
+// process that was stopped, has no thread spin for long. A core that slept is slow at first: to L
+// is added how much longer work takes after a sleep than after a spin, at most twice L, since the
+// work itself may differ. C is not measured but taken to be L: processes took 1.0 to 1.3 of it
+// where L is 60 us.
 //
 // A spinning thread offers the core to others (sched_yield) at every look, so it takes little from
 // a thread of its own scheduling group that wants it. (From those of other control groups or
@@ -82,6 +86,8 @@ class SpinBudget {
   // Enters the wait into the histogram. Returns how late it was seen, if it did not sleep.
   double Learn(const PastWait& wait);
   void LearnLatency(double latency_ns);
+  void LearnWork(const PastWait& wait);
+  double Slowdown() const;
   void Settle(const PastWait& wait, double lateness_ns);
   int64_t Best(const WaitHistogram& waits) const;
   // The budget of a thread that would sleep: 0, or that of a trial.
@@ -98,6 +104,7 @@ class SpinBudget {
   int until_trial_;
   int trials_in_vain_ = 0;
   double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
+  double work_after_sleep_ns_ = -1, work_after_spin_ns_ = -1;  // means; negative: not known
   double sleep_cost_ns_ = 0;  // K
   int64_t spun_since_sleep_ns_ = 0;
   double saved_ns_;          // by spins, less what spins in vain have cost

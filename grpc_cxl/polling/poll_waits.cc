@@ -40,6 +40,7 @@ void PollWaits::Worked(int64_t look_ns, int64_t now_ns) {
   if (waiting_) {
     past_.total_ns = look_ns - begin_ns_;
     if (!past_.slept) past_.spun_ns = past_.total_ns - past_.away_ns;
+    past_.work_ns = now_ns - look_ns;
     for (const auto& [terms, budget] : budgets_) budget->Waited(past_);
     figures_.waits.AddAlone();
     if (past_.slept) figures_.sleeps.AddAlone();
