@@ -73,6 +73,7 @@ bool AwaitBothWaiting(uint64_t calls, uint64_t streams) {
 TEST_F(CapacityTest, StreamsHoldPlacesAndWaitForThemAsCallsDo) {
   const auto stub = Start(2);
   OneStream first(*stub, "first");
+  ASSERT_TRUE(server_->AwaitHeld(1));
   OneCall second(*stub, "second");
   ASSERT_TRUE(server_->AwaitHeld(2));
   OneStream third(*stub, "third");
