@@ -40,8 +40,7 @@ constexpr int64_t kSpunBeforeSleepNs = 1'000'000'000;
 
 // Enters `newest` into a mean, which is negative before the first.
 void Average(double newest, double* mean) {
-  *mean = *mean < 0 ? newest
-                    : *mean + (std::min(newest, kOutlier * *mean + 1) - *mean) * kNewest;
+  *mean = *mean < 0 ? newest : *mean + (std::min(newest, kOutlier * *mean + 1) - *mean) * kNewest;
 }
 
 }  // namespace
@@ -110,15 +109,12 @@ double SpinBudget::Learn(const PastWait& wait) {
   }
   if (wait.woken_ns >= 0) {
     waits.Add(wait.woken_ns);
-    LearnLatency(static_cast<double>(wait.total_ns - wait.woken_ns));
+    Average(std::min(static_cast<double>(wait.total_ns - wait.woken_ns), kMostLatencyNs),
+            &latency_ns_);
   } else if (latency_ns_ >= 0) {
     waits.Add(std::max(wait.spun_ns, wait.total_ns - static_cast<int64_t>(latency_ns_)));
   }
   return 0;
-}
-
-void SpinBudget::LearnLatency(double latency_ns) {
-  Average(std::min(latency_ns, kMostLatencyNs), &latency_ns_);
 }
 
 void SpinBudget::LearnWork(const PastWait& wait) {

@@ -85,8 +85,8 @@ class SpinBudget {
  private:
   // Enters the wait into the histogram. Returns how late it was seen, if it did not sleep.
   double Learn(const PastWait& wait);
-  void LearnLatency(double latency_ns);
   void LearnWork(const PastWait& wait);
+  // How much longer work takes after a sleep than after a spin, as far as it is known.
   double Slowdown() const;
   void Settle(const PastWait& wait, double lateness_ns);
   int64_t Best(const WaitHistogram& waits) const;
@@ -103,9 +103,9 @@ class SpinBudget {
   int trial_left_ = 0;
   int until_trial_;
   int trials_in_vain_ = 0;
-  double latency_ns_ = -1;    // L; negative: not known, so no spin is tried
+  double latency_ns_ = -1;  // L; negative: not known, so no spin is tried
   double work_after_sleep_ns_ = -1, work_after_spin_ns_ = -1;  // means; negative: not known
-  double sleep_cost_ns_ = 0;  // K
+  double sleep_cost_ns_ = 0;                                   // K
   int64_t spun_since_sleep_ns_ = 0;
   double saved_ns_;          // by spins, less what spins in vain have cost
   double late_cost_ns_ = 0;  // mean over the last spins

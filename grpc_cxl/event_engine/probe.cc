@@ -26,7 +26,8 @@ constexpr std::chrono::seconds kPatience{3};
 absl::StatusOr<std::string> Try(const ServiceName& name, const ChannelSettings& settings,
                                 std::function<absl::Status(int)> check_server) {
   static Watchdog* const watchdog = new Watchdog(1);  // never destroyed, as its threads
-  // Nor is this: attempts that are over leave timers behind, with which gRPC destroys no engine.
+  // Nor is this: an attempt that is over may leave a timer behind, and gRPC aborts the process when
+  // an engine with timers is destroyed.
   static const absl::NoDestructor<std::shared_ptr<EventEngine>> engine(
       grpc_event_engine::experimental::GetDefaultEventEngine());
   absl::StatusOr<std::string> reached;

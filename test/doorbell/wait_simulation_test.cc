@@ -180,7 +180,7 @@ TEST(WaitSimulationTest, CostsLittleMoreThanTheBestFixedSpin) {
   }
 }
 
-// More is lost here, 1.22 at worst: how slow is known of those that have spun alone.
+// More is lost here, 1.22 at worst: a thread that never spins cannot know how slow its core is.
 TEST(WaitSimulationTest, AlsoWhereACoreThatSleptIsSlow) {
   for (const double wake_up : kWakeUps) {
     for (const Trace& trace : Traces()) {
